@@ -1,0 +1,129 @@
+// What a user gets: builds dist/, packs it, and tries the tarball as an empty project would. Nothing here reads the
+// working tree's sources; only the tools (tsc, esbuild, publint, attw, size-limit) come from this repository.
+//
+//   node        the consumer trains two steps in Node
+//   types       it type-checks under NodeNext and Bundler, without skipLibCheck, DOM or @types/node
+//   browser     esbuild bundles it for a page without a shim, and the bundle runs where Node's globals are missing
+//   publint, attw, size-limit
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
+import { build } from 'esbuild';
+import type { BuildOptions } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
+
+function run(cwd: string, command: string, ...args: string[]): void {
+  execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+function step(title: string): void {
+  console.log(`· ${title}`);
+}
+
+/** Packs the built package into `folder` → the tarball's path. */
+function pack(folder: string): string {
+  run(root, 'npm', 'run', '--silent', 'build');
+  run(root, 'npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', folder);
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
+  if (tarball === undefined) throw new Error('npm pack made no tarball');
+  return join(folder, tarball);
+}
+
+/** An empty project with the tarball installed and the consumer's files in it → its folder. */
+function install(folder: string, tarball: string): string {
+  const project = join(folder, 'consumer');
+  cpSync(join(root, 'test', 'package', 'consumer'), project, { recursive: true });
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  run(project, 'npm', 'install', '--silent', '--no-audit', '--no-fund', '--prefer-offline', tarball);
+  return project;
+}
+
+/** What a page has and plain ECMAScript has not; nothing of Node's. */
+function pageGlobals(): Record<string, unknown> {
+  const { console, performance, TextEncoder, TextDecoder, URL, Blob, crypto, queueMicrotask, structuredClone } =
+    globalThis;
+  const { setTimeout, clearTimeout, WebAssembly, MessageChannel } = globalThis;
+  return {
+    ...{ console, performance, TextEncoder, TextDecoder, URL, Blob, crypto, queueMicrotask, structuredClone },
+    ...{ setTimeout, clearTimeout, WebAssembly, MessageChannel },
+  };
+}
+
+/** Bundles the consumer for a page, in one file, and runs it where Node's globals are missing. */
+async function runInPage(project: string): Promise<void> {
+  const outfile = join(project, 'page.js');
+  const { warnings } = await build({ ...page(project), outfile, format: 'iife', globalName: 'page' });
+  if (warnings.length > 0) throw new Error(`esbuild warns ${warnings.length} times about the page's bundle`);
+  const context = vm.createContext(pageGlobals());
+  vm.runInContext('globalThis.self = globalThis.window = globalThis;', context);
+  vm.runInContext(readFileSync(outfile, 'utf8'), context, { filename: 'page.js' });
+  await (vm.runInContext('page.finished', context) as Promise<void>);
+}
+
+/** Fails if a page that only trains loads anything but lazuli and itself (zip, parser, graph layout). */
+async function pageLoadsOnlyLazuli(project: string): Promise<void> {
+  const { metafile } = await build({
+    ...page(project),
+    outdir: join(project, 'chunks'),
+    format: 'esm',
+    splitting: true,
+    metafile: true,
+  });
+  const loaded = new Set<string>();
+  const queue = Object.keys(metafile.outputs).filter((name) => metafile.outputs[name]?.entryPoint === 'train.ts');
+  for (const name of queue) {
+    const output = metafile.outputs[name];
+    for (const [input, { bytesInOutput }] of Object.entries(output?.inputs ?? {})) {
+      if (bytesInOutput > 0) loaded.add(input);
+    }
+    for (const { kind, path } of output?.imports ?? []) {
+      if (kind === 'import-statement' && !queue.includes(path)) queue.push(path);
+    }
+  }
+  const strangers = [...loaded].filter((input) => input !== 'train.ts' && !input.startsWith('node_modules/lazuli/'));
+  if (loaded.size < 2) throw new Error(`the page loads only ${[...loaded].join(', ')}`);
+  if (strangers.length > 0) throw new Error(`a page that only trains loads ${strangers.join(', ')}`);
+}
+
+function page(project: string) {
+  return {
+    absWorkingDir: project,
+    entryPoints: ['train.ts'],
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    target: 'es2022',
+  } satisfies BuildOptions;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'lazuli-package-'));
+try {
+  step('build and pack');
+  const tarball = pack(folder);
+  step('install into an empty project');
+  const project = install(folder, tarball);
+
+  step('types, NodeNext');
+  run(project, bin('tsc'), '-p', 'tsconfig.nodenext.json');
+  step('types, Bundler');
+  run(project, bin('tsc'), '-p', 'tsconfig.bundler.json');
+  step('Node');
+  run(project, process.execPath, join(project, 'nodenext', 'train.js'));
+  step('a page');
+  await runInPage(project);
+  await pageLoadsOnlyLazuli(project);
+
+  step('publint');
+  run(root, bin('publint'), 'run', tarball, '--strict');
+  step('are the types wrong');
+  run(root, bin('attw'), tarball, '--profile', 'esm-only', '--no-emoji', '--format', 'ascii');
+  step('size');
+  run(root, bin('size-limit'));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
