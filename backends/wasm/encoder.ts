@@ -1,0 +1,268 @@
+/**
+ * A WebAssembly module in the making, and its bytes.
+ * Imports come first, functions are declared before or while their bodies are written, and `toBytes` writes the
+ * sections in the order of the specification (core 2.0 §5.5).
+ */
+import { InternalError } from '../../src/core/errors.js';
+import {
+  FunctionBody,
+  type FunctionReference,
+  type GlobalReference,
+  type Instruction,
+  type Local,
+  type Signature,
+} from './body.js';
+import type { ValueType } from './opcodes.js';
+import { verifyFunction } from './verify.js';
+import { ByteWriter } from './writer.js';
+
+/** The limits of an imported memory. */
+export interface MemoryImport {
+  readonly module: string;
+  readonly field: string;
+  /** Pages of 64 KiB. */
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly shared: boolean;
+}
+
+interface FunctionImport {
+  readonly module: string;
+  readonly field: string;
+  readonly reference: FunctionReference;
+}
+
+/** Bytes that instantiation copies to a fixed address. */
+export interface DataSegment {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+
+const TYPE_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+const CONSTANT_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x41, i64: 0x42, f32: 0x43, f64: 0x44, v128: 0 };
+const signatureKey = (signature: Signature): string => `${signature.parameters.join()}:${signature.results.join()}`;
+
+/** Collects the parts of a module. */
+export class ModuleBuilder {
+  readonly types: Signature[] = [];
+  readonly #typeIndex = new Map<string, number>();
+  readonly functionImports: FunctionImport[] = [];
+  memory: MemoryImport | undefined;
+  readonly functions: FunctionBody[] = [];
+  readonly globals: GlobalReference[] = [];
+  readonly exports: { readonly name: string; readonly reference: FunctionReference }[] = [];
+  readonly data: DataSegment[] = [];
+
+  importMemory(memory: MemoryImport): void {
+    this.memory = memory;
+  }
+
+  importFunction(
+    module: string,
+    field: string,
+    parameters: readonly ValueType[],
+    results: readonly ValueType[],
+  ): FunctionReference {
+    if (this.functions.length > 0) throw new InternalError('a function was imported after one was defined');
+    const reference = { index: this.functionImports.length, name: field, parameters, results };
+    this.typeIndex(reference);
+    this.functionImports.push({ module, field, reference });
+    return reference;
+  }
+
+  /** Declares a function whose body is written later; `parameters` in order, by name. */
+  declare(
+    name: string,
+    parameters: Readonly<Record<string, ValueType>>,
+    results: readonly ValueType[] = [],
+  ): FunctionBody {
+    const reference: FunctionReference = {
+      index: this.functionImports.length + this.functions.length,
+      name,
+      parameters: Object.values(parameters),
+      results,
+    };
+    this.typeIndex(reference);
+    const body = new FunctionBody(reference, Object.keys(parameters));
+    this.functions.push(body);
+    return body;
+  }
+
+  /** Defines a function: `write` receives the builder of its body and its parameters by name. */
+  function<P extends Record<string, ValueType>>(
+    name: string,
+    parameters: P,
+    results: readonly ValueType[],
+    write: (body: FunctionBody, parameters: { readonly [K in keyof P]: Local }) => void,
+  ): FunctionReference {
+    const body = this.declare(name, parameters, results);
+    write(body, Object.fromEntries(body.locals.map((local) => [local.name, local])) as { [K in keyof P]: Local });
+    return body.reference;
+  }
+
+  global(name: string, type: ValueType, initial: number, mutable = true): GlobalReference {
+    const global = { index: this.globals.length, name, type, mutable, initial };
+    this.globals.push(global);
+    return global;
+  }
+
+  export(name: string, reference: FunctionReference): void {
+    this.exports.push({ name, reference });
+  }
+
+  /** The index of a function type; equal types share one. */
+  typeIndex(signature: Signature): number {
+    const key = signatureKey(signature);
+    let index = this.#typeIndex.get(key);
+    if (index === undefined) {
+      index = this.types.length;
+      this.#typeIndex.set(key, index);
+      this.types.push(signature);
+    }
+    return index;
+  }
+
+  /** Checks the stack types of every function. @throws InternalError naming the function and the instruction. */
+  verify(): void {
+    for (const body of this.functions) verifyFunction(body, this.globals);
+  }
+
+  /** The module's bytes; with `names`, the functions' names for profilers and disassemblers. */
+  toBytes(options: { readonly names?: boolean } = {}): Uint8Array<ArrayBuffer> {
+    const w = new ByteWriter();
+    w.bytes([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+    const section = (id: number, count: number, write: (s: ByteWriter) => void): void => {
+      if (count > 0) w.byte(id).sized((s) => write(s.unsigned(count)));
+    };
+    section(1, this.types.length, (s) => {
+      for (const type of this.types) {
+        s.byte(0x60);
+        s.list(type.parameters, (p) => s.byte(TYPE_BYTES[p]));
+        s.list(type.results, (r) => s.byte(TYPE_BYTES[r]));
+      }
+    });
+    section(2, this.functionImports.length + (this.memory ? 1 : 0), (s) => {
+      for (const { module, field, reference } of this.functionImports)
+        s.name(module).name(field).byte(0).unsigned(this.typeIndex(reference));
+      if (this.memory) {
+        const { module, field, minimum, maximum, shared } = this.memory;
+        s.name(module)
+          .name(field)
+          .byte(2)
+          .byte(shared ? 3 : 1)
+          .unsigned(minimum)
+          .unsigned(maximum);
+      }
+    });
+    section(3, this.functions.length, (s) =>
+      this.functions.forEach((body) => s.unsigned(this.typeIndex(body.reference))),
+    );
+    section(6, this.globals.length, (s) => {
+      for (const global of this.globals) {
+        s.byte(TYPE_BYTES[global.type])
+          .byte(global.mutable ? 1 : 0)
+          .byte(CONSTANT_BYTES[global.type]);
+        if (global.type === 'f32') s.float32(global.initial);
+        else if (global.type === 'f64') s.float64(global.initial);
+        else s.signed64(BigInt(global.initial));
+        s.byte(0x0b);
+      }
+    });
+    section(7, this.exports.length, (s) =>
+      this.exports.forEach(({ name, reference }) => s.name(name).byte(0).unsigned(reference.index)),
+    );
+    section(10, this.functions.length, (s) =>
+      this.functions.forEach((body) => s.sized((inner) => encodeBody(body, inner))),
+    );
+    section(11, this.data.length, (s) => {
+      for (const { address, bytes } of this.data)
+        s.byte(0).byte(0x41).signed(address).byte(0x0b).unsigned(bytes.length).bytes(bytes);
+    });
+    if (options.names === true) {
+      const named = [
+        ...this.functionImports.map(({ reference }) => reference),
+        ...this.functions.map((body) => body.reference),
+      ];
+      w.byte(0).sized((s) =>
+        s
+          .name('name')
+          .byte(1)
+          .sized((t) => t.list(named, ({ name }, index) => t.unsigned(index).name(name))),
+      );
+    }
+    return w.toBytes().slice();
+  }
+}
+
+/** Runs of equal types, as the binary declares locals. */
+function encodeLocals(body: FunctionBody, w: ByteWriter): void {
+  const runs: { count: number; type: ValueType }[] = [];
+  for (const { type } of body.locals.slice(body.parameterCount)) {
+    const last = runs.at(-1);
+    if (last?.type === type) last.count++;
+    else runs.push({ count: 1, type });
+  }
+  w.list(runs, ({ count, type }) => w.unsigned(count).byte(TYPE_BYTES[type]));
+}
+
+function encodeBody(body: FunctionBody, w: ByteWriter): void {
+  encodeLocals(body, w);
+  for (const instruction of body.instructions) encodeInstruction(instruction, w);
+  w.byte(0x0b);
+}
+
+function encodeInstruction({ op, value, offset, alignment, data, type }: Instruction, w: ByteWriter): void {
+  w.bytes(op.bytes);
+  switch (op.immediate) {
+    case 'none':
+      break;
+    case 'zero':
+      w.byte(0);
+      break;
+    case 'zerozero':
+      w.byte(0).byte(0);
+      break;
+    case 'block':
+      w.byte(type === undefined ? 0x40 : TYPE_BYTES[type]);
+      break;
+    case 'label':
+    case 'function':
+    case 'local':
+    case 'global':
+      w.unsigned(value as number);
+      break;
+    case 'labels':
+      w.unsigned(data!.length - 1);
+      for (const depth of data!) w.unsigned(depth);
+      break;
+    case 'i32':
+      w.signed(value as number);
+      break;
+    case 'i64':
+      w.signed64(value as bigint);
+      break;
+    case 'f32':
+      w.float32(value as number);
+      break;
+    case 'f64':
+      w.float64(value as number);
+      break;
+    case 'bytes':
+    case 'shuffle':
+      w.bytes(data!);
+      break;
+    case 'memory':
+      w.unsigned(alignment).unsigned(offset);
+      break;
+    case 'memoryLane':
+      w.unsigned(alignment)
+        .unsigned(offset)
+        .byte(value as number);
+      break;
+    case 'lane':
+      w.byte(value as number);
+      break;
+    default:
+      op.immediate satisfies never;
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * A module as WebAssembly text: the same instruction list that the encoder writes, one instruction a line.
+ * `wabt` reads this text back to the same bytes (a test holds it).
+ */
+import type { FunctionBody, FunctionReference, Instruction, Signature } from './body.js';
+import type { ModuleBuilder } from './encoder.js';
+
+/** WAT's identifier characters without those that people find hard to read; the rest becomes `_`. */
+const identifier = (name: string): string => name.replaceAll(/[^A-Za-z0-9_.-]/g, '_');
+
+/** Makes names unique within one space by appending the index to later ones. */
+function uniqueNames(names: readonly string[], prefix: string): string[] {
+  const taken = new Set<string>();
+  return names.map((name, index) => {
+    const base = identifier(name) || `${prefix}${index}`;
+    const unique = taken.has(base) ? `${base}.${index}` : base;
+    taken.add(unique);
+    return `$${unique}`;
+  });
+}
+
+const bytesText = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('');
+
+/** A string literal: printable ASCII as it is, all else escaped. */
+const quoted = (text: string): string =>
+  `"${Array.from(new TextEncoder().encode(text), (byte) => (byte >= 32 && byte < 127 && byte !== 34 && byte !== 92 ? String.fromCharCode(byte) : `\\${byte.toString(16).padStart(2, '0')}`)).join('')}"`;
+
+/** The shortest decimal that reads back as `value`; WAT spells infinities and NaN its own way. */
+export function floatText(value: number): string {
+  if (Number.isNaN(value)) return 'nan';
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
+function signatureText({ parameters, results }: Signature): string {
+  const part = (word: string, types: readonly string[]): string =>
+    types.length > 0 ? ` (${word} ${types.join(' ')})` : '';
+  return part('param', parameters) + part('result', results);
+}
+
+/** The text of the whole module. */
+export function printModule(module: ModuleBuilder): string {
+  const references: FunctionReference[] = [
+    ...module.functionImports.map((i) => i.reference),
+    ...module.functions.map((f) => f.reference),
+  ];
+  const functionNames = uniqueNames(
+    references.map((reference) => reference.name),
+    'f',
+  );
+  const globalNames = uniqueNames(
+    module.globals.map((global) => global.name),
+    'g',
+  );
+  const lines = ['(module'];
+  module.types.forEach((type, index) => lines.push(`  (type $t${index} (func${signatureText(type)}))`));
+  for (const { module: from, field, reference } of module.functionImports) {
+    lines.push(
+      `  (import ${quoted(from)} ${quoted(field)} (func ${functionNames[reference.index]} (type $t${module.typeIndex(reference)})))`,
+    );
+  }
+  if (module.memory) {
+    const { module: from, field, minimum, maximum, shared } = module.memory;
+    lines.push(`  (import ${quoted(from)} ${quoted(field)} (memory ${minimum} ${maximum}${shared ? ' shared' : ''}))`);
+  }
+  module.globals.forEach(({ type, mutable, initial }, index) => {
+    lines.push(
+      `  (global ${globalNames[index]} ${mutable ? `(mut ${type})` : type} (${type}.const ${floatText(initial)}))`,
+    );
+  });
+  for (const body of module.functions) lines.push(...printFunction(body, module, functionNames, globalNames));
+  for (const { name, reference } of module.exports)
+    lines.push(`  (export ${quoted(name)} (func ${functionNames[reference.index]}))`);
+  for (const { address, bytes } of module.data) lines.push(`  (data (i32.const ${address}) "${bytesText(bytes)}")`);
+  lines.push(')', '');
+  return lines.join('\n');
+}
+
+function printFunction(
+  body: FunctionBody,
+  module: ModuleBuilder,
+  functionNames: readonly string[],
+  globalNames: readonly string[],
+): string[] {
+  const localNames = uniqueNames(
+    body.locals.map((local) => local.name),
+    'v',
+  );
+  const declare = (word: string, from: number, to: number): string[] =>
+    body.locals.slice(from, to).map((local) => ` (${word} ${localNames[local.index]} ${local.type})`);
+  const { reference } = body;
+  const head = `  (func ${functionNames[reference.index]} (type $t${module.typeIndex(reference)})${declare('param', 0, body.parameterCount).join('')}`;
+  const results = reference.results.length > 0 ? ` (result ${reference.results.join(' ')})` : '';
+  const lines = [
+    head + results,
+    ...declare('local', body.parameterCount, body.locals.length).map((text) => `   ${text}`),
+  ];
+  let depth = 0;
+  for (const instruction of body.instructions) {
+    const { name } = instruction.op;
+    if (name === 'end' || name === 'else') depth--;
+    lines.push(
+      '    ' + '  '.repeat(depth) + printInstruction(instruction, localNames, functionNames, globalNames, depth),
+    );
+    if (name === 'else' || instruction.op.immediate === 'block') depth++;
+  }
+  lines.push('  )');
+  return lines;
+}
+
+/** Blocks are named after their nesting level: `$0` is the outermost. */
+function printInstruction(
+  { op, value, offset, alignment, data, type }: Instruction,
+  localNames: readonly string[],
+  functionNames: readonly string[],
+  globalNames: readonly string[],
+  level: number,
+): string {
+  const label = (depth: number): string => `$${level - 1 - depth}`;
+  const memory = `${offset > 0 ? ` offset=${offset}` : ''}${alignment === op.alignment ? '' : ` align=${2 ** alignment}`}`;
+  switch (op.immediate) {
+    case 'none':
+    case 'zero':
+    case 'zerozero':
+      return op.name;
+    case 'block':
+      return `${op.name} $${level}${type === undefined ? '' : ` (result ${type})`}`;
+    case 'label':
+      return `${op.name} ${label(Number(value))}`;
+    case 'labels':
+      return `${op.name} ${data!.map(label).join(' ')}`;
+    case 'function':
+      return `${op.name} ${functionNames[Number(value)]}`;
+    case 'local':
+      return `${op.name} ${localNames[Number(value)]}`;
+    case 'global':
+      return `${op.name} ${globalNames[Number(value)]}`;
+    case 'i32':
+    case 'i64':
+    case 'lane':
+      return `${op.name} ${value}`;
+    case 'f32':
+    case 'f64':
+      return `${op.name} ${floatText(Number(value))}`;
+    case 'bytes':
+      return `${op.name} i8x16 ${data!.join(' ')}`;
+    case 'shuffle':
+      return `${op.name} ${data!.join(' ')}`;
+    case 'memory':
+      return op.name + memory;
+    case 'memoryLane':
+      return `${op.name}${memory} ${value}`;
+    default:
+      return op.immediate satisfies never;
+  }
+}
