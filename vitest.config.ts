@@ -1,9 +1,26 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+/** `vitest --mode dist`: every import of src/ and backends/ leads to what `npm run build` made of it. */
+const fromDist = {
+  name: 'from-dist',
+  enforce: 'pre' as const,
+  resolveId(source: string, importer: string | undefined): string | undefined {
+    if (source === 'lazuli') return path('dist/src/index.js');
+    if (importer === undefined || !source.startsWith('.')) return undefined;
+    const target = fileURLToPath(new URL(source, `file://${importer}`));
+    const root = path('.');
+    if (!target.startsWith(`${root}src/`) && !target.startsWith(`${root}backends/`)) return undefined;
+    return `${root}dist/${target.slice(root.length)}`;
+  },
+};
+
+export default defineConfig(({ mode }) => ({
+  plugins: mode === 'dist' ? [fromDist] : [],
   resolve: {
-    alias: [{ find: /^lazuli$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) }],
+    alias: mode === 'dist' ? [] : [{ find: /^lazuli$/, replacement: path('src/index.ts') }],
   },
   test: {
     include: ['test/**/*.test.ts'],
@@ -15,4 +32,4 @@ export default defineConfig({
     reporters: ['default', './scripts/totals-reporter.ts'],
     passWithNoTests: false,
   },
-});
+}));

@@ -43,14 +43,14 @@ function install(folder: string, tarball: string): string {
   return project;
 }
 
-/** What a page has and plain ECMAScript has not; nothing of Node's. */
+/** What a page has and a bare realm has not; nothing of Node's. */
 function pageGlobals(): Record<string, unknown> {
   const { console, performance, TextEncoder, TextDecoder, URL, Blob, crypto, queueMicrotask, structuredClone } =
     globalThis;
-  const { setTimeout, clearTimeout, WebAssembly, MessageChannel } = globalThis;
+  const { setTimeout, clearTimeout, MessageChannel } = globalThis;
   return {
     ...{ console, performance, TextEncoder, TextDecoder, URL, Blob, crypto, queueMicrotask, structuredClone },
-    ...{ setTimeout, clearTimeout, WebAssembly, MessageChannel },
+    ...{ setTimeout, clearTimeout, MessageChannel },
   };
 }
 
