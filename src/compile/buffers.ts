@@ -1,0 +1,131 @@
+/**
+ * Kernels → buffers with lifetimes and places. Temporaries share one arena: a place is free again after the last
+ * kernel that touches it, or within that kernel, if it is read only where its replacement is written.
+ */
+import { bytesPerElement } from '../core/dtype.js';
+import { type Graph } from '../core/graph.js';
+import { type Fused } from './fuse.js';
+import { type BufferId, type Kernel, kernelReads, kernelWrites, readOperands } from './kernel.js';
+import { type Buffer, bufferBytes, type Update } from './program.js';
+import { canReplace } from './schedule.js';
+
+/** Temporaries begin at multiples of this, a cache line. */
+const ALIGNMENT = 64;
+const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+export interface BufferPlan {
+  readonly buffers: readonly Buffer[];
+  readonly arenaBytes: number;
+  readonly peakBytes: number;
+}
+
+interface Place {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Free places of the arena, by offset; grows at its end. */
+class Arena {
+  #free: Place[] = [];
+  bytes = 0;
+
+  take(size: number): number {
+    let best = -1;
+    this.#free.forEach((place, i) => {
+      if (place.bytes >= size && (best < 0 || place.bytes < this.#free[best]!.bytes)) best = i;
+    });
+    if (best >= 0) {
+      const place = this.#free[best]!;
+      this.#free.splice(best, 1);
+      if (place.bytes > size) this.give({ offset: place.offset + size, bytes: place.bytes - size });
+      return place.offset;
+    }
+    const last = this.#free[this.#free.length - 1];
+    const extend = last !== undefined && last.offset + last.bytes === this.bytes ? this.#free.pop() : undefined;
+    const offset = extend?.offset ?? this.bytes;
+    this.bytes = offset + size;
+    return offset;
+  }
+
+  give(place: Place): void {
+    if (place.bytes === 0) return;
+    this.#free.push(place);
+    this.#free.sort((a, b) => a.offset - b.offset);
+    this.#free = this.#free.reduce<Place[]>((merged, next) => {
+      const previous = merged[merged.length - 1];
+      if (previous !== undefined && previous.offset + previous.bytes === next.offset)
+        merged[merged.length - 1] = { offset: previous.offset, bytes: previous.bytes + next.bytes };
+      else merged.push(next);
+      return merged;
+    }, []);
+  }
+}
+
+/** A temporary that dies in this kernel and whose place `to` can take, element by element. */
+function replaceable(kernel: Kernel, to: BufferId, dying: readonly Buffer[], bytes: number): Buffer | undefined {
+  return dying.find(
+    (from) =>
+      align(bufferBytes(from)) === bytes &&
+      kernel.segments.every((segment) => {
+        if (segment.stores.some((store) => segment.operands[store.operand] === to)) return canReplace(segment, from.id, to);
+        return !readOperands(segment).some((operand) => segment.operands[operand] === from.id);
+      }) &&
+      kernel.segments.filter((segment) => segment.stores.some((store) => segment.operands[store.operand] === to)).length === 1,
+  );
+}
+
+export function planBuffers(graph: Graph, fused: Fused, kernels: readonly Kernel[], updates: readonly Update[]): BufferPlan {
+  const first = new Array<number>(fused.buffers.length).fill(-1);
+  const last = new Array<number>(fused.buffers.length).fill(-1);
+  kernels.forEach((kernel, position) => {
+    for (const buffer of [...kernelReads(kernel), ...kernelWrites(kernel)]) {
+      if (first[buffer] === -1) first[buffer] = position;
+      last[buffer] = position;
+    }
+  });
+  const names = new Map<BufferId, string>();
+  fused.parameters.forEach((buffer, i) => names.set(buffer, graph.parameterNames[i] ?? `p${i}`));
+  fused.outputs.forEach((buffer, i) => names.set(buffer, `${graph.outputNames[i] ?? `out${i}`}'`));
+  const buffers: Buffer[] = fused.buffers.map((spec, id) => ({
+    id,
+    name: names.get(id) ?? `t${id}`,
+    ...spec,
+    offset: 0,
+    firstUse: spec.role === 'parameter' ? -1 : first[id]!,
+    lastUse: spec.role === 'temporary' ? last[id]! : kernels.length,
+  }));
+
+  const arena = new Arena();
+  const offsets = new Map<BufferId, number>();
+  kernels.forEach((kernel, position) => {
+    const dying = buffers.filter((buffer) => buffer.role === 'temporary' && buffer.lastUse === position && buffer.firstUse < position);
+    const taken = new Set<Buffer>();
+    for (const id of kernelWrites(kernel)) {
+      const buffer = buffers[id]!;
+      if (buffer.role !== 'temporary' || buffer.firstUse !== position) continue;
+      const bytes = align(bufferBytes(buffer));
+      const from = replaceable(
+        kernel,
+        id,
+        dying.filter((each) => !taken.has(each)),
+        bytes,
+      );
+      if (from !== undefined) taken.add(from);
+      offsets.set(id, from === undefined ? arena.take(bytes) : offsets.get(from.id)!);
+    }
+    for (const buffer of buffers) {
+      if (buffer.role !== 'temporary' || buffer.lastUse !== position || taken.has(buffer) || !offsets.has(buffer.id)) continue;
+      arena.give({ offset: offsets.get(buffer.id)!, bytes: align(bufferBytes(buffer)) });
+    }
+  });
+
+  const inPlace = new Set(updates.filter((update) => update.inPlace).map((update) => fused.outputs[update.output]!));
+  const outside = buffers
+    .filter((buffer) => buffer.role !== 'temporary' && !inPlace.has(buffer.id))
+    .reduce((sum, buffer) => sum + buffer.size * bytesPerElement(buffer.dtype), 0);
+  return {
+    buffers: buffers.map((buffer) => ({ ...buffer, offset: offsets.get(buffer.id) ?? 0 })),
+    arenaBytes: arena.bytes,
+    peakBytes: arena.bytes + outside,
+  };
+}

@@ -1,0 +1,242 @@
+/**
+ * Kernel: the stage between the fused graph and a backend's source.
+ *
+ * A kernel is a list of segments that may run in any order or at once. A segment is a small loop nest over one index
+ * space: `axes` (parallel) then `reduceAxes`; its body is a DAG of scalar nodes in topological order. Loads and stores
+ * address buffers by affine maps of the loop indices, so a transpose, slice or broadcast costs nothing. A node's
+ * `depth` is the number of loops that it stands in: 0 is the scalar prologue, hoisted out of all of them.
+ */
+import { type AffineMap } from '../core/affine.js';
+import { bytesPerElement, type DType } from '../core/dtype.js';
+import { InternalError } from '../core/errors.js';
+import { formatNumber } from '../core/graph.js';
+import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
+import { type ArgReduceOp, type ReduceOp, type ReductionOrder } from '../ops/reduction.js';
+
+/** Number of a buffer of the program. */
+export type BufferId = number;
+
+/** One scalar computation of a body; operands are indices of earlier nodes. */
+export type ScalarNode =
+  | { readonly kind: 'constant'; readonly value: number; readonly dtype: DType; readonly depth: number }
+  /** The value of an affine form of the loop indices, as i32 (or as `dtype`). */
+  | { readonly kind: 'index'; readonly map: AffineMap; readonly dtype: DType; readonly depth: number }
+  /** Element `map + indirect` of operand `operand`; 0, and no access, where the bool node `guard` is false. */
+  | {
+      readonly kind: 'load';
+      readonly operand: number;
+      readonly map: AffineMap;
+      readonly indirect?: IndirectTerm;
+      readonly guard?: number;
+      readonly dtype: DType;
+      readonly depth: number;
+    }
+  | { readonly kind: 'op'; readonly op: ScalarOp; readonly inputs: readonly number[]; readonly dtype: DType; readonly depth: number }
+  /** The result of reduction number `reduction`; in a scan, its running value. */
+  | { readonly kind: 'reduction'; readonly reduction: number; readonly dtype: DType; readonly depth: number };
+
+/** Adds `stride` times the value of the i32 node `node` to an address. */
+export interface IndirectTerm {
+  readonly node: number;
+  readonly stride: number;
+}
+
+/** An accumulator over `reduceAxes`. */
+export interface Reduction {
+  readonly op: ReduceOp | ArgReduceOp;
+  /** The node that is reduced; dtype of the accumulator. */
+  readonly input: number;
+  readonly dtype: DType;
+  readonly order: ReductionOrder;
+}
+
+/** Writes node `node` to operand `operand` at `map + indirect`, in each iteration of the loops that the node stands in. */
+export interface Store {
+  readonly operand: number;
+  readonly node: number;
+  readonly map: AffineMap;
+  readonly indirect?: IndirectTerm;
+  readonly guard?: number;
+  /** `inner`: in every iteration of the reduction too; `outer`: once for each parallel index, after the reductions. */
+  readonly phase: 'inner' | 'outer';
+  /** Adds to what the buffer holds instead of replacing it (scatter). */
+  readonly accumulate?: boolean;
+}
+
+export const SEGMENT_KINDS = ['map', 'reduce', 'contraction', 'scan', 'scatter'] as const;
+/**
+ * `map`: no reduction. `reduce`: reductions, inner and outer stores. `contraction`: one serial sum of the product of two
+ * loads (`contraction` names them), with an epilogue of outer nodes. `scan`: one serial reduction whose running value is
+ * stored inside. `scatter`: an accumulating store inside serial loops over the updates.
+ */
+export type SegmentKind = (typeof SEGMENT_KINDS)[number];
+
+/** A loop nest over one index space. */
+export interface Segment {
+  readonly kind: SegmentKind;
+  /** Extents of the parallel axes. */
+  readonly axes: readonly number[];
+  /** Extents of the reduced axes, outermost first. */
+  readonly reduceAxes: readonly number[];
+  /** Buffers that the segment touches; loads and stores name them by position. */
+  readonly operands: readonly BufferId[];
+  readonly operandDTypes: readonly DType[];
+  readonly body: readonly ScalarNode[];
+  readonly reductions: readonly Reduction[];
+  readonly stores: readonly Store[];
+  /** For a contraction: the loads of the two factors. */
+  readonly contraction?: { readonly lhs: number; readonly rhs: number };
+  /** Equal text, equal code: everything but extents and buffers. Emitters make one function for each. */
+  readonly signature: string;
+}
+
+/** Independent segments that are launched together. */
+export interface Kernel {
+  readonly name: string;
+  readonly segments: readonly Segment[];
+}
+
+const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
+
+/** Operand positions that the segment reads. */
+export const readOperands = (segment: Segment): number[] => [
+  ...new Set([
+    ...segment.body.flatMap((node) => (node.kind === 'load' ? [node.operand] : [])),
+    ...segment.stores.flatMap((store) => (store.accumulate === true ? [store.operand] : [])),
+  ]),
+];
+/** Operand positions that the segment writes. */
+export const writtenOperands = (segment: Segment): number[] => [...new Set(segment.stores.map((store) => store.operand))];
+
+/** Buffers that a kernel reads. */
+export const kernelReads = (kernel: Kernel): BufferId[] => [
+  ...new Set(kernel.segments.flatMap((segment) => readOperands(segment).map((operand) => segment.operands[operand]!))),
+];
+/** Buffers that a kernel writes. */
+export const kernelWrites = (kernel: Kernel): BufferId[] => [
+  ...new Set(kernel.segments.flatMap((segment) => writtenOperands(segment).map((operand) => segment.operands[operand]!))),
+];
+
+/** Whether a node is evaluated in the loops over the reduced axes. */
+export const isInner = (segment: Segment, depth: number): boolean => depth > segment.axes.length;
+
+/** Floating-point and integer operations that a segment executes, loads and index arithmetic excluded. */
+export function segmentFlops(segment: Segment): number {
+  const parallel = product(segment.axes);
+  const reduced = product(segment.reduceAxes);
+  const iterations = (depth: number): number =>
+    product([...segment.axes, ...segment.reduceAxes].slice(0, depth));
+  const body = segment.body.reduce((sum, node) => sum + (node.kind === 'op' ? iterations(node.depth) : 0), 0);
+  return body + segment.reductions.length * parallel * reduced;
+}
+
+/** Distinct bytes that a segment's loads (or stores) can touch. */
+export function segmentBytes(segment: Segment, which: 'read' | 'written'): number {
+  const extents = [...segment.axes, ...segment.reduceAxes];
+  const accesses = which === 'read' ? segment.body.filter((node) => node.kind === 'load') : segment.stores;
+  let bytes = 0;
+  const seen = new Set<string>();
+  for (const access of accesses) {
+    const key = `${access.operand}:${access.map.offset}:${access.map.strides.join()}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const touched = product(extents.filter((_, axis) => access.map.strides[axis] !== 0));
+    bytes += touched * bytesPerElement(segment.operandDTypes[access.operand]!);
+  }
+  return bytes;
+}
+
+/** Checks operand positions, topological order, depths and arities. */
+export function verifyKernel(kernel: Kernel): void {
+  for (const segment of kernel.segments) {
+    const rank = segment.axes.length + segment.reduceAxes.length;
+    const fail = (what: string): never => {
+      throw new InternalError(`${kernel.name}: ${what}`);
+    };
+    if (segment.operands.length !== segment.operandDTypes.length) fail('operands and dtypes differ in number');
+    const checkMap = (map: AffineMap): void => {
+      if (map.strides.length !== rank) fail(`a map of ${map.strides.length} axes in a space of ${rank}`);
+    };
+    segment.body.forEach((node, i) => {
+      const uses =
+        node.kind === 'op'
+          ? node.inputs
+          : node.kind === 'load'
+            ? [...(node.guard === undefined ? [] : [node.guard]), ...(node.indirect ? [node.indirect.node] : [])]
+            : [];
+      for (const use of uses) {
+        if (use >= i || use < 0) fail(`node ${i} uses node ${use}`);
+        if (segment.body[use]!.depth > node.depth) fail(`node ${i} stands outside the loops of node ${use}`);
+      }
+      if (node.kind === 'op' && node.inputs.length !== SCALAR_OPS[node.op]) fail(`${node.op} has ${node.inputs.length} operands`);
+      if (node.kind === 'load') {
+        if (segment.operandDTypes[node.operand] !== node.dtype) fail(`node ${i} loads another dtype`);
+        checkMap(node.map);
+      }
+      if (node.kind === 'index') checkMap(node.map);
+      if (node.depth > rank) fail(`node ${i} has depth ${node.depth}`);
+    });
+    for (const store of segment.stores) {
+      checkMap(store.map);
+      if (segment.operandDTypes[store.operand] !== segment.body[store.node]?.dtype) fail('a store of another dtype');
+      if (store.phase === 'outer' && store.map.strides.slice(segment.axes.length).some((stride) => stride !== 0))
+        fail('an outer store moves with a reduced axis');
+    }
+  }
+}
+
+/** A map as `500·i0 + i1 + 3`; reduced axes are `r0`, `r1`, …. */
+export function printMap(map: AffineMap, parallel: number): string {
+  const terms = map.strides.flatMap((stride, axis) => {
+    if (stride === 0) return [];
+    const name = axis < parallel ? `i${axis}` : `r${axis - parallel}`;
+    return [stride === 1 ? name : `${stride}·${name}`];
+  });
+  if (map.offset !== 0 || terms.length === 0) terms.push(String(map.offset));
+  return terms.join(' + ');
+}
+
+/** The segment as text. Buffers print as `b3`. */
+export function printSegment(segment: Segment, bufferName: (buffer: BufferId) => string = (buffer) => `b${buffer}`): string {
+  const parallel = segment.axes.length;
+  const name = (operand: number): string => bufferName(segment.operands[operand]!);
+  const address = (access: { map: AffineMap; indirect?: IndirectTerm; guard?: number }): string =>
+    printMap(access.map, parallel) +
+    (access.indirect ? ` + ${access.indirect.stride}·v${access.indirect.node}` : '') +
+    (access.guard === undefined ? '' : ` if v${access.guard}`);
+  const lines: string[] = [];
+  const space = [...segment.axes.map((extent, i) => `i${i}<${extent}`), ...segment.reduceAxes.map((extent, i) => `r${i}<${extent}`)];
+  lines.push(`${segment.kind} (${space.join(', ')})`);
+  segment.body.forEach((node, i) => {
+    const indent = '  '.repeat(node.depth + 1);
+    const text =
+      node.kind === 'constant'
+        ? formatNumber(node.value)
+        : node.kind === 'index'
+          ? printMap(node.map, parallel)
+          : node.kind === 'load'
+            ? `${name(node.operand)}[${address(node)}]`
+            : node.kind === 'reduction'
+              ? `reduction ${node.reduction}`
+              : `${node.op} ${node.inputs.map((input) => `v${input}`).join(' ')}`;
+    lines.push(`${indent}v${i}: ${node.dtype} = ${text}`);
+    segment.reductions.forEach((reduction, r) => {
+      if (reduction.input === i) lines.push(`${indent}reduction ${r} = ${reduction.op}(v${i}) ${reduction.order.kind}`);
+    });
+  });
+  for (const store of segment.stores)
+    lines.push(`  ${name(store.operand)}[${address(store)}] ${store.accumulate ? '+=' : '='} v${store.node}${store.phase === 'inner' && segment.reduceAxes.length > 0 ? ' (inner)' : ''}`);
+  return lines.join('\n');
+}
+
+/** The kernel as text. */
+export const printKernel = (kernel: Kernel, bufferName?: (buffer: BufferId) => string): string =>
+  `kernel ${kernel.name} {\n${kernel.segments.map((segment) => printSegment(segment, bufferName).replace(/^/gm, '  ')).join('\n')}\n}`;
+
+/** Text that is equal for segments which run the same code: buffers and extents left out. */
+export function segmentSignature(segment: Omit<Segment, 'signature'>): string {
+  const { kind, axes, reduceAxes, operandDTypes, body, reductions, stores, contraction } = segment;
+  return JSON.stringify([kind, axes.length, reduceAxes.length, operandDTypes, body, reductions, stores, contraction], (_, value: unknown) =>
+    typeof value === 'number' && (Object.is(value, -0) || !Number.isFinite(value)) ? formatNumber(value) + '#' : value,
+  );
+}

@@ -1,0 +1,13 @@
+/** Graph → Graph: replaces every composite element-wise node by its decomposition into core ops. */
+import { type Graph } from '../core/graph.js';
+import { broadcastScalar } from '../ops/movement.js';
+import { exprBuilder } from '../ops/expr-builder.js';
+import { rebuild, rewriteGraph } from './rewrite.js';
+
+export function lower(graph: Graph): Graph {
+  return rewriteGraph(graph, (node, inputs) => {
+    if (node.primitive.decompose === undefined) return rebuild(node, inputs);
+    const lowered = node.primitive.decompose(exprBuilder, inputs, node.attributes);
+    return lowered.shape.length === 0 ? broadcastScalar(lowered, node.shape) : lowered;
+  });
+}

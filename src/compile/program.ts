@@ -1,0 +1,101 @@
+/**
+ * Program: kernels in order and the buffers that they use, with lifetimes and places in one arena.
+ * It is one unit for a backend: one source, one entry, one call.
+ */
+import { bytesPerElement, type DType } from '../core/dtype.js';
+import { InternalError } from '../core/errors.js';
+import { type Graph } from '../core/graph.js';
+import { type BufferId, type Kernel, kernelReads, kernelWrites, printKernel, verifyKernel } from './kernel.js';
+
+/** Where a buffer's memory comes from. */
+export type BufferRole = 'parameter' | 'output' | 'temporary';
+
+/** Contiguous row-major elements. */
+export interface Buffer {
+  readonly id: BufferId;
+  readonly name: string;
+  readonly dtype: DType;
+  /** Elements. */
+  readonly size: number;
+  readonly role: BufferRole;
+  /** Byte offset in the arena; only of a temporary. */
+  readonly offset: number;
+  /** First and last kernel that touches it; parameters live from −1, outputs to the end. */
+  readonly firstUse: number;
+  readonly lastUse: number;
+}
+
+/** An output that is the new value of a parameter. */
+export interface Update {
+  readonly output: number;
+  readonly parameter: number;
+  /** Whether both may be one memory: the only kernel that reads the parameter late enough reads it at the written element. */
+  readonly inPlace: boolean;
+}
+
+export interface Program {
+  readonly name: string;
+  /** What the program computes, before simplification: the interpreter runs this. */
+  readonly graph: Graph;
+  /** The graph that was fused. */
+  readonly simplified: Graph;
+  readonly kernels: readonly Kernel[];
+  readonly buffers: readonly Buffer[];
+  /** Buffer of each graph parameter. */
+  readonly parameters: readonly BufferId[];
+  /** Buffer of each graph output; outputs that are one value share it. */
+  readonly outputs: readonly BufferId[];
+  readonly updates: readonly Update[];
+  /** Bytes of the arena of temporaries. */
+  readonly arenaBytes: number;
+  /** Bytes of parameters, outputs (less those in place) and arena together. */
+  readonly peakBytes: number;
+}
+
+/** Bytes that a buffer takes. */
+export const bufferBytes = (buffer: Buffer): number => buffer.size * bytesPerElement(buffer.dtype);
+
+/** Checks that each buffer is written before it is read, and that live temporaries do not overlap unless one replaces the other. */
+export function verifyProgram(program: Program): void {
+  const written = new Set(program.buffers.filter((buffer) => buffer.role === 'parameter').map((buffer) => buffer.id));
+  program.kernels.forEach((kernel) => {
+    verifyKernel(kernel);
+    const writes = kernelWrites(kernel);
+    for (const read of kernelReads(kernel))
+      if (!written.has(read) && !writes.includes(read)) throw new InternalError(`${kernel.name} reads b${read} before it is written`);
+    for (const write of writes) {
+      if (program.buffers[write]!.role === 'parameter') throw new InternalError(`${kernel.name} writes the parameter b${write}`);
+      written.add(write);
+    }
+  });
+  for (const output of program.outputs) {
+    if (!written.has(output)) throw new InternalError(`the output b${output} of ${program.name} is never written`);
+  }
+  const temporaries = program.buffers.filter((buffer) => buffer.role === 'temporary');
+  for (const a of temporaries)
+    for (const b of temporaries) {
+      const together = a.firstUse < b.lastUse && b.firstUse < a.lastUse;
+      const overlap = a.offset < b.offset + bufferBytes(b) && b.offset < a.offset + bufferBytes(a);
+      if (a.id < b.id && together && overlap) throw new InternalError(`b${a.id} and b${b.id} are alive at once in one place`);
+    }
+}
+
+/** The program as text: buffers, kernels, updates. */
+export function printProgram(program: Program): string {
+  const name = (id: BufferId): string => program.buffers[id]!.name;
+  const buffers = program.buffers.map((buffer) => {
+    const place = buffer.role === 'temporary' ? `arena+${buffer.offset}, kernels ${buffer.firstUse}–${buffer.lastUse}` : buffer.role;
+    return `  ${name(buffer.id)}: ${buffer.dtype} × ${buffer.size} (${place})`;
+  });
+  const updates = program.updates.map(
+    ({ output, parameter, inPlace }) =>
+      `  ${name(program.parameters[parameter]!)} ← ${name(program.outputs[output]!)} (${inPlace ? 'in place' : 'ping-pong'})`,
+  );
+  return [
+    `program ${JSON.stringify(program.name)}: ${program.kernels.length} kernels, arena ${program.arenaBytes} bytes, peak ${program.peakBytes} bytes`,
+    'buffers',
+    ...buffers,
+    ...program.kernels.map((kernel) => printKernel(kernel, name)),
+    ...(updates.length > 0 ? ['updates', ...updates] : []),
+  ].join('\n');
+}

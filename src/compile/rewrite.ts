@@ -1,0 +1,33 @@
+/** Rewriting a graph: rebuild it node by node in a new scope, where equal nodes become one and dead ones are left out. */
+import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import { type Graph } from '../core/graph.js';
+
+/** The replacement of a node whose inputs have been replaced already. Called in the new scope. */
+export type NodeRewrite = (node: Expr, inputs: readonly Expr[]) => Expr;
+
+/** The same node over other inputs. */
+export const rebuild: NodeRewrite = (node, inputs) => make(node.primitive, inputs, node.attributes);
+
+/** Rebuilds `graph` with `rewrite` applied to every node, inputs first. */
+export function rewriteGraph(graph: Graph, rewrite: NodeRewrite): Graph {
+  return withScope(new ExprScope(), () => {
+    const replaced = new Map<Expr, Expr>();
+    // Parameters first and in order, so that unused ones stay.
+    const parameters = graph.parameters.map((parameter) => {
+      const copy = rebuild(parameter, []);
+      replaced.set(parameter, copy);
+      return copy;
+    });
+    for (const node of topologicalOrder(graph.outputs)) {
+      if (replaced.has(node)) continue;
+      replaced.set(
+        node,
+        rewrite(
+          node,
+          node.inputs.map((input) => replaced.get(input)!),
+        ),
+      );
+    }
+    return { ...graph, parameters, outputs: graph.outputs.map((output) => replaced.get(output)!) };
+  });
+}

@@ -1,0 +1,334 @@
+/**
+ * Third step of fusion: the body of one cluster, as a segment.
+ *
+ * Values are built top-down with the coordinates at which they are read: element-wise nodes pass them on, movements
+ * change them, parameters and other clusters' results become loads at an affine address. Equal values at equal
+ * coordinates are one node. Then loops are tidied: extents of 1 go, adjacent axes that every access treats as one are
+ * joined, and each node gets its depth.
+ */
+import {
+  type AffineMap,
+  type Bound,
+  constantForm,
+  type Coordinates,
+  coordinatesKey,
+  linearForm,
+} from '../core/affine.js';
+import { stridesOf } from '../core/aval.js';
+import { type DType, isFloat } from '../core/dtype.js';
+import { InternalError } from '../core/errors.js';
+import { type Expr } from '../core/expr.js';
+import { type ScalarOp } from '../core/scalar-op.js';
+import { type ArgReduceOp, type ReduceOp, type ReductionOrder } from '../ops/reduction.js';
+import {
+  type BufferId,
+  type IndirectTerm,
+  type Reduction,
+  type ScalarNode,
+  type Segment,
+  type SegmentKind,
+  segmentSignature,
+  type Store,
+} from './kernel.js';
+import { isParameter, storageOf } from './roots.js';
+
+type WithoutDepth<T> = T extends unknown ? Omit<T, 'depth'> : never;
+type BareNode = WithoutDepth<ScalarNode>;
+
+/** Looks up buffers: where a stored node is read from. */
+export interface BufferLookup {
+  /** The buffer that holds the node's elements, or undefined for a value that this segment computes itself. */
+  readonly bufferOf: (stored: Expr) => BufferId;
+  /** Whether the node is read from a buffer (a parameter, or a root of another cluster). */
+  readonly isLoaded: (stored: Expr) => boolean;
+}
+
+/** Builds the body of one segment over `rank` loops. */
+export class SegmentBuilder {
+  readonly #body: BareNode[] = [];
+  readonly #memo = new Map<string, number>();
+  readonly #operands: BufferId[] = [];
+  readonly #operandDTypes: DType[] = [];
+  readonly #reductions: Reduction[] = [];
+  readonly #reductionNodes = new Map<Expr, number>();
+  readonly #stores: Store[] = [];
+  #contraction: { lhs: number; rhs: number } | undefined;
+
+  constructor(
+    readonly kind: SegmentKind,
+    readonly axes: readonly number[],
+    readonly reduceAxes: readonly number[],
+    readonly buffers: BufferLookup,
+  ) {}
+
+  get rank(): number {
+    return this.axes.length + this.reduceAxes.length;
+  }
+
+  #add(node: BareNode): number {
+    const key = JSON.stringify(node, (_, value: unknown) => (typeof value === 'number' && (Object.is(value, -0) || !Number.isFinite(value)) ? `#${Object.is(value, -0) ? '-0' : value}` : value));
+    let index = this.#memo.get(key);
+    if (index === undefined) {
+      index = this.#body.push(node) - 1;
+      this.#memo.set(key, index);
+    }
+    return index;
+  }
+
+  #operand(buffer: BufferId, dtype: DType): number {
+    const found = this.#operands.indexOf(buffer);
+    if (found >= 0) return found;
+    this.#operandDTypes.push(dtype);
+    return this.#operands.push(buffer) - 1;
+  }
+
+  #op(op: ScalarOp, dtype: DType, ...inputs: number[]): number {
+    return this.#add({ kind: 'op', op, inputs, dtype });
+  }
+  #constant(value: number, dtype: DType): number {
+    return this.#add({ kind: 'constant', value, dtype });
+  }
+
+  #load(buffer: BufferId, dtype: DType, map: AffineMap, guard?: number, indirect?: IndirectTerm): number {
+    const operand = this.#operand(buffer, dtype);
+    return this.#add({ kind: 'load', operand, map, dtype, ...(guard === undefined ? {} : { guard }), ...(indirect === undefined ? {} : { indirect }) });
+  }
+
+  /** A bool node: all bounds hold, and `outer` too. */
+  #inside(bounds: readonly Bound[], outer: number | undefined): number | undefined {
+    let all = outer;
+    for (const { form, size } of bounds) {
+      const index = this.#add({ kind: 'index', map: form, dtype: 'i32' });
+      const low = this.#op('lessEqual', 'bool', this.#constant(0, 'i32'), index);
+      const high = this.#op('less', 'bool', index, this.#constant(size, 'i32'));
+      const both = this.#op('logicalAnd', 'bool', low, high);
+      all = all === undefined ? both : this.#op('logicalAnd', 'bool', all, both);
+    }
+    return all;
+  }
+
+  /** The node's value at `coordinates`; where the bool node `guard` is false any value will do, but nothing is loaded. */
+  value(node: Expr, coordinates: Coordinates, guard?: number): number {
+    const key = `${node.id}@${coordinatesKey(coordinates)}?${guard ?? ''}`;
+    const found = this.#memo.get(key);
+    if (found !== undefined) return found;
+    const result = this.#valueOf(node, coordinates, guard);
+    this.#memo.set(key, result);
+    return result;
+  }
+
+  #valueOf(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
+    const reduced = this.#reductionNodes.get(node);
+    if (reduced !== undefined) return reduced;
+    const stored = storageOf(node);
+    if (isParameter(stored) || this.buffers.isLoaded(stored))
+      return this.#load(this.buffers.bufferOf(stored), node.dtype, linearForm(coordinates, node.shape, this.rank), guard);
+    const { primitive, attributes } = node;
+    switch (primitive.kind) {
+      case 'leaf':
+        if (primitive.name === 'constant') return this.#constant(attributes.value as number, node.dtype);
+        if (primitive.name === 'iota') return this.#add({ kind: 'index', map: coordinates[attributes.axis as number]!, dtype: node.dtype });
+        break;
+      case 'elementwise': {
+        const inputs = node.inputs.map((input) => this.value(input, coordinates, guard));
+        if (primitive.scalarOp === undefined) break;
+        return this.#op(primitive.scalarOp, node.dtype, ...inputs);
+      }
+      case 'movement': {
+        const moved = primitive.move?.(node, coordinates, this.rank);
+        if (moved === undefined) break;
+        if (moved.bounds.length === 0) return this.value(node.input(), moved.coordinates, guard);
+        const inside = this.#inside(moved.bounds, guard)!;
+        const value = this.value(node.input(), moved.coordinates, inside);
+        return this.#op('where', node.dtype, inside, value, this.#constant(moved.otherwise, node.dtype));
+      }
+      case 'gather':
+        return this.#gather(node, coordinates, guard);
+      default:
+    }
+    throw new InternalError(`${primitive.name} cannot be computed inside a body`);
+  }
+
+  #gather(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
+    const [x, indices] = node.inputs as [Expr, Expr];
+    const axis = node.attributes.axis as number;
+    const rank = indices.shape.length;
+    const { inside, indirect } = this.#indirect(indices, coordinates.slice(axis, axis + rank), x.shape, axis, guard);
+    const rest = [...coordinates.slice(0, axis), constantForm(0, this.rank), ...coordinates.slice(axis + rank)];
+    const stored = storageOf(x);
+    const load = this.#load(this.buffers.bufferOf(stored), node.dtype, linearForm(rest, x.shape, this.rank), inside, indirect);
+    return this.#op('where', node.dtype, inside, load, this.#constant(isFloat(node.dtype) ? NaN : 0, node.dtype));
+  }
+
+  /** Address term, and its bounds check, of an index read at `coordinates` that selects along `axis` of `shape`. */
+  #indirect(indices: Expr, coordinates: Coordinates, shape: readonly number[], axis: number, guard?: number): { inside: number; indirect: IndirectTerm } {
+    const at = this.value(indices, coordinates, guard);
+    const { dtype } = indices;
+    const low = this.#op('lessEqual', 'bool', this.#constant(0, dtype), at);
+    const high = this.#op('less', 'bool', at, this.#constant(shape[axis]!, dtype));
+    let inside = this.#op('logicalAnd', 'bool', low, high);
+    if (guard !== undefined) inside = this.#op('logicalAnd', 'bool', guard, inside);
+    return { inside, indirect: { node: at, stride: stridesOf(shape)[axis]! } };
+  }
+
+  /** Adds an accumulator for `node`; later reads of the node give its result. */
+  reduce(node: Expr, op: ReduceOp | ArgReduceOp, input: number, order: ReductionOrder): void {
+    const reduction = this.#reductions.push({ op, input, dtype: this.#body[input]!.dtype, order }) - 1;
+    this.#reductionNodes.set(node, this.#add({ kind: 'reduction', reduction, dtype: node.dtype }));
+  }
+
+  /** The sum of products of a contraction; its factors must be plain loads for the tiled kernels. */
+  contract(node: Expr, lhs: number, rhs: number): void {
+    const product = this.#op('mul', node.dtype, lhs, rhs);
+    this.reduce(node, 'sum', product, { kind: 'serial', block: 0 });
+    if (this.#body[lhs]!.kind === 'load' && this.#body[rhs]!.kind === 'load') this.#contraction = { lhs, rhs };
+  }
+
+  /** Writes a value to `buffer` at `coordinates` of a tensor of `shape`. */
+  store(buffer: BufferId, node: number, map: AffineMap, phase: 'inner' | 'outer'): void {
+    this.#stores.push({ operand: this.#operand(buffer, this.#body[node]!.dtype), node, map, phase });
+  }
+
+  /** Adds `updates` into `buffer` at the indices; see `scatterAdd`. */
+  scatter(buffer: BufferId, node: Expr, coordinates: Coordinates): void {
+    const [base, indices, updates] = node.inputs as [Expr, Expr, Expr];
+    const axis = node.attributes.axis as number;
+    const rank = indices.shape.length;
+    const value = this.value(updates, coordinates);
+    const { inside, indirect } = this.#indirect(indices, coordinates.slice(axis, axis + rank), base.shape, axis);
+    const rest = [...coordinates.slice(0, axis), constantForm(0, this.rank), ...coordinates.slice(axis + rank)];
+    this.#stores.push({
+      operand: this.#operand(buffer, node.dtype),
+      node: value,
+      map: linearForm(rest, base.shape, this.rank),
+      phase: 'inner',
+      guard: inside,
+      indirect,
+      accumulate: true,
+    });
+  }
+
+  /** The finished segment: dead nodes gone, loops tidied, depths known. */
+  finish(): Segment {
+    const alive = this.#alive();
+    const renumber = new Map<number, number>();
+    const bare: BareNode[] = [];
+    this.#body.forEach((node, i) => {
+      if (!alive.has(i)) return;
+      renumber.set(i, bare.length);
+      bare.push(renamed(node, renumber));
+    });
+    const at = (node: number): number => renumber.get(node)!;
+    const withIndirect = (store: Store): Store => ({
+      ...store,
+      node: at(store.node),
+      ...(store.guard === undefined ? {} : { guard: at(store.guard) }),
+      ...(store.indirect === undefined ? {} : { indirect: { ...store.indirect, node: at(store.indirect.node) } }),
+    });
+    const loops = tidyLoops(
+      this.axes,
+      this.reduceAxes,
+      bare,
+      this.#stores.map(withIndirect),
+      this.#reductions.some((reduction) => reduction.order.kind === 'lanes'),
+    );
+    const segment = {
+      kind: this.kind === 'contraction' && this.#contraction === undefined ? ('reduce' as const) : this.kind,
+      axes: loops.axes,
+      reduceAxes: loops.reduceAxes,
+      operands: this.#operands,
+      operandDTypes: this.#operandDTypes,
+      body: withDepths(loops.body, loops.axes.length, this.kind === 'scan' ? loops.axes.length + loops.reduceAxes.length : loops.axes.length),
+      reductions: this.#reductions.map((reduction) => ({ ...reduction, input: at(reduction.input) })),
+      stores: loops.stores,
+      ...(this.#contraction === undefined ? {} : { contraction: { lhs: at(this.#contraction.lhs), rhs: at(this.#contraction.rhs) } }),
+    };
+    return { ...segment, signature: segmentSignature(segment) };
+  }
+
+  #alive(): Set<number> {
+    const alive = new Set<number>();
+    const stack = [
+      ...this.#stores.flatMap((store) => [store.node, ...(store.guard === undefined ? [] : [store.guard]), ...(store.indirect ? [store.indirect.node] : [])]),
+      ...this.#reductions.map((reduction) => reduction.input),
+    ];
+    while (stack.length > 0) {
+      const i = stack.pop()!;
+      if (alive.has(i)) continue;
+      alive.add(i);
+      stack.push(...usesOf(this.#body[i]!));
+    }
+    return alive;
+  }
+}
+
+const usesOf = (node: BareNode): number[] =>
+  node.kind === 'op'
+    ? [...node.inputs]
+    : node.kind === 'load'
+      ? [...(node.guard === undefined ? [] : [node.guard]), ...(node.indirect === undefined ? [] : [node.indirect.node])]
+      : [];
+
+function renamed(node: BareNode, names: ReadonlyMap<number, number>): BareNode {
+  if (node.kind === 'op') return { ...node, inputs: node.inputs.map((input) => names.get(input)!) };
+  if (node.kind === 'load')
+    return {
+      ...node,
+      ...(node.guard === undefined ? {} : { guard: names.get(node.guard)! }),
+      ...(node.indirect === undefined ? {} : { indirect: { ...node.indirect, node: names.get(node.indirect.node)! } }),
+    };
+  return node;
+}
+
+interface Loops {
+  readonly axes: readonly number[];
+  readonly reduceAxes: readonly number[];
+  readonly body: readonly BareNode[];
+  readonly stores: readonly Store[];
+}
+
+/** Drops loops of one turn and joins neighbours that every access walks as one. */
+function tidyLoops(axes: readonly number[], reduceAxes: readonly number[], body: readonly BareNode[], stores: readonly Store[], keepReduceAxes: boolean): Loops {
+  const extents = [...axes, ...reduceAxes];
+  const maps = [...body.flatMap((node) => (node.kind === 'load' || node.kind === 'index' ? [node.map] : [])), ...stores.map((store) => store.map)];
+  // A group is a run of axes that become one loop; the last axis of the group gives the stride.
+  const groups: { members: number[]; parallel: boolean }[] = [];
+  for (let axis = 0; axis < extents.length; axis++) {
+    if (extents[axis] === 1) continue;
+    const parallel = axis < axes.length;
+    const last = groups[groups.length - 1];
+    const outer = last?.members[last.members.length - 1];
+    const joins =
+      last !== undefined &&
+      outer !== undefined &&
+      last.parallel === parallel &&
+      (parallel || !keepReduceAxes) &&
+      maps.every((map) => map.strides[outer] === map.strides[axis]! * extents[axis]!);
+    if (joins) last.members.push(axis);
+    else groups.push({ members: [axis], parallel });
+  }
+  const retarget = (map: AffineMap): AffineMap => ({
+    offset: map.offset,
+    strides: groups.map(({ members }) => map.strides[members[members.length - 1]!]!),
+  });
+  const extentOf = (members: readonly number[]): number => members.reduce((product, axis) => product * extents[axis]!, 1);
+  return {
+    axes: groups.filter((group) => group.parallel).map((group) => extentOf(group.members)),
+    reduceAxes: groups.filter((group) => !group.parallel).map((group) => extentOf(group.members)),
+    body: body.map((node) => (node.kind === 'load' || node.kind === 'index' ? { ...node, map: retarget(node.map) } : node)),
+    stores: stores.map((store) => ({ ...store, map: retarget(store.map) })),
+  };
+}
+
+/** Number of loops that each node stands in: as many as its address or its operands need. */
+function withDepths(body: readonly BareNode[], parallel: number, reductionDepth: number): ScalarNode[] {
+  const out: ScalarNode[] = [];
+  for (const node of body) {
+    const own =
+      node.kind === 'load' || node.kind === 'index' ? node.map.strides.findLastIndex((stride) => stride !== 0) + 1 : node.kind === 'reduction' ? Math.max(parallel, reductionDepth) : 0;
+    const depth = usesOf(node).reduce((deepest, use) => Math.max(deepest, out[use]!.depth), own);
+    out.push({ ...node, depth } as ScalarNode);
+  }
+  return out;
+}
+

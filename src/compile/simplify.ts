@@ -1,0 +1,151 @@
+/**
+ * Graph → Graph: algebraic identities that keep every IEEE result, one row each; equal nodes become one and dead nodes
+ * go because the graph is rebuilt. A row looks at one node whose inputs are simplified already.
+ *
+ * Not here, because they change bits: x·0 → 0 (NaN, ∞, −0), x + 0 → x (−0), x − x → 0, (x + c) + d → x + (c + d),
+ * x/c → x·(1/c) unless c is a power of two, and every reordering of a float reduction.
+ */
+import { type DType, isFloat } from '../core/dtype.js';
+import { type Expr, make } from '../core/expr.js';
+import { type Graph } from '../core/graph.js';
+import { constant } from '../ops/leaf.js';
+import { broadcast, broadcastScalar, reshape, transpose } from '../ops/movement.js';
+import { cast, constantLike, mul, neg } from '../ops/elementwise.js';
+import { scalarFunction } from '../ops/scalar.js';
+import { rebuild, rewriteGraph } from './rewrite.js';
+
+/** One identity: the primitive it looks at and the simpler node, or undefined where it does not apply. */
+export interface Rule {
+  readonly name: string;
+  readonly primitive: string;
+  readonly apply: (node: Expr) => Expr | undefined;
+}
+
+/** The value if the node is a constant in every element. */
+function constantValue(node: Expr): number | undefined {
+  const scalar = node.primitive.name === 'broadcast' ? node.input() : node;
+  return scalar.primitive.name === 'constant' ? (scalar.attributes.value as number) : undefined;
+}
+const isConstant = (node: Expr, value: number): boolean => Object.is(constantValue(node), value);
+const inputIf = (node: Expr, index: number, condition: boolean): Expr | undefined => (condition ? node.input(index) : undefined);
+
+/** A power of two whose reciprocal is one too, both normal in f32. */
+const isPowerOfTwo = (x: number): boolean => {
+  const exponent = Math.log2(Math.abs(x));
+  return Number.isInteger(exponent) && Math.abs(exponent) <= 126 && Math.abs(x) === 2 ** exponent;
+};
+/** x + zero = x for every x: −0 for floats, where (−0) + (+0) is +0. */
+const additiveZero = (dtype: DType): number => (isFloat(dtype) ? -0 : 0);
+
+export const RULES: readonly Rule[] = [
+  { name: 'x + (−0) → x', primitive: 'add', apply: (n) => inputIf(n, 0, isConstant(n.input(1), additiveZero(n.dtype))) },
+  { name: '(−0) + x → x', primitive: 'add', apply: (n) => inputIf(n, 1, isConstant(n.input(0), additiveZero(n.dtype))) },
+  { name: 'x − 0 → x', primitive: 'sub', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 0)) },
+  { name: '(−0) − x → −x', primitive: 'sub', apply: (n) => (isConstant(n.input(0), -0) && isFloat(n.dtype) ? neg(n.input(1)) : undefined) },
+  { name: 'x · 1 → x', primitive: 'mul', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 1)) },
+  { name: '1 · x → x', primitive: 'mul', apply: (n) => inputIf(n, 1, isConstant(n.input(0), 1)) },
+  { name: 'x · (−1) → −x', primitive: 'mul', apply: (n) => (isConstant(n.input(1), -1) ? neg(n.input(0)) : undefined) },
+  { name: '(−1) · x → −x', primitive: 'mul', apply: (n) => (isConstant(n.input(0), -1) ? neg(n.input(1)) : undefined) },
+  { name: 'x / 1 → x', primitive: 'div', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 1)) },
+  {
+    name: 'x / 2ᵏ → x · 2⁻ᵏ',
+    primitive: 'div',
+    apply: (n) => {
+      const divisor = constantValue(n.input(1));
+      return divisor !== undefined && isPowerOfTwo(divisor) ? mul(n.input(0), constantLike(n.input(1), 1 / divisor)) : undefined;
+    },
+  },
+  { name: '−(−x) → x', primitive: 'neg', apply: (n) => (n.input().primitive.name === 'neg' ? n.input().input() : undefined) },
+  { name: '|−x| → |x|', primitive: 'abs', apply: (n) => (n.input().primitive.name === 'neg' ? make(n.primitive, [n.input().input()]) : undefined) },
+  { name: '||x|| → |x|', primitive: 'abs', apply: (n) => inputIf(n, 0, n.input().primitive.name === 'abs') },
+  { name: '¬¬x → x', primitive: 'logicalNot', apply: (n) => (n.input().primitive.name === 'logicalNot' ? n.input().input() : undefined) },
+  {
+    name: 'where(constant, a, b)',
+    primitive: 'where',
+    apply: (n) => {
+      const condition = constantValue(n.input(0));
+      return condition === undefined ? undefined : n.input(condition !== 0 ? 1 : 2);
+    },
+  },
+  { name: 'where(c, a, a) → a', primitive: 'where', apply: (n) => inputIf(n, 1, n.input(1) === n.input(2)) },
+  {
+    name: 'cast(cast(x)) → cast(x), where the first loses nothing',
+    primitive: 'cast',
+    apply: (n) => {
+      const inner = n.input();
+      if (inner.primitive.name !== 'cast') return undefined;
+      const [from, through] = [inner.input().dtype, inner.dtype];
+      const exact = from === 'bool' || through === 'f64';
+      return exact && !inner.input().aval.weak ? cast(inner.input(), n.dtype) : undefined;
+    },
+  },
+  { name: 'reshape(reshape(x)) → reshape(x)', primitive: 'reshape', apply: (n) => (n.input().primitive.name === 'reshape' ? reshape(n.input().input(), n.shape) : undefined) },
+  {
+    name: 'reshape(constant) → constant',
+    primitive: 'reshape',
+    apply: (n) => (constantValue(n.input()) === undefined ? undefined : constantLike(n, constantValue(n.input())!)),
+  },
+  {
+    name: 'transpose(transpose(x)) → transpose(x)',
+    primitive: 'transpose',
+    apply: (n) => {
+      const inner = n.input();
+      if (inner.primitive.name !== 'transpose') return undefined;
+      const [outer, first] = [n.attributes.permutation, inner.attributes.permutation] as [readonly number[], readonly number[]];
+      return transpose(
+        inner.input(),
+        outer.map((axis) => first[axis]!),
+      );
+    },
+  },
+  {
+    name: 'broadcast(broadcast(x)) → broadcast(x)',
+    primitive: 'broadcast',
+    apply: (n) => {
+      const inner = n.input();
+      if (inner.primitive.name !== 'broadcast') return undefined;
+      const [outer, first] = [n.attributes.axes, inner.attributes.axes] as [readonly number[], readonly number[]];
+      return broadcast(
+        inner.input(),
+        n.shape,
+        first.map((axis) => outer[axis]!),
+      );
+    },
+  },
+  {
+    name: 'broadcast to the same shape → x',
+    primitive: 'broadcast',
+    apply: (n) =>
+      inputIf(n, 0, n.shape.length === n.input().shape.length && n.shape.every((extent, axis) => extent === n.input().shape[axis] && (n.attributes.axes as readonly number[])[axis] === axis)),
+  },
+];
+
+/** A core op whose operands are all constants, computed by its own meaning. */
+function foldConstants(node: Expr): Expr | undefined {
+  const { scalarOp } = node.primitive;
+  if (scalarOp === undefined) return undefined;
+  const values: number[] = [];
+  for (const input of node.inputs) {
+    const value = constantValue(input);
+    if (value === undefined) return undefined;
+    values.push(value);
+  }
+  const from = node.inputs[node.inputs.length - 1]!.dtype;
+  const value = scalarFunction(scalarOp, from, node.dtype)(values[0]!, values[1] ?? 0, values[2] ?? 0);
+  return broadcastScalar(constant(value, node.dtype, node.aval.weak), node.shape);
+}
+
+const rulesOf = new Map<string, Rule[]>();
+for (const rule of RULES) rulesOf.set(rule.primitive, [...(rulesOf.get(rule.primitive) ?? []), rule]);
+
+function simplifyNode(node: Expr): Expr {
+  for (;;) {
+    let next = foldConstants(node);
+    for (const rule of rulesOf.get(node.primitive.name) ?? []) next ??= rule.apply(node);
+    if (next === undefined || next === node) return node;
+    node = next;
+  }
+}
+
+/** Applies every rule until none applies. */
+export const simplify = (graph: Graph): Graph => rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs)));

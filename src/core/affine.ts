@@ -1,0 +1,76 @@
+/**
+ * Affine forms of loop indices: the coordinates at which a tensor is read, and addresses of its elements.
+ * A movement primitive is defined by how it turns coordinates of its result into coordinates of its input.
+ */
+import { type Shape, stridesOf } from './aval.js';
+
+/** offset + Σ strides[d] · index[d] over the loop axes, parallel ones first; in elements. */
+export interface AffineMap {
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/** One affine form an axis of the node that is read. */
+export type Coordinates = readonly AffineMap[];
+
+/** A condition 0 ≤ form < size. */
+export interface Bound {
+  readonly form: AffineMap;
+  readonly size: number;
+}
+
+export const constantForm = (offset: number, rank: number): AffineMap => ({ offset, strides: new Array<number>(rank).fill(0) });
+/** The index of loop `axis`. */
+export const axisForm = (axis: number, rank: number): AffineMap => ({
+  offset: 0,
+  strides: Array.from({ length: rank }, (_, i) => (i === axis ? 1 : 0)),
+});
+export const addForms = (a: AffineMap, b: AffineMap): AffineMap => ({
+  offset: a.offset + b.offset,
+  strides: a.strides.map((stride, axis) => stride + b.strides[axis]!),
+});
+export const scaleForm = (a: AffineMap, factor: number): AffineMap => ({
+  offset: a.offset * factor,
+  strides: a.strides.map((stride) => (stride === 0 ? 0 : stride * factor)),
+});
+export const shiftForm = (a: AffineMap, by: number): AffineMap => ({ offset: a.offset + by, strides: a.strides });
+
+/** Row-major element number at `coordinates` of `shape`. */
+export function linearForm(coordinates: Coordinates, shape: Shape, rank: number): AffineMap {
+  const strides = stridesOf(shape);
+  return coordinates.reduce((sum, form, axis) => addForms(sum, scaleForm(form, strides[axis]!)), constantForm(0, rank));
+}
+
+export const formKey = (form: AffineMap): string => `${form.offset}+${form.strides.join()}`;
+export const coordinatesKey = (coordinates: Coordinates): string => coordinates.map(formKey).join(';');
+
+/** What a movement node reads: its input's coordinates and, for a pad, where they are inside the input. */
+export interface Moved {
+  readonly coordinates: Coordinates;
+  readonly bounds: readonly Bound[];
+  /** For a pad: the value outside the bounds. */
+  readonly otherwise: number;
+}
+
+/**
+ * Groups of a reshape that only splits axes (and adds or removes extents of 1): for each input axis the run of output
+ * axes that make it up; undefined if axes are merged, for then no affine form of an input coordinate exists.
+ */
+export function splitGroups(input: Shape, output: Shape): number[][] | undefined {
+  const groups: number[][] = [];
+  let next = 0;
+  for (const extent of input) {
+    const group: number[] = [];
+    let product = 1;
+    if (extent !== 1) {
+      while (next < output.length && product < extent) {
+        product *= output[next]!;
+        group.push(next++);
+      }
+      if (product !== extent) return undefined;
+    }
+    groups.push(group);
+  }
+  while (next < output.length && output[next] === 1) next++;
+  return next === output.length ? groups : undefined;
+}

@@ -1,0 +1,77 @@
+/**
+ * Errors for the person who reads them: a code, the facts, a remedy, and the user's own line.
+ * Every error that the library throws on purpose is one of these classes.
+ */
+
+/** The folder URL of the library's own modules; frames below it are not the user's. */
+const LIBRARY_ROOT = new URL('../../', import.meta.url).href;
+const LIBRARY_FOLDERS = ['src/', 'backends/', 'dist/'].map((folder) => LIBRARY_ROOT + folder);
+
+const isLibraryFrame = (frame: string): boolean => LIBRARY_FOLDERS.some((folder) => frame.includes(folder)) || LIBRARY_FOLDERS.some((folder) => frame.includes(folder.replace('file://', '')));
+
+/**
+ * The file and line outside the library from which the current call came, as `train.ts:41`;
+ * undefined where the engine gives no stack or a bundler has merged the files.
+ */
+export function userLocation(): string | undefined {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 50;
+  const stack = new Error().stack ?? '';
+  Error.stackTraceLimit = limit;
+  for (const frame of stack.split('\n').slice(1)) {
+    if (isLibraryFrame(frame) || frame.includes('node:') || frame.includes('<anonymous>') || frame.includes('/node_modules/vitest/')) continue;
+    const match = /([^/\\()\s]+):(\d+):\d+\)?$/.exec(frame.trim());
+    if (match) return `${match[1]}:${match[2]}`;
+  }
+  return undefined;
+}
+
+/** Base of all errors: `code` names the rule that was broken, `facts` what was seen, `remedy` what to do. */
+export class LazuliError extends Error {
+  readonly code: string;
+  readonly facts: string;
+  readonly remedy: string;
+  /** The user's own file and line, as `train.ts:41`, where it is known. */
+  readonly location: string | undefined;
+
+  constructor(code: string, facts: string, remedy: string, options?: ErrorOptions) {
+    const location = userLocation();
+    super(`${code}: ${facts}. ${remedy}${location === undefined ? '' : ` (${location})`}`, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.facts = facts;
+    this.remedy = remedy;
+    this.location = location;
+  }
+}
+
+/** Shapes, axes or sizes that do not fit. */
+export class ShapeError extends LazuliError {}
+/** A dtype that an operation does not take, or two that have no common type. */
+export class DTypeError extends LazuliError {}
+/** Trees whose structures differ, or a value that is no tree. */
+export class TreeError extends LazuliError {}
+/** A value was read while it was being traced. */
+export class ConcretizationError extends LazuliError {}
+/** A function that cannot be traced, or a handle used outside its trace. */
+export class TraceError extends LazuliError {}
+/** A donated handle was used again. */
+export class DonatedError extends LazuliError {}
+/** A disposed handle was used again. */
+export class DisposedError extends LazuliError {}
+/** Something that this backend or this version cannot do. */
+export class UnsupportedError extends LazuliError {}
+/** A backend that is not there, or that was lost. */
+export class BackendUnavailableError extends LazuliError {}
+/** A file that is missing, damaged, or does not fit. */
+export class CheckpointError extends LazuliError {}
+/** An option, a name or a key outside its range. */
+export class OptionError extends LazuliError {}
+/** Source that `lift` cannot turn into a graph. */
+export class LiftError extends LazuliError {}
+/** A broken invariant of the library itself: please report it. */
+export class InternalError extends LazuliError {
+  constructor(facts: string) {
+    super('INTERNAL', facts, 'This is a defect of the library; please report it with the program that led here.');
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Expressions: immutable, hash-consed nodes of the graph, and the primitives that they apply.
+ *
+ * A primitive is one entry: its name, its shape and dtype rule, its meaning, its derivative and its decomposition
+ * into core ops. Passes ask the entry; none of them knows an op by name.
+ */
+import { type Coordinates, type Moved } from './affine.js';
+import { type Aval } from './aval.js';
+import { type HostArray } from './array.js';
+import { type Builder } from './builder.js';
+import { type ScalarOp } from './scalar-op.js';
+import { InternalError } from './errors.js';
+
+/** Compile-time arguments of a primitive: plain data, compared by value. */
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+export type AttributeValue = number | string | boolean | readonly number[];
+
+/** What a primitive does to the index space; each class is handled by one branch of the fuser. */
+export type PrimitiveKind =
+  | 'leaf'
+  | 'elementwise'
+  | 'movement'
+  | 'concat'
+  | 'gather'
+  | 'scatter'
+  | 'reduction'
+  | 'scan'
+  | 'contraction';
+
+/** One entry of the table of primitives. `A` is the type of its attributes. */
+export interface Primitive<A extends Attributes = Attributes> {
+  readonly name: string;
+  readonly kind: PrimitiveKind;
+  /** The result's aval. Inputs have been checked and broadcast by the function that users call. */
+  infer(inputs: readonly Aval[], attributes: A): Aval;
+  /** The meaning on whole arrays; absent for an element-wise primitive, whose meaning is `scalarOp` or `decompose`. */
+  readonly evaluate?: (inputs: readonly HostArray[], attributes: A, output: Aval) => HostArray;
+  /** For a movement: where in its input the result's element at `coordinates` (forms over `rank` loops) comes from; undefined where no affine form exists. */
+  readonly move?: (node: Expr<A>, coordinates: Coordinates, rank: number) => Moved | undefined;
+  /** For an element-wise core op: the op that emitters know. */
+  readonly scalarOp?: ScalarOp;
+  /** For any other element-wise op: the function over core ops that *is* its meaning. */
+  readonly decompose?: <T>(builder: Builder<T>, inputs: readonly T[], attributes: A) => T;
+  /** Cotangents of the inputs from the cotangent of the result; null where there is none. */
+  readonly vjp?: (cotangent: Expr, node: Expr<A>, builder: TensorBuilder) => readonly (Expr | null)[];
+}
+
+/** The vocabulary in which derivatives are written: the core ops on expressions, and what moves, reduces and contracts them. */
+export interface TensorBuilder extends Builder<Expr> {
+  /** `value` in the shape and dtype of `like`. */
+  constantLike(like: Expr, value: number): Expr;
+  /** A composite element-wise primitive by name, as `exp`. */
+  call(name: string, ...inputs: readonly Expr[]): Expr;
+  sign(x: Expr): Expr;
+  broadcast(x: Expr, shape: readonly number[], axes: readonly number[]): Expr;
+  reshape(x: Expr, shape: readonly number[]): Expr;
+  transpose(x: Expr, permutation: readonly number[]): Expr;
+  slice(x: Expr, begin: readonly number[], end: readonly number[], strides?: readonly number[]): Expr;
+  pad(x: Expr, low: readonly number[], high: readonly number[], value: number): Expr;
+  flip(x: Expr, axes: readonly number[]): Expr;
+  /** Sum over axes, which go. */
+  sum(x: Expr, axes: readonly number[]): Expr;
+  /** Puts `x`, the result of a reduction over `axes`, back in every place of `shape`. */
+  spread(x: Expr, shape: readonly number[], axes: readonly number[]): Expr;
+  cumulative(x: Expr, op: 'sum' | 'prod', axis: number, reverse: boolean): Expr;
+  gather(x: Expr, indices: Expr, axis: number): Expr;
+  scatterAdd(base: Expr, indices: Expr, updates: Expr, axis: number): Expr;
+  dot(a: Expr, b: Expr, dimensions: DotDimensions): Expr;
+}
+
+/** Which axes of the two operands of a contraction belong together; the others are free. */
+export interface DotDimensions {
+  readonly batch: readonly [readonly number[], readonly number[]];
+  readonly contract: readonly [readonly number[], readonly number[]];
+}
+
+let nextId = 0;
+
+/** A node: a primitive applied to inputs. Build it with {@link ExprScope.make}, never with `new`. */
+export class Expr<A extends Attributes = Attributes> {
+  readonly id = nextId++;
+  constructor(
+    readonly scope: ExprScope,
+    readonly primitive: Primitive<A>,
+    readonly inputs: readonly Expr[],
+    readonly attributes: A,
+    readonly aval: Aval,
+  ) {}
+
+  get shape(): readonly number[] {
+    return this.aval.shape;
+  }
+  get dtype(): Aval['dtype'] {
+    return this.aval.dtype;
+  }
+  /** The only input of a unary node, or the `index`-th. */
+  input(index = 0): Expr {
+    const input = this.inputs[index];
+    if (input === undefined) throw new InternalError(`${this.primitive.name} has no input ${index}`);
+    return input;
+  }
+}
+
+function attributeKey(value: AttributeValue): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+  return typeof value === 'object' ? `[${value.join(',')}]` : String(value);
+}
+
+/** Attributes as text: equal text, equal attributes (−0 differs from 0, NaN equals NaN). */
+export const attributesKey = (attributes: Attributes): string => {
+  let key = '';
+  for (const name in attributes) key += `${name}=${attributeKey(attributes[name]!)};`;
+  return key;
+};
+
+/** Where expressions are hash-consed: one per trace and one per pass. */
+export class ExprScope {
+  readonly #nodes = new Map<string, Expr>();
+
+  /** The node of this primitive, inputs and attributes; an equal one that the scope has already is returned. */
+  make<A extends Attributes>(primitive: Primitive<A>, inputs: readonly Expr[], attributes: A): Expr {
+    let key = `${primitive.name}|${attributesKey(attributes)}`;
+    for (const input of inputs) key += `|${input.id}`;
+    const found = this.#nodes.get(key);
+    if (found !== undefined) return found;
+    const aval = primitive.infer(
+      inputs.map((input) => input.aval),
+      attributes,
+    );
+    const node = new Expr(this, primitive, inputs, attributes, aval);
+    this.#nodes.set(key, node as unknown as Expr);
+    this.created(node as unknown as Expr);
+    return node as unknown as Expr;
+  }
+
+  /** Called for each new node. */
+  protected created(_node: Expr): void {}
+
+  /** Forgets all nodes: later equal ones are new. */
+  clear(): void {
+    this.#nodes.clear();
+  }
+}
+
+const scopes: ExprScope[] = [];
+
+/** The scope in which op functions make their nodes. */
+export function currentScope(): ExprScope {
+  const scope = scopes[scopes.length - 1];
+  if (scope === undefined) throw new InternalError('an expression was built outside every scope');
+  return scope;
+}
+
+/** Number of scopes entered; 1 is the outermost. */
+export const scopeDepth = (): number => scopes.length;
+/** The scopes from the outermost to the current one. */
+export const scopeStack = (): readonly ExprScope[] => scopes;
+
+/** Runs `body` with `scope` as the current one; the former is restored whatever happens. */
+export function withScope<T>(scope: ExprScope, body: () => T): T {
+  scopes.push(scope);
+  try {
+    return body();
+  } finally {
+    scopes.pop();
+  }
+}
+
+/** A node of the current scope. */
+export const make = <A extends Attributes>(
+  primitive: Primitive<A>,
+  inputs: readonly Expr[],
+  attributes: A = {} as A,
+): Expr => currentScope().make(primitive, inputs, attributes);
+
+/** The nodes that `outputs` need, inputs before their users; iterative, so depth does not matter. */
+export function topologicalOrder(outputs: readonly Expr[]): Expr[] {
+  const order: Expr[] = [];
+  const state = new Map<Expr, number>();
+  const stack: Expr[] = [];
+  for (const output of outputs) {
+    if (state.has(output)) continue;
+    stack.push(output);
+    while (stack.length > 0) {
+      const node = stack[stack.length - 1]!;
+      const next = state.get(node) ?? 0;
+      if (next < 0) {
+        stack.pop();
+        continue;
+      }
+      if (next < node.inputs.length) {
+        state.set(node, next + 1);
+        const input = node.inputs[next]!;
+        if (!state.has(input)) stack.push(input);
+      } else {
+        state.set(node, -1);
+        order.push(node);
+        stack.pop();
+      }
+    }
+  }
+  return order;
+}

@@ -1,0 +1,80 @@
+/**
+ * Graph: parameters and outputs of one traced function, the program of the stages from trace to fuse.
+ * `verifyGraph` checks its invariants, `printGraph` shows it.
+ */
+import { sameAval } from './aval.js';
+import { InternalError } from './errors.js';
+import { type Expr, topologicalOrder } from './expr.js';
+
+/** A function as data: `outputs` computed from `parameters`. */
+export interface Graph {
+  readonly name: string;
+  readonly parameters: readonly Expr[];
+  /** Names for printing, one a parameter. */
+  readonly parameterNames: readonly string[];
+  readonly outputs: readonly Expr[];
+  readonly outputNames: readonly string[];
+  /** Output `output` is the new value of parameter `parameter`, and may take its memory. */
+  readonly updates: readonly GraphUpdate[];
+}
+
+export interface GraphUpdate {
+  readonly output: number;
+  readonly parameter: number;
+}
+
+/** Checks that each node's aval follows from its inputs and that leaves are parameters or constants. */
+export function verifyGraph(graph: Graph): void {
+  const parameters = new Set(graph.parameters);
+  for (const node of topologicalOrder(graph.outputs)) {
+    const inferred = node.primitive.infer(
+      node.inputs.map((input) => input.aval),
+      node.attributes,
+    );
+    if (!sameAval(inferred, node.aval))
+      throw new InternalError(`${graph.name}: ${node.primitive.name} is ${node.aval.key} where its inputs give ${inferred.key}`);
+    if (node.primitive.name === 'data' || (node.primitive.name === 'parameter' && !parameters.has(node)))
+      throw new InternalError(`${graph.name}: a ${node.primitive.name} that is no parameter of the graph`);
+  }
+  for (const { output, parameter } of graph.updates) {
+    const [to, from] = [graph.outputs[output], graph.parameters[parameter]];
+    if (!to || !from || !sameAval(to.aval, from.aval))
+      throw new InternalError(`${graph.name}: the update of parameter ${parameter} has another shape or dtype`);
+  }
+}
+
+/** A name for printing: user strings are quoted when they are more than a plain path. */
+export const quoteName = (name: string): string => (/^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name));
+
+/** The graph as text, one node a line, constants in place. */
+export function printGraph(graph: Graph): string {
+  const names = new Map<Expr, string>();
+  graph.parameters.forEach((parameter, i) => names.set(parameter, `%${quoteName(graph.parameterNames[i] ?? String(i))}`));
+  const lines: string[] = [];
+  let count = 0;
+  const inline = (node: Expr): string | undefined => {
+    if (node.primitive.name === 'constant') return formatNumber(node.attributes.value as number) + (node.aval.weak ? '' : `:${node.dtype}`);
+    if (node.primitive.name === 'broadcast' && node.input().primitive.name === 'constant') return inline(node.input());
+    return undefined;
+  };
+  for (const node of topologicalOrder(graph.outputs)) {
+    if (names.has(node) || inline(node) !== undefined) continue;
+    const name = `%${count++}`;
+    names.set(node, name);
+    const args = node.inputs.map((input) => inline(input) ?? names.get(input)!);
+    const attributes = Object.entries(node.attributes)
+      .filter(([key]) => key !== 'dtype' && key !== 'weak')
+      .map(([key, value]) => `${key}=${Array.isArray(value) ? `[${value.join(',')}]` : String(value)}`);
+    lines.push(`  ${name}: ${node.aval.key} = ${node.primitive.name}(${[...args, ...attributes].join(', ')})`);
+  }
+  const head = graph.parameters.map((parameter, i) => `%${quoteName(graph.parameterNames[i] ?? String(i))}: ${parameter.aval.key}`);
+  const result = graph.outputs.map((output, i) => {
+    const update = graph.updates.find((each) => each.output === i);
+    const value = inline(output) ?? names.get(output)!;
+    return update ? `${names.get(graph.parameters[update.parameter]!)!} ← ${value}` : value;
+  });
+  return `graph ${quoteName(graph.name)}(${head.join(', ')}) {\n${lines.map((line) => `${line}\n`).join('')}  return ${result.join(', ')}\n}`;
+}
+
+/** A number so that it reads back as itself: −0, NaN and infinities included. */
+export const formatNumber = (x: number): string => (Object.is(x, -0) ? '-0' : String(x));

@@ -1,0 +1,275 @@
+/**
+ * Trees: nested arrays, plain objects, Maps and registered classes whose leaves are tensors, numbers and the like.
+ * `flatten` and `unflatten` are each other's inverse; objects are matched by key name, so key order does not matter.
+ */
+import { InternalError, TreeError } from './errors.js';
+
+/** How a class takes part in trees. `auxiliary` is compared by `Object.is`, or by its `key` where it is an object that has one. */
+export interface TreeNodeRegistration<T> {
+  flatten(value: T): { children: readonly unknown[]; names?: readonly string[]; auxiliary?: unknown };
+  unflatten(auxiliary: unknown, children: readonly unknown[]): T;
+}
+
+// Registered behaviours are stored for their class; each only ever sees instances of it.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type AnyRegistration = TreeNodeRegistration<any>;
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type AnyClass = abstract new (...args: any[]) => unknown;
+const registered = new Map<AnyClass, AnyRegistration>();
+
+type NodeKind = 'leaf' | 'none' | 'array' | 'object' | 'map' | 'class';
+
+/** The structure of a tree without its leaves. */
+export class TreeDef {
+  constructor(
+    readonly kind: NodeKind,
+    /** Keys of an object, keys of a Map, names of a class's children. */
+    readonly keys: readonly unknown[],
+    readonly children: readonly TreeDef[],
+    readonly type: AnyClass | undefined,
+    readonly auxiliary: unknown,
+    /** null or undefined, for `none`. */
+    readonly nothing: null | undefined,
+  ) {}
+
+  /** Number of leaves. */
+  get size(): number {
+    return this.kind === 'leaf' ? 1 : this.children.reduce((sum, child) => sum + child.size, 0);
+  }
+
+  /** Printed with `*` for a leaf; keys of objects sorted, so equal structures print alike. */
+  toString(): string {
+    switch (this.kind) {
+      case 'leaf':
+        return '*';
+      case 'none':
+        return 'None';
+      case 'array':
+        return `[${this.children.join(', ')}]`;
+      case 'object':
+      case 'map': {
+        const entries = this.keys.map((key, i) => `${formatKey(key)}: ${this.children[i]!.toString()}`);
+        if (this.kind === 'object') entries.sort();
+        return `${this.kind === 'map' ? 'Map' : ''}{${entries.join(', ')}}`;
+      }
+      case 'class':
+        return `${this.type?.name ?? '?'}(${this.children.map((child, i) => `${this.keys[i] === undefined ? '' : `${formatKey(this.keys[i])}: `}${child.toString()}`).join(', ')})`;
+      default:
+        throw new InternalError(`unknown tree node ${String(this.kind satisfies never)}`);
+    }
+  }
+
+  /** Whether `other` is the same structure. */
+  equals(other: TreeDef): boolean {
+    return this === other || this.mismatch(other, '') === undefined;
+  }
+
+  /** The first path where `other` differs, with what differs; undefined if nothing does. */
+  mismatch(other: TreeDef, path: string): string | undefined {
+    if (this.kind !== other.kind || this.type !== other.type) return `${path || 'the root'} is ${this.describe()} and ${other.describe()}`;
+    if (this.kind === 'class' && !sameAuxiliary(this.auxiliary, other.auxiliary)) return `${path || 'the root'} has other static values`;
+    if (this.kind === 'object' || this.kind === 'map') {
+      for (const key of other.keys) if (!this.keys.includes(key)) return `${path}${pathStep(this.kind, key)} is only in the second`;
+      for (const [i, key] of this.keys.entries()) {
+        const j = other.keys.indexOf(key);
+        if (j < 0) return `${path}${pathStep(this.kind, key)} is only in the first`;
+        const found = this.children[i]!.mismatch(other.children[j]!, path + pathStep(this.kind, key));
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    }
+    if (this.children.length !== other.children.length)
+      return `${path || 'the root'} has ${this.children.length} and ${other.children.length} children`;
+    for (const [i, child] of this.children.entries()) {
+      const found = child.mismatch(other.children[i]!, path + pathStep(this.kind, this.keys[i] ?? i));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  private describe(): string {
+    return this.kind === 'leaf' ? 'a leaf' : this.kind === 'class' ? `a ${this.type?.name ?? '?'}` : this.kind === 'none' ? 'nothing' : `an ${this.kind}`.replace('an map', 'a Map');
+  }
+
+  /** Appends the leaves' paths, as `layers[0].weight`. */
+  collectPaths(path: string, out: string[]): void {
+    if (this.kind === 'leaf') out.push(path);
+    this.children.forEach((child, i) => child.collectPaths(path + pathStep(this.kind, this.keys[i] ?? i), out));
+  }
+}
+
+const formatKey = (key: unknown): string =>
+  typeof key === 'string' && /^[A-Za-z_$][\w$]*$/.test(key) ? key : typeof key === 'string' ? JSON.stringify(key) : String(key);
+
+const pathStep = (kind: NodeKind, key: unknown): string =>
+  kind === 'array' || typeof key !== 'string' || !/^[A-Za-z_$][\w$]*$/.test(key)
+    ? `[${typeof key === 'string' ? JSON.stringify(key) : String(key)}]`
+    : `.${key}`;
+
+function sameAuxiliary(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((value, i) => sameAuxiliary(value, b[i]));
+  return 'key' in a && 'key' in b && Object.is(a.key, b.key);
+}
+
+const LEAF = new TreeDef('leaf', [], [], undefined, undefined, null);
+const NULL = new TreeDef('none', [], [], undefined, undefined, null);
+const UNDEFINED = new TreeDef('none', [], [], undefined, undefined, undefined);
+
+function registrationOf(value: object): [AnyClass, AnyRegistration] | undefined {
+  for (let prototype: unknown = Object.getPrototypeOf(value); prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
+    const type = (prototype as { constructor?: unknown }).constructor as AnyClass | undefined;
+    const registration = type && registered.get(type);
+    if (registration !== undefined) return [value.constructor as AnyClass, registration];
+  }
+  return undefined;
+}
+
+const isPlainObject = (value: object): value is Record<string, unknown> => {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+};
+
+function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]): TreeDef {
+  if (value === null) return NULL;
+  if (value === undefined) return UNDEFINED;
+  if (typeof value !== 'object') return leaves.push(value), LEAF;
+  if (above.includes(value)) throw new TreeError('TREE_CYCLE', 'a tree contains itself', 'Break the cycle; a tree has no way back to its root.');
+  const inside = [...above, value];
+  const each = (child: unknown): TreeDef => flattenInto(child, leaves, inside);
+  if (Array.isArray(value)) return new TreeDef('array', [], value.map(each), undefined, undefined, null);
+  if (value instanceof Map) return new TreeDef('map', [...value.keys()], [...value.values()].map(each), undefined, undefined, null);
+  const registration = registrationOf(value);
+  if (registration !== undefined) {
+    const [type, { flatten }] = registration;
+    const { children, names, auxiliary } = flatten(value);
+    return new TreeDef('class', names ?? [], children.map(each), type, auxiliary, null);
+  }
+  if (isPlainObject(value)) return new TreeDef('object', Object.keys(value), Object.values(value).map(each), undefined, undefined, null);
+  leaves.push(value);
+  return LEAF;
+}
+
+/** The leaves in order, and the structure. A class that is not registered is a leaf. */
+export function flatten(value: unknown): [leaves: unknown[], treedef: TreeDef] {
+  const leaves: unknown[] = [];
+  return [leaves, flattenInto(value, leaves, [])];
+}
+
+/** The tree of this structure with these leaves. */
+export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown {
+  if (leaves.length !== treedef.size)
+    throw new TreeError('TREE_LEAVES', `${String(treedef)} has ${treedef.size} leaves and got ${leaves.length}`, 'Pass one value for each leaf.');
+  let next = 0;
+  const build = (def: TreeDef): unknown => {
+    switch (def.kind) {
+      case 'leaf':
+        return leaves[next++];
+      case 'none':
+        return def.nothing;
+      case 'array':
+        return def.children.map(build);
+      case 'map':
+        return new Map(def.children.map((child, i) => [def.keys[i], build(child)]));
+      case 'object': {
+        const result: Record<string, unknown> = {};
+        def.children.forEach((child, i) => {
+          // A key `__proto__` must become a property, not a prototype.
+          Object.defineProperty(result, def.keys[i] as string, { value: build(child), enumerable: true, writable: true, configurable: true });
+        });
+        return result;
+      }
+      case 'class': {
+        const registration = def.type && registrationOf(def.type.prototype as object);
+        if (registration === undefined) throw new InternalError(`the class ${def.type?.name ?? '?'} is no longer registered`);
+        return registration[1].unflatten(def.auxiliary, def.children.map(build));
+      }
+      default:
+        throw new InternalError(`unknown tree node ${String(def.kind satisfies never)}`);
+    }
+  };
+  return build(treedef);
+}
+
+/**
+ * The leaves of `value` in the order of `treedef`, matched by key name.
+ * @throws TreeError `TREE_MISMATCH` with both structures and the first path where they part.
+ */
+export function flattenUpTo(treedef: TreeDef, value: unknown, what = 'the trees'): unknown[] {
+  const leaves: unknown[] = [];
+  if (!matchLeaves(treedef, value, leaves)) {
+    const other = flatten(value)[1];
+    throw new TreeError(
+      'TREE_MISMATCH',
+      `${what} differ: ${treedef.mismatch(other, '') ?? 'their leaves differ'}; one is ${String(treedef)}, the other ${String(other)}`,
+      'Give both the same structure.',
+    );
+  }
+  return leaves;
+}
+
+/** Appends the leaves of `value` in the order of `treedef`; false if the structure differs. Allocates nothing else. */
+export function matchLeaves(treedef: TreeDef, value: unknown, leaves: unknown[]): boolean {
+  switch (treedef.kind) {
+    case 'leaf':
+      if (value === null || value === undefined) return false;
+      if (typeof value === 'object' && (Array.isArray(value) || value instanceof Map || isPlainObject(value) || registrationOf(value) !== undefined)) return false;
+      leaves.push(value);
+      return true;
+    case 'none':
+      return value === treedef.nothing;
+    case 'array':
+      if (!Array.isArray(value) || value.length !== treedef.children.length) return false;
+      for (let i = 0; i < value.length; i++) if (!matchLeaves(treedef.children[i]!, value[i], leaves)) return false;
+      return true;
+    case 'map':
+      if (!(value instanceof Map) || value.size !== treedef.keys.length) return false;
+      for (let i = 0; i < treedef.keys.length; i++)
+        if (!value.has(treedef.keys[i]) || !matchLeaves(treedef.children[i]!, value.get(treedef.keys[i]), leaves)) return false;
+      return true;
+    case 'object': {
+      if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlainObject(value)) return false;
+      let count = 0;
+      for (const key in value) if (Object.hasOwn(value, key)) count++;
+      if (count !== treedef.keys.length) return false;
+      for (let i = 0; i < treedef.keys.length; i++) {
+        const key = treedef.keys[i] as string;
+        if (!Object.hasOwn(value, key) || !matchLeaves(treedef.children[i]!, value[key], leaves)) return false;
+      }
+      return true;
+    }
+    case 'class': {
+      if (typeof value !== 'object' || value === null || value.constructor !== treedef.type) return false;
+      const { children, names, auxiliary } = registrationOf(value)![1].flatten(value);
+      if (children.length !== treedef.children.length || !sameAuxiliary(auxiliary, treedef.auxiliary)) return false;
+      if (names !== undefined && names.some((name, i) => name !== treedef.keys[i])) return false;
+      return children.every((child, i) => matchLeaves(treedef.children[i]!, child, leaves));
+    }
+  }
+}
+
+/** `f` applied to corresponding leaves of trees of equal structure. */
+export function map(f: (...leaves: never[]) => unknown, first: unknown, ...rest: readonly unknown[]): unknown {
+  const [leaves, treedef] = flatten(first);
+  const others = rest.map((value) => flattenUpTo(treedef, value));
+  return unflatten(
+    treedef,
+    leaves.map((leaf, i) => f(...([leaf, ...others.map((each) => each[i])] as never[]))),
+  );
+}
+
+export const leaves = (value: unknown): unknown[] => flatten(value)[0];
+export const structure = (value: unknown): TreeDef => flatten(value)[1];
+
+/** The path of each leaf, as `.layers[0].weight`. */
+export function paths(value: unknown): string[] {
+  const out: string[] = [];
+  structure(value).collectPaths('', out);
+  return out;
+}
+
+/** Makes instances of `type` (and of its subclasses) nodes of trees. */
+export function register<T>(type: abstract new (...args: never[]) => T, registration: TreeNodeRegistration<T>): void {
+  registered.set(type as unknown as AnyClass, registration);
+}

@@ -1,0 +1,1 @@
+export type { Builder } from '../core/builder.js';

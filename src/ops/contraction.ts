@@ -1,0 +1,104 @@
+/**
+ * Contraction: batched products summed over shared axes. Result axes: batch, free of `a`, free of `b`.
+ * One accumulator per output, starting at +0, contracted coordinates in row-major order, no fused multiply-add.
+ */
+import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
+import { type HostArray } from '../core/array.js';
+import { allocateArray, type TypedArray } from '../core/dtype.js';
+import { DTypeError } from '../core/errors.js';
+import { type DotDimensions, type Expr, make } from '../core/expr.js';
+import { define } from './define.js';
+
+/** {@link DotDimensions} as attributes. */
+export type DotAttributes = {
+  readonly batchA: readonly number[];
+  readonly batchB: readonly number[];
+  readonly contractA: readonly number[];
+  readonly contractB: readonly number[];
+};
+
+/** Axes of an operand that are neither batch nor contracted, ascending. */
+export const freeAxes = (rank: number, batch: readonly number[], contract: readonly number[]): number[] =>
+  Array.from({ length: rank }, (_, axis) => axis).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
+
+const extents = (shape: Shape, axes: readonly number[]): number[] => axes.map((axis) => shape[axis]!);
+
+/** The operand's elements with its axes in the order `axes`. */
+function arranged(x: HostArray, axes: readonly number[]): TypedArray {
+  const shape = extents(x.shape, axes);
+  const strides = extents(stridesOf(x.shape), axes);
+  const out = allocateArray(x.dtype, x.data.length);
+  const index = shape.map(() => 0);
+  let from = 0;
+  for (let i = 0; i < out.length; i++) {
+    out[i] = x.data[from]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+export const dotPrimitive = define<DotAttributes>({
+  name: 'dot',
+  kind: 'contraction',
+  infer: ([a, b], { batchA, batchB, contractA, contractB }) => {
+    if (a!.dtype === 'bool')
+      throw new DTypeError('DTYPE_UNSUPPORTED', `a product of ${a!.key} and ${b!.key}`, `Cast the operands to 'i32' or 'f32'.`);
+    return makeAval(
+      [
+        ...extents(a!.shape, batchA),
+        ...extents(a!.shape, freeAxes(a!.shape.length, batchA, contractA)),
+        ...extents(b!.shape, freeAxes(b!.shape.length, batchB, contractB)),
+      ],
+      a!.dtype,
+    );
+  },
+  evaluate: ([a, b], { batchA, batchB, contractA, contractB }, output) => {
+    const freeA = freeAxes(a!.shape.length, batchA, contractA);
+    const freeB = freeAxes(b!.shape.length, batchB, contractB);
+    const [batch, m, n, k] = [extents(a!.shape, batchA), extents(a!.shape, freeA), extents(b!.shape, freeB), extents(a!.shape, contractA)].map(sizeOf) as [number, number, number, number];
+    const left = arranged(a!, [...batchA, ...freeA, ...contractA]);
+    const right = arranged(b!, [...batchB, ...contractB, ...freeB]);
+    const out = allocateArray(output.dtype, output.size);
+    const integer = output.dtype === 'i32' || output.dtype === 'u32';
+    const product: (x: number, y: number) => number =
+      output.dtype === 'f32' ? (x, y) => Math.fround(x * y) : integer ? Math.imul : (x, y) => x * y;
+    // Each store into `out` rounds (or wraps), so the row of outputs is the row of accumulators.
+    for (let i = 0; i < batch; i++)
+      for (let row = 0; row < m; row++)
+        for (let inner = 0; inner < k; inner++) {
+          const x = left[(i * m + row) * k + inner]!;
+          const from = (i * k + inner) * n;
+          const to = (i * m + row) * n;
+          for (let column = 0; column < n; column++) out[to + column] = out[to + column]! + product(x, right[from + column]!);
+        }
+    return { dtype: output.dtype, shape: output.shape, data: out };
+  },
+  vjp: (g, node, b) => {
+    const { batchA, batchB, contractA, contractB } = node.attributes;
+    const [x, y] = node.inputs as [Expr, Expr];
+    const freeA = freeAxes(x.shape.length, batchA, contractA);
+    const freeB = freeAxes(y.shape.length, batchB, contractB);
+    const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
+    const batch = range(0, batchA.length);
+    const rows = range(batchA.length, freeA.length);
+    const columns = range(batchA.length + freeA.length, freeB.length);
+    // g · y over the free axes of y: [batch, free of x, contracted of y in ascending order].
+    const byX = b.dot(g, y, { batch: [batch, batchB], contract: [columns, freeB] });
+    const orderX = [...batchA, ...freeA, ...ascending(contractB).map((axis) => contractA[contractB.indexOf(axis)]!)];
+    // x · g over the free axes of x: [batch, contracted of x in ascending order, free of y].
+    const byY = b.dot(x, g, { batch: [batchA, batch], contract: [freeA, rows] });
+    const orderY = [...batchB, ...ascending(contractA).map((axis) => contractB[contractA.indexOf(axis)]!), ...freeB];
+    return [b.transpose(byX, inverse(orderX)), b.transpose(byY, inverse(orderY))];
+  },
+});
+
+const ascending = (axes: readonly number[]): number[] => [...axes].sort((a, b) => a - b);
+const inverse = (order: readonly number[]): number[] => order.map((_, axis) => order.indexOf(axis));
+
+export const dot = (a: Expr, b: Expr, { batch, contract }: DotDimensions): Expr =>
+  make(dotPrimitive, [a, b], { batchA: batch[0], batchB: batch[1], contractA: contract[0], contractB: contract[1] });

@@ -1,0 +1,15 @@
+/** The table of primitives: each is defined once, and tests and printers find all of them here. */
+import { type Attributes, type Primitive } from '../core/expr.js';
+import { InternalError } from '../core/errors.js';
+
+const table = new Map<string, Primitive>();
+
+/** Enters a primitive in the table. */
+export function define<A extends Attributes>(primitive: Primitive<A>): Primitive<A> {
+  if (table.has(primitive.name)) throw new InternalError(`the primitive ${primitive.name} is defined twice`);
+  table.set(primitive.name, primitive as unknown as Primitive);
+  return primitive;
+}
+
+/** All primitives by name, in order of definition. */
+export const primitives = (): ReadonlyMap<string, Primitive> => table;

@@ -1,0 +1,134 @@
+/**
+ * Element-wise core primitives over expressions of equal shape and dtype, with their derivatives.
+ * Broadcasting and promotion happen before, in the functions that users call.
+ */
+import { makeAval } from '../core/aval.js';
+import { type DType, isFloat } from '../core/dtype.js';
+import { DTypeError, InternalError } from '../core/errors.js';
+import { type Attributes, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
+import { define } from './define.js';
+import { constant } from './leaf.js';
+import { broadcastScalar } from './movement.js';
+import { acceptsDType } from './scalar.js';
+
+type Vjp = (cotangent: Expr, node: Expr, inputs: readonly Expr[], b: TensorBuilder) => readonly (Expr | null)[];
+
+const COMPARISONS: ReadonlySet<ScalarOp> = new Set(['equal', 'notEqual', 'less', 'lessEqual']);
+
+/** An element-wise core primitive whose name is its op; the result has the last input's dtype, bool for comparisons. */
+function defineCore(op: ScalarOp, vjp?: Vjp, resultDType?: DType): Primitive {
+  return define<Attributes>({
+    name: op,
+    kind: 'elementwise',
+    scalarOp: op,
+    infer: (inputs, attributes) => {
+      const last = inputs[inputs.length - 1]!;
+      const operand = op === 'fromWords' || op === 'where' ? inputs[1]! : inputs[0]!;
+      if (!acceptsDType(op, operand.dtype))
+        throw new DTypeError('DTYPE_UNSUPPORTED', `${op} is not defined for ${operand.key}`, 'Cast the input first.');
+      for (const input of inputs.slice(op === 'where' ? 1 : 0)) {
+        if (input.dtype !== operand.dtype || input.size !== inputs[0]!.size)
+          throw new InternalError(`${op} got ${inputs.map((each) => each.key).join(', ')}`);
+      }
+      const dtype = (attributes.dtype as DType | undefined) ?? resultDType ?? (COMPARISONS.has(op) ? 'bool' : last.dtype);
+      const weak = inputs.every((input) => input.weak) && dtype === 'f64' && attributes.dtype === undefined;
+      return makeAval(last.shape, dtype, weak);
+    },
+    ...(vjp === undefined
+      ? {}
+      : { vjp: (g: Expr, node: Expr, b: TensorBuilder) => (isFloat(node.dtype) ? vjp(g, node, node.inputs, b) : node.inputs.map(() => null)) }),
+  });
+}
+
+const unary = (op: ScalarOp, vjp?: (t: TensorBuilder, g: Expr, x: Expr, y: Expr) => Expr | null, dtype?: DType): ((x: Expr) => Expr) => {
+  if (SCALAR_OPS[op] !== 1) throw new InternalError(`${op} is not unary`);
+  const primitive = defineCore(op, vjp && ((g, y, [x], t) => [vjp(t, g, x!, y)]), dtype);
+  return (x) => make(primitive, [x]);
+};
+const binary = (op: ScalarOp, vjp?: (t: TensorBuilder, g: Expr, a: Expr, b: Expr, y: Expr) => [Expr | null, Expr | null], dtype?: DType): ((a: Expr, b: Expr) => Expr) => {
+  if (SCALAR_OPS[op] !== 2) throw new InternalError(`${op} is not binary`);
+  const primitive = defineCore(op, vjp && ((g, y, [a, b], t) => vjp(t, g, a!, b!, y)), dtype);
+  return (a, b) => make(primitive, [a, b]);
+};
+
+/** `value` in the shape and dtype of `like`. */
+export const constantLike = (like: Expr, value: number): Expr => broadcastScalar(constant(value, like.dtype, like.aval.weak), like.shape);
+export const zerosLike = (like: Expr): Expr => constantLike(like, 0);
+
+export const neg = unary('neg', (t, g) => t.neg(g));
+export const abs = unary('abs', (t, g, x) => t.mul(g, t.sign(x)));
+/** √x; derivative 1/(2√x). */
+export const sqrt = unary('sqrt', (t, g, _x, y) => t.div(t.mul(g, t.constantLike(y, 0.5)), y));
+export const floor = unary('floor', () => null);
+export const ceil = unary('ceil', () => null);
+export const trunc = unary('trunc', () => null);
+export const round = unary('round', () => null);
+
+export const add = binary('add', (_t, g) => [g, g]);
+export const sub = binary('sub', (t, g) => [g, t.neg(g)]);
+export const mul = binary('mul', (t, g, a, b) => [t.mul(g, b), t.mul(g, a)]);
+/** a/b; derivatives 1/b and −(a/b)/b. */
+export const div = binary('div', (t, g, _a, b, y) => [t.div(g, b), t.neg(t.div(t.mul(g, y), b))]);
+export const quotient = binary('quotient');
+/** a − b·trunc(a/b). */
+export const remainder = binary('remainder', (t, g, a, b) => [g, t.neg(t.mul(g, t.trunc(t.div(a, b))))]);
+
+/** The share of the cotangent that goes to the chosen side; a tie halves it. */
+const chosenShare = (t: TensorBuilder, g: Expr, chosen: Expr, tie: Expr): Expr =>
+  t.where(chosen, g, t.where(tie, t.mul(g, t.constantLike(g, 0.5)), t.constantLike(g, 0)));
+export const maximum = binary('maximum', (t, g, a, b) => [
+  chosenShare(t, g, t.less(b, a), t.equal(a, b)),
+  chosenShare(t, g, t.less(a, b), t.equal(a, b)),
+]);
+export const minimum = binary('minimum', (t, g, a, b) => [
+  chosenShare(t, g, t.less(a, b), t.equal(a, b)),
+  chosenShare(t, g, t.less(b, a), t.equal(a, b)),
+]);
+
+export const equal = binary('equal');
+export const notEqual = binary('notEqual');
+export const less = binary('less');
+export const lessEqual = binary('lessEqual');
+export const logicalAnd = binary('logicalAnd');
+export const logicalOr = binary('logicalOr');
+export const logicalNot = unary('logicalNot');
+export const bitwiseAnd = binary('bitwiseAnd');
+export const bitwiseOr = binary('bitwiseOr');
+export const bitwiseXor = binary('bitwiseXor');
+export const leftShift = binary('leftShift');
+export const rightShift = binary('rightShift');
+export const highWord = unary('highWord', undefined, 'i32');
+export const lowWord = unary('lowWord', undefined, 'i32');
+export const fromWords = binary('fromWords', undefined, 'f64');
+
+const wherePrimitive = defineCore('where', (g, _y, [condition], t) => {
+  const zero = t.constantLike(g, 0);
+  return [null, t.where(condition!, g, zero), t.where(condition!, zero, g)];
+});
+/** `condition ? a : b`; the side not taken gets the cotangent 0, never NaN·0. */
+export const where = (condition: Expr, a: Expr, b: Expr): Expr => make(wherePrimitive, [condition, a, b]);
+
+/** A weak input has no dtype to cast back to: its cotangent becomes a number again. */
+const castPrimitive = defineCore('cast', (g, _y, [x], t) => [isFloat(x!.dtype) ? t.cast(g, x!.dtype) : null]);
+/** Saturating conversion; a number that is cast is weak no more. */
+export const cast = (x: Expr, dtype: DType): Expr =>
+  x.dtype === dtype && !x.aval.weak ? x : make(castPrimitive, [x], { dtype });
+const bitcastPrimitive = defineCore('bitcast');
+export const bitcast = (x: Expr, dtype: DType): Expr => make(bitcastPrimitive, [x], { dtype });
+
+/** The same value with derivative 0. */
+const stopGradientPrimitive = define<Attributes>({
+  name: 'stopGradient',
+  kind: 'elementwise',
+  infer: ([x]) => x!,
+  decompose: (_builder, [x]) => x!,
+  vjp: () => [null],
+});
+export const stopGradient = (x: Expr): Expr => make(stopGradientPrimitive, [x]);
+
+/** −1, 0 or 1 with the sign of zero and NaN kept. */
+export function sign(x: Expr): Expr {
+  const zero = zerosLike(x);
+  return where(less(zero, x), constantLike(x, 1), x.dtype === 'u32' ? x : where(less(x, zero), constantLike(x, -1), x));
+}

@@ -1,0 +1,62 @@
+/** Gather and its transpose. Indices are i32 or u32; one out of range reads NaN (0 for integers) and writes nothing. */
+import { makeAval, type Shape, sizeOf } from '../core/aval.js';
+import { allocateArray, isFloat } from '../core/dtype.js';
+import { type Expr, make } from '../core/expr.js';
+import { define } from './define.js';
+
+const gatherShape = (x: Shape, indices: Shape, axis: number): number[] => [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)];
+
+/** Slices of `x` along `axis` at `indices`: shape x[:axis] + indices + x[axis+1:]. */
+export const gatherPrimitive = define<{ axis: number }>({
+  name: 'gather',
+  kind: 'gather',
+  infer: ([x, indices], { axis }) => makeAval(gatherShape(x!.shape, indices!.shape, axis), x!.dtype),
+  evaluate: ([x, indices], { axis }, output) => {
+    const inner = sizeOf(x!.shape.slice(axis + 1));
+    const outer = sizeOf(x!.shape.slice(0, axis));
+    const extent = x!.shape[axis]!;
+    const count = indices!.data.length;
+    const data = allocateArray(x!.dtype, output.size);
+    const missing = isFloat(x!.dtype) ? NaN : 0;
+    for (let i = 0; i < outer; i++)
+      for (let n = 0; n < count; n++) {
+        const at = indices!.data[n]!;
+        const inside = at >= 0 && at < extent;
+        for (let j = 0; j < inner; j++)
+          data[(i * count + n) * inner + j] = inside ? x!.data[(i * extent + at) * inner + j]! : missing;
+      }
+    return { dtype: x!.dtype, shape: output.shape, data };
+  },
+  vjp: (g, node, b) => {
+    const [x, indices] = node.inputs as [Expr, Expr];
+    return [b.scatterAdd(b.constantLike(x, 0), indices, g, node.attributes.axis), null];
+  },
+});
+export const gather = (x: Expr, indices: Expr, axis: number): Expr => make(gatherPrimitive, [x, indices], { axis });
+
+/** `base` with `updates` added at `indices` along `axis`, in ascending order of update. */
+export const scatterAddPrimitive = define<{ axis: number }>({
+  name: 'scatterAdd',
+  kind: 'scatter',
+  infer: ([base]) => makeAval(base!.shape, base!.dtype),
+  evaluate: ([base, indices, updates], { axis }) => {
+    const inner = sizeOf(base!.shape.slice(axis + 1));
+    const outer = sizeOf(base!.shape.slice(0, axis));
+    const extent = base!.shape[axis]!;
+    const count = indices!.data.length;
+    const data = base!.data.slice();
+    for (let i = 0; i < outer; i++)
+      for (let n = 0; n < count; n++) {
+        const at = indices!.data[n]!;
+        if (at < 0 || at >= extent) continue;
+        for (let j = 0; j < inner; j++) {
+          const to = (i * extent + at) * inner + j;
+          data[to] = data[to]! + updates!.data[(i * count + n) * inner + j]!;
+        }
+      }
+    return { dtype: base!.dtype, shape: base!.shape, data };
+  },
+  vjp: (g, node, b) => [g, null, b.gather(g, node.input(1), node.attributes.axis)],
+});
+export const scatterAdd = (base: Expr, indices: Expr, updates: Expr, axis: number): Expr =>
+  make(scatterAddPrimitive, [base, indices, updates], { axis });

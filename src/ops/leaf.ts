@@ -1,0 +1,54 @@
+/** Leaves: parameters, constants, data that the host holds, and index generators. */
+import { makeAval, type Shape } from '../core/aval.js';
+import { castValue, type DType, isFloat, allocateArray } from '../core/dtype.js';
+import { make, type Expr } from '../core/expr.js';
+import { define } from './define.js';
+
+/** Input number `index` of a graph. */
+export const parameterPrimitive = define<{ index: number; shape: Shape; dtype: DType; weak: boolean }>({
+  name: 'parameter',
+  kind: 'leaf',
+  infer: (_, { shape, dtype, weak }) => makeAval(shape, dtype, weak),
+});
+
+/** A scalar that is part of the program. */
+export const constantPrimitive = define<{ value: number; dtype: DType; weak: boolean }>({
+  name: 'constant',
+  kind: 'leaf',
+  infer: (_, { dtype, weak }) => makeAval([], dtype, weak),
+  evaluate: (_, { value, dtype }) => ({ dtype, shape: [], data: allocateArray(dtype, 1).fill(value) }),
+});
+
+/** Data outside every graph, told apart by identity; a trace turns it into a parameter. */
+export const dataPrimitive = define<{ identity: number; shape: Shape; dtype: DType; weak: boolean }>({
+  name: 'data',
+  kind: 'leaf',
+  infer: (_, { shape, dtype, weak }) => makeAval(shape, dtype, weak),
+});
+
+/** The index along `axis`: element (…, i, …) is i. */
+export const iotaPrimitive = define<{ shape: Shape; axis: number; dtype: DType }>({
+  name: 'iota',
+  kind: 'leaf',
+  infer: (_, { shape, dtype }) => makeAval(shape, dtype),
+  evaluate: (_, { axis }, output) => {
+    const data = allocateArray(output.dtype, output.size);
+    const inner = output.shape.slice(axis + 1).reduce((product, extent) => product * extent, 1);
+    const extent = output.shape[axis]!;
+    for (let i = 0; i < data.length; i++) data[i] = Math.floor(i / inner) % extent;
+    return { dtype: output.dtype, shape: output.shape, data };
+  },
+});
+
+/** The scalar constant `value`, converted to `dtype`. */
+export const constant = (value: number, dtype: DType, weak = false): Expr =>
+  make(constantPrimitive, [], {
+    value: isFloat(dtype) ? castValue(value, 'f64', dtype) : castValue(value, Number.isInteger(value) ? 'i32' : 'f64', dtype),
+    dtype,
+    weak,
+  });
+
+export const parameter = (index: number, shape: Shape, dtype: DType, weak = false): Expr =>
+  make(parameterPrimitive, [], { index, shape, dtype, weak });
+
+export const iota = (shape: Shape, axis: number, dtype: DType): Expr => make(iotaPrimitive, [], { shape, axis, dtype });

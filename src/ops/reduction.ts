@@ -1,0 +1,279 @@
+/**
+ * Reductions and scans, and the order in which they add.
+ *
+ * The order is part of the meaning, a function of shape and axes alone. `serial`: one accumulator, reduced
+ * coordinates in row-major order. `lanes`, when the last axis of extent ≠ 1 is reduced: the reduced coordinates are
+ * cut into blocks of whole rows (or of BLOCK elements, if only one axis is reduced); within a block accumulator
+ * j mod LANES takes the elements whose last coordinate is j, rows ascending; a fixed tree joins the lanes
+ * (l += l + 8, then 4, 2, 1); the blocks' results are joined ascending. So SIMD lanes and threads divide the work
+ * without changing a bit.
+ */
+import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
+import { type HostArray } from '../core/array.js';
+import { allocateArray, type DType, isFloat } from '../core/dtype.js';
+import { DTypeError, InternalError } from '../core/errors.js';
+import { type Expr, make, type TensorBuilder } from '../core/expr.js';
+import { type ScalarOp } from '../core/scalar-op.js';
+import { define } from './define.js';
+import { broadcast } from './movement.js';
+import { scalarFunction } from './scalar.js';
+
+/** Accumulators of a `lanes` reduction. */
+export const LANES = 16;
+/** Elements of a block of a `lanes` reduction. */
+export const BLOCK = 16384;
+
+export type ReduceOp = 'sum' | 'prod' | 'max' | 'min' | 'any' | 'all';
+export type ArgReduceOp = 'argmax' | 'argmin';
+
+/** The core op that joins two partial results. */
+export const JOIN: Readonly<Record<ReduceOp, ScalarOp>> = {
+  sum: 'add',
+  prod: 'mul',
+  max: 'maximum',
+  min: 'minimum',
+  any: 'logicalOr',
+  all: 'logicalAnd',
+};
+
+/** The result of reducing nothing, with which each accumulator starts. */
+export function reductionIdentity(op: ReduceOp, dtype: DType): number {
+  switch (op) {
+    case 'sum':
+    case 'any':
+      return 0;
+    case 'prod':
+    case 'all':
+      return 1;
+    case 'max':
+      return dtype === 'i32' ? -2147483648 : dtype === 'u32' ? 0 : -Infinity;
+    case 'min':
+      return dtype === 'i32' ? 2147483647 : dtype === 'u32' ? 4294967295 : Infinity;
+  }
+}
+
+/** How the elements of a reduction are joined; see the head of this file. */
+export interface ReductionOrder {
+  readonly kind: 'serial' | 'lanes';
+  /** For `lanes`: extent of a block along the first reduced axis (in elements if only one axis is reduced). */
+  readonly block: number;
+}
+
+/** The order for reducing `axes` (ascending) of `shape`. */
+export function reductionOrder(shape: Shape, axes: readonly number[]): ReductionOrder {
+  const significant = (axis: number): boolean => shape[axis] !== 1;
+  const last = shape.findLastIndex((extent) => extent !== 1);
+  const reduced = axes.filter(significant);
+  if (reduced.length === 0 || !reduced.includes(last)) return { kind: 'serial', block: 0 };
+  if (reduced.length === 1) return { kind: 'lanes', block: BLOCK };
+  const rows = sizeOf(reduced.slice(1).map((axis) => shape[axis]!));
+  return { kind: 'lanes', block: Math.max(1, Math.floor(BLOCK / Math.max(1, rows))) };
+}
+
+const without = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, axis) => !axes.includes(axis));
+
+/** Visits the coordinates of `extents` in row-major order as offsets under `strides`. */
+function forEachOffset(extents: readonly number[], strides: readonly number[], visit: (offset: number, first: number, last: number) => void): void {
+  const rank = extents.length;
+  const count = sizeOf(extents);
+  const index = new Array<number>(rank).fill(0);
+  let offset = 0;
+  for (let n = 0; n < count; n++) {
+    visit(offset, rank > 0 ? index[0]! : 0, rank > 0 ? index[rank - 1]! : 0);
+    for (let axis = rank - 1; axis >= 0; axis--) {
+      offset += strides[axis]!;
+      if (++index[axis]! < extents[axis]!) break;
+      offset -= strides[axis]! * extents[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+function evaluateReduce([x]: readonly HostArray[], op: ReduceOp, axes: readonly number[]): HostArray {
+  const { shape, dtype } = x!;
+  const order = reductionOrder(shape, axes);
+  const strides = stridesOf(shape);
+  const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const significant = axes.filter((axis) => shape[axis] !== 1);
+  const join = scalarFunction(JOIN[op], dtype, dtype);
+  const start = reductionIdentity(op, dtype);
+  const out = allocateArray(dtype, sizeOf(without(shape, axes)));
+  const extents = significant.map((axis) => shape[axis]!);
+  const steps = significant.map((axis) => strides[axis]!);
+  let position = 0;
+  forEachOffset(
+    kept.map((axis) => shape[axis]!),
+    kept.map((axis) => strides[axis]!),
+    (base) => {
+      let total = start;
+      if (order.kind === 'serial') {
+        forEachOffset(extents, steps, (offset) => (total = join(total, x!.data[base + offset]!, 0)));
+      } else {
+        const lanes = new Array<number>(LANES).fill(start);
+        let block = 0;
+        const flush = (): void => {
+          for (let half = LANES / 2; half >= 1; half /= 2)
+            for (let lane = 0; lane < half; lane++) lanes[lane] = join(lanes[lane]!, lanes[lane + half]!, 0);
+          total = join(total, lanes[0]!, 0);
+          lanes.fill(start);
+        };
+        forEachOffset(extents, steps, (offset, first, last) => {
+          const at = Math.floor(first / order.block);
+          if (at !== block) {
+            flush();
+            block = at;
+          }
+          const lane = last % LANES;
+          lanes[lane] = join(lanes[lane]!, x!.data[base + offset]!, 0);
+        });
+        if (sizeOf(extents) > 0) flush();
+      }
+      out[position++] = total;
+    },
+  );
+  return { dtype, shape: without(shape, axes), data: out };
+}
+
+/** Reduces `axes` (ascending), which go from the shape. */
+export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>({
+  name: 'reduce',
+  kind: 'reduction',
+  infer: ([x], { op, axes }) => {
+    const boolean = op === 'any' || op === 'all';
+    if (boolean !== (x!.dtype === 'bool'))
+      throw new DTypeError('DTYPE_UNSUPPORTED', `${op} is not defined for ${x!.key}`, 'Cast the input first.');
+    return makeAval(without(x!.shape, axes), x!.dtype, x!.weak);
+  },
+  evaluate: (inputs, { op, axes }) => evaluateReduce(inputs, op, axes),
+  vjp: (g, node, b) => {
+    const { op, axes } = node.attributes;
+    const x = node.input();
+    if (!isFloat(x.dtype)) return [null];
+    const spread = (y: Expr): Expr => b.spread(y, x.shape, axes);
+    if (op === 'sum') return [spread(g)];
+    if (op === 'prod') return [b.mul(spread(g), productOfOthers(b, x, axes))];
+    const chosen = b.equal(x, spread(node as unknown as Expr));
+    const count = b.sum(b.cast(chosen, x.dtype), axes);
+    return [b.where(chosen, spread(b.div(g, count)), b.constantLike(x, 0))];
+  },
+});
+
+/** For each element the product of the others along `axes`, right with zeros too: prefix product × suffix product. */
+function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Expr {
+  const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const permutation = [...kept, ...axes];
+  const keptShape = kept.map((axis) => x.shape[axis]!);
+  const reducedShape = axes.map((axis) => x.shape[axis]!);
+  const count = sizeOf(reducedShape);
+  const flat = b.reshape(b.transpose(x, permutation), [...keptShape, count]);
+  const axis = keptShape.length;
+  const exclusive = (reverse: boolean): Expr => {
+    const zeros = flat.shape.map(() => 0);
+    const one = zeros.map((_, i) => (i === axis ? 1 : 0));
+    const cut = reverse
+      ? b.slice(flat, one, flat.shape)
+      : b.slice(flat, zeros, flat.shape.map((extent, i) => (i === axis ? extent - 1 : extent)));
+    return b.cumulative(b.pad(cut, reverse ? zeros : one, reverse ? one : zeros, 1), 'prod', axis, reverse);
+  };
+  if (count === 0) return x;
+  const others = b.mul(exclusive(false), exclusive(true));
+  return b.transpose(b.reshape(others, [...keptShape, ...reducedShape]), permutation.map((_, i) => permutation.indexOf(i)));
+}
+
+export const reduce = (x: Expr, op: ReduceOp, axes: readonly number[]): Expr =>
+  axes.length === 0 ? x : make(reducePrimitive, [x], { op, axes: [...axes].sort((a, b) => a - b) });
+export const sumOver = (x: Expr, axes: readonly number[]): Expr => reduce(x, 'sum', axes);
+
+/** Puts a reduction's result back in every place of `shape`; `axes` are those that the reduction took. */
+export const spread = (x: Expr, shape: Shape, axes: readonly number[]): Expr =>
+  axes.length === 0
+    ? x
+    : broadcast(
+        x,
+        shape,
+        shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis)),
+      );
+
+/** Index along `axis` of the first extreme element; the first NaN is extreme. The axis goes; the result is i32. */
+export const argReducePrimitive = define<{ op: ArgReduceOp; axis: number }>({
+  name: 'argReduce',
+  kind: 'reduction',
+  infer: ([x], { axis }) => makeAval(without(x!.shape, [axis]), 'i32'),
+  evaluate: ([x], { op, axis }) => {
+    const strides = stridesOf(x!.shape);
+    const shape = without(x!.shape, [axis]);
+    const data = allocateArray('i32', sizeOf(shape));
+    let position = 0;
+    forEachOffset(shape, without(strides, [axis]), (base) => {
+      let best = x!.data[base]!;
+      let at = 0;
+      for (let i = 1; i < x!.shape[axis]! && best === best; i++) {
+        const value = x!.data[base + i * strides[axis]!]!;
+        if (value !== value || (op === 'argmax' ? value > best : value < best)) {
+          best = value;
+          at = i;
+        }
+      }
+      data[position++] = at;
+    });
+    return { dtype: 'i32', shape, data };
+  },
+  vjp: () => [null],
+});
+export const argReduce = (x: Expr, op: ArgReduceOp, axis: number): Expr => make(argReducePrimitive, [x], { op, axis });
+
+/** Running sum or product along `axis`, from the start, or from the end if `reverse`. */
+export const cumulativePrimitive = define<{ op: 'sum' | 'prod'; axis: number; reverse: boolean }>({
+  name: 'cumulative',
+  kind: 'scan',
+  infer: ([x]) => makeAval(x!.shape, x!.dtype),
+  evaluate: ([x], { op, axis, reverse }) => {
+    const strides = stridesOf(x!.shape);
+    const data = allocateArray(x!.dtype, x!.data.length);
+    const join = scalarFunction(JOIN[op], x!.dtype, x!.dtype);
+    const extent = x!.shape[axis]!;
+    forEachOffset(without(x!.shape, [axis]), without(strides, [axis]), (base) => {
+      let total = reductionIdentity(op, x!.dtype);
+      for (let i = 0; i < extent; i++) {
+        const at = base + (reverse ? extent - 1 - i : i) * strides[axis]!;
+        data[at] = total = join(total, x!.data[at]!, 0);
+      }
+    });
+    return { dtype: x!.dtype, shape: x!.shape, data };
+  },
+  vjp: (g, node, b) => {
+    const { op, axis, reverse } = node.attributes;
+    const x = node.input();
+    if (op === 'sum') return [b.cumulative(g, 'sum', axis, !reverse)];
+    return [cumulativeProductVjp(b, g, x, axis, reverse)];
+  },
+});
+
+/**
+ * ∂yⱼ/∂xᵢ = Πₖ≤ⱼ,ₖ≠ᵢ xₖ, without dividing by x: the matrix M[i,j] is the running product of x with element i replaced
+ * by 1 and, for j < i, nothing. O(n²) memory along the axis, exact at zeros.
+ */
+function cumulativeProductVjp(b: TensorBuilder, g: Expr, x: Expr, axis: number, reverse: boolean): Expr {
+  const extent = x.shape[axis]!;
+  const shape = [...x.shape.slice(0, axis), extent, ...x.shape.slice(axis)];
+  const others = shape.map((_, i) => i).filter((i) => i !== axis);
+  const wide = b.broadcast(x, shape, others);
+  const row = iotaLike(b, shape, axis);
+  const column = iotaLike(b, shape, axis + 1);
+  const diagonal = b.equal(row, column);
+  const products = b.cumulative(b.where(diagonal, b.constantLike(wide, 1), wide), 'prod', axis + 1, reverse);
+  const reached = reverse ? b.lessEqual(column, row) : b.lessEqual(row, column);
+  const terms = b.where(reached, b.mul(b.broadcast(g, shape, others), products), b.constantLike(wide, 0));
+  return b.sum(terms, [axis + 1]);
+}
+
+/** Indices along an axis as running sums of ones, so that no leaf is needed here. */
+function iotaLike(b: TensorBuilder, shape: Shape, axis: number): Expr {
+  const ones = b.broadcast(b.constant(1, 'i32'), shape, []);
+  return b.cumulative(ones, 'sum', axis, false);
+}
+
+export function cumulative(x: Expr, op: 'sum' | 'prod', axis: number, reverse = false): Expr {
+  if (x.dtype === 'bool') throw new InternalError('cumulative got bool');
+  return make(cumulativePrimitive, [x], { op, axis, reverse });
+}
