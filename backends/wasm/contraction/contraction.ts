@@ -1,0 +1,106 @@
+/**
+ * One function for one contraction: chooses how it is computed, from its shape and strides alone.
+ *
+ * - `row`: few rows and adjacent columns on the right: scaled rows are added up, nothing is packed.
+ * - `dot`: few rows, and a right operand that is adjacent in k: dot products, several outputs at a time.
+ * - `packed`: everything else: both operands are packed, register tiles run over the panels.
+ */
+import type { FunctionBody, FunctionReference, Local } from '../body.js';
+import { dotColumns, emitDotPhase } from './columns.js';
+import { CONTEXT, CONTEXT_BYTES, type ContractionKit, type Destination } from './kit.js';
+import { laneOps } from './lanes.js';
+import { emitPacked } from './packed.js';
+import { packedBytes, planPacked, type ContractionShape } from './plan.js';
+import { emitRowPhase, rowTask, rowTasks } from './row.js';
+
+/** How a contraction is computed. */
+export type Strategy = 'row' | 'dot' | 'packed';
+
+/**
+ * With at most so many rows, or steps of k, packing costs more than it saves. GFLOP/s of row and packed at m × 784 × 500:
+ * m = 4: 44 and 22, 8: 46 and 30, 16: 46 and 38, 32: 47 and 44; above, the tile wins where loads are dearer.
+ */
+const FEW_ROWS = 16;
+const FEW_STEPS = 8;
+const FEW_DOT_ROWS = 2;
+
+/** The strategy for `shape`. */
+export function strategyOf({ dtype, m, k, right }: ContractionShape): Strategy {
+  const { bytes } = laneOps(dtype);
+  if (right.n === bytes && (m <= FEW_ROWS || k <= FEW_STEPS)) return 'row';
+  return right.k === bytes && m <= FEW_DOT_ROWS ? 'dot' : 'packed';
+}
+
+/** Rows and columns of one task's results. */
+function blockOf(shape: ContractionShape): { readonly rows: number; readonly columns: number } {
+  const strategy = strategyOf(shape);
+  if (strategy === 'row') return rowTask(shape);
+  if (strategy === 'dot') return { rows: shape.m, columns: dotColumns(shape) };
+  const plan = planPacked(shape);
+  return { rows: plan.taskRows, columns: plan.taskColumns };
+}
+
+/** Bytes between two rows of the block that an epilogue reads. */
+export const blockPitch = (shape: ContractionShape): number => blockOf(shape).columns * laneOps(shape.dtype).bytes;
+
+/** Bytes of scratch memory for `threads` threads: the context, what is packed, a block of results each. */
+export function scratchBytes(shape: ContractionShape, threads: number): number {
+  const packed = strategyOf(shape) === 'packed' ? packedBytes(planPacked(shape)) : 0;
+  return CONTEXT_BYTES + packed + threads * blockOf(shape).rows * blockPitch(shape);
+}
+
+/**
+ * Emits `contract(arguments, batch, left, right, output, scratch)` for one shape, where m, n and k are positive:
+ * addresses of one batch entry's operands, and of {@link scratchBytes} bytes. `arguments` and `batch` go to the epilogue.
+ */
+export function emitContraction(
+  kit: ContractionKit,
+  name: string,
+  shape: ContractionShape,
+  destination: Destination,
+): FunctionReference {
+  const ops = laneOps(shape.dtype);
+  const strategy = strategyOf(shape);
+  const body =
+    strategy === 'packed'
+      ? emitPacked(kit, name, shape, destination)
+      : strategy === 'row'
+        ? onePhase(kit, emitRowPhase(kit, `${name}_rows`, ops, shape, destination), rowTasks(shape))
+        : onePhase(
+            kit,
+            emitDotPhase(kit, `${name}_dots`, ops, shape, destination),
+            Math.ceil(shape.n / dotColumns(shape)),
+          );
+  const parameters = {
+    arguments: 'i32',
+    batch: 'i32',
+    left: 'i32',
+    right: 'i32',
+    output: 'i32',
+    scratch: 'i32',
+  } as const;
+  return kit.module.function(name, parameters, [], (f, p) => {
+    const store = (field: keyof typeof CONTEXT, value: Local): void =>
+      void f.get(p.scratch).get(value).memory('i32.store', CONTEXT[field]);
+    store('left', p.left);
+    store('right', p.right);
+    store('output', p.output);
+    store('arguments', p.arguments);
+    store('batch', p.batch);
+    body(f, p.scratch);
+  });
+}
+
+/** A contraction that packs nothing: one phase of `tasks` tasks. */
+function onePhase(
+  kit: ContractionKit,
+  phase: FunctionReference,
+  tasks: number,
+): (f: FunctionBody, scratch: Local) => void {
+  return (f, scratch) => {
+    const count = f.local('i32', 'count');
+    f.get(scratch).get(scratch).i32(CONTEXT_BYTES).op('i32.add').memory('i32.store', CONTEXT.blocks);
+    f.i32(tasks).set(count);
+    kit.fork(f, phase, scratch, count);
+  };
+}

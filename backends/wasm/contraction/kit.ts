@@ -1,0 +1,144 @@
+/**
+ * What the phases of a contraction share: the record that they read, how a phase is handed to threads, and the tiles and
+ * packing functions of one module, each emitted once.
+ */
+import type { FunctionBody, FunctionReference, Local } from '../body.js';
+import type { ModuleBuilder } from '../encoder.js';
+import { scale } from '../loops.js';
+import { emitAxpy } from './axpy.js';
+import type { LaneOps } from './lanes.js';
+import { emitDot, emitScalarDot } from './dot.js';
+import { emitPack, type PackKind } from './pack.js';
+import { emitTile } from './tile.js';
+
+/** The fields of a context, i32 each, as byte offsets. */
+export const CONTEXT = {
+  /** Addresses of the operands at this batch entry. */
+  left: 0,
+  right: 4,
+  /** Address of the output at this batch entry, where tiles write it directly. */
+  output: 8,
+  /** Addresses of the packed operands. */
+  packedLeft: 12,
+  packedRight: 16,
+  /** The rows and columns that are packed. */
+  firstRow: 20,
+  rows: 24,
+  firstColumn: 28,
+  columns: 32,
+  /** What the epilogue needs to find its operands. */
+  arguments: 36,
+  batch: 40,
+  /** Address of the first thread's block of results. */
+  blocks: 44,
+} as const;
+
+/** Bytes of a context. */
+export const CONTEXT_BYTES = 64;
+
+/** How finished results leave the tiles. */
+export type Destination =
+  /** Straight into a buffer whose rows are `pitch` bytes apart and whose columns are adjacent. */
+  | { readonly kind: 'direct'; readonly pitch: number }
+  /**
+   * Into a block of `pitch = taskColumns · bytes`, which `epilogue(arguments, batch, block, firstRow, endRow,
+   * firstColumn, endColumn)` then reads, with rows and columns of the whole output.
+   */
+  | { readonly kind: 'epilogue'; readonly epilogue: FunctionReference };
+
+/** Runs `phase(context, 0 … count)`: in place, or shared out among threads. */
+export type Fork = (f: FunctionBody, phase: FunctionReference, context: Local, count: Local) => void;
+
+/** Runs a phase on the calling thread. */
+export const serialFork: Fork = (f, phase, context, count) => void f.get(context).i32(0).get(count).call(phase);
+
+/** The tiles and packing functions of one module, each emitted once. */
+export class ContractionKit {
+  readonly #tiles = new Map<string, FunctionReference>();
+  readonly #dots = new Map<string, FunctionReference>();
+  readonly #axpys = new Map<string, FunctionReference>();
+  readonly #packs = new Map<string, FunctionReference>();
+
+  constructor(
+    readonly module: ModuleBuilder,
+    readonly fork: Fork,
+    /** Pushes the number of the running thread. */
+    readonly pushThread: (f: FunctionBody) => void,
+  ) {}
+
+  tile(ops: LaneOps, rows: number, columns: number): FunctionReference {
+    return this.#once(this.#tiles, `${ops.dtype} ${rows} ${columns}`, () => emitTile(this.module, ops, rows, columns));
+  }
+
+  pack(ops: LaneOps, kind: PackKind): FunctionReference {
+    const gather = kind === 'copy' ? this.pack(ops, 'gather') : undefined;
+    return this.#once(this.#packs, `${ops.dtype} ${kind}`, () => emitPack(this.module, ops, kind, gather));
+  }
+
+  axpy(ops: LaneOps, steps: number, xStride: number, wStride: number): FunctionReference {
+    const key = `${ops.dtype} ${steps} ${xStride} ${wStride}`;
+    return this.#once(this.#axpys, key, () => emitAxpy(this.module, ops, steps, xStride, wStride));
+  }
+
+  dot(ops: LaneOps, groups: number, xStride: number, wStride: number): FunctionReference {
+    const key = `${ops.dtype} ${groups} ${xStride} ${wStride}`;
+    return this.#once(this.#dots, key, () => emitDot(this.module, ops, groups, xStride, wStride));
+  }
+
+  scalarDot(ops: LaneOps, xStride: number): FunctionReference {
+    return this.#once(this.#dots, `${ops.dtype} ${xStride}`, () => emitScalarDot(this.module, ops, xStride));
+  }
+
+  #once(map: Map<string, FunctionReference>, key: string, emit: () => FunctionReference): FunctionReference {
+    let reference = map.get(key);
+    if (reference === undefined) map.set(key, (reference = emit()));
+    return reference;
+  }
+}
+
+/** The parameters of a phase: it works on items `from … to`. */
+export const PHASE = { context: 'i32', from: 'i32', to: 'i32' } as const;
+
+/** Loads context fields into locals of their names. */
+export function loadContext(f: FunctionBody, context: Local, ...fields: readonly (keyof typeof CONTEXT)[]): Local[] {
+  return fields.map((field) => {
+    const local = f.local('i32', field);
+    f.get(context).memory('i32.load', CONTEXT[field]).set(local);
+    return local;
+  });
+}
+
+/**
+ * Pushes the address at which a task puts its results: in the output, `pushOffset` bytes on; or the running thread's
+ * block of `blockBytes`.
+ */
+export function pushBlock(
+  kit: ContractionKit,
+  f: FunctionBody,
+  context: Local,
+  destination: Destination,
+  blockBytes: number,
+  pushOffset: () => void,
+): void {
+  f.get(context).memory('i32.load', destination.kind === 'direct' ? CONTEXT.output : CONTEXT.blocks);
+  if (destination.kind === 'direct') pushOffset();
+  else {
+    kit.pushThread(f);
+    scale(f, blockBytes);
+  }
+  f.op('i32.add');
+}
+
+/** Hands the finished block to the epilogue, if there is one; `pushBounds` pushes its rows and columns. */
+export function callEpilogue(
+  f: FunctionBody,
+  context: Local,
+  destination: Destination,
+  block: Local,
+  pushBounds: () => void,
+): void {
+  if (destination.kind === 'direct') return;
+  f.get(context).memory('i32.load', CONTEXT.arguments).get(context).memory('i32.load', CONTEXT.batch).get(block);
+  pushBounds();
+  f.call(destination.epilogue);
+}

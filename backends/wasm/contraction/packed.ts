@@ -1,0 +1,256 @@
+/**
+ * The packed contraction: pack the right operand, pack the left one, run register tiles over blocks, and hand each
+ * finished block to the epilogue while it is in the cache.
+ *
+ * Three phases, each a function `(context, from, to)` over independent items, so that threads may share them: an output
+ * is computed by one task with k ascending, and no bit depends on who runs it. The context is a record in the linear
+ * memory, because other threads read it.
+ */
+import type { FunctionBody, FunctionReference, Local } from '../body.js';
+import { advance, ceilDivide, countUp, minimum, push, scale } from '../loops.js';
+import {
+  callEpilogue,
+  CONTEXT,
+  CONTEXT_BYTES,
+  loadContext,
+  PHASE,
+  pushBlock,
+  type ContractionKit,
+  type Destination,
+} from './kit.js';
+import { laneOps, type LaneOps } from './lanes.js';
+import { PACK_LANES, packKind } from './pack.js';
+import { packedBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
+import { TILE_ROWS, tileColumns } from './tile.js';
+
+/**
+ * Emits the packed contraction's body into `f`, after the context at `scratch` has its operands: packing phases and tile
+ * phases over blocks that bound the packed memory.
+ */
+export function emitPacked(
+  kit: ContractionKit,
+  name: string,
+  shape: ContractionShape,
+  destination: Destination,
+): (f: FunctionBody, scratch: Local) => void {
+  const ops = laneOps(shape.dtype);
+  const plan = planPacked(shape);
+  const packLeft = emitPackPhase(kit, `${name}_pack_left`, ops, shape.k, 'left', shape.left.m, shape.left.k);
+  const packRight = emitPackPhase(kit, `${name}_pack_right`, ops, shape.k, 'right', shape.right.n, shape.right.k);
+  const tiles = emitTilePhase(kit, `${name}_tiles`, ops, shape, plan, destination);
+  return (f, scratch) => {
+    const count = f.local('i32', 'count');
+    const store = (field: keyof typeof CONTEXT, value: Local | number): void =>
+      void push(f.get(scratch), value).memory('i32.store', CONTEXT[field]);
+    const address = (field: keyof typeof CONTEXT, offset: number): void =>
+      void f.get(scratch).get(scratch).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
+    address('packedLeft', CONTEXT_BYTES);
+    address('packedRight', CONTEXT_BYTES + plan.leftBytes);
+    address('blocks', CONTEXT_BYTES + packedBytes(plan));
+    eachBlock(f, shape.n, plan.columnsPacked, (first, columns) => {
+      store('firstColumn', first);
+      store('columns', columns);
+      ceilDivide(push(f, columns), tileColumns(ops)).set(count);
+      kit.fork(f, packRight, scratch, count);
+      eachBlock(f, shape.m, plan.rowsPacked, (firstRow, rows) => {
+        store('firstRow', firstRow);
+        store('rows', rows);
+        ceilDivide(push(f, rows), TILE_ROWS).set(count);
+        kit.fork(f, packLeft, scratch, count);
+        ceilDivide(push(f, rows), plan.taskRows);
+        ceilDivide(push(f, columns), plan.taskColumns).op('i32.mul').set(count);
+        kit.fork(f, tiles, scratch, count);
+      });
+    });
+  };
+}
+
+/** Visits `total` in blocks of `limit`: `body(first, size)`. One block is visited without a loop, as constants. */
+function eachBlock(
+  f: FunctionBody,
+  total: number,
+  limit: number,
+  body: (first: Local | number, size: Local | number) => void,
+): void {
+  if (total <= limit) return body(0, total);
+  const first = f.local('i32', 'first');
+  const size = f.local('i32', 'size');
+  f.i32(0).set(first);
+  countUp(f, first, total, limit, () => {
+    f.i32(total).get(first).op('i32.sub').set(size);
+    minimum(f, size, limit).set(size);
+    body(first, size);
+  });
+}
+
+/** Packs panels `from … to` of one operand; strides in bytes. */
+function emitPackPhase(
+  kit: ContractionKit,
+  name: string,
+  ops: LaneOps,
+  k: number,
+  side: 'left' | 'right',
+  laneStride: number,
+  kStride: number,
+): FunctionReference {
+  const lanes = side === 'left' ? TILE_ROWS : tileColumns(ops);
+  const pack = kit.pack(ops, packKind(ops, laneStride, kStride));
+  return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
+    const [base, packed, first, count] = loadContext(
+      f,
+      context,
+      ...(side === 'left'
+        ? (['left', 'packedLeft', 'firstRow', 'rows'] as const)
+        : (['right', 'packedRight', 'firstColumn', 'columns'] as const)),
+    ) as [Local, Local, Local, Local];
+    const rest = f.local('i32', 'rest');
+    countUp(f, from, to, 1, () => {
+      scale(f.get(count).get(from), lanes).op('i32.sub').set(rest);
+      for (let lane = 0; lane < lanes; lane += PACK_LANES) {
+        const packQuad = (): void => {
+          scale(f.get(base).get(first).get(from), lanes).op('i32.add');
+          if (lane > 0) f.i32(lane).op('i32.add');
+          scale(f, laneStride).op('i32.add');
+          f.i32(laneStride).i32(kStride).i32(k);
+          if (lane > 0) f.increment(rest, -PACK_LANES);
+          minimum(f, rest, PACK_LANES);
+          scale(f.get(packed).get(from), lanes * k * ops.bytes).op('i32.add');
+          if (lane > 0) f.i32(lane * ops.bytes).op('i32.add');
+          f.i32(lanes * ops.bytes).call(pack);
+        };
+        if (lane === 0) packQuad();
+        else f.get(rest).i32(lane).op('i32.gt_s').if(packQuad);
+      }
+    });
+  });
+}
+
+/** Computes tasks `from … to`, each a block of `taskRows × taskColumns` outputs of the packed rows and columns. */
+function emitTilePhase(
+  kit: ContractionKit,
+  name: string,
+  ops: LaneOps,
+  shape: ContractionShape,
+  plan: PackedPlan,
+  destination: Destination,
+): FunctionReference {
+  const { k } = shape;
+  const width = tileColumns(ops);
+  const edgeRows = shape.m % TILE_ROWS;
+  const edgeColumns = shape.n % width;
+  const pitch = destination.kind === 'direct' ? destination.pitch : plan.taskColumns * ops.bytes;
+  return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
+    const [packedLeft, packedRight, rows, columns, firstRow, firstColumn] = loadContext(
+      f,
+      context,
+      'packedLeft',
+      'packedRight',
+      'rows',
+      'columns',
+      'firstRow',
+      'firstColumn',
+    ) as [Local, Local, Local, Local, Local, Local];
+    const across = f.local('i32', 'across');
+    const [row0, row1, column0, column1] = ['row0', 'row1', 'column0', 'column1'].map((n) => f.local('i32', n)) as [
+      Local,
+      Local,
+      Local,
+      Local,
+    ];
+    const [block, depth0, depth, a, b, c, row, column] = [
+      'block',
+      'depth0',
+      'depth',
+      'a',
+      'b',
+      'c',
+      'row',
+      'column',
+    ].map((n) => f.local('i32', n)) as [Local, Local, Local, Local, Local, Local, Local, Local];
+
+    const callTile = (tileRows: number, tileCols: number): void => {
+      f.get(a)
+        .get(b)
+        .get(c)
+        .i32(pitch)
+        .get(depth)
+        .get(depth0)
+        .call(kit.tile(ops, tileRows, tileCols));
+    };
+    /** One of two bodies, by whether `end − index ≥ full`; no test where `edge` is 0. */
+    const fullOrEdge = (
+      end: Local,
+      index: Local,
+      full: number,
+      edge: number,
+      onlyEdge: boolean,
+      emit: (size: number) => void,
+    ): void => {
+      if (onlyEdge) emit(edge);
+      else if (edge === 0) emit(full);
+      else
+        f.get(end)
+          .get(index)
+          .op('i32.sub')
+          .i32(full)
+          .op('i32.ge_u')
+          .if(
+            () => emit(full),
+            () => emit(edge),
+          );
+    };
+    /** Tiles of one panel of the right operand, down the task's rows. */
+    const panel = (tileCols: number): void => {
+      f.get(row0).set(row);
+      countUp(f, row, row1, TILE_ROWS, () => {
+        fullOrEdge(row1, row, TILE_ROWS, edgeRows, shape.m < TILE_ROWS, (tileRows) => callTile(tileRows, tileCols));
+        advance(f, a, TILE_ROWS * k * ops.bytes);
+        advance(f, c, TILE_ROWS * pitch);
+      });
+    };
+
+    ceilDivide(f.get(columns), plan.taskColumns).set(across);
+    countUp(f, from, to, 1, () => {
+      scale(f.get(from).get(across).op('i32.div_u'), plan.taskRows).set(row0);
+      f.get(row0).i32(plan.taskRows).op('i32.add').set(row1);
+      minimum(f, row1, rows).set(row1);
+      scale(f.get(from).get(across).op('i32.rem_u'), plan.taskColumns).set(column0);
+      f.get(column0).i32(plan.taskColumns).op('i32.add').set(column1);
+      minimum(f, column1, columns).set(column1);
+      pushBlock(kit, f, context, destination, plan.taskRows * pitch, () => {
+        scale(f.get(firstRow).get(row0).op('i32.add'), pitch);
+        scale(f.get(firstColumn).get(column0).op('i32.add'), ops.bytes).op('i32.add');
+      });
+      f.set(block);
+      f.i32(0).set(depth0);
+      countUp(f, depth0, k, plan.depth, () => {
+        f.i32(k).get(depth0).op('i32.sub').set(depth);
+        minimum(f, depth, plan.depth).set(depth);
+        f.get(column0).set(column);
+        countUp(f, column, column1, width, () => {
+          // The right operand's panel stays in the first-level cache while the left one's panels pass.
+          scale(f.get(packedRight).get(column), k * ops.bytes).op('i32.add');
+          scale(f.get(depth0), width * ops.bytes)
+            .op('i32.add')
+            .set(b);
+          scale(f.get(packedLeft).get(row0), k * ops.bytes).op('i32.add');
+          scale(f.get(depth0), TILE_ROWS * ops.bytes)
+            .op('i32.add')
+            .set(a);
+          scale(f.get(block).get(column).get(column0).op('i32.sub'), ops.bytes).op('i32.add').set(c);
+          fullOrEdge(column1, column, width, edgeColumns, shape.n < width, panel);
+        });
+      });
+      callEpilogue(f, context, destination, block, () => {
+        for (const [first, offset] of [
+          [firstRow, row0],
+          [firstRow, row1],
+          [firstColumn, column0],
+          [firstColumn, column1],
+        ] as const) {
+          f.get(first).get(offset).op('i32.add');
+        }
+      });
+    });
+  });
+}

@@ -1,0 +1,69 @@
+/**
+ * The sizes by which a packed contraction is cut: what is packed at a time, and what one task computes.
+ * Every number is a function of the shapes alone, so results and code do not depend on the machine or on the threads.
+ */
+import type { DType } from '../../../src/core/dtype.js';
+import { laneOps } from './lanes.js';
+import { TILE_ROWS, tileColumns } from './tile.js';
+
+/** `c[i, j] = Σₖ left[i, k]·right[k, j]` with strides in bytes, for one batch entry. */
+export interface ContractionShape {
+  readonly dtype: DType;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly left: { readonly m: number; readonly k: number };
+  readonly right: { readonly k: number; readonly n: number };
+}
+
+/** How a packed contraction is cut. Elements, unless it says bytes. */
+export interface PackedPlan {
+  /** Rows whose left operand is packed at a time. */
+  readonly rowsPacked: number;
+  /** Columns whose right operand is packed at a time. */
+  readonly columnsPacked: number;
+  /** k steps between two visits of the accumulators to memory. */
+  readonly depth: number;
+  /** Rows and columns of one task. */
+  readonly taskRows: number;
+  readonly taskColumns: number;
+  /** Bytes of the two packed operands. */
+  readonly leftBytes: number;
+  readonly rightBytes: number;
+}
+
+/** Packed operands stay below these where k allows it: the left one in the second-level cache, the right one in the third. */
+const LEFT_BYTES = 1 << 20;
+const RIGHT_BYTES = 1 << 22;
+/** One panel of the right operand and one of the left stay in the first-level cache. */
+const DEPTH = 512;
+const TASK_ROWS = 64;
+const TASK_COLUMNS = 128;
+
+const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
+/** `total` in the fewest equal parts of at most `limit`, each a multiple of `unit`. */
+const evenly = (total: number, limit: number, unit: number): number =>
+  roundUp(Math.ceil(total / Math.ceil(total / Math.max(limit, unit))), unit);
+
+/** The plan for `shape`. */
+export function planPacked(shape: ContractionShape): PackedPlan {
+  const ops = laneOps(shape.dtype);
+  const columns = tileColumns(ops);
+  const bytesPerK = Math.max(1, shape.k) * ops.bytes;
+  const rowsPacked = evenly(shape.m, Math.max(TASK_ROWS, LEFT_BYTES / bytesPerK), TILE_ROWS);
+  const columnsPacked = evenly(shape.n, Math.max(TASK_COLUMNS, RIGHT_BYTES / bytesPerK), columns);
+  const taskRows = evenly(Math.min(rowsPacked, shape.m), TASK_ROWS, TILE_ROWS);
+  const taskColumns = evenly(Math.min(columnsPacked, shape.n), TASK_COLUMNS, columns);
+  return {
+    rowsPacked,
+    columnsPacked,
+    depth: evenly(Math.max(1, shape.k), DEPTH, 4),
+    taskRows,
+    taskColumns,
+    leftBytes: roundUp(rowsPacked * bytesPerK, 64),
+    rightBytes: roundUp(columnsPacked * bytesPerK, 64),
+  };
+}
+
+/** Bytes of both packed operands. */
+export const packedBytes = (plan: PackedPlan): number => plan.leftBytes + plan.rightBytes;

@@ -1,0 +1,89 @@
+/**
+ * Contractions with few rows, whose right operand has adjacent columns: nothing is packed, each element of the right
+ * operand is read once, in order.
+ */
+import type { FunctionReference, Local } from '../body.js';
+import { advance, countUp, minimum, scale } from '../loops.js';
+import { PASS } from './axpy.js';
+import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
+import type { LaneOps } from './lanes.js';
+import type { ContractionShape } from './plan.js';
+
+/** Columns of one task at most: eight rows of so many stay in the first-level cache for the next row of results. */
+const ROW_COLUMNS = 512;
+
+/** Rows of one task at most. */
+const ROW_ROWS = 64;
+
+/** Rows and columns of one task, in elements. */
+export const rowTask = ({ m, n }: ContractionShape): { rows: number; columns: number } => ({
+  rows: Math.min(m, ROW_ROWS),
+  columns: Math.min(n, ROW_COLUMNS),
+});
+
+/** The number of tasks. */
+export function rowTasks(shape: ContractionShape): number {
+  const { rows, columns } = rowTask(shape);
+  return Math.ceil(shape.m / rows) * Math.ceil(shape.n / columns);
+}
+
+/** Emits the phase over the tasks. */
+export function emitRowPhase(
+  kit: ContractionKit,
+  name: string,
+  ops: LaneOps,
+  shape: ContractionShape,
+  destination: Destination,
+): FunctionReference {
+  const { m, n, k } = shape;
+  const { rows, columns } = rowTask(shape);
+  const across = Math.ceil(n / columns);
+  const pitch = destination.kind === 'direct' ? destination.pitch : columns * ops.bytes;
+  const axpy = (steps: number): FunctionReference => kit.axpy(ops, steps, shape.left.k, shape.right.k);
+  return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
+    const [left, right] = loadContext(f, context, 'left', 'right') as [Local, Local];
+    const [row0, row1, column0, column1, block, row, step, x, w, y] = [
+      'row0',
+      'row1',
+      'column0',
+      'column1',
+      'block',
+      'row',
+      'step',
+      'x',
+      'w',
+      'y',
+    ].map((local) => f.local('i32', local)) as [Local, Local, Local, Local, Local, Local, Local, Local, Local, Local];
+    const rowsOfResults = (steps: number): void => {
+      f.get(block).set(y);
+      f.get(row0).set(row);
+      scale(f.get(left).get(step), shape.left.k).op('i32.add');
+      scale(f.get(row0), shape.left.m).op('i32.add').set(x);
+      scale(f.get(right).get(step), shape.right.k).op('i32.add');
+      scale(f.get(column0), ops.bytes).op('i32.add').set(w);
+      countUp(f, row, row1, 1, () => {
+        scale(f.get(x).get(w).get(y).get(y).get(column1).get(column0).op('i32.sub'), ops.bytes).op('i32.add');
+        f.get(step).op('i32.eqz').call(axpy(steps));
+        advance(f, x, shape.left.m);
+        advance(f, y, pitch);
+      });
+    };
+    countUp(f, from, to, 1, () => {
+      scale(f.get(from).i32(across).op('i32.div_u'), rows).set(row0);
+      f.get(row0).i32(rows).op('i32.add').set(row1);
+      minimum(f, row1, m).set(row1);
+      scale(f.get(from).i32(across).op('i32.rem_u'), columns).set(column0);
+      f.get(column0).i32(columns).op('i32.add').set(column1);
+      minimum(f, column1, n).set(column1);
+      pushBlock(kit, f, context, destination, columns * rows * ops.bytes, () => {
+        scale(f.get(row0), pitch);
+        scale(f.get(column0), ops.bytes).op('i32.add');
+      });
+      f.set(block);
+      f.i32(0).set(step);
+      countUp(f, step, k - (k % PASS), PASS, () => rowsOfResults(PASS));
+      if (k % PASS > 0) rowsOfResults(k % PASS);
+      callEpilogue(f, context, destination, block, () => f.get(row0).get(row1).get(column0).get(column1));
+    });
+  });
+}
