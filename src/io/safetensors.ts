@@ -144,8 +144,8 @@ function compareCodePoints(a: string, b: string): number {
  * f32 exactly. Fields of an entry that the format does not know are ignored, as the reference does.
  *
  * @throws CheckpointError `CHECKPOINT_CORRUPT` for bytes that do not follow the format, `CHECKPOINT_DTYPE` for an array
- * of another dtype (it names both), `CHECKPOINT_LIMIT` for more than 10⁶ entries or 64 axes; memory stays within a
- * small multiple of `bytes`
+ * of another dtype (it names both), `CHECKPOINT_LIMIT` for more than 10⁶ entries or 64 axes. Beside the elements, memory
+ * is the header's text and less than 1 kB an entry.
  */
 export function decodeSafetensors(bytes: Uint8Array, { copy = false }: DecodeOptions = {}): SafetensorsFile {
   checkBytes(bytes);
