@@ -181,7 +181,7 @@ describe('packed contraction', () => {
     });
     fc.assert(
       fc.property(cases, fc.boolean(), (shape, fused) => {
-        const { got, want } = run(shape as Case, fused);
+        const { got, want } = run(shape, fused);
         expect(got).toEqual(want);
       }),
       { numRuns: 60 },

@@ -30,7 +30,8 @@ export function emitAxpy(
     });
     const pass = (vector: boolean, load: boolean): void => {
       f.get(y);
-      if (!load) vector ? f.v128(ZEROS) : pushZero(f, ops);
+      if (!load && vector) f.v128(ZEROS);
+      else if (!load) pushZero(f, ops);
       else if (vector) f.get(y).memory('v128.load', 0, 2);
       else f.get(y).memory(`${ops.scalar as 'f32'}.load`);
       splats.forEach((splat, s) => {
