@@ -67,14 +67,21 @@ function replaceable(kernel: Kernel, to: BufferId, dying: readonly Buffer[], byt
     (from) =>
       align(bufferBytes(from)) === bytes &&
       kernel.segments.every((segment) => {
-        if (segment.stores.some((store) => segment.operands[store.operand] === to)) return canReplace(segment, from.id, to);
+        if (segment.stores.some((store) => segment.operands[store.operand] === to))
+          return canReplace(segment, from.id, to);
         return !readOperands(segment).some((operand) => segment.operands[operand] === from.id);
       }) &&
-      kernel.segments.filter((segment) => segment.stores.some((store) => segment.operands[store.operand] === to)).length === 1,
+      kernel.segments.filter((segment) => segment.stores.some((store) => segment.operands[store.operand] === to))
+        .length === 1,
   );
 }
 
-export function planBuffers(graph: Graph, fused: Fused, kernels: readonly Kernel[], updates: readonly Update[]): BufferPlan {
+export function planBuffers(
+  graph: Graph,
+  fused: Fused,
+  kernels: readonly Kernel[],
+  updates: readonly Update[],
+): BufferPlan {
   const first = new Array<number>(fused.buffers.length).fill(-1);
   const last = new Array<number>(fused.buffers.length).fill(-1);
   kernels.forEach((kernel, position) => {
@@ -98,7 +105,9 @@ export function planBuffers(graph: Graph, fused: Fused, kernels: readonly Kernel
   const arena = new Arena();
   const offsets = new Map<BufferId, number>();
   kernels.forEach((kernel, position) => {
-    const dying = buffers.filter((buffer) => buffer.role === 'temporary' && buffer.lastUse === position && buffer.firstUse < position);
+    const dying = buffers.filter(
+      (buffer) => buffer.role === 'temporary' && buffer.lastUse === position && buffer.firstUse < position,
+    );
     const taken = new Set<Buffer>();
     for (const id of kernelWrites(kernel)) {
       const buffer = buffers[id]!;
@@ -114,7 +123,8 @@ export function planBuffers(graph: Graph, fused: Fused, kernels: readonly Kernel
       offsets.set(id, from === undefined ? arena.take(bytes) : offsets.get(from.id)!);
     }
     for (const buffer of buffers) {
-      if (buffer.role !== 'temporary' || buffer.lastUse !== position || taken.has(buffer) || !offsets.has(buffer.id)) continue;
+      if (buffer.role !== 'temporary' || buffer.lastUse !== position || taken.has(buffer) || !offsets.has(buffer.id))
+        continue;
       arena.give({ offset: offsets.get(buffer.id)!, bytes: align(bufferBytes(buffer)) });
     }
   });

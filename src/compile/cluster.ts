@@ -44,7 +44,10 @@ function readsOf(root: Expr, { isRoot }: Roots): Reads {
   const reads = new Map<Expr, boolean>();
   const shared = new Set<Expr>();
   const seen = new Set<string>();
-  const stack: [Expr, boolean][] = root.inputs.map((input) => [input, root.primitive.kind === 'elementwise' || root.primitive.kind === 'reduction' || root.primitive.kind === 'scan']);
+  const stack: [Expr, boolean][] = root.inputs.map((input) => [
+    input,
+    root.primitive.kind === 'elementwise' || root.primitive.kind === 'reduction' || root.primitive.kind === 'scan',
+  ]);
   while (stack.length > 0) {
     const [node, pointwise] = stack.pop()!;
     const key = `${node.id}${pointwise ? '' : '*'}`;
@@ -58,8 +61,7 @@ function readsOf(root: Expr, { isRoot }: Roots): Reads {
       continue;
     }
     if (node.aval.size > 1 && node.primitive.kind === 'elementwise' && pointwise) shared.add(node);
-    for (const input of node.inputs)
-      stack.push([input, pointwise && node.primitive.kind === 'elementwise']);
+    for (const input of node.inputs) stack.push([input, pointwise && node.primitive.kind === 'elementwise']);
   }
   return { roots: reads, shared };
 }
@@ -113,7 +115,11 @@ export class Clustering {
   #place(root: Expr): void {
     const kind = KIND_OF[root.primitive.kind] ?? 'map';
     const joined =
-      kind === 'map' ? (this.#joinEpilogue(root) ?? this.#joinInner(root)) : kind === 'reduce' ? this.#joinReduction(root) : undefined;
+      kind === 'map'
+        ? (this.#joinEpilogue(root) ?? this.#joinInner(root))
+        : kind === 'reduce'
+          ? this.#joinReduction(root)
+          : undefined;
     if (joined === undefined) this.#begin(root, kind);
     else this.#add(joined, root);
   }
@@ -165,7 +171,8 @@ export class Clustering {
     for (const read of roots.keys()) if (this.of.get(read) === cluster) return true;
     for (const node of shared) {
       if (cluster.nodes.has(node)) return true;
-      for (const member of [...cluster.inner, ...cluster.reductions]) if (this.#reads.get(member)!.shared.has(node)) return true;
+      for (const member of [...cluster.inner, ...cluster.reductions])
+        if (this.#reads.get(member)!.shared.has(node)) return true;
     }
     // Two scalars cost nothing to compute together.
     return root.aval.size <= 1 && cluster.kind === 'map';
@@ -186,7 +193,8 @@ export class Clustering {
   #joinReduction(root: Expr): Cluster | undefined {
     const [axes, order] = [axesOf(root), orderOf(root)];
     for (const cluster of this.#byShape.get(root.input().shape.join()) ?? []) {
-      const same = cluster.kind === 'reduce' && cluster.axes.join() === axes.join() && cluster.order.kind === order.kind;
+      const same =
+        cluster.kind === 'reduce' && cluster.axes.join() === axes.join() && cluster.order.kind === order.kind;
       if (!same && cluster.kind !== 'map') continue;
       if (this.#sharesValues(cluster, root) && this.#isLegal(cluster, root, (read) => cluster.inner.includes(read))) {
         cluster.kind = 'reduce';
@@ -202,7 +210,8 @@ export class Clustering {
   #joinEpilogue(root: Expr): Cluster | undefined {
     for (const [read, pointwise] of this.#reads.get(root)!.roots) {
       const cluster = this.of.get(read)!;
-      const isReduction = (cluster.kind === 'reduce' || cluster.kind === 'contraction') && cluster.reductions.includes(read);
+      const isReduction =
+        (cluster.kind === 'reduce' || cluster.kind === 'contraction') && cluster.reductions.includes(read);
       if (!isReduction || !pointwise || read.shape.join() !== root.shape.join()) continue;
       if (this.#readers.get(read)!.length > 1 || this.#outputs.has(read)) continue;
       if (cluster.kind === 'contraction' && cluster.outer.length > 0) continue;
@@ -227,10 +236,13 @@ export class Clustering {
     for (const cluster of this.clusters)
       for (const node of cluster.nodes) if (node.aval.size > 1) count.set(node, [...(count.get(node) ?? []), cluster]);
     const users = new Map<Expr, Expr[]>();
-    for (const node of this.#roots.order) for (const input of node.inputs) users.set(input, [...(users.get(input) ?? []), node]);
-    const same = (a: readonly Cluster[] | undefined, b: readonly Cluster[]): boolean => a?.length === b.length && a.every((each) => b.includes(each));
+    for (const node of this.#roots.order)
+      for (const input of node.inputs) users.set(input, [...(users.get(input) ?? []), node]);
+    const same = (a: readonly Cluster[] | undefined, b: readonly Cluster[]): boolean =>
+      a?.length === b.length && a.every((each) => b.includes(each));
     return [...count].flatMap(([node, clusters]) => {
-      if (clusters.length < 2 || this.#roots.isRoot(node) || isParameter(node) || node.primitive.kind === 'leaf') return [];
+      if (clusters.length < 2 || this.#roots.isRoot(node) || isParameter(node) || node.primitive.kind === 'leaf')
+        return [];
       // Only the topmost of a chain that all of these clusters share.
       const topmost = (users.get(node) ?? []).some((user) => !same(count.get(user), clusters));
       return topmost && isExpensive(this.#roots.regions.get(node)!) ? [storageOf(node)] : [];
@@ -240,7 +252,9 @@ export class Clustering {
 
 function axesOf(root: Expr): readonly number[] {
   const attributes = root.attributes as { axes?: readonly number[]; axis?: number };
-  return root.primitive.kind === 'reduction' || root.primitive.kind === 'scan' ? (attributes.axes ?? [attributes.axis!]) : [];
+  return root.primitive.kind === 'reduction' || root.primitive.kind === 'scan'
+    ? (attributes.axes ?? [attributes.axis!])
+    : [];
 }
 
 const orderOf = (root: Expr): ReductionOrder =>

@@ -116,9 +116,18 @@ function segmentsOf(cluster: Cluster, clustering: Clustering, buffers: BufferTab
   };
   const root = cluster.reductions[0] ?? cluster.inner[0]!;
   const { shape } = cluster;
-  const builder = (kind: Segment['kind'], axes: readonly number[], reduceAxes: readonly number[] = []): SegmentBuilder =>
-    new SegmentBuilder(kind, axes, reduceAxes, lookup);
-  const storeAll = (segment: SegmentBuilder, stored: Expr, value: number, coordinates: Coordinates, phase: 'inner' | 'outer'): void => {
+  const builder = (
+    kind: Segment['kind'],
+    axes: readonly number[],
+    reduceAxes: readonly number[] = [],
+  ): SegmentBuilder => new SegmentBuilder(kind, axes, reduceAxes, lookup);
+  const storeAll = (
+    segment: SegmentBuilder,
+    stored: Expr,
+    value: number,
+    coordinates: Coordinates,
+    phase: 'inner' | 'outer',
+  ): void => {
     const map = linearForm(coordinates, stored.shape, segment.rank);
     for (const buffer of buffers.storesOf(stored)) segment.store(buffer, value, map, phase);
   };
@@ -140,9 +149,15 @@ function segmentsOf(cluster: Cluster, clustering: Clustering, buffers: BufferTab
       const at = range(shape.length).map((axis) => axisForm(order.indexOf(axis), shape.length));
       for (const inner of cluster.inner) storeAll(segment, inner, segment.value(inner, at), at, 'inner');
       for (const node of cluster.reductions)
-        segment.reduce(node, node.attributes.op as ReduceOp | ArgReduceOp, segment.value(node.input(), at), cluster.order);
+        segment.reduce(
+          node,
+          node.attributes.op as ReduceOp | ArgReduceOp,
+          segment.value(node.input(), at),
+          cluster.order,
+        );
       const outside = range(kept.length).map((axis) => axisForm(axis, shape.length));
-      for (const node of [...cluster.reductions, ...cluster.outer]) storeAll(segment, node, segment.value(node, outside), outside, 'outer');
+      for (const node of [...cluster.reductions, ...cluster.outer])
+        storeAll(segment, node, segment.value(node, outside), outside, 'outer');
       return [[segment.finish()]];
     }
     case 'contraction': {
@@ -156,19 +171,28 @@ function segmentsOf(cluster: Cluster, clustering: Clustering, buffers: BufferTab
         shape,
         contractA.map((axis) => a.shape[axis]!),
       );
-      const place = (axes: readonly number[], loop: number): [number, number][] => axes.map((axis, i) => [axis, loop + i]);
+      const place = (axes: readonly number[], loop: number): [number, number][] =>
+        axes.map((axis, i) => [axis, loop + i]);
       const coordinatesOf = (operand: Expr, places: [number, number][]): Coordinates => {
         const loops = new Map(places);
         return operand.shape.map((_, axis) => axisForm(loops.get(axis)!, rank));
       };
-      const lhs = segment.value(a, coordinatesOf(a, [...place(batchA, 0), ...place(freeA, batchA.length), ...place(contractA, shape.length)]));
+      const lhs = segment.value(
+        a,
+        coordinatesOf(a, [...place(batchA, 0), ...place(freeA, batchA.length), ...place(contractA, shape.length)]),
+      );
       const rhs = segment.value(
         b,
-        coordinatesOf(b, [...place(batchB, 0), ...place(freeB, batchA.length + freeA.length), ...place(contractB, shape.length)]),
+        coordinatesOf(b, [
+          ...place(batchB, 0),
+          ...place(freeB, batchA.length + freeA.length),
+          ...place(contractB, shape.length),
+        ]),
       );
       segment.contract(root, lhs, rhs);
       const outside = range(shape.length).map((axis) => axisForm(axis, rank));
-      for (const node of [root, ...cluster.outer]) storeAll(segment, node, segment.value(node, outside), outside, 'outer');
+      for (const node of [root, ...cluster.outer])
+        storeAll(segment, node, segment.value(node, outside), outside, 'outer');
       return [[segment.finish()]];
     }
     case 'scan': {
@@ -278,7 +302,11 @@ export function fuse(graph: Graph): Fused {
 }
 
 /** An earlier unit that these map segments can join: the same code, or little work, and no dependence on it. */
-function horizontalHost(units: readonly Unit[], segments: readonly Segment[], needs: ReadonlySet<Unit>): Unit | undefined {
+function horizontalHost(
+  units: readonly Unit[],
+  segments: readonly Segment[],
+  needs: ReadonlySet<Unit>,
+): Unit | undefined {
   const small = segments.every((segment) => elements(segment) <= SMALL);
   return units.find((unit) => {
     if (!unit.open) return false;
@@ -304,7 +332,8 @@ function orderClusters(clusters: readonly Cluster[]): Cluster[] {
       state.set(cluster, 'open');
       const next = [...cluster.needs].find((need) => !state.has(need));
       if (next === undefined) {
-        for (const need of cluster.needs) if (state.get(need) === 'open') throw new InternalError('fusion made a cycle of clusters');
+        for (const need of cluster.needs)
+          if (state.get(need) === 'open') throw new InternalError('fusion made a cycle of clusters');
         state.set(cluster, 'done');
         order.push(cluster);
         stack.pop();

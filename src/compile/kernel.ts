@@ -31,7 +31,13 @@ export type ScalarNode =
       readonly dtype: DType;
       readonly depth: number;
     }
-  | { readonly kind: 'op'; readonly op: ScalarOp; readonly inputs: readonly number[]; readonly dtype: DType; readonly depth: number }
+  | {
+      readonly kind: 'op';
+      readonly op: ScalarOp;
+      readonly inputs: readonly number[];
+      readonly dtype: DType;
+      readonly depth: number;
+    }
   /** The result of reduction number `reduction`; in a scan, its running value. */
   | { readonly kind: 'reduction'; readonly reduction: number; readonly dtype: DType; readonly depth: number };
 
@@ -106,7 +112,9 @@ export const readOperands = (segment: Segment): number[] => [
   ]),
 ];
 /** Operand positions that the segment writes. */
-export const writtenOperands = (segment: Segment): number[] => [...new Set(segment.stores.map((store) => store.operand))];
+export const writtenOperands = (segment: Segment): number[] => [
+  ...new Set(segment.stores.map((store) => store.operand)),
+];
 
 /** Buffers that a kernel reads. */
 export const kernelReads = (kernel: Kernel): BufferId[] => [
@@ -114,7 +122,9 @@ export const kernelReads = (kernel: Kernel): BufferId[] => [
 ];
 /** Buffers that a kernel writes. */
 export const kernelWrites = (kernel: Kernel): BufferId[] => [
-  ...new Set(kernel.segments.flatMap((segment) => writtenOperands(segment).map((operand) => segment.operands[operand]!))),
+  ...new Set(
+    kernel.segments.flatMap((segment) => writtenOperands(segment).map((operand) => segment.operands[operand]!)),
+  ),
 ];
 
 /** Whether a node is evaluated in the loops over the reduced axes. */
@@ -124,8 +134,7 @@ export const isInner = (segment: Segment, depth: number): boolean => depth > seg
 export function segmentFlops(segment: Segment): number {
   const parallel = product(segment.axes);
   const reduced = product(segment.reduceAxes);
-  const iterations = (depth: number): number =>
-    product([...segment.axes, ...segment.reduceAxes].slice(0, depth));
+  const iterations = (depth: number): number => product([...segment.axes, ...segment.reduceAxes].slice(0, depth));
   const body = segment.body.reduce((sum, node) => sum + (node.kind === 'op' ? iterations(node.depth) : 0), 0);
   return body + segment.reductions.length * parallel * reduced;
 }
@@ -168,7 +177,8 @@ export function verifyKernel(kernel: Kernel): void {
         if (use >= i || use < 0) fail(`node ${i} uses node ${use}`);
         if (segment.body[use]!.depth > node.depth) fail(`node ${i} stands outside the loops of node ${use}`);
       }
-      if (node.kind === 'op' && node.inputs.length !== SCALAR_OPS[node.op]) fail(`${node.op} has ${node.inputs.length} operands`);
+      if (node.kind === 'op' && node.inputs.length !== SCALAR_OPS[node.op])
+        fail(`${node.op} has ${node.inputs.length} operands`);
       if (node.kind === 'load') {
         if (segment.operandDTypes[node.operand] !== node.dtype) fail(`node ${i} loads another dtype`);
         checkMap(node.map);
@@ -197,7 +207,10 @@ export function printMap(map: AffineMap, parallel: number): string {
 }
 
 /** The segment as text. Buffers print as `b3`. */
-export function printSegment(segment: Segment, bufferName: (buffer: BufferId) => string = (buffer) => `b${buffer}`): string {
+export function printSegment(
+  segment: Segment,
+  bufferName: (buffer: BufferId) => string = (buffer) => `b${buffer}`,
+): string {
   const parallel = segment.axes.length;
   const name = (operand: number): string => bufferName(segment.operands[operand]!);
   const address = (access: { map: AffineMap; indirect?: IndirectTerm; guard?: number }): string =>
@@ -205,7 +218,10 @@ export function printSegment(segment: Segment, bufferName: (buffer: BufferId) =>
     (access.indirect ? ` + ${access.indirect.stride}·v${access.indirect.node}` : '') +
     (access.guard === undefined ? '' : ` if v${access.guard}`);
   const lines: string[] = [];
-  const space = [...segment.axes.map((extent, i) => `i${i}<${extent}`), ...segment.reduceAxes.map((extent, i) => `r${i}<${extent}`)];
+  const space = [
+    ...segment.axes.map((extent, i) => `i${i}<${extent}`),
+    ...segment.reduceAxes.map((extent, i) => `r${i}<${extent}`),
+  ];
   lines.push(`${segment.kind} (${space.join(', ')})`);
   segment.body.forEach((node, i) => {
     const indent = '  '.repeat(node.depth + 1);
@@ -225,7 +241,9 @@ export function printSegment(segment: Segment, bufferName: (buffer: BufferId) =>
     });
   });
   for (const store of segment.stores)
-    lines.push(`  ${name(store.operand)}[${address(store)}] ${store.accumulate ? '+=' : '='} v${store.node}${store.phase === 'inner' && segment.reduceAxes.length > 0 ? ' (inner)' : ''}`);
+    lines.push(
+      `  ${name(store.operand)}[${address(store)}] ${store.accumulate ? '+=' : '='} v${store.node}${store.phase === 'inner' && segment.reduceAxes.length > 0 ? ' (inner)' : ''}`,
+    );
   return lines.join('\n');
 }
 
@@ -236,7 +254,11 @@ export const printKernel = (kernel: Kernel, bufferName?: (buffer: BufferId) => s
 /** Text that is equal for segments which run the same code: buffers and extents left out. */
 export function segmentSignature(segment: Omit<Segment, 'signature'>): string {
   const { kind, axes, reduceAxes, operandDTypes, body, reductions, stores, contraction } = segment;
-  return JSON.stringify([kind, axes.length, reduceAxes.length, operandDTypes, body, reductions, stores, contraction], (_, value: unknown) =>
-    typeof value === 'number' && (Object.is(value, -0) || !Number.isFinite(value)) ? formatNumber(value) + '#' : value,
+  return JSON.stringify(
+    [kind, axes.length, reduceAxes.length, operandDTypes, body, reductions, stores, contraction],
+    (_, value: unknown) =>
+      typeof value === 'number' && (Object.is(value, -0) || !Number.isFinite(value))
+        ? formatNumber(value) + '#'
+        : value,
   );
 }

@@ -62,9 +62,11 @@ export function verifyProgram(program: Program): void {
     verifyKernel(kernel);
     const writes = kernelWrites(kernel);
     for (const read of kernelReads(kernel))
-      if (!written.has(read) && !writes.includes(read)) throw new InternalError(`${kernel.name} reads b${read} before it is written`);
+      if (!written.has(read) && !writes.includes(read))
+        throw new InternalError(`${kernel.name} reads b${read} before it is written`);
     for (const write of writes) {
-      if (program.buffers[write]!.role === 'parameter') throw new InternalError(`${kernel.name} writes the parameter b${write}`);
+      if (program.buffers[write]!.role === 'parameter')
+        throw new InternalError(`${kernel.name} writes the parameter b${write}`);
       written.add(write);
     }
   });
@@ -76,7 +78,8 @@ export function verifyProgram(program: Program): void {
     for (const b of temporaries) {
       const together = a.firstUse < b.lastUse && b.firstUse < a.lastUse;
       const overlap = a.offset < b.offset + bufferBytes(b) && b.offset < a.offset + bufferBytes(a);
-      if (a.id < b.id && together && overlap) throw new InternalError(`b${a.id} and b${b.id} are alive at once in one place`);
+      if (a.id < b.id && together && overlap)
+        throw new InternalError(`b${a.id} and b${b.id} are alive at once in one place`);
     }
 }
 
@@ -84,7 +87,10 @@ export function verifyProgram(program: Program): void {
 export function printProgram(program: Program): string {
   const name = (id: BufferId): string => program.buffers[id]!.name;
   const buffers = program.buffers.map((buffer) => {
-    const place = buffer.role === 'temporary' ? `arena+${buffer.offset}, kernels ${buffer.firstUse}–${buffer.lastUse}` : buffer.role;
+    const place =
+      buffer.role === 'temporary'
+        ? `arena+${buffer.offset}, kernels ${buffer.firstUse}–${buffer.lastUse}`
+        : buffer.role;
     return `  ${name(buffer.id)}: ${buffer.dtype} × ${buffer.size} (${place})`;
   });
   const updates = program.updates.map(

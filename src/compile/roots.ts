@@ -17,7 +17,13 @@ const MAX_REGION = 160;
 /** From this cost on a node is stored rather than computed twice. */
 const EXPENSIVE = 10;
 
-const ALWAYS_STORED: ReadonlySet<Expr['primitive']['kind']> = new Set(['reduction', 'contraction', 'scatter', 'scan', 'concat']);
+const ALWAYS_STORED: ReadonlySet<Expr['primitive']['kind']> = new Set([
+  'reduction',
+  'contraction',
+  'scatter',
+  'scan',
+  'concat',
+]);
 
 /** The node whose row-major elements these are: reshapes stripped. */
 export function storageOf(node: Expr): Expr {
@@ -71,7 +77,8 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
     if (ALWAYS_STORED.has(node.primitive.kind)) roots.add(node);
     if (node.primitive.kind === 'gather') store(storageOf(node.input(0)));
     if (node.primitive.kind === 'scatter') store(storageOf(node.input(0)));
-    if (node.primitive.kind === 'contraction') for (const operand of node.inputs) storeUnderMovement(operand, isStored, store);
+    if (node.primitive.kind === 'contraction')
+      for (const operand of node.inputs) storeUnderMovement(operand, isStored, store);
   }
   const regions = new Map<Expr, ReadonlySet<Expr>>();
   for (const node of order) {
@@ -79,7 +86,8 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
     if (node.primitive.kind === 'movement') {
       const input = node.input();
       if (node.primitive.name === 'reshape') {
-        if (!isStored(storageOf(input)) && !hasAffineMove(node) && input.primitive.kind !== 'leaf') store(storageOf(input));
+        if (!isStored(storageOf(input)) && !hasAffineMove(node) && input.primitive.kind !== 'leaf')
+          store(storageOf(input));
       } else if (node.primitive.name === 'broadcast' && input.aval.size > 1 && !isStored(input)) {
         if (sizeOf(node.shape) > input.aval.size && isExpensive(regions.get(input) ?? new Set())) store(input);
       }
@@ -102,7 +110,11 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
   return { roots: order.filter((node) => roots.has(node)), regions, order, isRoot: (node) => roots.has(node) };
 }
 
-function inlinedRegion(node: Expr, roots: ReadonlySet<Expr>, regions: ReadonlyMap<Expr, ReadonlySet<Expr>>): ReadonlySet<Expr> {
+function inlinedRegion(
+  node: Expr,
+  roots: ReadonlySet<Expr>,
+  regions: ReadonlyMap<Expr, ReadonlySet<Expr>>,
+): ReadonlySet<Expr> {
   const region = new Set<Expr>([node]);
   for (const input of node.inputs) {
     if (roots.has(input) || input.primitive.kind === 'leaf') continue;

@@ -16,19 +16,24 @@ export interface Scheduled {
   readonly updates: readonly Update[];
 }
 
-const reads = (segment: Segment, buffer: BufferId): boolean => readOperands(segment).some((operand) => segment.operands[operand] === buffer);
-const writes = (segment: Segment, buffer: BufferId): boolean => writtenOperands(segment).some((operand) => segment.operands[operand] === buffer);
+const reads = (segment: Segment, buffer: BufferId): boolean =>
+  readOperands(segment).some((operand) => segment.operands[operand] === buffer);
+const writes = (segment: Segment, buffer: BufferId): boolean =>
+  writtenOperands(segment).some((operand) => segment.operands[operand] === buffer);
 
 /** Whether `segment` can write `to` over `from`: each load of `from` is at the address of the store of `to`. */
 export function canReplace(segment: Segment, from: BufferId, to: BufferId): boolean {
   const stores = segment.stores.filter((store) => segment.operands[store.operand] === to);
   const [store] = stores;
-  if (stores.length !== 1 || store === undefined || store.indirect !== undefined || store.accumulate === true) return false;
+  if (stores.length !== 1 || store === undefined || store.indirect !== undefined || store.accumulate === true)
+    return false;
   const parallel = segment.axes.length;
   return segment.body.every((node) => {
     if (node.kind !== 'load' || segment.operands[node.operand] !== from) return true;
     const sameAddress =
-      node.indirect === undefined && node.map.offset === store.map.offset && node.map.strides.every((stride, axis) => stride === store.map.strides[axis]);
+      node.indirect === undefined &&
+      node.map.offset === store.map.offset &&
+      node.map.strides.every((stride, axis) => stride === store.map.strides[axis]);
     // Inside a reduction an outer store comes after all inner loads of its own index only.
     return sameAddress && (store.phase === 'inner' ? true : node.depth <= parallel);
   });
@@ -37,7 +42,9 @@ export function canReplace(segment: Segment, from: BufferId, to: BufferId): bool
 /** Whether the store touches each element once: no parallel loop leaves the address as it is. */
 const isInjective = (segment: Segment, to: BufferId): boolean =>
   segment.stores.every(
-    (store) => segment.operands[store.operand] !== to || segment.axes.every((extent, axis) => extent === 1 || store.map.strides[axis] !== 0),
+    (store) =>
+      segment.operands[store.operand] !== to ||
+      segment.axes.every((extent, axis) => extent === 1 || store.map.strides[axis] !== 0),
   );
 
 export function schedule(graph: Graph, fused: Fused): Scheduled {
@@ -55,7 +62,8 @@ function claimInPlace(units: readonly Unit[], from: BufferId, to: BufferId): boo
   const [writer] = writers;
   if (writers.length !== 1 || writer === undefined) return false;
   for (const segment of writer.segments) {
-    if (writes(segment, to) ? !(canReplace(segment, from, to) && isInjective(segment, to)) : reads(segment, from)) return false;
+    if (writes(segment, to) ? !(canReplace(segment, from, to) && isInjective(segment, to)) : reads(segment, from))
+      return false;
   }
   const others = units.filter((unit) => unit !== writer && unit.segments.some((segment) => reads(segment, from)));
   if (others.some((reader) => unitReaches(reader, writer))) return false;

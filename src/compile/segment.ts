@@ -66,7 +66,11 @@ export class SegmentBuilder {
   }
 
   #add(node: BareNode): number {
-    const key = JSON.stringify(node, (_, value: unknown) => (typeof value === 'number' && (Object.is(value, -0) || !Number.isFinite(value)) ? `#${Object.is(value, -0) ? '-0' : value}` : value));
+    const key = JSON.stringify(node, (_, value: unknown) =>
+      typeof value === 'number' && (Object.is(value, -0) || !Number.isFinite(value))
+        ? `#${Object.is(value, -0) ? '-0' : value}`
+        : value,
+    );
     let index = this.#memo.get(key);
     if (index === undefined) {
       index = this.#body.push(node) - 1;
@@ -91,7 +95,14 @@ export class SegmentBuilder {
 
   #load(buffer: BufferId, dtype: DType, map: AffineMap, guard?: number, indirect?: IndirectTerm): number {
     const operand = this.#operand(buffer, dtype);
-    return this.#add({ kind: 'load', operand, map, dtype, ...(guard === undefined ? {} : { guard }), ...(indirect === undefined ? {} : { indirect }) });
+    return this.#add({
+      kind: 'load',
+      operand,
+      map,
+      dtype,
+      ...(guard === undefined ? {} : { guard }),
+      ...(indirect === undefined ? {} : { indirect }),
+    });
   }
 
   /** A bool node: all bounds hold, and `outer` too. */
@@ -122,12 +133,18 @@ export class SegmentBuilder {
     if (reduced !== undefined) return reduced;
     const stored = storageOf(node);
     if (isParameter(stored) || this.buffers.isLoaded(stored))
-      return this.#load(this.buffers.bufferOf(stored), node.dtype, linearForm(coordinates, node.shape, this.rank), guard);
+      return this.#load(
+        this.buffers.bufferOf(stored),
+        node.dtype,
+        linearForm(coordinates, node.shape, this.rank),
+        guard,
+      );
     const { primitive, attributes } = node;
     switch (primitive.kind) {
       case 'leaf':
         if (primitive.name === 'constant') return this.#constant(attributes.value as number, node.dtype);
-        if (primitive.name === 'iota') return this.#add({ kind: 'index', map: coordinates[attributes.axis as number]!, dtype: node.dtype });
+        if (primitive.name === 'iota')
+          return this.#add({ kind: 'index', map: coordinates[attributes.axis as number]!, dtype: node.dtype });
         break;
       case 'elementwise': {
         const inputs = node.inputs.map((input) => this.value(input, coordinates, guard));
@@ -156,12 +173,24 @@ export class SegmentBuilder {
     const { inside, indirect } = this.#indirect(indices, coordinates.slice(axis, axis + rank), x.shape, axis, guard);
     const rest = [...coordinates.slice(0, axis), constantForm(0, this.rank), ...coordinates.slice(axis + rank)];
     const stored = storageOf(x);
-    const load = this.#load(this.buffers.bufferOf(stored), node.dtype, linearForm(rest, x.shape, this.rank), inside, indirect);
+    const load = this.#load(
+      this.buffers.bufferOf(stored),
+      node.dtype,
+      linearForm(rest, x.shape, this.rank),
+      inside,
+      indirect,
+    );
     return this.#op('where', node.dtype, inside, load, this.#constant(isFloat(node.dtype) ? NaN : 0, node.dtype));
   }
 
   /** Address term, and its bounds check, of an index read at `coordinates` that selects along `axis` of `shape`. */
-  #indirect(indices: Expr, coordinates: Coordinates, shape: readonly number[], axis: number, guard?: number): { inside: number; indirect: IndirectTerm } {
+  #indirect(
+    indices: Expr,
+    coordinates: Coordinates,
+    shape: readonly number[],
+    axis: number,
+    guard?: number,
+  ): { inside: number; indirect: IndirectTerm } {
     const at = this.value(indices, coordinates, guard);
     const { dtype } = indices;
     const low = this.#op('lessEqual', 'bool', this.#constant(0, dtype), at);
@@ -238,10 +267,16 @@ export class SegmentBuilder {
       reduceAxes: loops.reduceAxes,
       operands: this.#operands,
       operandDTypes: this.#operandDTypes,
-      body: withDepths(loops.body, loops.axes.length, this.kind === 'scan' ? loops.axes.length + loops.reduceAxes.length : loops.axes.length),
+      body: withDepths(
+        loops.body,
+        loops.axes.length,
+        this.kind === 'scan' ? loops.axes.length + loops.reduceAxes.length : loops.axes.length,
+      ),
       reductions: this.#reductions.map((reduction) => ({ ...reduction, input: at(reduction.input) })),
       stores: loops.stores,
-      ...(this.#contraction === undefined ? {} : { contraction: { lhs: at(this.#contraction.lhs), rhs: at(this.#contraction.rhs) } }),
+      ...(this.#contraction === undefined
+        ? {}
+        : { contraction: { lhs: at(this.#contraction.lhs), rhs: at(this.#contraction.rhs) } }),
     };
     return { ...segment, signature: segmentSignature(segment) };
   }
@@ -249,7 +284,11 @@ export class SegmentBuilder {
   #alive(): Set<number> {
     const alive = new Set<number>();
     const stack = [
-      ...this.#stores.flatMap((store) => [store.node, ...(store.guard === undefined ? [] : [store.guard]), ...(store.indirect ? [store.indirect.node] : [])]),
+      ...this.#stores.flatMap((store) => [
+        store.node,
+        ...(store.guard === undefined ? [] : [store.guard]),
+        ...(store.indirect ? [store.indirect.node] : []),
+      ]),
       ...this.#reductions.map((reduction) => reduction.input),
     ];
     while (stack.length > 0) {
@@ -266,7 +305,10 @@ const usesOf = (node: BareNode): number[] =>
   node.kind === 'op'
     ? [...node.inputs]
     : node.kind === 'load'
-      ? [...(node.guard === undefined ? [] : [node.guard]), ...(node.indirect === undefined ? [] : [node.indirect.node])]
+      ? [
+          ...(node.guard === undefined ? [] : [node.guard]),
+          ...(node.indirect === undefined ? [] : [node.indirect.node]),
+        ]
       : [];
 
 function renamed(node: BareNode, names: ReadonlyMap<number, number>): BareNode {
@@ -288,9 +330,18 @@ interface Loops {
 }
 
 /** Drops loops of one turn and joins neighbours that every access walks as one. */
-function tidyLoops(axes: readonly number[], reduceAxes: readonly number[], body: readonly BareNode[], stores: readonly Store[], keepReduceAxes: boolean): Loops {
+function tidyLoops(
+  axes: readonly number[],
+  reduceAxes: readonly number[],
+  body: readonly BareNode[],
+  stores: readonly Store[],
+  keepReduceAxes: boolean,
+): Loops {
   const extents = [...axes, ...reduceAxes];
-  const maps = [...body.flatMap((node) => (node.kind === 'load' || node.kind === 'index' ? [node.map] : [])), ...stores.map((store) => store.map)];
+  const maps = [
+    ...body.flatMap((node) => (node.kind === 'load' || node.kind === 'index' ? [node.map] : [])),
+    ...stores.map((store) => store.map),
+  ];
   // A group is a run of axes that become one loop; the last axis of the group gives the stride.
   const groups: { members: number[]; parallel: boolean }[] = [];
   for (let axis = 0; axis < extents.length; axis++) {
@@ -311,11 +362,14 @@ function tidyLoops(axes: readonly number[], reduceAxes: readonly number[], body:
     offset: map.offset,
     strides: groups.map(({ members }) => map.strides[members[members.length - 1]!]!),
   });
-  const extentOf = (members: readonly number[]): number => members.reduce((product, axis) => product * extents[axis]!, 1);
+  const extentOf = (members: readonly number[]): number =>
+    members.reduce((product, axis) => product * extents[axis]!, 1);
   return {
     axes: groups.filter((group) => group.parallel).map((group) => extentOf(group.members)),
     reduceAxes: groups.filter((group) => !group.parallel).map((group) => extentOf(group.members)),
-    body: body.map((node) => (node.kind === 'load' || node.kind === 'index' ? { ...node, map: retarget(node.map) } : node)),
+    body: body.map((node) =>
+      node.kind === 'load' || node.kind === 'index' ? { ...node, map: retarget(node.map) } : node,
+    ),
     stores: stores.map((store) => ({ ...store, map: retarget(store.map) })),
   };
 }
@@ -325,10 +379,13 @@ function withDepths(body: readonly BareNode[], parallel: number, reductionDepth:
   const out: ScalarNode[] = [];
   for (const node of body) {
     const own =
-      node.kind === 'load' || node.kind === 'index' ? node.map.strides.findLastIndex((stride) => stride !== 0) + 1 : node.kind === 'reduction' ? Math.max(parallel, reductionDepth) : 0;
+      node.kind === 'load' || node.kind === 'index'
+        ? node.map.strides.findLastIndex((stride) => stride !== 0) + 1
+        : node.kind === 'reduction'
+          ? Math.max(parallel, reductionDepth)
+          : 0;
     const depth = usesOf(node).reduce((deepest, use) => Math.max(deepest, out[use]!.depth), own);
-    out.push({ ...node, depth } as ScalarNode);
+    out.push({ ...node, depth });
   }
   return out;
 }
-

@@ -27,7 +27,8 @@ function constantValue(node: Expr): number | undefined {
   return scalar.primitive.name === 'constant' ? (scalar.attributes.value as number) : undefined;
 }
 const isConstant = (node: Expr, value: number): boolean => Object.is(constantValue(node), value);
-const inputIf = (node: Expr, index: number, condition: boolean): Expr | undefined => (condition ? node.input(index) : undefined);
+const inputIf = (node: Expr, index: number, condition: boolean): Expr | undefined =>
+  condition ? node.input(index) : undefined;
 
 /** A power of two whose reciprocal is one too, both normal in f32. */
 const isPowerOfTwo = (x: number): boolean => {
@@ -38,10 +39,22 @@ const isPowerOfTwo = (x: number): boolean => {
 const additiveZero = (dtype: DType): number => (isFloat(dtype) ? -0 : 0);
 
 export const RULES: readonly Rule[] = [
-  { name: 'x + (−0) → x', primitive: 'add', apply: (n) => inputIf(n, 0, isConstant(n.input(1), additiveZero(n.dtype))) },
-  { name: '(−0) + x → x', primitive: 'add', apply: (n) => inputIf(n, 1, isConstant(n.input(0), additiveZero(n.dtype))) },
+  {
+    name: 'x + (−0) → x',
+    primitive: 'add',
+    apply: (n) => inputIf(n, 0, isConstant(n.input(1), additiveZero(n.dtype))),
+  },
+  {
+    name: '(−0) + x → x',
+    primitive: 'add',
+    apply: (n) => inputIf(n, 1, isConstant(n.input(0), additiveZero(n.dtype))),
+  },
   { name: 'x − 0 → x', primitive: 'sub', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 0)) },
-  { name: '(−0) − x → −x', primitive: 'sub', apply: (n) => (isConstant(n.input(0), -0) && isFloat(n.dtype) ? neg(n.input(1)) : undefined) },
+  {
+    name: '(−0) − x → −x',
+    primitive: 'sub',
+    apply: (n) => (isConstant(n.input(0), -0) && isFloat(n.dtype) ? neg(n.input(1)) : undefined),
+  },
   { name: 'x · 1 → x', primitive: 'mul', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 1)) },
   { name: '1 · x → x', primitive: 'mul', apply: (n) => inputIf(n, 1, isConstant(n.input(0), 1)) },
   { name: 'x · (−1) → −x', primitive: 'mul', apply: (n) => (isConstant(n.input(1), -1) ? neg(n.input(0)) : undefined) },
@@ -52,13 +65,27 @@ export const RULES: readonly Rule[] = [
     primitive: 'div',
     apply: (n) => {
       const divisor = constantValue(n.input(1));
-      return divisor !== undefined && isPowerOfTwo(divisor) ? mul(n.input(0), constantLike(n.input(1), 1 / divisor)) : undefined;
+      return divisor !== undefined && isPowerOfTwo(divisor)
+        ? mul(n.input(0), constantLike(n.input(1), 1 / divisor))
+        : undefined;
     },
   },
-  { name: '−(−x) → x', primitive: 'neg', apply: (n) => (n.input().primitive.name === 'neg' ? n.input().input() : undefined) },
-  { name: '|−x| → |x|', primitive: 'abs', apply: (n) => (n.input().primitive.name === 'neg' ? make(n.primitive, [n.input().input()]) : undefined) },
+  {
+    name: '−(−x) → x',
+    primitive: 'neg',
+    apply: (n) => (n.input().primitive.name === 'neg' ? n.input().input() : undefined),
+  },
+  {
+    name: '|−x| → |x|',
+    primitive: 'abs',
+    apply: (n) => (n.input().primitive.name === 'neg' ? make(n.primitive, [n.input().input()]) : undefined),
+  },
   { name: '||x|| → |x|', primitive: 'abs', apply: (n) => inputIf(n, 0, n.input().primitive.name === 'abs') },
-  { name: '¬¬x → x', primitive: 'logicalNot', apply: (n) => (n.input().primitive.name === 'logicalNot' ? n.input().input() : undefined) },
+  {
+    name: '¬¬x → x',
+    primitive: 'logicalNot',
+    apply: (n) => (n.input().primitive.name === 'logicalNot' ? n.input().input() : undefined),
+  },
   {
     name: 'where(constant, a, b)',
     primitive: 'where',
@@ -79,7 +106,11 @@ export const RULES: readonly Rule[] = [
       return exact && !inner.input().aval.weak ? cast(inner.input(), n.dtype) : undefined;
     },
   },
-  { name: 'reshape(reshape(x)) → reshape(x)', primitive: 'reshape', apply: (n) => (n.input().primitive.name === 'reshape' ? reshape(n.input().input(), n.shape) : undefined) },
+  {
+    name: 'reshape(reshape(x)) → reshape(x)',
+    primitive: 'reshape',
+    apply: (n) => (n.input().primitive.name === 'reshape' ? reshape(n.input().input(), n.shape) : undefined),
+  },
   {
     name: 'reshape(constant) → constant',
     primitive: 'reshape',
@@ -91,7 +122,10 @@ export const RULES: readonly Rule[] = [
     apply: (n) => {
       const inner = n.input();
       if (inner.primitive.name !== 'transpose') return undefined;
-      const [outer, first] = [n.attributes.permutation, inner.attributes.permutation] as [readonly number[], readonly number[]];
+      const [outer, first] = [n.attributes.permutation, inner.attributes.permutation] as [
+        readonly number[],
+        readonly number[],
+      ];
       return transpose(
         inner.input(),
         outer.map((axis) => first[axis]!),
@@ -116,7 +150,15 @@ export const RULES: readonly Rule[] = [
     name: 'broadcast to the same shape → x',
     primitive: 'broadcast',
     apply: (n) =>
-      inputIf(n, 0, n.shape.length === n.input().shape.length && n.shape.every((extent, axis) => extent === n.input().shape[axis] && (n.attributes.axes as readonly number[])[axis] === axis)),
+      inputIf(
+        n,
+        0,
+        n.shape.length === n.input().shape.length &&
+          n.shape.every(
+            (extent, axis) =>
+              extent === n.input().shape[axis] && (n.attributes.axes as readonly number[])[axis] === axis,
+          ),
+      ),
   },
 ];
 
@@ -148,4 +190,5 @@ function simplifyNode(node: Expr): Expr {
 }
 
 /** Applies every rule until none applies. */
-export const simplify = (graph: Graph): Graph => rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs)));
+export const simplify = (graph: Graph): Graph =>
+  rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs)));

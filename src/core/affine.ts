@@ -19,7 +19,10 @@ export interface Bound {
   readonly size: number;
 }
 
-export const constantForm = (offset: number, rank: number): AffineMap => ({ offset, strides: new Array<number>(rank).fill(0) });
+export const constantForm = (offset: number, rank: number): AffineMap => ({
+  offset,
+  strides: new Array<number>(rank).fill(0),
+});
 /** The index of loop `axis`. */
 export const axisForm = (axis: number, rank: number): AffineMap => ({
   offset: 0,

@@ -7,7 +7,9 @@
 const LIBRARY_ROOT = new URL('../../', import.meta.url).href;
 const LIBRARY_FOLDERS = ['src/', 'backends/', 'dist/'].map((folder) => LIBRARY_ROOT + folder);
 
-const isLibraryFrame = (frame: string): boolean => LIBRARY_FOLDERS.some((folder) => frame.includes(folder)) || LIBRARY_FOLDERS.some((folder) => frame.includes(folder.replace('file://', '')));
+const isLibraryFrame = (frame: string): boolean =>
+  LIBRARY_FOLDERS.some((folder) => frame.includes(folder)) ||
+  LIBRARY_FOLDERS.some((folder) => frame.includes(folder.replace('file://', '')));
 
 /**
  * The file and line outside the library from which the current call came, as `train.ts:41`;
@@ -19,7 +21,13 @@ export function userLocation(): string | undefined {
   const stack = new Error().stack ?? '';
   Error.stackTraceLimit = limit;
   for (const frame of stack.split('\n').slice(1)) {
-    if (isLibraryFrame(frame) || frame.includes('node:') || frame.includes('<anonymous>') || frame.includes('/node_modules/vitest/')) continue;
+    if (
+      isLibraryFrame(frame) ||
+      frame.includes('node:') ||
+      frame.includes('(<anonymous>)') ||
+      frame.includes('/node_modules/')
+    )
+      continue;
     const match = /([^/\\()\s]+):(\d+):\d+\)?$/.exec(frame.trim());
     if (match) return `${match[1]}:${match[2]}`;
   }

@@ -17,15 +17,7 @@ export type AttributeValue = number | string | boolean | readonly number[];
 
 /** What a primitive does to the index space; each class is handled by one branch of the fuser. */
 export type PrimitiveKind =
-  | 'leaf'
-  | 'elementwise'
-  | 'movement'
-  | 'concat'
-  | 'gather'
-  | 'scatter'
-  | 'reduction'
-  | 'scan'
-  | 'contraction';
+  'leaf' | 'elementwise' | 'movement' | 'concat' | 'gather' | 'scatter' | 'reduction' | 'scan' | 'contraction';
 
 /** One entry of the table of primitives. `A` is the type of its attributes. */
 export interface Primitive<A extends Attributes = Attributes> {
@@ -79,10 +71,16 @@ let nextId = 0;
 /** A node: a primitive applied to inputs. Build it with {@link ExprScope.make}, never with `new`. */
 export class Expr<A extends Attributes = Attributes> {
   readonly id = nextId++;
+  /** Outside every trace: what the runtime stored for this node once it was evaluated. */
+  value: unknown = undefined;
+  /** How many evaluations have computed the node without storing it. */
+  computed = 0;
+  /** Handles that were made for the node. */
+  handles = 0;
   constructor(
     readonly scope: ExprScope,
     readonly primitive: Primitive<A>,
-    readonly inputs: readonly Expr[],
+    public inputs: readonly Expr[],
     readonly attributes: A,
     readonly aval: Aval,
   ) {}

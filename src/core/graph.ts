@@ -32,7 +32,9 @@ export function verifyGraph(graph: Graph): void {
       node.attributes,
     );
     if (!sameAval(inferred, node.aval))
-      throw new InternalError(`${graph.name}: ${node.primitive.name} is ${node.aval.key} where its inputs give ${inferred.key}`);
+      throw new InternalError(
+        `${graph.name}: ${node.primitive.name} is ${node.aval.key} where its inputs give ${inferred.key}`,
+      );
     if (node.primitive.name === 'data' || (node.primitive.name === 'parameter' && !parameters.has(node)))
       throw new InternalError(`${graph.name}: a ${node.primitive.name} that is no parameter of the graph`);
   }
@@ -49,11 +51,14 @@ export const quoteName = (name: string): string => (/^[\w.[\]-]+$/.test(name) ? 
 /** The graph as text, one node a line, constants in place. */
 export function printGraph(graph: Graph): string {
   const names = new Map<Expr, string>();
-  graph.parameters.forEach((parameter, i) => names.set(parameter, `%${quoteName(graph.parameterNames[i] ?? String(i))}`));
+  graph.parameters.forEach((parameter, i) =>
+    names.set(parameter, `%${quoteName(graph.parameterNames[i] ?? String(i))}`),
+  );
   const lines: string[] = [];
   let count = 0;
   const inline = (node: Expr): string | undefined => {
-    if (node.primitive.name === 'constant') return formatNumber(node.attributes.value as number) + (node.aval.weak ? '' : `:${node.dtype}`);
+    if (node.primitive.name === 'constant')
+      return formatNumber(node.attributes.value as number) + (node.aval.weak ? '' : `:${node.dtype}`);
     if (node.primitive.name === 'broadcast' && node.input().primitive.name === 'constant') return inline(node.input());
     return undefined;
   };
@@ -67,7 +72,9 @@ export function printGraph(graph: Graph): string {
       .map(([key, value]) => `${key}=${Array.isArray(value) ? `[${value.join(',')}]` : String(value)}`);
     lines.push(`  ${name}: ${node.aval.key} = ${node.primitive.name}(${[...args, ...attributes].join(', ')})`);
   }
-  const head = graph.parameters.map((parameter, i) => `%${quoteName(graph.parameterNames[i] ?? String(i))}: ${parameter.aval.key}`);
+  const head = graph.parameters.map(
+    (parameter, i) => `%${quoteName(graph.parameterNames[i] ?? String(i))}: ${parameter.aval.key}`,
+  );
   const result = graph.outputs.map((output, i) => {
     const update = graph.updates.find((each) => each.output === i);
     const value = inline(output) ?? names.get(output)!;

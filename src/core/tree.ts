@@ -66,10 +66,13 @@ export class TreeDef {
 
   /** The first path where `other` differs, with what differs; undefined if nothing does. */
   mismatch(other: TreeDef, path: string): string | undefined {
-    if (this.kind !== other.kind || this.type !== other.type) return `${path || 'the root'} is ${this.describe()} and ${other.describe()}`;
-    if (this.kind === 'class' && !sameAuxiliary(this.auxiliary, other.auxiliary)) return `${path || 'the root'} has other static values`;
+    if (this.kind !== other.kind || this.type !== other.type)
+      return `${path || 'the root'} is ${this.describe()} and ${other.describe()}`;
+    if (this.kind === 'class' && !sameAuxiliary(this.auxiliary, other.auxiliary))
+      return `${path || 'the root'} has other static values`;
     if (this.kind === 'object' || this.kind === 'map') {
-      for (const key of other.keys) if (!this.keys.includes(key)) return `${path}${pathStep(this.kind, key)} is only in the second`;
+      for (const key of other.keys)
+        if (!this.keys.includes(key)) return `${path}${pathStep(this.kind, key)} is only in the second`;
       for (const [i, key] of this.keys.entries()) {
         const j = other.keys.indexOf(key);
         if (j < 0) return `${path}${pathStep(this.kind, key)} is only in the first`;
@@ -88,7 +91,13 @@ export class TreeDef {
   }
 
   private describe(): string {
-    return this.kind === 'leaf' ? 'a leaf' : this.kind === 'class' ? `a ${this.type?.name ?? '?'}` : this.kind === 'none' ? 'nothing' : `an ${this.kind}`.replace('an map', 'a Map');
+    return this.kind === 'leaf'
+      ? 'a leaf'
+      : this.kind === 'class'
+        ? `a ${this.type?.name ?? '?'}`
+        : this.kind === 'none'
+          ? 'nothing'
+          : `an ${this.kind}`.replace('an map', 'a Map');
   }
 
   /** Appends the leaves' paths, as `layers[0].weight`. */
@@ -99,7 +108,11 @@ export class TreeDef {
 }
 
 const formatKey = (key: unknown): string =>
-  typeof key === 'string' && /^[A-Za-z_$][\w$]*$/.test(key) ? key : typeof key === 'string' ? JSON.stringify(key) : String(key);
+  typeof key === 'string' && /^[A-Za-z_$][\w$]*$/.test(key)
+    ? key
+    : typeof key === 'string'
+      ? JSON.stringify(key)
+      : String(key);
 
 const pathStep = (kind: NodeKind, key: unknown): string =>
   kind === 'array' || typeof key !== 'string' || !/^[A-Za-z_$][\w$]*$/.test(key)
@@ -109,7 +122,8 @@ const pathStep = (kind: NodeKind, key: unknown): string =>
 function sameAuxiliary(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((value, i) => sameAuxiliary(value, b[i]));
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((value, i) => sameAuxiliary(value, b[i]));
   return 'key' in a && 'key' in b && Object.is(a.key, b.key);
 }
 
@@ -118,7 +132,11 @@ const NULL = new TreeDef('none', [], [], undefined, undefined, null);
 const UNDEFINED = new TreeDef('none', [], [], undefined, undefined, undefined);
 
 function registrationOf(value: object): [AnyClass, AnyRegistration] | undefined {
-  for (let prototype: unknown = Object.getPrototypeOf(value); prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
+  for (
+    let prototype: unknown = Object.getPrototypeOf(value);
+    prototype !== null;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
     const type = (prototype as { constructor?: unknown }).constructor as AnyClass | undefined;
     const registration = type && registered.get(type);
     if (registration !== undefined) return [value.constructor as AnyClass, registration];
@@ -134,19 +152,22 @@ const isPlainObject = (value: object): value is Record<string, unknown> => {
 function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]): TreeDef {
   if (value === null) return NULL;
   if (value === undefined) return UNDEFINED;
-  if (typeof value !== 'object') return leaves.push(value), LEAF;
-  if (above.includes(value)) throw new TreeError('TREE_CYCLE', 'a tree contains itself', 'Break the cycle; a tree has no way back to its root.');
+  if (typeof value !== 'object') return (leaves.push(value), LEAF);
+  if (above.includes(value))
+    throw new TreeError('TREE_CYCLE', 'a tree contains itself', 'Break the cycle; a tree has no way back to its root.');
   const inside = [...above, value];
   const each = (child: unknown): TreeDef => flattenInto(child, leaves, inside);
   if (Array.isArray(value)) return new TreeDef('array', [], value.map(each), undefined, undefined, null);
-  if (value instanceof Map) return new TreeDef('map', [...value.keys()], [...value.values()].map(each), undefined, undefined, null);
+  if (value instanceof Map)
+    return new TreeDef('map', [...value.keys()], [...value.values()].map(each), undefined, undefined, null);
   const registration = registrationOf(value);
   if (registration !== undefined) {
     const [type, { flatten }] = registration;
     const { children, names, auxiliary } = flatten(value);
     return new TreeDef('class', names ?? [], children.map(each), type, auxiliary, null);
   }
-  if (isPlainObject(value)) return new TreeDef('object', Object.keys(value), Object.values(value).map(each), undefined, undefined, null);
+  if (isPlainObject(value))
+    return new TreeDef('object', Object.keys(value), Object.values(value).map(each), undefined, undefined, null);
   leaves.push(value);
   return LEAF;
 }
@@ -160,7 +181,11 @@ export function flatten(value: unknown): [leaves: unknown[], treedef: TreeDef] {
 /** The tree of this structure with these leaves. */
 export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown {
   if (leaves.length !== treedef.size)
-    throw new TreeError('TREE_LEAVES', `${String(treedef)} has ${treedef.size} leaves and got ${leaves.length}`, 'Pass one value for each leaf.');
+    throw new TreeError(
+      'TREE_LEAVES',
+      `${String(treedef)} has ${treedef.size} leaves and got ${leaves.length}`,
+      'Pass one value for each leaf.',
+    );
   let next = 0;
   const build = (def: TreeDef): unknown => {
     switch (def.kind) {
@@ -176,13 +201,19 @@ export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown
         const result: Record<string, unknown> = {};
         def.children.forEach((child, i) => {
           // A key `__proto__` must become a property, not a prototype.
-          Object.defineProperty(result, def.keys[i] as string, { value: build(child), enumerable: true, writable: true, configurable: true });
+          Object.defineProperty(result, def.keys[i] as string, {
+            value: build(child),
+            enumerable: true,
+            writable: true,
+            configurable: true,
+          });
         });
         return result;
       }
       case 'class': {
         const registration = def.type && registrationOf(def.type.prototype as object);
-        if (registration === undefined) throw new InternalError(`the class ${def.type?.name ?? '?'} is no longer registered`);
+        if (registration === undefined)
+          throw new InternalError(`the class ${def.type?.name ?? '?'} is no longer registered`);
         return registration[1].unflatten(def.auxiliary, def.children.map(build));
       }
       default:
@@ -214,7 +245,11 @@ export function matchLeaves(treedef: TreeDef, value: unknown, leaves: unknown[])
   switch (treedef.kind) {
     case 'leaf':
       if (value === null || value === undefined) return false;
-      if (typeof value === 'object' && (Array.isArray(value) || value instanceof Map || isPlainObject(value) || registrationOf(value) !== undefined)) return false;
+      if (
+        typeof value === 'object' &&
+        (Array.isArray(value) || value instanceof Map || isPlainObject(value) || registrationOf(value) !== undefined)
+      )
+        return false;
       leaves.push(value);
       return true;
     case 'none':
@@ -226,7 +261,8 @@ export function matchLeaves(treedef: TreeDef, value: unknown, leaves: unknown[])
     case 'map':
       if (!(value instanceof Map) || value.size !== treedef.keys.length) return false;
       for (let i = 0; i < treedef.keys.length; i++)
-        if (!value.has(treedef.keys[i]) || !matchLeaves(treedef.children[i]!, value.get(treedef.keys[i]), leaves)) return false;
+        if (!value.has(treedef.keys[i]) || !matchLeaves(treedef.children[i]!, value.get(treedef.keys[i]), leaves))
+          return false;
       return true;
     case 'object': {
       if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlainObject(value)) return false;
@@ -271,5 +307,5 @@ export function paths(value: unknown): string[] {
 
 /** Makes instances of `type` (and of its subclasses) nodes of trees. */
 export function register<T>(type: abstract new (...args: never[]) => T, registration: TreeNodeRegistration<T>): void {
-  registered.set(type as unknown as AnyClass, registration);
+  registered.set(type, registration);
 }

@@ -47,7 +47,11 @@ export const dotPrimitive = define<DotAttributes>({
   kind: 'contraction',
   infer: ([a, b], { batchA, batchB, contractA, contractB }) => {
     if (a!.dtype === 'bool')
-      throw new DTypeError('DTYPE_UNSUPPORTED', `a product of ${a!.key} and ${b!.key}`, `Cast the operands to 'i32' or 'f32'.`);
+      throw new DTypeError(
+        'DTYPE_UNSUPPORTED',
+        `a product of ${a!.key} and ${b!.key}`,
+        `Cast the operands to 'i32' or 'f32'.`,
+      );
     return makeAval(
       [
         ...extents(a!.shape, batchA),
@@ -60,7 +64,12 @@ export const dotPrimitive = define<DotAttributes>({
   evaluate: ([a, b], { batchA, batchB, contractA, contractB }, output) => {
     const freeA = freeAxes(a!.shape.length, batchA, contractA);
     const freeB = freeAxes(b!.shape.length, batchB, contractB);
-    const [batch, m, n, k] = [extents(a!.shape, batchA), extents(a!.shape, freeA), extents(b!.shape, freeB), extents(a!.shape, contractA)].map(sizeOf) as [number, number, number, number];
+    const [batch, m, n, k] = [
+      extents(a!.shape, batchA),
+      extents(a!.shape, freeA),
+      extents(b!.shape, freeB),
+      extents(a!.shape, contractA),
+    ].map(sizeOf) as [number, number, number, number];
     const left = arranged(a!, [...batchA, ...freeA, ...contractA]);
     const right = arranged(b!, [...batchB, ...contractB, ...freeB]);
     const out = allocateArray(output.dtype, output.size);
@@ -74,7 +83,8 @@ export const dotPrimitive = define<DotAttributes>({
           const x = left[(i * m + row) * k + inner]!;
           const from = (i * k + inner) * n;
           const to = (i * m + row) * n;
-          for (let column = 0; column < n; column++) out[to + column] = out[to + column]! + product(x, right[from + column]!);
+          for (let column = 0; column < n; column++)
+            out[to + column] = out[to + column]! + product(x, right[from + column]!);
         }
     return { dtype: output.dtype, shape: output.shape, data: out };
   },

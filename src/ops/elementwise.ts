@@ -31,29 +31,42 @@ function defineCore(op: ScalarOp, vjp?: Vjp, resultDType?: DType): Primitive {
         if (input.dtype !== operand.dtype || input.size !== inputs[0]!.size)
           throw new InternalError(`${op} got ${inputs.map((each) => each.key).join(', ')}`);
       }
-      const dtype = (attributes.dtype as DType | undefined) ?? resultDType ?? (COMPARISONS.has(op) ? 'bool' : last.dtype);
+      const dtype =
+        (attributes.dtype as DType | undefined) ?? resultDType ?? (COMPARISONS.has(op) ? 'bool' : last.dtype);
       const weak = inputs.every((input) => input.weak) && dtype === 'f64' && attributes.dtype === undefined;
       return makeAval(last.shape, dtype, weak);
     },
     ...(vjp === undefined
       ? {}
-      : { vjp: (g: Expr, node: Expr, b: TensorBuilder) => (isFloat(node.dtype) ? vjp(g, node, node.inputs, b) : node.inputs.map(() => null)) }),
+      : {
+          vjp: (g: Expr, node: Expr, b: TensorBuilder) =>
+            isFloat(node.dtype) ? vjp(g, node, node.inputs, b) : node.inputs.map(() => null),
+        }),
   });
 }
 
-const unary = (op: ScalarOp, vjp?: (t: TensorBuilder, g: Expr, x: Expr, y: Expr) => Expr | null, dtype?: DType): ((x: Expr) => Expr) => {
+const unary = (
+  op: ScalarOp,
+  vjp?: (t: TensorBuilder, g: Expr, x: Expr, y: Expr) => Expr | null,
+  dtype?: DType,
+): ((x: Expr) => Expr) => {
   if (SCALAR_OPS[op] !== 1) throw new InternalError(`${op} is not unary`);
   const primitive = defineCore(op, vjp && ((g, y, [x], t) => [vjp(t, g, x!, y)]), dtype);
   return (x) => make(primitive, [x]);
 };
-const binary = (op: ScalarOp, vjp?: (t: TensorBuilder, g: Expr, a: Expr, b: Expr, y: Expr) => [Expr | null, Expr | null], dtype?: DType): ((a: Expr, b: Expr) => Expr) => {
+const binary = (
+  op: ScalarOp,
+  vjp?: (t: TensorBuilder, g: Expr, a: Expr, b: Expr, y: Expr) => [Expr | null, Expr | null],
+  dtype?: DType,
+): ((a: Expr, b: Expr) => Expr) => {
   if (SCALAR_OPS[op] !== 2) throw new InternalError(`${op} is not binary`);
   const primitive = defineCore(op, vjp && ((g, y, [a, b], t) => vjp(t, g, a!, b!, y)), dtype);
   return (a, b) => make(primitive, [a, b]);
 };
 
 /** `value` in the shape and dtype of `like`. */
-export const constantLike = (like: Expr, value: number): Expr => broadcastScalar(constant(value, like.dtype, like.aval.weak), like.shape);
+export const constantLike = (like: Expr, value: number): Expr =>
+  broadcastScalar(constant(value, like.dtype, like.aval.weak), like.shape);
 export const zerosLike = (like: Expr): Expr => constantLike(like, 0);
 
 export const neg = unary('neg', (t, g) => t.neg(g));

@@ -22,7 +22,11 @@ function applyScalar(op: ScalarOp, inputs: readonly HostArray[], to: DType): Hos
   const out = allocateArray(to, size);
   const [a, b, c] = inputs.map((input) => ({ data: input.data, step: input.data.length === 1 ? 0 : 1 }));
   for (let i = 0; i < size; i++)
-    out[i] = f(a!.data[i * a!.step]!, b === undefined ? 0 : b.data[i * b.step]!, c === undefined ? 0 : c.data[i * c.step]!);
+    out[i] = f(
+      a!.data[i * a!.step]!,
+      b === undefined ? 0 : b.data[i * b.step]!,
+      c === undefined ? 0 : c.data[i * c.step]!,
+    );
   return { dtype: to, shape, data: out };
 }
 
@@ -83,9 +87,14 @@ export function evaluateNode(node: Expr, inputs: readonly HostArray[]): HostArra
 
 /** A decomposition may end in a constant: spread it. */
 function withShape(value: HostArray, node: Expr): HostArray {
-  if (value.dtype !== node.dtype) throw new InternalError(`${node.primitive.name} evaluates to ${value.dtype}, not ${node.dtype}`);
+  if (value.dtype !== node.dtype)
+    throw new InternalError(`${node.primitive.name} evaluates to ${value.dtype}, not ${node.dtype}`);
   if (value.data.length === node.aval.size) return { ...value, shape: node.shape };
-  return { dtype: value.dtype, shape: node.shape, data: allocateArray(value.dtype, node.aval.size).fill(value.data[0]!) };
+  return {
+    dtype: value.dtype,
+    shape: node.shape,
+    data: allocateArray(value.dtype, node.aval.size).fill(value.data[0]!),
+  };
 }
 
 /** The outputs of a graph, node by node; values are dropped after their last use. */
@@ -94,7 +103,8 @@ export function evaluateGraph(graph: Graph, parameters: readonly HostArray[]): H
   graph.parameters.forEach((parameter, i) => values.set(parameter, parameters[i]!));
   const order = topologicalOrder(graph.outputs);
   const uses = new Map<Expr, number>();
-  for (const node of [...order.flatMap((each) => each.inputs), ...graph.outputs]) uses.set(node, (uses.get(node) ?? 0) + 1);
+  for (const node of [...order.flatMap((each) => each.inputs), ...graph.outputs])
+    uses.set(node, (uses.get(node) ?? 0) + 1);
   for (const node of order) {
     if (!values.has(node))
       values.set(

@@ -1,5 +1,5 @@
 /** The builder of expressions: decompositions run on it are lowered, derivatives run on it are recorded. */
-import { type Expr, type TensorBuilder } from '../core/expr.js';
+import { type Expr, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { type DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import { dot } from './contraction.js';
@@ -9,7 +9,7 @@ import { constant } from './leaf.js';
 import { make } from '../core/expr.js';
 import { broadcast, broadcastScalar, flip, pad, reshape, slice, transpose } from './movement.js';
 import { cumulative, spread, sumOver } from './reduction.js';
-import { primitives } from './define.js';
+import { composites } from './composite.js';
 
 /** Lets a scalar operand (a constant of a decomposition) meet the other's shape. */
 const binary =
@@ -22,7 +22,7 @@ export const exprBuilder: TensorBuilder = {
   constant: (value: number, dtype: DType) => constant(value, dtype),
   constantLike: elementwise.constantLike,
   call(name, ...inputs) {
-    const primitive = primitives().get(name);
+    const primitive = (composites as Partial<Record<string, Primitive>>)[name];
     if (primitive === undefined) throw new InternalError(`there is no primitive ${name}`);
     return make(primitive, inputs);
   },

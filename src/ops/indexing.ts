@@ -4,7 +4,11 @@ import { allocateArray, isFloat } from '../core/dtype.js';
 import { type Expr, make } from '../core/expr.js';
 import { define } from './define.js';
 
-const gatherShape = (x: Shape, indices: Shape, axis: number): number[] => [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)];
+const gatherShape = (x: Shape, indices: Shape, axis: number): number[] => [
+  ...x.slice(0, axis),
+  ...indices,
+  ...x.slice(axis + 1),
+];
 
 /** Slices of `x` along `axis` at `indices`: shape x[:axis] + indices + x[axis+1:]. */
 export const gatherPrimitive = define<{ axis: number }>({

@@ -43,7 +43,9 @@ export const iotaPrimitive = define<{ shape: Shape; axis: number; dtype: DType }
 /** The scalar constant `value`, converted to `dtype`. */
 export const constant = (value: number, dtype: DType, weak = false): Expr =>
   make(constantPrimitive, [], {
-    value: isFloat(dtype) ? castValue(value, 'f64', dtype) : castValue(value, Number.isInteger(value) ? 'i32' : 'f64', dtype),
+    value: isFloat(dtype)
+      ? castValue(value, 'f64', dtype)
+      : castValue(value, Number.isInteger(value) ? 'i32' : 'f64', dtype),
     dtype,
     weak,
   });

@@ -2,7 +2,15 @@
  * Movement primitives: the result's elements are the input's elements at other places.
  * Each is defined by a map from output coordinates to input coordinates, which `evaluate` runs and the fuser composes. Slice and pad are each other's transpose.
  */
-import { constantForm, type Coordinates, linearForm, type Moved, scaleForm, shiftForm, splitGroups } from '../core/affine.js';
+import {
+  constantForm,
+  type Coordinates,
+  linearForm,
+  type Moved,
+  scaleForm,
+  shiftForm,
+  splitGroups,
+} from '../core/affine.js';
 import { makeAval, type Shape, sizeOf } from '../core/aval.js';
 import { allocateArray } from '../core/dtype.js';
 import { type Expr, make, type TensorBuilder } from '../core/expr.js';
@@ -17,14 +25,20 @@ export const broadcastPrimitive = define<{ shape: Shape; axes: readonly number[]
   kind: 'movement',
   infer: ([x], { shape }) => makeAval(shape, x!.dtype, x!.weak && shape.length === 0),
   move: (node, coordinates, rank) =>
-    plain(node.input().shape.map((extent, i) => (extent === 1 ? constantForm(0, rank) : coordinates[node.attributes.axes[i]!]!))),
+    plain(
+      node
+        .input()
+        .shape.map((extent, i) => (extent === 1 ? constantForm(0, rank) : coordinates[node.attributes.axes[i]!]!)),
+    ),
   vjp: (g, node, b) => {
     const x = node.input();
     const { shape, axes } = node.attributes;
-    const added = shape.map((_, axis) => axis).filter((axis) => {
-      const i = axes.indexOf(axis);
-      return i < 0 || (x.shape[i] === 1 && shape[axis] !== 1);
-    });
+    const added = shape
+      .map((_, axis) => axis)
+      .filter((axis) => {
+        const i = axes.indexOf(axis);
+        return i < 0 || (x.shape[i] === 1 && shape[axis] !== 1);
+      });
     return [b.reshape(b.sum(g, added), x.shape)];
   },
 });
@@ -42,7 +56,18 @@ export const reshapePrimitive = define<{ shape: Shape }>({
   evaluate: ([x], { shape }) => ({ dtype: x!.dtype, shape, data: x!.data.slice() }),
   move: (node, coordinates, rank) => {
     const groups = splitGroups(node.input().shape, node.shape);
-    return groups && plain(groups.map((group) => linearForm(group.map((axis) => coordinates[axis]!), group.map((axis) => node.shape[axis]!), rank)));
+    return (
+      groups &&
+      plain(
+        groups.map((group) =>
+          linearForm(
+            group.map((axis) => coordinates[axis]!),
+            group.map((axis) => node.shape[axis]!),
+            rank,
+          ),
+        ),
+      )
+    );
   },
   vjp: (g, node, b) => [b.reshape(g, node.input().shape)],
 });
@@ -90,12 +115,28 @@ export const slicePrimitive = define<{ begin: readonly number[]; end: readonly n
     const dilated = dilate(b, g, strides);
     const high = shape.map((extent, axis) => extent - begin[axis]! - dilated.shape[axis]!);
     const cropped = high.some((extra) => extra < 0)
-      ? b.slice(dilated, begin.map(() => 0), dilated.shape.map((extent, axis) => extent + Math.min(0, high[axis]!)))
+      ? b.slice(
+          dilated,
+          begin.map(() => 0),
+          dilated.shape.map((extent, axis) => extent + Math.min(0, high[axis]!)),
+        )
       : dilated;
-    return [b.pad(cropped, begin, high.map((extra) => Math.max(0, extra)), 0)];
+    return [
+      b.pad(
+        cropped,
+        begin,
+        high.map((extra) => Math.max(0, extra)),
+        0,
+      ),
+    ];
   },
 });
-export function slice(x: Expr, begin: readonly number[], end: readonly number[], strides: readonly number[] = begin.map(() => 1)): Expr {
+export function slice(
+  x: Expr,
+  begin: readonly number[],
+  end: readonly number[],
+  strides: readonly number[] = begin.map(() => 1),
+): Expr {
   const whole = begin.every((from, axis) => from === 0 && end[axis] === x.shape[axis] && strides[axis] === 1);
   return whole ? x : make(slicePrimitive, [x], { begin, end, strides });
 }
@@ -106,8 +147,16 @@ function dilate(b: TensorBuilder, x: Expr, strides: readonly number[]): Expr {
     if (stride === 1) return;
     const split = [...x.shape.slice(0, axis + 1), 1, ...x.shape.slice(axis + 1)];
     const none = split.map(() => 0);
-    const padded = b.pad(b.reshape(x, split), none, none.map((_, i) => (i === axis + 1 ? stride - 1 : 0)), 0);
-    x = b.reshape(padded, x.shape.map((extent, i) => (i === axis ? extent * stride : extent)));
+    const padded = b.pad(
+      b.reshape(x, split),
+      none,
+      none.map((_, i) => (i === axis + 1 ? stride - 1 : 0)),
+      0,
+    );
+    x = b.reshape(
+      padded,
+      x.shape.map((extent, i) => (i === axis ? extent * stride : extent)),
+    );
   });
   return x;
 }
@@ -124,16 +173,26 @@ export const padPrimitive = define<{ low: readonly number[]; high: readonly numb
   move: (node, coordinates) => {
     const inside = node.input().shape;
     const moved = coordinates.map((form, axis) => shiftForm(form, -node.attributes.low[axis]!));
-    const bounds = moved.flatMap((form, axis) => (node.shape[axis] === inside[axis] ? [] : [{ form, size: inside[axis]! }]));
+    const bounds = moved.flatMap((form, axis) =>
+      node.shape[axis] === inside[axis] ? [] : [{ form, size: inside[axis]! }],
+    );
     return { coordinates: moved, bounds, otherwise: node.attributes.value };
   },
   vjp: (g, node, b) => {
     const { low } = node.attributes;
-    return [b.slice(g, low, low.map((from, axis) => from + node.input().shape[axis]!))];
+    return [
+      b.slice(
+        g,
+        low,
+        low.map((from, axis) => from + node.input().shape[axis]!),
+      ),
+    ];
   },
 });
 export const pad = (x: Expr, low: readonly number[], high: readonly number[], value: number): Expr =>
-  low.every((n) => n === 0) && high.every((n) => n === 0) ? x : make(padPrimitive, [x], { low, high, value: constant(value, x.dtype).attributes.value as number });
+  low.every((n) => n === 0) && high.every((n) => n === 0)
+    ? x
+    : make(padPrimitive, [x], { low, high, value: constant(value, x.dtype).attributes.value as number });
 
 /** The axes in reverse order of their elements. */
 export const flipPrimitive = define<{ axes: readonly number[] }>({
@@ -148,7 +207,8 @@ export const flipPrimitive = define<{ axes: readonly number[] }>({
     ),
   vjp: (g, node, b) => [b.flip(g, node.attributes.axes)],
 });
-export const flip = (x: Expr, axes: readonly number[]): Expr => (axes.length === 0 ? x : make(flipPrimitive, [x], { axes }));
+export const flip = (x: Expr, axes: readonly number[]): Expr =>
+  axes.length === 0 ? x : make(flipPrimitive, [x], { axes });
 
 /** The inputs one after another along `axis`. */
 export const concatPrimitive = define<{ axis: number }>({
@@ -166,7 +226,8 @@ export const concatPrimitive = define<{ axis: number }>({
     let offset = 0;
     for (const input of inputs) {
       const run = input.shape[axis]! * inner;
-      for (let i = 0; i < outer; i++) data.set(input.data.subarray(i * run, (i + 1) * run), i * output.shape[axis]! * inner + offset);
+      for (let i = 0; i < outer; i++)
+        data.set(input.data.subarray(i * run, (i + 1) * run), i * output.shape[axis]! * inner + offset);
       offset += run;
     }
     return { dtype: output.dtype, shape: output.shape, data };
@@ -177,7 +238,11 @@ export const concatPrimitive = define<{ axis: number }>({
     return node.inputs.map((input) => {
       const begin = g.shape.map((_, i) => (i === axis ? from : 0));
       from += input.shape[axis]!;
-      return b.slice(g, begin, g.shape.map((extent, i) => (i === axis ? from : extent)));
+      return b.slice(
+        g,
+        begin,
+        g.shape.map((extent, i) => (i === axis ? from : extent)),
+      );
     });
   },
 });

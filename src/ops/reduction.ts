@@ -73,7 +73,11 @@ export function reductionOrder(shape: Shape, axes: readonly number[]): Reduction
 const without = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, axis) => !axes.includes(axis));
 
 /** Visits the coordinates of `extents` in row-major order as offsets under `strides`. */
-function forEachOffset(extents: readonly number[], strides: readonly number[], visit: (offset: number, first: number, last: number) => void): void {
+function forEachOffset(
+  extents: readonly number[],
+  strides: readonly number[],
+  visit: (offset: number, first: number, last: number) => void,
+): void {
   const rank = extents.length;
   const count = sizeOf(extents);
   const index = new Array<number>(rank).fill(0);
@@ -172,12 +176,19 @@ function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Ex
     const one = zeros.map((_, i) => (i === axis ? 1 : 0));
     const cut = reverse
       ? b.slice(flat, one, flat.shape)
-      : b.slice(flat, zeros, flat.shape.map((extent, i) => (i === axis ? extent - 1 : extent)));
+      : b.slice(
+          flat,
+          zeros,
+          flat.shape.map((extent, i) => (i === axis ? extent - 1 : extent)),
+        );
     return b.cumulative(b.pad(cut, reverse ? zeros : one, reverse ? one : zeros, 1), 'prod', axis, reverse);
   };
   if (count === 0) return x;
   const others = b.mul(exclusive(false), exclusive(true));
-  return b.transpose(b.reshape(others, [...keptShape, ...reducedShape]), permutation.map((_, i) => permutation.indexOf(i)));
+  return b.transpose(
+    b.reshape(others, [...keptShape, ...reducedShape]),
+    permutation.map((_, i) => permutation.indexOf(i)),
+  );
 }
 
 export const reduce = (x: Expr, op: ReduceOp, axes: readonly number[]): Expr =>

@@ -1,0 +1,286 @@
+/**
+ * Segment → one JavaScript function `(extents…, operands…)`. Nodes stand in the outermost loop that has all they need;
+ * addresses are built up loop by loop, so the innermost one only adds its own term.
+ */
+import { type AffineMap } from '../../src/core/affine.js';
+import { type DType } from '../../src/core/dtype.js';
+import { InternalError } from '../../src/core/errors.js';
+import {
+  type IndirectTerm,
+  type Reduction,
+  type ScalarNode,
+  type Segment,
+  type Store,
+} from '../../src/compile/kernel.js';
+import { JOIN, LANES, type ReduceOp, reductionIdentity } from '../../src/ops/reduction.js';
+import { emitTiledContraction } from './contraction.js';
+import { literal, rounded, scalarExpression } from './scalar.js';
+import { Writer } from './writer.js';
+
+/** Loop variable of axis `axis`. */
+const indexName = (axis: number): string => `i${axis}`;
+const extentName = (axis: number): string => `n${axis}`;
+const operandName = (operand: number): string => `p${operand}`;
+
+/** Emits the nodes and stores of one segment. */
+export class SegmentEmitter {
+  readonly writer = new Writer();
+  readonly #names: string[] = [];
+  /** Partial addresses by their text, so that equal ones share a variable. */
+  readonly #addresses = new Map<string, string>();
+  readonly #afterReduction: boolean[];
+  readonly parallel: number;
+  readonly rank: number;
+
+  constructor(readonly segment: Segment) {
+    this.parallel = segment.axes.length;
+    this.rank = segment.axes.length + segment.reduceAxes.length;
+    this.#afterReduction = [];
+    for (const node of segment.body) {
+      const uses = node.kind === 'op' ? node.inputs : [];
+      this.#afterReduction.push(node.kind === 'reduction' || uses.some((use) => this.#afterReduction[use]));
+    }
+  }
+
+  /** The expression that names node `node`. */
+  name(node: number): string {
+    const bare = this.segment.body[node]!;
+    return bare.kind === 'constant' ? literal(bare.value, bare.dtype) : (this.#names[node] ??= `v${node}`);
+  }
+  /** Gives a node another name, as that of its accumulator. */
+  rename(node: number, name: string): void {
+    this.#names[node] = name;
+  }
+
+  /** Address of an access, as an expression usable inside loop `depth`. */
+  address(map: AffineMap, depth: number, indirect?: IndirectTerm): string {
+    const used = map.strides.flatMap((stride, axis) => (stride === 0 || axis >= depth ? [] : [axis]));
+    const term = (axis: number): string =>
+      map.strides[axis] === 1 ? indexName(axis) : `${map.strides[axis]!} * ${indexName(axis)}`;
+    let base = map.offset === 0 ? '' : String(map.offset);
+    used.forEach((axis, position) => {
+      const sum = base === '' ? term(axis) : `${base} + ${term(axis)}`;
+      const last = position === used.length - 1;
+      base = last ? sum : (this.#addresses.get(`${sum}`) ?? sum);
+    });
+    const address = base === '' ? '0' : base;
+    return indirect === undefined
+      ? address
+      : `${address} + ${indirect.stride === 1 ? '' : `${indirect.stride} * `}${this.name(indirect.node)}`;
+  }
+
+  /** Names the partial addresses that end at loop `depth − 1` and are extended further in. */
+  #shareAddresses(depth: number): void {
+    const maps = [
+      ...this.segment.body.flatMap((node) => (node.kind === 'load' || node.kind === 'index' ? [node.map] : [])),
+      ...this.segment.stores.map((store) => store.map),
+    ];
+    for (const map of maps) {
+      if (depth === 0 || map.strides[depth - 1] === 0 || map.strides.slice(depth).every((stride) => stride === 0))
+        continue;
+      const text = this.address(map, depth);
+      if (/^\w+$/.test(text) || this.#addresses.has(text)) continue;
+      const name = `a${this.#addresses.size}`;
+      this.writer.line(`const ${name} = ${text};`);
+      this.#addresses.set(text, name);
+    }
+  }
+
+  #expression(node: ScalarNode): string {
+    switch (node.kind) {
+      case 'constant':
+        return literal(node.value, node.dtype);
+      case 'index':
+        return rounded(node.dtype, this.address(node.map, this.rank));
+      case 'load': {
+        const load = `${operandName(node.operand)}[${this.address(node.map, this.rank, node.indirect)}]${node.dtype === 'bool' ? ' !== 0' : ''}`;
+        return node.guard === undefined ? load : `${this.name(node.guard)} ? ${load} : ${literal(0, node.dtype)}`;
+      }
+      case 'op': {
+        const last = this.segment.body[node.inputs[node.inputs.length - 1]!]!;
+        return scalarExpression(
+          node.op,
+          last.dtype,
+          node.dtype,
+          node.inputs.map((input) => this.name(input)),
+        );
+      }
+      case 'reduction':
+        throw new InternalError('a reduction has no expression');
+    }
+  }
+
+  /** Writes the nodes that stand in exactly `depth` loops, before or after the reductions. */
+  nodes(depth: number, after: boolean): void {
+    this.segment.body.forEach((node, i) => {
+      const isFactor = this.segment.contraction !== undefined && node.depth > this.parallel;
+      if (
+        isFactor ||
+        node.depth !== depth ||
+        node.kind === 'constant' ||
+        node.kind === 'reduction' ||
+        this.#afterReduction[i] !== after
+      )
+        return;
+      this.writer.line(`const ${this.name(i)} = ${this.#expression(node)};`);
+    });
+  }
+
+  stores(phase: Store['phase']): void {
+    for (const store of this.segment.stores) {
+      if (store.phase !== phase) continue;
+      const target = `${operandName(store.operand)}[${this.address(store.map, this.rank, store.indirect)}]`;
+      const value = this.name(store.node);
+      const write = `${target} = ${store.accumulate === true ? `${target} + ${value}` : value};`;
+      this.writer.line(store.guard === undefined ? write : `if (${this.name(store.guard)}) ${write}`);
+    }
+  }
+
+  /** A loop over `axis` with the shared addresses and early nodes of its depth. */
+  loop(axis: number, body: () => void, range?: { from: string; to: string; step: string }): void {
+    const i = indexName(axis);
+    const { from, to, step } = range ?? { from: '0', to: extentName(axis), step: `${i}++` };
+    this.writer.block(`for (let ${i} = ${from}; ${i} < ${to}; ${step})`, () => {
+      const before = new Map(this.#addresses);
+      this.#shareAddresses(axis + 1);
+      this.nodes(axis + 1, false);
+      body();
+      this.#addresses.clear();
+      for (const [text, name] of before) this.#addresses.set(text, name);
+    });
+  }
+
+  /** Nested loops over axes `from` to `to − 1`. */
+  loops(from: number, to: number, body: () => void): void {
+    if (from >= to) body();
+    else this.loop(from, () => this.loops(from + 1, to, body));
+  }
+}
+
+const laneName = (r: number, dtype: DType): string => `lanes${r}_${dtype}`;
+const accumulator = (r: number): string => `acc${r}`;
+const isArg = (reduction: Reduction): boolean => reduction.op === 'argmax' || reduction.op === 'argmin';
+
+function identity(reduction: Reduction): string {
+  return isArg(reduction)
+    ? '0'
+    : literal(reductionIdentity(reduction.op as ReduceOp, reduction.dtype), reduction.dtype);
+}
+
+const joined = (reduction: Reduction, a: string, b: string): string =>
+  scalarExpression(JOIN[reduction.op as ReduceOp], reduction.dtype, reduction.dtype, [a, b]);
+
+/** The statement that takes the current element into accumulator `r`. */
+function accumulate(emitter: SegmentEmitter, reduction: Reduction, r: number): void {
+  const value = emitter.name(reduction.input);
+  const acc = accumulator(r);
+  if (!isArg(reduction)) {
+    emitter.writer.line(`${acc} = ${joined(reduction, acc, value)};`);
+    return;
+  }
+  const better = `${value} ${reduction.op === 'argmax' ? '>' : '<'} best${r}`;
+  emitter.writer.block(
+    `if (count${r} === 0 || (best${r} === best${r} && (${value} !== ${value} || ${better})))`,
+    () => {
+      emitter.writer.line(`best${r} = ${value};`);
+      emitter.writer.line(`${acc} = count${r};`);
+    },
+  );
+  emitter.writer.line(`count${r}++;`);
+}
+
+function declareAccumulators(emitter: SegmentEmitter): void {
+  emitter.segment.reductions.forEach((reduction, r) => {
+    emitter.writer.line(`let ${accumulator(r)} = ${identity(reduction)};`);
+    if (isArg(reduction)) emitter.writer.line(`let best${r} = ${literal(0, reduction.dtype)}, count${r} = 0;`);
+  });
+}
+
+function serialReductions(emitter: SegmentEmitter): void {
+  const { segment, parallel, rank } = emitter;
+  declareAccumulators(emitter);
+  emitter.loops(parallel, rank, () => {
+    segment.reductions.forEach((reduction, r) => accumulate(emitter, reduction, r));
+    emitter.stores('inner');
+  });
+}
+
+/** Sixteen interleaved accumulators a block, one lane after another; see `ops/reduction.ts` for the order. */
+function laneReductions(emitter: SegmentEmitter, block: number): void {
+  const { segment, parallel, rank, writer } = emitter;
+  const first = indexName(parallel);
+  const single = rank === parallel + 1;
+  const last = rank - 1;
+  segment.reductions.forEach((reduction, r) => writer.line(`let total${r} = ${identity(reduction)};`));
+  writer.block(`for (let from = 0; from < ${extentName(parallel)}; from += ${block})`, () => {
+    writer.line(`const to = min(from + ${block}, ${extentName(parallel)});`);
+    writer.block(`for (let lane = 0; lane < ${LANES}; lane++)`, () => {
+      declareAccumulators(emitter);
+      const body = (): void => {
+        segment.reductions.forEach((reduction, r) => accumulate(emitter, reduction, r));
+        emitter.stores('inner');
+      };
+      if (single) emitter.loop(parallel, body, { from: 'from + lane', to: 'to', step: `${first} += ${LANES}` });
+      else
+        emitter.loop(
+          parallel,
+          () =>
+            emitter.loops(parallel + 1, last, () =>
+              emitter.loop(last, body, { from: 'lane', to: extentName(last), step: `${indexName(last)} += ${LANES}` }),
+            ),
+          { from: 'from', to: 'to', step: `${first}++` },
+        );
+      segment.reductions.forEach((reduction, r) =>
+        writer.line(`${laneName(r, reduction.dtype)}[lane] = ${accumulator(r)};`),
+      );
+    });
+    segment.reductions.forEach((reduction, r) => {
+      const lane = (index: string): string =>
+        `${laneName(r, reduction.dtype)}[${index}]${reduction.dtype === 'bool' ? ' !== 0' : ''}`;
+      writer.block(`for (let half = ${LANES / 2}; half > 0; half >>= 1)`, () =>
+        writer.line(
+          `for (let lane = 0; lane < half; lane++) ${laneName(r, reduction.dtype)}[lane] = ${joined(reduction, lane('lane'), lane('lane + half'))};`,
+        ),
+      );
+      writer.line(`total${r} = ${joined(reduction, `total${r}`, lane('0'))};`);
+    });
+  });
+  segment.reductions.forEach((_, r) => writer.line(`const ${accumulator(r)} = total${r};`));
+}
+
+/** The body of the function of `segment`; parameters are `n0…` (extents) and `p0…` (operands). */
+export function emitSegment(segment: Segment, name: string): string {
+  const emitter = new SegmentEmitter(segment);
+  const { writer, parallel, rank } = emitter;
+  segment.body.forEach((node, i) => {
+    if (node.kind === 'reduction') emitter.rename(i, accumulator(node.reduction));
+  });
+  const parameters = [
+    ...Array.from({ length: rank }, (_, axis) => extentName(axis)),
+    ...segment.operands.map((_, i) => operandName(i)),
+  ];
+  writer.block(`function ${name}(${parameters.join(', ')})`, () => {
+    if (segment.kind === 'contraction' && emitTiledContraction(emitter, segment)) return;
+    emitter.nodes(0, false);
+    emitter.loops(0, parallel, () => {
+      if (segment.reductions.length > 0) {
+        const order = segment.reductions[0]!.order;
+        if (order.kind === 'lanes') laneReductions(emitter, order.block);
+        else serialReductions(emitter);
+      } else if (segment.reduceAxes.length > 0) emitter.loops(parallel, rank, () => emitter.stores('inner'));
+      else emitter.stores('inner');
+      // Nodes that need a reduction's result, in topological order whatever their loops.
+      for (let depth = 0; depth <= parallel; depth++) emitter.nodes(depth, true);
+      emitter.stores('outer');
+    });
+  });
+  return writer.toString();
+}
+
+/** Scratch arrays that a segment's function needs from its module: name and dtype and length. */
+export const laneArrays = (segment: Segment): { name: string; dtype: DType; length: number }[] =>
+  segment.reductions.flatMap((reduction, r) =>
+    reduction.order.kind === 'lanes'
+      ? [{ name: laneName(r, reduction.dtype), dtype: reduction.dtype, length: LANES }]
+      : [],
+  );

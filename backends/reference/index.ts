@@ -1,0 +1,31 @@
+/**
+ * The interpreter: runs a program's graph node by node, as `evaluate` of each primitive says.
+ * It knows neither simplification nor fusion, so it is the oracle that the other backends are compared with.
+ */
+import { type HostArray } from '../../src/core/array.js';
+import { printGraph } from '../../src/core/graph.js';
+import { evaluateGraph } from '../../src/ops/evaluate.js';
+import { DTYPES } from '../../src/core/dtype.js';
+import { type Backend } from '../../src/runtime/backend.js';
+import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
+
+export const referenceBackend: Backend = {
+  name: 'reference',
+  ...hostMemory,
+  capabilities: { dtypes: DTYPES, synchronous: true },
+  emit(program) {
+    const text = printGraph(program.graph);
+    return { backend: 'reference', program, text, kernels: program.kernels.map(() => text) };
+  },
+  compile: (source) => ({ program: source.program }),
+  run({ program }, buffers) {
+    const parameters = program.graph.parameters.map((parameter, i): HostArray => {
+      const { array } = buffers[program.parameters[i]!] as HostBuffer;
+      return { dtype: parameter.dtype, shape: parameter.shape, data: array };
+    });
+    const outputs = evaluateGraph(program.graph, parameters);
+    // Copied before anything is written: an output may be a parameter's own memory.
+    const values = outputs.map((output) => output.data.slice());
+    values.forEach((value, i) => (buffers[program.outputs[i]!] as HostBuffer).array.set(value));
+  },
+};

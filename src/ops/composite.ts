@@ -1,0 +1,71 @@
+/**
+ * Element-wise primitives that are not core ops: each has a name in the graph, a derivative, and a decomposition that is
+ * its meaning (see `transcendental/`, where sources and error bounds are cited).
+ */
+import { type Builder } from '../core/builder.js';
+import { isFloat } from '../core/dtype.js';
+import { DTypeError } from '../core/errors.js';
+import { type Attributes, type Expr, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { define } from './define.js';
+import { TRANSCENDENTALS } from './transcendental/table.js';
+
+type Name = keyof typeof TRANSCENDENTALS;
+type Derivative = (t: TensorBuilder, g: Expr, inputs: readonly Expr[], y: Expr) => readonly (Expr | null)[];
+
+const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
+const like = (t: TensorBuilder, x: Expr, value: number): Expr => t.constantLike(x, value);
+
+/** Derivatives, given the cotangent, the inputs and the result. */
+const DERIVATIVES: Readonly<Record<Name, Derivative>> = {
+  exp: (t, g, _x, y) => [t.mul(g, y)],
+  expm1: (t, g, _x, y) => [t.mul(g, t.add(y, like(t, y, 1)))],
+  log: (t, g, [x]) => [t.div(g, x!)],
+  log1p: (t, g, [x]) => [t.div(g, t.add(x!, like(t, x!, 1)))],
+  sin: (t, g, [x]) => [t.mul(g, t.call('cos', x!))],
+  cos: (t, g, [x]) => [t.neg(t.mul(g, t.call('sin', x!)))],
+  /** 1 − tanh². */
+  tanh: (t, g, _x, y) => [t.mul(g, t.sub(like(t, y, 1), t.mul(y, y)))],
+  /** σ(1 − σ). */
+  sigmoid: (t, g, _x, y) => [t.mul(g, t.mul(y, t.sub(like(t, y, 1), y)))],
+  softplus: (t, g, [x]) => [t.mul(g, t.call('sigmoid', x!))],
+  /** 2/√π · e^(−x²). */
+  erf: (t, g, [x]) => [t.mul(g, t.mul(like(t, x!, TWO_OVER_SQRT_PI), t.call('exp', t.neg(t.mul(x!, x!)))))],
+  /** Φ(x) + x·φ(x). */
+  gelu: (t, g, [x]) => {
+    const half = like(t, x!, 0.5);
+    const cumulative = t.mul(half, t.add(like(t, x!, 1), t.call('erf', t.mul(x!, like(t, x!, Math.SQRT1_2)))));
+    const density = t.mul(like(t, x!, 1 / Math.sqrt(2 * Math.PI)), t.call('exp', t.neg(t.mul(half, t.mul(x!, x!)))));
+    return [t.mul(g, t.add(cumulative, t.mul(x!, density)))];
+  },
+  /** b·a^(b−1) and a^b·ln a; where b is 0 or a is not positive, that side's derivative is taken as 0. */
+  pow: (t, g, [a, b], y) => {
+    const zero = like(t, a!, 0);
+    const one = like(t, a!, 1);
+    const constantExponent = t.equal(b!, zero);
+    const slope = t.mul(b!, t.call('pow', a!, t.where(constantExponent, one, t.sub(b!, one))));
+    const positive = t.less(zero, a!);
+    const growth = t.mul(y, t.call('log', t.where(positive, a!, one)));
+    return [t.mul(g, t.where(constantExponent, zero, slope)), t.mul(g, t.where(positive, growth, zero))];
+  },
+};
+
+function defineComposite(name: Name): Primitive {
+  const decompose = TRANSCENDENTALS[name].decompose;
+  return define<Attributes>({
+    name,
+    kind: 'elementwise',
+    infer: (inputs) => {
+      const [x] = inputs;
+      if (!isFloat(x!.dtype))
+        throw new DTypeError('DTYPE_UNSUPPORTED', `${name} is not defined for ${x!.key}`, 'Cast the input to a float.');
+      return x!;
+    },
+    decompose: (builder, inputs) => decompose(builder, ...inputs),
+    vjp: (g, node, t) => DERIVATIVES[name](t, g, node.inputs, node),
+  });
+}
+
+/** The primitives by name. */
+export const composites: Readonly<Record<Name, Primitive>> = Object.fromEntries(
+  (Object.keys(TRANSCENDENTALS) as Name[]).map((name) => [name, defineComposite(name)]),
+) as Record<Name, Primitive>;

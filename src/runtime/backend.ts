@@ -1,0 +1,56 @@
+/**
+ * The interface that every backend implements. Emission is pure: it needs no device, so a source can be a golden file.
+ * A backend is five verbs over opaque buffers and two over programs; everything else is decided before it.
+ */
+import { type DType, type TypedArray } from '../core/dtype.js';
+import { type Program } from '../compile/program.js';
+
+/** Memory of one tensor on a backend. Backends extend it; nobody else looks inside. */
+export interface DeviceBuffer {
+  readonly dtype: DType;
+  /** Elements. */
+  readonly size: number;
+}
+
+/** What a buffer is for, so that a backend can choose its place. */
+export type BufferPurpose = 'variable' | 'input' | 'result';
+
+export interface Capabilities {
+  readonly dtypes: readonly DType[];
+  /** Whether `run` has finished when it returns, and `read` answers at once. */
+  readonly synchronous: boolean;
+}
+
+/** Text (and bytes) of one program for one backend. */
+export interface KernelSource {
+  readonly backend: string;
+  readonly program: Program;
+  /** The whole source: JavaScript, WAT, WGSL. */
+  readonly text: string;
+  /** The part of each kernel, in the program's order. */
+  readonly kernels: readonly string[];
+  /** The binary, where that is what runs. */
+  readonly bytes?: Uint8Array;
+}
+
+/** A compiled program. Backends extend it. */
+export interface Executable {
+  readonly program: Program;
+}
+
+export interface Backend {
+  readonly name: string;
+  /** Backends of equal `memory` read each other's buffers. */
+  readonly memory: string;
+  readonly capabilities: Capabilities;
+  emit(program: Program): KernelSource;
+  compile(source: KernelSource): Executable;
+  /** Zeroed memory for `size` elements. */
+  allocate(dtype: DType, size: number, purpose: BufferPurpose): DeviceBuffer;
+  free(buffer: DeviceBuffer): void;
+  write(buffer: DeviceBuffer, data: TypedArray): void;
+  /** A fresh, unshared copy of the elements. */
+  read(buffer: DeviceBuffer): TypedArray | Promise<TypedArray>;
+  /** Runs on `buffers`: one for each parameter and output buffer of the program, by buffer number; an update in place has one twice. */
+  run(executable: Executable, buffers: readonly DeviceBuffer[]): void;
+}

@@ -1,0 +1,46 @@
+/** Which backends there are, and which one runs what names none. */
+import { BackendUnavailableError, OptionError } from '../core/errors.js';
+import { type Backend } from './backend.js';
+
+/** A built-in backend's name, or a backend object. */
+export type BackendChoice = 'reference' | 'js' | 'wasm' | Backend;
+
+const builtIn = new Map<string, Backend>();
+/** The default in order of preference. */
+const PREFERENCE = ['wasm', 'js', 'reference'] as const;
+let chosen: BackendChoice | undefined;
+
+/** Makes a backend known by its name. */
+export function registerBackend(backend: Backend): void {
+  builtIn.set(backend.name, backend);
+}
+
+/** The backend of this name, or the object itself. */
+export function resolveBackend(choice: BackendChoice): Backend {
+  if (typeof choice === 'object') return choice;
+  const backend = builtIn.get(choice);
+  if (backend !== undefined) return backend;
+  const known = [...builtIn.keys()].map((name) => `'${name}'`).join(', ');
+  if (choice === 'wasm')
+    throw new BackendUnavailableError(
+      'BACKEND_UNAVAILABLE',
+      'this host runs no WebAssembly SIMD',
+      `Choose another backend: ${known}.`,
+    );
+  throw new OptionError(
+    'UNKNOWN_BACKEND',
+    `there is no backend ${JSON.stringify(choice)}`,
+    `Built in are ${known}; others are objects, as await webgpu() gives.`,
+  );
+}
+
+/** Sets what runs everything that names no backend. */
+export function setDefaultBackend(choice: BackendChoice): void {
+  resolveBackend(choice);
+  chosen = choice;
+}
+
+/** What runs everything that names no backend: `wasm` where there is one, else `js`, unless it was set. */
+export function getDefaultBackend(): BackendChoice {
+  return chosen ?? PREFERENCE.find((name) => builtIn.has(name)) ?? 'js';
+}

@@ -1,0 +1,204 @@
+/** Element-wise operations as users know them: NumPy's names, promotion and broadcasting, over nodes. */
+import { type DType, isDType, isFloat, isInteger } from '../core/dtype.js';
+import { DTypeError } from '../core/errors.js';
+import { type Expr } from '../core/expr.js';
+import * as core from '../ops/elementwise.js';
+import { exprBuilder } from '../ops/expr-builder.js';
+import { asExpr, asFloat, broadcastShapes, broadcastToShape, type Operand, requireInteger, unify } from './operand.js';
+
+type Binary = (a: Operand, b: Operand) => Expr;
+type Unary = (x: Operand) => Expr;
+
+/** bool computes as i32. */
+const asNumber = (x: Expr): Expr => (x.dtype === 'bool' ? core.cast(x, 'i32') : x);
+const numeric =
+  (name: string, op: (a: Expr, b: Expr) => Expr): Binary =>
+  (a, b) => {
+    const [x, y] = unify(name, [a, b]);
+    return op(asNumber(x!), asNumber(y!));
+  };
+const comparison =
+  (name: string, op: (a: Expr, b: Expr) => Expr): Binary =>
+  (a, b) => {
+    const [x, y] = unify(name, [a, b]);
+    return op(x!, y!);
+  };
+const bitwise =
+  (name: string, op: (a: Expr, b: Expr) => Expr, logical?: (a: Expr, b: Expr) => Expr): Binary =>
+  (a, b) => {
+    const [x, y] = unify(name, [a, b]);
+    if (x!.dtype === 'bool' && logical !== undefined) return logical(x!, y!);
+    requireInteger(name, [x!, y!]);
+    return op(x!, y!);
+  };
+const truth = (x: Expr): Expr => (x.dtype === 'bool' ? x : core.cast(x, 'bool'));
+const logical =
+  (name: string, op: (a: Expr, b: Expr) => Expr): Binary =>
+  (a, b) => {
+    const [x, y] = unify(name, [truth(asExpr(a)), truth(asExpr(b))]);
+    return op(x!, y!);
+  };
+
+export const add = numeric('add', core.add);
+export const sub = numeric('sub', core.sub);
+export const mul = numeric('mul', core.mul);
+export const maximum = numeric('maximum', core.maximum);
+export const minimum = numeric('minimum', core.minimum);
+/** True division: integers give f32. */
+export const div: Binary = (a, b) => {
+  const [x, y] = unify('div', [a, b]);
+  return core.div(asFloat(x!), asFloat(y!));
+};
+/** C's fmod: the sign of the dividend. */
+export const fmod = numeric('fmod', core.remainder);
+
+const b = exprBuilder;
+/** Remainder with the divisor's sign (NumPy's `mod`): x mod 0 = 0 for integers, NaN for floats. */
+export const mod = numeric('mod', (x, y) => {
+  const r = core.remainder(x, y);
+  const zero = core.zerosLike(r);
+  if (x.dtype === 'u32') return r;
+  const differ = b.notEqual(core.less(r, zero), core.less(y, zero));
+  const moved = core.where(b.logicalAnd(core.notEqual(r, zero), differ), core.add(r, y), r);
+  // NumPy gives a zero remainder the divisor's sign.
+  return isFloat(x.dtype)
+    ? core.where(core.equal(r, zero), core.where(core.less(y, zero), core.constantLike(r, -0), zero), moved)
+    : moved;
+});
+
+/** ⌊x/y⌋ as NumPy rounds it; for integers x//0 = 0 and INT_MIN//−1 = INT_MIN. */
+export const floorDivide = numeric('floorDivide', (x, y) =>
+  isInteger(x.dtype) ? integerFloorDivide(x, y) : floatFloorDivide(x, y),
+);
+
+function integerFloorDivide(x: Expr, y: Expr): Expr {
+  const q = core.quotient(x, y);
+  if (x.dtype === 'u32') return q;
+  const r = core.remainder(x, y);
+  const zero = core.zerosLike(r);
+  const below = b.logicalAnd(core.notEqual(r, zero), b.notEqual(core.less(r, zero), core.less(y, zero)));
+  return core.where(below, core.sub(q, core.constantLike(q, 1)), q);
+}
+
+/** npy_floor_divide: through fmod, so that the quotient is exact before it is rounded down. */
+function floatFloorDivide(x: Expr, y: Expr): Expr {
+  const zero = core.zerosLike(x);
+  const r = core.remainder(x, y);
+  const differ = b.logicalAnd(core.notEqual(r, zero), b.notEqual(core.less(y, zero), core.less(r, zero)));
+  let q = core.div(core.sub(x, r), y);
+  q = core.where(differ, core.sub(q, core.constantLike(q, 1)), q);
+  const down = core.floor(q);
+  const rounded = core.where(
+    core.less(core.constantLike(q, 0.5), core.sub(q, down)),
+    core.add(down, core.constantLike(q, 1)),
+    down,
+  );
+  const quotient = core.div(x, y);
+  const signedZero = core.mul(quotient, zero);
+  const result = core.where(core.equal(q, zero), signedZero, rounded);
+  return core.where(core.equal(y, zero), quotient, result);
+}
+
+export const equal = comparison('equal', core.equal);
+export const notEqual = comparison('notEqual', core.notEqual);
+export const less = comparison('less', core.less);
+export const lessEqual = comparison('lessEqual', core.lessEqual);
+export const greater = comparison('greater', (x, y) => core.less(y, x));
+export const greaterEqual = comparison('greaterEqual', (x, y) => core.lessEqual(y, x));
+export const logicalAnd = logical('logicalAnd', core.logicalAnd);
+export const logicalOr = logical('logicalOr', core.logicalOr);
+export const logicalNot: Unary = (x) => core.logicalNot(truth(asExpr(x)));
+export const bitwiseAnd = bitwise('bitwiseAnd', core.bitwiseAnd, core.logicalAnd);
+export const bitwiseOr = bitwise('bitwiseOr', core.bitwiseOr, core.logicalOr);
+export const bitwiseXor = bitwise('bitwiseXor', core.bitwiseXor, core.notEqual);
+export const leftShift = bitwise('leftShift', core.leftShift);
+export const rightShift = bitwise('rightShift', core.rightShift);
+
+/** A composite element-wise primitive; integers and booleans become f32. */
+const floating =
+  (name: string): Unary =>
+  (x) =>
+    b.call(name, asFloat(asExpr(x)));
+export const exp = floating('exp');
+export const expm1 = floating('expm1');
+export const log = floating('log');
+export const log1p = floating('log1p');
+export const sin = floating('sin');
+export const cos = floating('cos');
+export const tanh = floating('tanh');
+export const sigmoid = floating('sigmoid');
+export const softplus = floating('softplus');
+export const erf = floating('erf');
+export const gelu = floating('gelu');
+/** Integers give f32. */
+export const pow: Binary = (a, exponent) => {
+  // A literal exponent is part of the program, also outside a trace.
+  const [x, y] =
+    typeof exponent === 'number' && typeof a === 'object' ? powerOperands(a, exponent) : unify('pow', [a, exponent]);
+  return b.call('pow', asFloat(x!), asFloat(y!));
+};
+function powerOperands(x: Expr, exponent: number): Expr[] {
+  const base = asFloat(x);
+  return [base, core.constantLike(base, exponent)];
+}
+export const sqrt: Unary = (x) => core.sqrt(asFloat(asExpr(x)));
+export const reciprocal: Unary = (x) => {
+  const value = asFloat(asExpr(x));
+  return core.div(core.constantLike(value, 1), value);
+};
+export const rsqrt: Unary = (x) => reciprocal(sqrt(x));
+
+const numericUnary =
+  (op: (x: Expr) => Expr): Unary =>
+  (x) =>
+    op(asNumber(asExpr(x)));
+export const neg = numericUnary(core.neg);
+export const abs = numericUnary((x) => (x.dtype === 'u32' ? x : core.abs(x)));
+export const sign = numericUnary(core.sign);
+export const square = numericUnary((x) => core.mul(x, x));
+const rounding = (op: (x: Expr) => Expr): Unary => numericUnary((x) => (isFloat(x.dtype) ? op(x) : x));
+export const floor = rounding(core.floor);
+export const ceil = rounding(core.ceil);
+export const round = rounding(core.round);
+export const trunc = rounding(core.trunc);
+/** max(x, 0); NaN stays, the derivative at 0 is 0. */
+export const relu = numericUnary((x) => core.where(core.lessEqual(x, core.zerosLike(x)), core.zerosLike(x), x));
+export const isNaN: Unary = (x) => {
+  const value = asExpr(x);
+  return core.notEqual(value, value);
+};
+export const isFinite: Unary = (x) => {
+  const value = asExpr(x);
+  if (!isFloat(value.dtype)) return core.equal(value, value);
+  return core.less(core.abs(value), core.constantLike(value, Infinity));
+};
+export const clip = (x: Operand, low?: Operand, high?: Operand): Expr => {
+  let value: Operand = x;
+  if (low !== undefined) value = maximum(value, low);
+  if (high !== undefined) value = minimum(value, high);
+  return asExpr(value);
+};
+export const where = (condition: Operand, a: Operand, c: Operand): Expr => {
+  const [x, y] = unify('where', [a, c]);
+  const [chosen] = unify('where', [truth(asExpr(condition))]);
+  const shaped = unifyShapes([chosen!, x!, y!]);
+  return core.where(shaped[0]!, shaped[1]!, shaped[2]!);
+};
+
+function unifyShapes(nodes: readonly Expr[]): Expr[] {
+  const shape = broadcastShapes(
+    'where',
+    nodes.map((node) => node.aval),
+  );
+  return nodes.map((node) => broadcastToShape(node, shape));
+}
+
+export function cast(x: Operand, dtype: DType): Expr {
+  if (!isDType(dtype))
+    throw new DTypeError(
+      'UNKNOWN_DTYPE',
+      `cast got the dtype ${String(dtype)}`,
+      `dtypes are 'f32', 'f64', 'i32', 'u32' and 'bool'.`,
+    );
+  return core.cast(asExpr(x), dtype);
+}

@@ -1,0 +1,90 @@
+/** Tensors from nothing: zeros, ones, ranges, the identity. They are expressions, so inside `jit` they cost no memory. */
+import { checkShape, type Shape } from '../core/aval.js';
+import { type DType, isDType, isFloat } from '../core/dtype.js';
+import { DTypeError, ShapeError } from '../core/errors.js';
+import * as core from '../ops/elementwise.js';
+import { constant, iota } from '../ops/leaf.js';
+import { broadcastScalar } from '../ops/movement.js';
+import { literal } from './operand.js';
+import { apply, type Tensor } from './tensor.js';
+
+export interface CreateOptions {
+  /** `f32` unless given. */
+  readonly dtype?: DType;
+}
+
+function dtypeOf(name: string, options: CreateOptions | undefined, otherwise: DType = 'f32'): DType {
+  const dtype = options?.dtype ?? otherwise;
+  if (!isDType(dtype))
+    throw new DTypeError(
+      'UNKNOWN_DTYPE',
+      `${name} got the dtype ${String(dtype)}`,
+      `dtypes are 'f32', 'f64', 'i32', 'u32' and 'bool'.`,
+    );
+  return dtype;
+}
+
+function filled(name: string, shape: Shape, value: number, options?: CreateOptions): Tensor {
+  const dtype = dtypeOf(name, options);
+  checkShape(name, shape);
+  return apply(() => broadcastScalar(constant(value, dtype), [...shape]));
+}
+
+export const zeros = (shape: Shape, options?: CreateOptions): Tensor => filled('zeros', shape, 0, options);
+export const ones = (shape: Shape, options?: CreateOptions): Tensor => filled('ones', shape, 1, options);
+/** `value` in each element; booleans give bool. */
+export function full(shape: Shape, value: number | boolean, options?: CreateOptions): Tensor {
+  const dtype = dtypeOf('full', options, typeof value === 'boolean' ? 'bool' : 'f32');
+  checkShape('full', shape);
+  return apply(() => broadcastScalar(literal(Number(value), dtype), [...shape]));
+}
+
+const finite = (name: string, ...values: number[]): void => {
+  for (const value of values)
+    if (!Number.isFinite(value))
+      throw new ShapeError(
+        'INVALID_RANGE',
+        `${name} got the bound ${String(value)}`,
+        'Bounds and steps are finite numbers.',
+      );
+};
+
+/** start, start + step, … before stop. i32 if all three are integers and no dtype is given, else f32. */
+export function arange(start: number, stop?: number, step = 1, options?: CreateOptions): Tensor {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  finite('arange', from, to, step);
+  if (step === 0) throw new ShapeError('INVALID_RANGE', 'arange got the step 0', 'Give a step that is not 0.');
+  const dtype = dtypeOf('arange', options, [from, to, step].every(Number.isInteger) ? 'i32' : 'f32');
+  const count = Math.max(0, Math.ceil((to - from) / step));
+  checkShape('arange', [count]);
+  // from + i·step in f64, rounded once.
+  return apply(() => {
+    const index = iota([count], 0, isFloat(dtype) ? 'f64' : 'i32');
+    if (from === 0 && step === 1) return core.cast(index, dtype);
+    const scaled = core.mul(index, core.constantLike(index, step));
+    return core.cast(core.add(scaled, core.constantLike(index, from)), dtype);
+  });
+}
+
+/** n evenly spaced numbers from a to b, both included. */
+export function linspace(a: number, b: number, n: number, options?: CreateOptions): Tensor {
+  finite('linspace', a, b);
+  checkShape('linspace', [n]);
+  const dtype = dtypeOf('linspace', options);
+  return apply(() => {
+    const index = iota([n], 0, 'f64');
+    const spaced = core.add(
+      core.mul(index, core.constantLike(index, n > 1 ? (b - a) / (n - 1) : 0)),
+      core.constantLike(index, a),
+    );
+    const last = core.equal(index, core.constantLike(index, n - 1));
+    return core.cast(n > 1 ? core.where(last, core.constantLike(index, b), spaced) : spaced, dtype);
+  });
+}
+
+/** The n×n identity. */
+export function eye(n: number, options?: CreateOptions): Tensor {
+  const dtype = dtypeOf('eye', options);
+  checkShape('eye', [n, n]);
+  return apply(() => core.cast(core.equal(iota([n, n], 0, 'i32'), iota([n, n], 1, 'i32')), dtype));
+}

@@ -1,0 +1,253 @@
+/**
+ * `grad` and `valueAndGrad`: trace the function into a graph of its own, differentiate the graph, record the result where
+ * the caller is. So they compose with `jit` and with themselves.
+ */
+import { isFloat } from '../core/dtype.js';
+import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../core/errors.js';
+import { type Expr, make, topologicalOrder, withScope } from '../core/expr.js';
+import { flatten, unflatten } from '../core/tree.js';
+import { type Graph } from '../core/graph.js';
+import { gradGraph } from '../transform/vjp.js';
+import { asExpr } from './operand.js';
+import { boundPending } from './eager.js';
+import { type Binding, eagerScope, record, TraceScope, useExpr } from './scope.js';
+import { Tensor } from './tensor.js';
+import { Variable } from './variable.js';
+
+// Functions of any arguments are differentiated; the types of theirs are kept where it matters, in the results.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type AnyFunction = (...args: any[]) => unknown;
+
+export interface GradOptions {
+  /** Variables to differentiate by; the gradients are shaped as this tree. */
+  readonly vars?: unknown;
+  /** Arguments to differentiate by; 0 unless given. */
+  readonly argnums?: number | readonly number[];
+  /** The function returns `[value, aux]`; `aux` is passed through. */
+  readonly hasAux?: boolean;
+}
+
+interface Differentiated {
+  readonly value: Tensor;
+  readonly aux: unknown;
+  readonly gradients: unknown;
+}
+
+/** A Tensor for any leaf that can be one; undefined for other leaves. */
+export function leafExpr(leaf: unknown): Expr | undefined {
+  if (leaf instanceof Tensor) return useExpr(leaf.expr);
+  return typeof leaf === 'number' ? asExpr(leaf) : undefined;
+}
+
+function optionsOf(given: GradOptions | number | readonly number[] | undefined): GradOptions {
+  if (given === undefined) return {};
+  return typeof given === 'number' || Array.isArray(given) ? { argnums: given as number } : (given as GradOptions);
+}
+
+/** The Variables in a tree whose leaves they are (a Variable is otherwise a node with one leaf, its value). */
+function variablesIn(tree: unknown): { list: Variable[]; rebuild: (values: readonly unknown[]) => unknown } {
+  const list: Variable[] = [];
+  const visit = (value: unknown): unknown => {
+    if (value instanceof Variable) return { slot: list.push(value) - 1 };
+    if (Array.isArray(value)) return value.map(visit);
+    if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, visit(each)]));
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)
+    )
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, visit(each)]));
+    throw new TreeError(
+      'NOT_A_VARIABLE',
+      `vars holds ${value instanceof Tensor ? 'a tensor' : String(value)}`,
+      'Give a Variable, or arrays, objects or Maps of Variables.',
+    );
+  };
+  const shape = visit(tree);
+  const fill = (value: unknown, values: readonly unknown[]): unknown => {
+    if (Array.isArray(value)) return value.map((each) => fill(each, values));
+    if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, fill(each, values)]));
+    if (typeof value === 'object' && value !== null && 'slot' in value && typeof value.slot === 'number')
+      return values[value.slot];
+    return Object.fromEntries(Object.entries(value as object).map(([key, each]) => [key, fill(each, values)]));
+  };
+  return { list, rebuild: (values) => fill(shape, values) };
+}
+
+/** Records `graph` in the innermost scope with `values` for its parameters. */
+function inline(graph: Graph, values: readonly Expr[]): Expr[] {
+  return record(() => {
+    const copies = new Map<Expr, Expr>();
+    graph.parameters.forEach((parameter, i) => copies.set(parameter, values[i]!));
+    for (const node of topologicalOrder(graph.outputs))
+      if (!copies.has(node))
+        copies.set(
+          node,
+          make(
+            node.primitive,
+            node.inputs.map((input) => copies.get(input)!),
+            node.attributes,
+          ),
+        );
+    return graph.outputs.map((output) => copies.get(output)!);
+  });
+}
+
+function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
+  switch (binding.kind) {
+    case 'argument':
+      return args[binding.leaf]!;
+    case 'variable':
+      return binding.variable.read();
+    case 'capture':
+      return useExpr(binding.expr);
+  }
+}
+
+function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unknown[]): Differentiated {
+  const byVariables = options.vars !== undefined;
+  const argnums =
+    byVariables && options.argnums === undefined
+      ? []
+      : typeof options.argnums === 'number'
+        ? [options.argnums]
+        : (options.argnums ?? [0]);
+  for (const argnum of argnums)
+    if (!Number.isInteger(argnum) || argnum < 0 || argnum >= args.length)
+      throw new OptionError(
+        'ARGNUMS',
+        `grad of ${fn.name || 'the function'} got argnums ${String(argnum)} and ${args.length} arguments`,
+        'Name arguments by their position, from 0.',
+      );
+  const vars = byVariables ? variablesIn(options.vars) : undefined;
+
+  const scope = new TraceScope(fn.name || 'function');
+  const argumentExprs: Expr[] = [];
+  const wrt: Expr[] = [];
+  const trees = argnums.map((argnum) => flatten(args[argnum]));
+  const traced = [...args];
+  argnums.forEach((argnum, which) => {
+    const [leaves, treedef] = trees[which]!;
+    const handles = leaves.map((leaf, i) => {
+      const expr = record(() => leafExpr(leaf));
+      if (expr === undefined || !isFloat(expr.dtype))
+        throw new DTypeError(
+          'DTYPE_UNSUPPORTED',
+          `grad by argument ${argnum}, whose leaf ${i} is ${expr?.aval.key ?? typeof leaf}`,
+          'Differentiate by f32 or f64 tensors, and pass the rest as other arguments.',
+        );
+      const node = scope.parameter(expr, `x${argumentExprs.length}`, {
+        kind: 'argument',
+        leaf: argumentExprs.push(expr) - 1,
+      });
+      wrt.push(node);
+      return new Tensor(node);
+    });
+    traced[argnum] = unflatten(treedef, handles);
+  });
+
+  const { graph, auxTree, auxLeaves } = withScope(scope, () => {
+    for (const variable of vars?.list ?? []) wrt.push(scope.variableParameter(variable));
+    const result = fn(...traced);
+    if (result instanceof Promise)
+      throw new TraceError(
+        'ASYNC_FUNCTION',
+        `${fn.name || 'the function'} returned a Promise`,
+        'Differentiate a synchronous function.',
+      );
+    const [value, aux] = options.hasAux === true ? (result as [unknown, unknown]) : [result, undefined];
+    const loss = leafExpr(value);
+    if (loss === undefined)
+      throw new TraceError(
+        'NOT_A_SCALAR',
+        `${fn.name || 'the function'} returned ${typeof value}`,
+        'Return a scalar tensor.',
+      );
+    if (loss.aval.size !== 1 || loss.shape.length !== 0)
+      throw new ShapeError(
+        'NOT_A_SCALAR',
+        `${fn.name || 'the function'} returned ${loss.aval.key}`,
+        'Reduce it to a scalar, for example with mean().',
+      );
+    if (!isFloat(loss.dtype))
+      throw new DTypeError(
+        'DTYPE_UNSUPPORTED',
+        `${fn.name || 'the function'} returned ${loss.aval.key}`,
+        'Return a float.',
+      );
+    const [leaves, treedef] = flatten(aux);
+    const exprs = leaves.map((leaf) => leafExpr(leaf));
+    const outputs = [loss, ...exprs.filter((expr) => expr !== undefined)];
+    return {
+      graph: scope.toGraph(
+        outputs,
+        outputs.map((_, i) => (i === 0 ? 'value' : `aux${i - 1}`)),
+      ),
+      auxTree: treedef,
+      auxLeaves: leaves.map((leaf, i) => (exprs[i] === undefined ? { fixed: leaf } : undefined)),
+    };
+  });
+
+  const derived = gradGraph(
+    graph,
+    0,
+    wrt.map((node) => graph.parameters.indexOf(node)),
+  );
+  const values = scope.bindings.map((binding) => bindingValue(binding, argumentExprs));
+  const outputs = inline(derived, values);
+  scope.writes.forEach(([variable], i) => variable.assign(outputs[graph.outputs.length - scope.writes.length + i]!));
+  const handles = outputs.map((expr) => new Tensor(expr));
+  if (outputs[0]!.scope === eagerScope) boundPending(outputs[0]!);
+
+  let nextAux = 1;
+  const aux = unflatten(
+    auxTree,
+    auxLeaves.map((leaf) => (leaf === undefined ? handles[nextAux++]! : leaf.fixed)),
+  );
+  let nextGradient = graph.outputs.length;
+  const byArguments = trees.map(([leaves, treedef]) =>
+    unflatten(
+      treedef,
+      leaves.map(() => handles[nextGradient++]!),
+    ),
+  );
+  const byVars = vars?.rebuild(vars.list.map(() => handles[nextGradient++]!));
+  const ofArguments =
+    typeof options.argnums === 'number' || options.argnums === undefined ? byArguments[0] : byArguments;
+  const gradients = !byVariables ? ofArguments : options.argnums === undefined ? byVars : [byVars, ofArguments];
+  return { value: handles[0]!, aux, gradients };
+}
+
+/**
+ * A function that returns `[value, gradients]` of `fn`, a function to a float scalar. Gradients are shaped as the
+ * argument (or the list of arguments) that `argnums` names, 0 unless given, or as the tree of Variables `vars`. With
+ * `hasAux`, `fn` returns `[value, aux]` and the result is `[[value, aux], gradients]`.
+ *
+ * @example const [loss, grads] = valueAndGrad(() => crossEntropy(model.call(x), y), { vars: model.trainVars() })();
+ * @throws ShapeError `NOT_A_SCALAR`, DTypeError `DTYPE_UNSUPPORTED`, OptionError `ARGNUMS`, when it is called.
+ */
+// Results are shaped as the caller's own trees, which types cannot follow.
+ 
+export function valueAndGrad<A extends unknown[]>(
+  fn: (...args: A) => unknown,
+  options?: GradOptions | number | readonly number[],
+): (...args: A) => [value: any, gradients: any] {
+  const settled = optionsOf(options);
+  return (...args) => {
+    const { value, aux, gradients } = differentiate(fn, settled, args);
+    return [settled.hasAux === true ? [value, aux] : value, gradients];
+  };
+}
+
+/** As {@link valueAndGrad}, but returns the gradients alone; with `hasAux`, `[gradients, aux]`. */
+ 
+export function grad<A extends unknown[]>(
+  fn: (...args: A) => unknown,
+  options?: GradOptions | number | readonly number[],
+): (...args: A) => any {
+  const settled = optionsOf(options);
+  return (...args) => {
+    const { aux, gradients } = differentiate(fn, settled, args);
+    return settled.hasAux === true ? [gradients, aux] : gradients;
+  };
+}

@@ -1,0 +1,359 @@
+/**
+ * `jit`: records a function once for each structure of its arguments and runs it as one compiled program.
+ *
+ * Entries are found by structure, avals, static values and backend. Numbers are inputs, so another rate needs no new
+ * program; Variables that the function reads are hidden inputs, those that it writes hidden in-place outputs.
+ */
+import { type Aval, NUMBER_AVAL, sameAval } from '../core/aval.js';
+import { allocateArray } from '../core/dtype.js';
+import { InternalError, OptionError, TraceError } from '../core/errors.js';
+import { withScope } from '../core/expr.js';
+import { type Graph } from '../core/graph.js';
+import { flatten, matchLeaves, type TreeDef, unflatten } from '../core/tree.js';
+import { compileGraph } from '../compile/pipeline.js';
+import { type Backend } from '../runtime/backend.js';
+import { makeReport, type Report } from '../runtime/inspect.js';
+import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
+import { checkDTypes, Runner } from '../runtime/runner.js';
+import { Storage } from '../runtime/storage.js';
+import { evaluated } from './eager.js';
+import { leafExpr } from './grad.js';
+import { type Binding, isTracing, TraceScope } from './scope.js';
+import { fromStorage, Tensor } from './tensor.js';
+import { type Variable } from './variable.js';
+
+export interface JitOptions {
+  /** What it runs on; the default backend at the time of the call unless given. */
+  readonly backend?: BackendChoice;
+  /** Arguments whose memory the program may take; their handles cannot be used again. */
+  readonly donate?: readonly number[];
+  /** Arguments that are part of the program: strings, booleans, functions, numbers that choose shapes. Compared by `Object.is`. */
+  readonly static?: readonly number[];
+  /** Shown in reports; the function's name unless given. */
+  readonly name?: string;
+}
+
+export interface JitStats {
+  /** Times the function was recorded, programs compiled, calls that ran. */
+  readonly traces: number;
+  readonly compiles: number;
+  readonly calls: number;
+}
+
+/** A function of trees, run as one program. */
+export interface Jitted<A extends unknown[], R> {
+  (...args: A): R;
+  /** What a call with these arguments compiles to. Nothing runs, nothing is written. */
+  inspect(...args: A): Report;
+  readonly stats: JitStats;
+  /** Forgets all programs and counts. */
+  clear(): void;
+}
+
+/** Programs kept for one function. */
+const MAX_ENTRIES = 64;
+/** Traces after which a function that is traced again warns once. */
+const WARN_AFTER = 8;
+
+interface Entry {
+  readonly backend: Backend;
+  readonly treedef: TreeDef;
+  readonly avals: readonly Aval[];
+  readonly statics: readonly unknown[];
+  readonly bindings: readonly Binding[];
+  readonly writes: readonly Variable[];
+  readonly runner: Runner;
+  readonly resultTree: TreeDef;
+  readonly resultAvals: readonly Aval[];
+  /** One-element storages of the arguments that are numbers, by leaf. */
+  readonly numbers: readonly (Storage | undefined)[];
+  /** Storages of one call. */
+  readonly parameters: Storage[];
+}
+
+const avalOf = (leaf: unknown): Aval | undefined =>
+  leaf instanceof Tensor ? leaf.expr.aval : typeof leaf === 'number' ? NUMBER_AVAL : undefined;
+
+/**
+ * `fn` compiled: called with trees of tensors and numbers, it returns what `fn` returns. On CPU backends it has run when
+ * it returns. Inside another traced function it is part of that one.
+ *
+ * @throws TraceError `STATIC_ARGUMENT` for a string, boolean or function that is not named in `static`,
+ * `ASYNC_FUNCTION` if `fn` returns a Promise.
+ */
+export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
+  if (typeof fn !== 'function') throw new OptionError('NOT_A_FUNCTION', `jit got ${String(fn)}`, 'Pass a function.');
+  const name = options.name ?? (fn.name || 'function');
+  const isStatic = (index: number): boolean => options.static?.includes(index) === true;
+  for (const index of options.donate ?? [])
+    if (isStatic(index))
+      throw new OptionError(
+        'DONATE_STATIC',
+        `argument ${index} of ${name} is static and donated`,
+        'Donate arguments that hold tensors.',
+      );
+  if (options.backend !== undefined) resolveBackend(options.backend);
+
+  let entries: Entry[] = [];
+  const stats = { traces: 0, compiles: 0, calls: 0 };
+  let warned = false;
+  const leaves: unknown[] = [];
+
+  const splitArgs = (args: readonly unknown[]): { dynamic: readonly unknown[]; statics: readonly unknown[] } =>
+    options.static === undefined || options.static.length === 0
+      ? { dynamic: args, statics: [] }
+      : { dynamic: args.filter((_, i) => !isStatic(i)), statics: args.filter((_, i) => isStatic(i)) };
+
+  const matches = (
+    entry: Entry,
+    backend: Backend,
+    dynamic: readonly unknown[],
+    statics: readonly unknown[],
+  ): boolean => {
+    if (entry.backend !== backend || entry.statics.length !== statics.length) return false;
+    for (let i = 0; i < statics.length; i++) if (!Object.is(statics[i], entry.statics[i])) return false;
+    leaves.length = 0;
+    if (!matchLeaves(entry.treedef, dynamic, leaves)) return false;
+    for (let i = 0; i < leaves.length; i++) {
+      const aval = avalOf(leaves[i]);
+      if (aval === undefined || !sameAval(aval, entry.avals[i]!)) return false;
+    }
+    return true;
+  };
+
+  const record = (dynamic: readonly unknown[], statics: readonly unknown[], backend: Backend): Entry => {
+    const [argumentLeaves, treedef] = flatten(dynamic);
+    const paths: string[] = [];
+    treedef.collectPaths('', paths);
+    const scope = new TraceScope(name);
+    const avals: Aval[] = [];
+    const handles = argumentLeaves.map((leaf, i) => {
+      const aval = avalOf(leaf);
+      if (aval === undefined)
+        throw new TraceError(
+          'STATIC_ARGUMENT',
+          `${name} got ${describe(leaf)} at ${paths[i]!.slice(0, 60)}`,
+          'Name the argument in { static: [position] }, or pass a tensor or number.',
+        );
+      avals.push(aval);
+      return new Tensor(scope.parameter({ aval }, argumentName(paths[i]!), { kind: 'argument', leaf: i }));
+    });
+    const tracedArgs = unflatten(treedef, handles) as unknown[];
+    let next = 0;
+    let nextStatic = 0;
+    const count = dynamic.length + statics.length;
+    const args = Array.from({ length: count }, (_, i) => (isStatic(i) ? statics[nextStatic++] : tracedArgs[next++]));
+
+    stats.traces++;
+    const traced = withScope(scope, () => {
+      const result: unknown = fn(...(args as A));
+      if (result instanceof Promise)
+        throw new TraceError(
+          'ASYNC_FUNCTION',
+          `${name} returned a Promise`,
+          'Trace a synchronous function; await outside.',
+        );
+      const [resultLeaves, resultTree] = flatten(result);
+      const resultPaths: string[] = [];
+      resultTree.collectPaths('', resultPaths);
+      const outputs = resultLeaves.map((leaf, i) => {
+        const expr = leafExpr(leaf);
+        if (expr === undefined)
+          throw new TraceError(
+            'RESULT_TYPE',
+            `${name} returned ${describe(leaf)} at ${resultPaths[i] === '' ? 'the root' : resultPaths[i]!}`,
+            'Return tensors and numbers, in arrays, objects and Maps.',
+          );
+        return expr;
+      });
+      const names = outputs.map((_, i) => `result${resultPaths[i]!}`);
+      return { graph: scope.toGraph(outputs, names), resultTree, resultAvals: outputs.map((output) => output.aval) };
+    });
+    const graph = withDonations(traced.graph, traced.resultAvals.length, scope.bindings, donatedLeaves(treedef));
+    checkDTypes(graph, backend);
+    const runner = new Runner(backend, compileGraph(graph));
+    stats.compiles++;
+    return {
+      backend,
+      treedef,
+      avals,
+      statics: [...statics],
+      bindings: [...scope.bindings],
+      writes: scope.writes.map(([variable]) => variable),
+      runner,
+      resultTree: traced.resultTree,
+      resultAvals: traced.resultAvals,
+      numbers: avals.map((aval) => (aval.weak ? Storage.allocate(backend, 'f64', 1, 'input') : undefined)),
+      parameters: [],
+    };
+  };
+
+  /** Leaves of donated arguments, by number. */
+  const donatedLeaves = (treedef: TreeDef): Set<number> => {
+    const donated = new Set<number>();
+    let leaf = 0;
+    let position = 0;
+    for (const child of treedef.children) {
+      while (isStatic(position)) position++;
+      for (let i = 0; i < child.size; i++, leaf++) if (options.donate?.includes(position) === true) donated.add(leaf);
+      position++;
+    }
+    return donated;
+  };
+
+  const find = (args: readonly unknown[]): Entry => {
+    const backend = resolveBackend(options.backend ?? getDefaultBackend());
+    const { dynamic, statics } = splitArgs(args);
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const entry = entries[i]!;
+      if (!matches(entry, backend, dynamic, statics)) continue;
+      if (i !== entries.length - 1) {
+        entries.splice(i, 1);
+        entries.push(entry);
+      }
+      return entry;
+    }
+    const entry = record(dynamic, statics, backend);
+    if (!warned && stats.traces > WARN_AFTER) {
+      warned = true;
+      console.warn(
+        `lazuli: ${name} was traced ${stats.traces} times; ${whatChanged(entries[entries.length - 1], entry)}. Numbers and tensors of one shape need no new trace.`,
+      );
+    }
+    entries.push(entry);
+    if (entries.length > MAX_ENTRIES) entries.shift();
+    if (!matches(entry, backend, dynamic, statics))
+      throw new InternalError('a new entry does not match its own arguments');
+    return entry;
+  };
+
+  const call = (...args: A): R => {
+    if (isTracing()) return fn(...args);
+    const entry = find(args);
+    // `find` has left the arguments' leaves, in the entry's order, in `leaves`.
+    const { bindings, parameters, writes, runner } = entry;
+    const donated = options.donate === undefined ? undefined : donatedLeaves(entry.treedef);
+    for (let i = 0; i < bindings.length; i++) {
+      const binding = bindings[i]!;
+      parameters[i] =
+        binding.kind === 'argument'
+          ? argumentStorage(entry, binding.leaf, leaves[binding.leaf])
+          : binding.kind === 'variable'
+            ? binding.variable.storage
+            : evaluated(binding.expr);
+    }
+    const targets: { storage: Storage }[] = [...writes];
+    const updates = runner.program.updates.slice(writes.length);
+    for (const { parameter } of updates) targets.push(donation(parameters, parameter, bindings[parameter]!, leaves));
+    const results = runner.run(parameters, updates.length === 0 ? writes : targets);
+    stats.calls++;
+    for (const leaf of donated ?? []) if (leaves[leaf] instanceof Tensor) leaves[leaf].markDonated();
+    updates.forEach(({ output }, i) => (results[output] = targets[writes.length + i]!.storage));
+    leaves.length = 0;
+    return finish(entry, results) as R;
+  };
+
+  const finish = (entry: Entry, results: readonly (Storage | undefined)[]): unknown => {
+    const { resultTree, resultAvals } = entry;
+    if (resultTree.kind === 'leaf')
+      return fromStorage(results[0]!, resultAvals[0]!.shape, resultAvals[0]!.dtype, resultAvals[0]!.weak);
+    if (resultAvals.length === 0 && resultTree.kind === 'none') return resultTree.nothing;
+    return unflatten(
+      resultTree,
+      resultAvals.map((aval, i) => fromStorage(results[i]!, aval.shape, aval.dtype, aval.weak)),
+    );
+  };
+
+  return Object.assign(call, {
+    inspect: (...args: A): Report => {
+      if (isTracing())
+        throw new TraceError(
+          'INSPECT_IN_TRACE',
+          `${name}.inspect was called while a function was traced`,
+          'Inspect outside.',
+        );
+      const entry = find(args);
+      leaves.length = 0;
+      return makeReport(entry.runner);
+    },
+    get stats() {
+      return stats;
+    },
+    clear: (): void => {
+      entries = [];
+      Object.assign(stats, { traces: 0, compiles: 0, calls: 0 });
+      warned = false;
+    },
+  });
+}
+
+function argumentStorage(entry: Entry, leaf: number, value: unknown): Storage {
+  if (value instanceof Tensor) return evaluated(value.expr);
+  const storage = entry.numbers[leaf]!;
+  numberScratch[0] = value as number;
+  entry.backend.write(storage.bufferOn(entry.backend, 'input'), numberScratch);
+  return storage;
+}
+const numberScratch = allocateArray('f64', 1);
+
+/** A donated argument as the target of an update: in place only if nothing else can reach its memory. */
+function donation(
+  parameters: readonly Storage[],
+  parameter: number,
+  binding: Binding,
+  leaves: readonly unknown[],
+): { storage: Storage } {
+  const storage = parameters[parameter]!;
+  const handle = binding.kind === 'argument' ? leaves[binding.leaf] : undefined;
+  const reachable =
+    !(handle instanceof Tensor) || handle.expr.handles > 1 || parameters.filter((each) => each === storage).length > 1;
+  if (reachable) storage.shared = true;
+  return { storage };
+}
+
+/** Lets results take the memory of donated arguments of their shape and dtype. */
+function withDonations(
+  graph: Graph,
+  results: number,
+  bindings: readonly Binding[],
+  donated: ReadonlySet<number>,
+): Graph {
+  if (donated.size === 0) return graph;
+  const free = bindings.flatMap((binding, parameter) =>
+    binding.kind === 'argument' && donated.has(binding.leaf) ? [parameter] : [],
+  );
+  const updates = [...graph.updates];
+  for (let output = 0; output < results; output++) {
+    const at = free.findIndex((parameter) => sameAval(graph.parameters[parameter]!.aval, graph.outputs[output]!.aval));
+    if (at >= 0) updates.push({ output, parameter: free.splice(at, 1)[0]! });
+  }
+  return { ...graph, updates };
+}
+
+const describe = (value: unknown): string =>
+  typeof value === 'string'
+    ? `the string ${JSON.stringify(value)}`
+    : typeof value === 'function'
+      ? 'a function'
+      : typeof value === 'object'
+        ? `a ${(value as object).constructor?.name ?? 'object'}`
+        : `the ${typeof value} ${String(value)}`;
+
+/** `[0].weight` as `arg0.weight`. */
+const argumentName = (path: string): string => path.replace(/^\[(\d+)\]/, 'arg$1');
+
+function whatChanged(before: Entry | undefined, after: Entry): string {
+  if (before === undefined) return 'the arguments changed';
+  if (before.backend !== after.backend) return `the backend went from ${before.backend.name} to ${after.backend.name}`;
+  const structure = before.treedef.mismatch(after.treedef, '');
+  if (structure !== undefined) return `the structure of the arguments changed: ${structure}`;
+  const paths: string[] = [];
+  after.treedef.collectPaths('', paths);
+  const leaf = after.avals.findIndex((aval, i) => !sameAval(aval, before.avals[i]!));
+  if (leaf >= 0)
+    return `${argumentName(paths[leaf]!)} went from ${before.avals[leaf]!.key} to ${after.avals[leaf]!.key}`;
+  const position = after.statics.findIndex((value, i) => !Object.is(value, before.statics[i]));
+  return position >= 0
+    ? `static argument ${position} went from ${describe(before.statics[position])} to ${describe(after.statics[position])}`
+    : 'its entry had been forgotten';
+}

@@ -1,0 +1,136 @@
+/** What users pass to an operation, turned into expressions: promotion, weak numbers, broadcasting, axes. */
+import { formatShape, makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
+import { castValue, type DType, isFloat, isInteger, promote } from '../core/dtype.js';
+import { DTypeError, ShapeError } from '../core/errors.js';
+import { type Expr, make } from '../core/expr.js';
+import { cast } from '../ops/elementwise.js';
+import { define } from '../ops/define.js';
+import { constant } from '../ops/leaf.js';
+import { broadcast } from '../ops/movement.js';
+import { isTracing } from './scope.js';
+
+/** An operand: a node, or a number or boolean that the user wrote. */
+export type Operand = Expr | number | boolean;
+
+/** A number outside every trace: an input of the program that will be compiled, so that another value needs no new one. */
+export const numberPrimitive = define<{ value: number; dtype: DType; weak: boolean }>({
+  name: 'number',
+  kind: 'leaf',
+  infer: (_, { dtype, weak }) => (weak ? NUMBER_AVAL : makeAval([], dtype)),
+});
+
+/** A literal: a constant of a trace, an input outside. */
+export function literal(value: number, dtype: DType, weak = false): Expr {
+  if (isTracing()) return constant(value, dtype, weak);
+  return make(numberPrimitive, [], {
+    value: castValue(value, isFloat(dtype) || !Number.isInteger(value) ? 'f64' : 'i32', dtype),
+    dtype,
+    weak,
+  });
+}
+
+/** The dtype that a literal takes when it meets `other`. */
+function literalDType(value: number | boolean, other: DType): DType {
+  if (typeof value === 'boolean') return other;
+  if (isFloat(other)) return other;
+  if (!Number.isInteger(value)) return 'f32';
+  return other === 'bool' ? 'i32' : other;
+}
+
+const asStrong = (x: Expr, dtype: DType): Expr => (x.dtype === dtype && !x.aval.weak ? x : cast(x, dtype));
+
+/** All operands in the dtype in which they meet; numbers alone stay weak f64. */
+export function promoteOperands(op: string, operands: readonly Operand[]): Expr[] {
+  const strong = operands.filter((x): x is Expr => typeof x === 'object' && !x.aval.weak);
+  if (strong.length === 0)
+    return operands.map((x) =>
+      typeof x === 'object' ? x : typeof x === 'boolean' ? literal(Number(x), 'bool') : literal(x, 'f64', true),
+    );
+  let dtype = strong.map((x) => x.dtype).reduce((a, b) => promote(op, a, b));
+  for (const x of operands) {
+    if (typeof x === 'object') {
+      // A traced number may be fractional: with integers it makes f32.
+      if (x.aval.weak && !isFloat(dtype)) dtype = 'f32';
+    } else dtype = promote(op, dtype, literalDType(x, dtype));
+  }
+  return operands.map((x) => (typeof x === 'object' ? asStrong(x, dtype) : literal(Number(x), dtype)));
+}
+
+/**
+ * NumPy's broadcast shape.
+ * @throws ShapeError `SHAPE_MISMATCH` naming the first axis that differs.
+ */
+export function broadcastShapes(op: string, avals: readonly { shape: Shape; key: string }[]): Shape {
+  const rank = Math.max(...avals.map((aval) => aval.shape.length));
+  const shape = new Array<number>(rank).fill(1);
+  for (const aval of avals)
+    aval.shape.forEach((extent, i) => {
+      const axis = rank - aval.shape.length + i;
+      if (extent === shape[axis] || extent === 1) return;
+      if (shape[axis] !== 1)
+        throw new ShapeError(
+          'SHAPE_MISMATCH',
+          `${op} got ${avals.map((each) => each.key).join(' and ')}; axis ${axis} is ${shape[axis]!} and ${extent}`,
+          'Reshape or broadcast one input.',
+        );
+      shape[axis] = extent;
+    });
+  return shape;
+}
+
+/** `x` stretched to `shape`, its axes aligned at the last. */
+export function broadcastToShape(x: Expr, shape: Shape): Expr {
+  if (x.shape.length === shape.length && x.shape.every((extent, axis) => extent === shape[axis])) return x;
+  return broadcast(
+    x,
+    shape,
+    x.shape.map((_, axis) => shape.length - x.shape.length + axis),
+  );
+}
+
+/** Promoted and broadcast operands. */
+export function unify(op: string, operands: readonly Operand[]): Expr[] {
+  const promoted = promoteOperands(op, operands);
+  const shape = broadcastShapes(
+    op,
+    promoted.map((x) => x.aval),
+  );
+  return promoted.map((x) => broadcastToShape(x, shape));
+}
+
+/** A node for one operand alone. */
+export const asExpr = (x: Operand): Expr =>
+  typeof x === 'object' ? x : typeof x === 'boolean' ? literal(Number(x), 'bool') : literal(x, 'f64', true);
+
+/** `x` as f32 if it holds integers or booleans. */
+export const asFloat = (x: Expr): Expr => (isFloat(x.dtype) ? x : cast(x, 'f32'));
+
+/**
+ * A non-negative axis.
+ * @throws ShapeError `INVALID_AXIS` outside −rank … rank − 1.
+ */
+export function normalizeAxis(op: string, axis: number, rank: number): number {
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+    throw new ShapeError(
+      'INVALID_AXIS',
+      `${op} got the axis ${String(axis)} for a tensor of ${rank} axes`,
+      rank === 0 ? 'A scalar has no axes.' : `Axes are ${-rank} to ${rank - 1}.`,
+    );
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** The axes of a reduction, ascending; all if left out. */
+export function normalizeAxes(op: string, axis: number | readonly number[] | undefined | null, rank: number): number[] {
+  if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
+  const axes = (typeof axis === 'number' ? [axis] : axis).map((each) => normalizeAxis(op, each, rank));
+  if (new Set(axes).size !== axes.length)
+    throw new ShapeError('REPEATED_AXIS', `${op} got the axes ${formatShape(axes)}`, 'Name each axis once.');
+  return axes.sort((a, b) => a - b);
+}
+
+/** @throws DTypeError `DTYPE_UNSUPPORTED` unless every operand is an integer or a boolean. */
+export function requireInteger(op: string, operands: readonly Expr[]): void {
+  for (const x of operands)
+    if (!isInteger(x.dtype))
+      throw new DTypeError('DTYPE_UNSUPPORTED', `${op} got ${x.aval.key}`, `Cast it to 'i32' or 'u32'.`);
+}

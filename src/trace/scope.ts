@@ -1,0 +1,189 @@
+/**
+ * Scopes of tracing. The eager scope is the outermost: its nodes are pending until somebody reads them. A trace scope
+ * records one function; what it uses from outside becomes a hidden parameter, and Variables that it reads and writes
+ * are kept here, so that leaving the trace restores them.
+ */
+import { TraceError } from '../core/errors.js';
+import { Expr, ExprScope, scopeStack, withScope } from '../core/expr.js';
+import { type Graph } from '../core/graph.js';
+import { constant, dataPrimitive, parameter } from '../ops/leaf.js';
+import { type Storage } from '../runtime/storage.js';
+import { type Variable } from './variable.js';
+
+/** Where a parameter of a trace gets its value. */
+export type Binding =
+  | { readonly kind: 'argument'; readonly leaf: number }
+  | { readonly kind: 'variable'; readonly variable: Variable }
+  | { readonly kind: 'capture'; readonly expr: Expr };
+
+interface VariableState {
+  /** The parameter that holds the value at entry. */
+  readonly parameter: Expr;
+  current: Expr;
+  written: boolean;
+}
+
+/** Records one function. */
+export class TraceScope extends ExprScope {
+  readonly parameters: Expr[] = [];
+  readonly names: string[] = [];
+  readonly bindings: Binding[] = [];
+  readonly #captured = new Map<Expr, Expr>();
+  readonly #variables = new Map<Variable, VariableState>();
+
+  constructor(readonly functionName: string) {
+    super();
+  }
+
+  /** A new parameter with the aval of `like`. */
+  parameter(like: { aval: Expr['aval'] }, name: string, binding: Binding): Expr {
+    const { shape, dtype, weak } = like.aval;
+    const node = withScope(this, () => parameter(this.parameters.length, shape, dtype, weak));
+    this.parameters.push(node);
+    this.names.push(name);
+    this.bindings.push(binding);
+    return node;
+  }
+
+  /** The parameter that stands for `expr` of an enclosing scope. */
+  capture(expr: Expr): Expr {
+    if (expr.primitive.name === 'constant') {
+      const { value, dtype, weak } = expr.attributes as { value: number; dtype: Expr['dtype']; weak: boolean };
+      return withScope(this, () => constant(value, dtype, weak));
+    }
+    let node = this.#captured.get(expr);
+    if (node === undefined) {
+      node = this.parameter(expr, `captured${this.#captured.size}`, { kind: 'capture', expr });
+      this.#captured.set(expr, node);
+    }
+    return node;
+  }
+
+  #state(variable: Variable): VariableState {
+    let state = this.#variables.get(variable);
+    if (state === undefined) {
+      const node = this.parameter(variable, variable.name ?? `variable${this.#variables.size}`, {
+        kind: 'variable',
+        variable,
+      });
+      state = { parameter: node, current: node, written: false };
+      this.#variables.set(variable, state);
+    }
+    return state;
+  }
+
+  /** The Variable's value at this point of the trace. */
+  readVariable(variable: Variable): Expr {
+    return this.#state(variable).current;
+  }
+
+  /** The parameter that holds the Variable's value at entry. */
+  variableParameter(variable: Variable): Expr {
+    return this.#state(variable).parameter;
+  }
+
+  writeVariable(variable: Variable, value: Expr): void {
+    const state = this.#state(variable);
+    state.current = value;
+    state.written = true;
+  }
+
+  /** Variables written so far, with their values. */
+  get writes(): [Variable, Expr][] {
+    return [...this.#variables]
+      .filter(([, state]) => state.written)
+      .map(([variable, state]) => [variable, state.current]);
+  }
+
+  /** The recorded function with these outputs; the values of written Variables follow them, as updates. */
+  toGraph(outputs: readonly Expr[], outputNames: readonly string[]): Graph {
+    const { writes } = this;
+    return {
+      name: this.functionName,
+      parameters: [...this.parameters],
+      parameterNames: [...this.names],
+      outputs: [...outputs, ...writes.map(([, value]) => value)],
+      outputNames: [
+        ...outputNames,
+        ...writes.map(([variable]) => this.names[this.parameters.indexOf(this.variableParameter(variable))]!),
+      ],
+      updates: writes.map(([variable], i) => ({
+        output: outputs.length + i,
+        parameter: this.parameters.indexOf(this.variableParameter(variable)),
+      })),
+    };
+  }
+}
+
+/** Nodes outside every trace. Knows which are pending and unused, the candidates for the next evaluation. */
+export class EagerScope extends ExprScope {
+  /** Pending nodes that no other pending node uses. */
+  readonly sinks = new Set<Expr>();
+  #pending = 0;
+  #identity = 0;
+
+  protected override created(node: Expr): void {
+    if (node.inputs.length === 0 && node.primitive.name !== 'iota') return;
+    this.#pending++;
+    for (const input of node.inputs) this.sinks.delete(input);
+    this.sinks.add(node);
+  }
+
+  /** Pending nodes since the last evaluation. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Forgets what was pending. */
+  settle(): void {
+    this.#pending = 0;
+    this.sinks.clear();
+    this.clear();
+  }
+
+  /** A leaf for elements that `storage` holds. */
+  data(storage: Storage, shape: readonly number[], dtype: Expr['dtype'], weak = false): Expr {
+    const aval = dataPrimitive.infer([], { identity: 0, shape, dtype, weak });
+    const node = new Expr(
+      this,
+      dataPrimitive as unknown as Expr['primitive'],
+      [],
+      { identity: this.#identity++, shape, dtype, weak },
+      aval,
+    );
+    node.value = storage;
+    return node;
+  }
+}
+
+/** The one eager scope. */
+export const eagerScope = new EagerScope();
+
+/** Whether a function is being traced. */
+export const isTracing = (): boolean => scopeStack().length > 0;
+/** The innermost scope, eager if nothing is traced. */
+export const activeScope = (): TraceScope | EagerScope =>
+  (scopeStack()[scopeStack().length - 1] as TraceScope | undefined) ?? eagerScope;
+
+/** Runs an op function in the innermost scope. */
+export const record = <T>(body: () => T): T => (isTracing() ? body() : withScope(eagerScope, body));
+
+/**
+ * The node by which the innermost scope knows `expr`: itself, or a parameter that captures it.
+ * @throws TraceError `LEAKED_TENSOR` for a node of a trace that has ended.
+ */
+export function useExpr(expr: Expr): Expr {
+  const stack = scopeStack();
+  const current = stack[stack.length - 1] ?? eagerScope;
+  if (expr.scope === current) return expr;
+  const from = expr.scope === eagerScope ? -1 : stack.indexOf(expr.scope);
+  if (from < 0 && expr.scope !== eagerScope)
+    throw new TraceError(
+      'LEAKED_TENSOR',
+      `a tensor (${expr.aval.key}) of a trace that has ended was used`,
+      'Return it from the function, or keep it in a Variable.',
+    );
+  let node = expr;
+  for (const scope of stack.slice(from + 1)) if (scope instanceof TraceScope) node = scope.capture(node);
+  return node;
+}

@@ -1,0 +1,391 @@
+/** Shapes, reductions, products and indexing as users know them, over nodes. */
+import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
+import { isFloat } from '../core/dtype.js';
+import { DTypeError, ShapeError } from '../core/errors.js';
+import { type Expr } from '../core/expr.js';
+import * as contraction from '../ops/contraction.js';
+import * as core from '../ops/elementwise.js';
+import { exprBuilder } from '../ops/expr-builder.js';
+import * as indexing from '../ops/indexing.js';
+import { iota } from '../ops/leaf.js';
+import * as movement from '../ops/movement.js';
+import * as reduction from '../ops/reduction.js';
+import { div, sub } from './arithmetic.js';
+import {
+  asExpr,
+  asFloat,
+  broadcastShapes,
+  broadcastToShape,
+  normalizeAxes,
+  normalizeAxis,
+  type Operand,
+  promoteOperands,
+  requireInteger,
+} from './operand.js';
+
+/** An axis, several, or all. */
+export type Axis = number | readonly number[] | null | undefined;
+export interface ReduceOptions {
+  /** Keeps reduced axes with extent 1. */
+  readonly keepDims?: boolean;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** Gives reduced axes back with extent 1. */
+const kept = (x: Expr, shape: Shape, axes: readonly number[], options: ReduceOptions | undefined): Expr =>
+  options?.keepDims === true
+    ? movement.reshape(
+        x,
+        shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)),
+      )
+    : x;
+
+function reduceWith(name: string, op: reduction.ReduceOp, prepare: (x: Expr) => Expr, needsElements: boolean) {
+  return (operand: Operand, axis?: Axis, options?: ReduceOptions): Expr => {
+    const x = prepare(asExpr(operand));
+    const axes = normalizeAxes(name, axis, x.shape.length);
+    if (needsElements && sizeOf(axes.map((each) => x.shape[each]!)) === 0)
+      throw new ShapeError(
+        'EMPTY_REDUCTION',
+        `${name} of ${x.aval.key} over ${formatShape(axes)} has no elements to choose from`,
+        'Reduce an axis that is not empty.',
+      );
+    return kept(reduction.reduce(x, op, axes), x.shape, axes, options);
+  };
+}
+const counted = (x: Expr): Expr => (x.dtype === 'bool' ? core.cast(x, 'i32') : x);
+export const sum = reduceWith('sum', 'sum', counted, false);
+export const prod = reduceWith('prod', 'prod', counted, false);
+const extreme = (name: 'max' | 'min') => {
+  const numbers = reduceWith(name, name, (x) => x, true);
+  const booleans = reduceWith(name, name === 'max' ? 'any' : 'all', (x) => x, true);
+  return (x: Operand, axis?: Axis, options?: ReduceOptions): Expr =>
+    (asExpr(x).dtype === 'bool' ? booleans : numbers)(x, axis, options);
+};
+export const max = extreme('max');
+export const min = extreme('min');
+const truth = (x: Expr): Expr => (x.dtype === 'bool' ? x : core.cast(x, 'bool'));
+export const any = reduceWith('any', 'any', truth, false);
+export const all = reduceWith('all', 'all', truth, false);
+
+/** Sum divided by the count; of nothing NaN; of integers f32. */
+export function mean(operand: Operand, axis?: Axis, options?: ReduceOptions): Expr {
+  const x = asFloat(asExpr(operand));
+  const axes = normalizeAxes('mean', axis, x.shape.length);
+  const count = sizeOf(axes.map((each) => x.shape[each]!));
+  const total = reduction.reduce(x, 'sum', axes);
+  return kept(core.div(total, core.constantLike(total, count)), x.shape, axes, options);
+}
+
+const argReduce =
+  (op: 'argmax' | 'argmin') =>
+  (operand: Operand, axis?: number | null, options?: ReduceOptions): Expr => {
+    let x = counted(asExpr(operand));
+    const { shape } = x;
+    if (axis === undefined || axis === null) x = movement.reshape(x, [x.aval.size]);
+    const along = axis === undefined || axis === null ? 0 : normalizeAxis(op, axis, x.shape.length);
+    if (x.shape[along] === 0)
+      throw new ShapeError(
+        'EMPTY_REDUCTION',
+        `${op} of ${x.aval.key} has no elements to choose from`,
+        'Reduce an axis that is not empty.',
+      );
+    const axes = axis === undefined || axis === null ? range(shape.length) : [along];
+    return kept(reduction.argReduce(x, op, along), shape, axes, options);
+  };
+export const argmax = argReduce('argmax');
+export const argmin = argReduce('argmin');
+
+export function cumsum(operand: Operand, axis = 0): Expr {
+  const x = counted(asExpr(operand));
+  return reduction.cumulative(x, 'sum', normalizeAxis('cumsum', axis, x.shape.length));
+}
+
+/** NumPy's reshape: one extent may be −1. */
+export function reshape(operand: Operand, shape: Shape): Expr {
+  const x = asExpr(operand);
+  const unknown = shape.indexOf(-1);
+  const known = sizeOf(shape.filter((extent) => extent !== -1));
+  const full: number[] =
+    unknown < 0 ? [...shape] : shape.map((extent, axis) => (axis === unknown ? x.aval.size / known : extent));
+  if (
+    shape.filter((extent) => extent === -1).length > 1 ||
+    !full.every(Number.isInteger) ||
+    sizeOf(full) !== x.aval.size ||
+    (unknown >= 0 && known === 0)
+  )
+    throw new ShapeError(
+      'RESHAPE_SIZE',
+      `reshape got ${x.aval.key} and the shape ${formatShape(shape)}; they hold ${x.aval.size} and ${unknown < 0 ? sizeOf(shape) : `a multiple of ${known}`} elements`,
+      'Both must hold as many elements; at most one extent may be -1.',
+    );
+  return movement.reshape(x, checkShape('reshape', full));
+}
+
+/** Axes in reverse order, or in the order given. */
+export function transpose(operand: Operand, axes?: readonly number[]): Expr {
+  const x = asExpr(operand);
+  const rank = x.shape.length;
+  const permutation =
+    axes === undefined ? range(rank).reverse() : axes.map((axis) => normalizeAxis('transpose', axis, rank));
+  if (permutation.length !== rank || new Set(permutation).size !== rank)
+    throw new ShapeError(
+      'INVALID_AXES',
+      `transpose of ${x.aval.key} got the axes ${formatShape(axes ?? [])}`,
+      `Name each of the ${rank} axes once.`,
+    );
+  return movement.transpose(x, permutation);
+}
+
+export function broadcastTo(operand: Operand, shape: Shape): Expr {
+  const x = asExpr(operand);
+  checkShape('broadcastTo', shape);
+  const joint = broadcastShapes('broadcastTo', [x.aval, { shape, key: formatShape(shape) }]);
+  if (joint.length !== shape.length || joint.some((extent, axis) => extent !== shape[axis]))
+    throw new ShapeError(
+      'SHAPE_MISMATCH',
+      `broadcastTo got ${x.aval.key} and the shape ${formatShape(shape)}`,
+      'Only axes of extent 1 stretch, and new axes come first.',
+    );
+  return broadcastToShape(x, shape);
+}
+
+/** Python's slicing on each axis: negative bounds count from the end, strides are not 0; axes left out are whole. */
+export function slice(
+  operand: Operand,
+  begin: readonly number[],
+  end?: readonly number[],
+  strides?: readonly number[],
+): Expr {
+  const x = asExpr(operand);
+  const rank = x.shape.length;
+  for (const list of [begin, end, strides])
+    if (
+      list !== undefined &&
+      (list.length > rank || !list.every((each) => Number.isInteger(each) || Math.abs(each) === Infinity))
+    )
+      throw new ShapeError(
+        'INVALID_SLICE',
+        `slice of ${x.aval.key} got ${formatShape(list)}`,
+        `Give at most ${rank} integers, one an axis.`,
+      );
+  const from: number[] = [];
+  const to: number[] = [];
+  const steps: number[] = [];
+  const flipped: number[] = [];
+  for (let axis = 0; axis < rank; axis++) {
+    const extent = x.shape[axis]!;
+    const step = strides?.[axis] ?? 1;
+    if (step === 0)
+      throw new ShapeError(
+        'INVALID_SLICE',
+        `slice of ${x.aval.key} got the stride 0 on axis ${axis}`,
+        'Strides are not 0.',
+      );
+    const clamp = (index: number, low: number, high: number): number =>
+      Math.min(Math.max(index < 0 ? index + extent : index, low), high);
+    if (step > 0) {
+      const first = clamp(begin[axis] ?? 0, 0, extent);
+      from.push(first);
+      to.push(Math.max(first, clamp(end?.[axis] ?? extent, 0, extent)));
+      steps.push(step);
+    } else {
+      // Backwards: flip the axis, then slice forwards from the mirrored bounds.
+      const first = begin[axis] === undefined ? extent - 1 : clamp(begin[axis]!, -1, extent - 1);
+      const last = end?.[axis] === undefined ? -1 : clamp(end[axis]!, -1, extent - 1);
+      flipped.push(axis);
+      from.push(extent - 1 - first);
+      to.push(Math.max(extent - 1 - first, extent - 1 - last));
+      steps.push(-step);
+    }
+  }
+  return movement.slice(movement.flip(x, flipped), from, to, steps);
+}
+
+/** Widths as one number, one pair, or one pair an axis. */
+export function pad(
+  operand: Operand,
+  widths: number | readonly [number, number] | readonly (readonly [number, number])[],
+  value = 0,
+): Expr {
+  const x = asExpr(operand);
+  const each: readonly (readonly number[])[] =
+    typeof widths === 'number'
+      ? x.shape.map(() => [widths, widths])
+      : typeof widths[0] === 'number'
+        ? x.shape.map(() => widths as readonly [number, number])
+        : (widths as readonly (readonly [number, number])[]);
+  if (
+    each.length !== x.shape.length ||
+    each.some((pair) => pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && n >= 0))
+  )
+    throw new ShapeError(
+      'INVALID_PADDING',
+      `pad of ${x.aval.key} got ${JSON.stringify(widths)}`,
+      `Give a pair of non-negative widths for each of the ${x.shape.length} axes.`,
+    );
+  const [low, high] = [each.map((pair) => pair[0]!), each.map((pair) => pair[1]!)];
+  checkShape(
+    'pad',
+    x.shape.map((extent, axis) => extent + low[axis]! + high[axis]!),
+  );
+  return movement.pad(x, low, high, value);
+}
+
+export function flip(operand: Operand, axis?: Axis): Expr {
+  const x = asExpr(operand);
+  return movement.flip(x, normalizeAxes('flip', axis, x.shape.length));
+}
+
+export function expandDims(operand: Operand, axis: number | readonly number[]): Expr {
+  const x = asExpr(operand);
+  const list = typeof axis === 'number' ? [axis] : axis;
+  const rank = x.shape.length + list.length;
+  const axes = normalizeAxes('expandDims', list, rank);
+  let next = 0;
+  return movement.reshape(
+    x,
+    range(rank).map((i) => (axes.includes(i) ? 1 : x.shape[next++]!)),
+  );
+}
+
+export function squeeze(operand: Operand, axis?: Axis): Expr {
+  const x = asExpr(operand);
+  const axes =
+    axis === undefined || axis === null
+      ? range(x.shape.length).filter((i) => x.shape[i] === 1)
+      : normalizeAxes('squeeze', axis, x.shape.length);
+  const wide = axes.find((i) => x.shape[i] !== 1);
+  if (wide !== undefined)
+    throw new ShapeError(
+      'SQUEEZE_EXTENT',
+      `squeeze of ${x.aval.key} got the axis ${wide} of extent ${x.shape[wide]!}`,
+      'Only axes of extent 1 can go.',
+    );
+  return movement.reshape(
+    x,
+    x.shape.filter((_, i) => !axes.includes(i)),
+  );
+}
+
+/** NumPy's matmul: 1-D operands are a row or a column, leading axes broadcast. */
+export function matmul(left: Operand, right: Operand): Expr {
+  let [a, b] = promoteOperands('matmul', [left, right]) as [Expr, Expr];
+  if (a.shape.length === 0 || b.shape.length === 0)
+    throw new ShapeError(
+      'SHAPE_MISMATCH',
+      `matmul got ${a.aval.key} and ${b.aval.key}`,
+      'Scalars have no axes to contract; use mul.',
+    );
+  const [rowVector, columnVector] = [a.shape.length === 1, b.shape.length === 1];
+  const [k, inner] = [a.shape[a.shape.length - 1]!, b.shape[columnVector ? 0 : b.shape.length - 2]!];
+  if (k !== inner)
+    throw new ShapeError(
+      'SHAPE_MISMATCH',
+      `matmul got ${a.aval.key} and ${b.aval.key}; the contracted axes are ${k} and ${inner}`,
+      'The last axis of the first and the last but one of the second must agree.',
+    );
+  if (a.shape.length <= 2 && b.shape.length <= 2)
+    return contraction.dot(a, b, { batch: [[], []], contract: [[a.shape.length - 1], [0]] });
+  if (rowVector) a = movement.reshape(a, [1, ...a.shape]);
+  if (columnVector) b = movement.reshape(b, [...b.shape, 1]);
+  const batch = broadcastShapes('matmul', [
+    { shape: a.shape.slice(0, -2), key: a.aval.key },
+    { shape: b.shape.slice(0, -2), key: b.aval.key },
+  ]);
+  a = broadcastToShape(a, [...batch, ...a.shape.slice(-2)]);
+  b = broadcastToShape(b, [...batch, ...b.shape.slice(-2)]);
+  const axes = range(batch.length);
+  const product = contraction.dot(a, b, { batch: [axes, axes], contract: [[batch.length + 1], [batch.length]] });
+  const shape = [
+    ...batch,
+    ...(rowVector ? [] : [a.shape[batch.length]!]),
+    ...(columnVector ? [] : [b.shape[batch.length + 1]!]),
+  ];
+  return movement.reshape(product, shape);
+}
+
+/** Slices along `axis` at integer indices. Negative indices count from the end. */
+export function gather(operand: Operand, indices: Operand, axis = 0): Expr {
+  const x = asExpr(operand);
+  const at = asExpr(indices);
+  requireInteger('gather', [at]);
+  return indexing.gather(x, at, normalizeAxis('gather', axis, x.shape.length));
+}
+
+export function concat(operands: readonly Operand[], axis = 0): Expr {
+  if (operands.length === 0) throw new ShapeError('NOTHING_TO_CONCAT', 'concat got no tensors', 'Pass at least one.');
+  const nodes = promoteOperands('concat', operands);
+  const along = normalizeAxis('concat', axis, nodes[0]!.shape.length);
+  for (const node of nodes)
+    if (
+      node.shape.length !== nodes[0]!.shape.length ||
+      node.shape.some((extent, i) => i !== along && extent !== nodes[0]!.shape[i])
+    )
+      throw new ShapeError(
+        'SHAPE_MISMATCH',
+        `concat along axis ${along} got ${nodes.map((each) => each.aval.key).join(', ')}`,
+        'All other axes must agree.',
+      );
+  return movement.concat(nodes, along);
+}
+
+export function stack(operands: readonly Operand[], axis = 0): Expr {
+  if (operands.length === 0) throw new ShapeError('NOTHING_TO_CONCAT', 'stack got no tensors', 'Pass at least one.');
+  const nodes = promoteOperands('stack', operands);
+  const along = normalizeAxis('stack', axis, nodes[0]!.shape.length + 1);
+  for (const node of nodes)
+    if (formatShape(node.shape) !== formatShape(nodes[0]!.shape))
+      throw new ShapeError(
+        'SHAPE_MISMATCH',
+        `stack got ${nodes.map((each) => each.aval.key).join(', ')}`,
+        'All shapes must agree.',
+      );
+  return movement.concat(
+    nodes.map((node) => expandDims(node, along)),
+    along,
+  );
+}
+
+/** f32[…, n] with 1 where the last index is the label. */
+export function oneHot(labels: Operand, classes: number): Expr {
+  const at = asExpr(labels);
+  requireInteger('oneHot', [at]);
+  const shape = [...checkShape('oneHot', [...at.shape, classes])];
+  const index = iota(shape, at.shape.length, at.dtype);
+  return core.cast(core.equal(movement.broadcast(at, shape, range(at.shape.length)), index), 'f32');
+}
+
+const largest = (x: Expr, axes: readonly number[]): Expr =>
+  core.stopGradient(kept(reduction.reduce(x, 'max', axes), x.shape, axes, { keepDims: true }));
+const floatAlong = (name: string, operand: Operand, axis: Axis): [Expr, number[]] => {
+  const x = asFloat(asExpr(operand));
+  if (!isFloat(x.dtype)) throw new DTypeError('DTYPE_UNSUPPORTED', `${name} got ${x.aval.key}`, 'Cast it to a float.');
+  return [x, normalizeAxes(name, axis, x.shape.length)];
+};
+
+/** e^(x − max) / Σ e^(x − max) */
+export function softmax(operand: Operand, axis: Axis = -1): Expr {
+  const [x, axes] = floatAlong('softmax', operand, axis);
+  const e = exprBuilder.call('exp', sub(x, largest(x, axes)));
+  return div(e, kept(reduction.reduce(e, 'sum', axes), x.shape, axes, { keepDims: true }));
+}
+/** x − max − log Σ e^(x − max) */
+export function logSoftmax(operand: Operand, axis: Axis = -1): Expr {
+  const [x, axes] = floatAlong('logSoftmax', operand, axis);
+  const shifted = sub(x, largest(x, axes));
+  const total = reduction.reduce(exprBuilder.call('exp', shifted), 'sum', axes);
+  return sub(shifted, kept(exprBuilder.call('log', total), x.shape, axes, { keepDims: true }));
+}
+/** max + log Σ e^(x − max); an infinite maximum is not subtracted from itself. */
+export function logSumExp(operand: Operand, axis?: Axis, options?: ReduceOptions): Expr {
+  const [x, axes] = floatAlong('logSumExp', operand, axis);
+  const top = largest(x, axes);
+  const finite = core.where(core.less(core.abs(top), core.constantLike(top, Infinity)), top, core.zerosLike(top));
+  const total = reduction.reduce(exprBuilder.call('exp', sub(x, finite)), 'sum', axes);
+  const result = core.add(exprBuilder.call('log', total), movement.reshape(finite, total.shape));
+  return kept(result, x.shape, axes, options);
+}
+
+export const stopGradient = (x: Operand): Expr => core.stopGradient(asExpr(x));

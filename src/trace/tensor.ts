@@ -1,0 +1,514 @@
+/**
+ * Tensor: an immutable handle on a node of the graph. Outside `jit` the node is pending until its elements are read;
+ * inside, it is part of the function that is being recorded. Every method is NumPy's in camelCase.
+ */
+import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
+import {
+  allocateArray,
+  castValue,
+  type DType,
+  dtypeOfArray,
+  isDType,
+  isFloat,
+  type TypedArray,
+} from '../core/dtype.js';
+import { ConcretizationError, DisposedError, DonatedError, DTypeError, ShapeError } from '../core/errors.js';
+import { type Expr } from '../core/expr.js';
+import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
+import { Storage } from '../runtime/storage.js';
+import * as arithmetic from './arithmetic.js';
+import { boundPending, evaluated } from './eager.js';
+import { type Operand } from './operand.js';
+import { eagerScope, isTracing, record, useExpr } from './scope.js';
+import * as structure from './structure.js';
+import { type Axis, type ReduceOptions } from './structure.js';
+
+/** Whatever an operation takes where it takes a tensor. */
+export type TensorLike = Tensor | number | boolean;
+/** What `tensor` makes a tensor of. */
+export type TensorData = number | boolean | TypedArray | readonly TensorData[];
+export type NestedArray = number | boolean | NestedArray[];
+
+type Op = (...operands: never[]) => Expr;
+
+/** Records `op` on what the user passed and wraps the result. */
+export function apply<A extends readonly unknown[]>(
+  op: (...args: A) => Expr,
+  ...args: {
+    [K in keyof A]: A[K] extends Operand ? TensorLike : A[K] extends readonly Operand[] ? readonly TensorLike[] : A[K];
+  }
+): Tensor {
+  const expr = record(() => (op as unknown as Op)(...(args.map(toOperand) as never[])));
+  const result = new Tensor(expr);
+  if (expr.scope === eagerScope) boundPending(expr);
+  return result;
+}
+
+const toOperand = (arg: unknown): unknown =>
+  arg instanceof Tensor
+    ? useExpr(arg.expr)
+    : Array.isArray(arg) && arg.some((each) => each instanceof Tensor)
+      ? arg.map(toOperand)
+      : arg;
+
+type HandleState = 'live' | 'disposed' | 'donated';
+
+/** A tensor of fixed shape and dtype. */
+export class Tensor {
+  readonly #expr: Expr;
+  #state: HandleState = 'live';
+
+  /** Use {@link tensor} and the other makers; this wraps a node. */
+  constructor(expr: Expr) {
+    this.#expr = expr;
+    expr.handles++;
+  }
+
+  /** The node. @throws DisposedError, DonatedError for a handle that was given up. */
+  get expr(): Expr {
+    if (this.#state === 'disposed')
+      throw new DisposedError(
+        'DISPOSED',
+        `a disposed tensor (${this.#expr.aval.key}) was used`,
+        'Dispose a tensor after its last use.',
+      );
+    if (this.#state === 'donated')
+      throw new DonatedError(
+        'DONATED',
+        `a tensor (${this.#expr.aval.key}) was used after it was donated to a jitted function`,
+        'Use what the function returned, or do not donate the argument.',
+      );
+    return this.#expr;
+  }
+
+  get shape(): Shape {
+    return this.#expr.shape;
+  }
+  get dtype(): DType {
+    return this.#expr.dtype;
+  }
+  /** Number of axes. */
+  get ndim(): number {
+    return this.#expr.shape.length;
+  }
+  /** Number of elements. */
+  get size(): number {
+    return this.#expr.aval.size;
+  }
+
+  #storage(): Storage {
+    const { expr } = this;
+    if (expr.scope !== eagerScope) {
+      useExpr(expr);
+      throw new ConcretizationError(
+        'VALUE_IN_TRACE',
+        `a value (${expr.aval.key}) was read while its function was traced`,
+        'Return it, and read it outside; choose with where() instead of if.',
+      );
+    }
+    if (isTracing())
+      throw new ConcretizationError(
+        'VALUE_IN_TRACE',
+        `a value (${expr.aval.key}) was read while a function was traced`,
+        'Read it before, and pass it as an argument.',
+      );
+    return evaluated(expr);
+  }
+
+  /** The elements in row-major order, a fresh typed array: Float32Array, Float64Array, Int32Array, Uint32Array, or Uint8Array for bool. */
+  async data(): Promise<TypedArray> {
+    return this.#storage().read();
+  }
+  /** As {@link data}, at once; CPU backends only. */
+  dataSync(): TypedArray {
+    return this.#storage().readSync();
+  }
+  /** The elements as nested arrays; a number (or boolean) for a scalar. */
+  async array(): Promise<NestedArray> {
+    return nested(await this.data(), this.shape, this.dtype);
+  }
+  arraySync(): NestedArray {
+    return nested(this.dataSync(), this.shape, this.dtype);
+  }
+  /** The only element. @throws ShapeError `NOT_A_SCALAR` if there are more. */
+  item(): number {
+    if (this.size !== 1)
+      throw new ShapeError(
+        'NOT_A_SCALAR',
+        `item() of ${this.#expr.aval.key}`,
+        'Only a tensor of one element has an item; use data() or array().',
+      );
+    return this.dataSync()[0]!;
+  }
+
+  /** Gives the handle up; memory that nothing else uses is freed at once. */
+  dispose(): void {
+    if (this.#state !== 'live') return;
+    this.#state = 'disposed';
+    const expr = this.#expr;
+    expr.handles--;
+    if (expr.scope === eagerScope && expr.handles === 0 && expr.primitive.name === 'data') {
+      const storage = expr.value as Storage | undefined;
+      // Pending nodes may still read it: then the collector frees it later.
+      if (storage !== undefined && !storage.shared && eagerScope.pending === 0) storage.dispose();
+    }
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+  /** Called by `jit` after the handle's memory was given to a program. */
+  markDonated(): void {
+    this.#state = 'donated';
+    this.#expr.handles--;
+  }
+
+  /** A tensor has no primitive value: arithmetic goes through its methods. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return this.toString();
+    throw new ConcretizationError(
+      'TENSOR_AS_NUMBER',
+      `a tensor (${this.#expr.aval.key}) was used as a JavaScript number`,
+      'Use its methods (a.add(b)) for arithmetic, and item() to read a scalar.',
+    );
+  }
+  toString(): string {
+    return `Tensor(${this.#expr.aval.key})`;
+  }
+
+  add(other: TensorLike): Tensor {
+    return apply(arithmetic.add, this, other);
+  }
+  sub(other: TensorLike): Tensor {
+    return apply(arithmetic.sub, this, other);
+  }
+  mul(other: TensorLike): Tensor {
+    return apply(arithmetic.mul, this, other);
+  }
+  /** True division; integers give f32. */
+  div(other: TensorLike): Tensor {
+    return apply(arithmetic.div, this, other);
+  }
+  pow(exponent: TensorLike): Tensor {
+    return apply(arithmetic.pow, this, exponent);
+  }
+  /** Remainder with the divisor's sign. */
+  mod(other: TensorLike): Tensor {
+    return apply(arithmetic.mod, this, other);
+  }
+  /** Remainder with the dividend's sign. */
+  fmod(other: TensorLike): Tensor {
+    return apply(arithmetic.fmod, this, other);
+  }
+  floorDivide(other: TensorLike): Tensor {
+    return apply(arithmetic.floorDivide, this, other);
+  }
+  maximum(other: TensorLike): Tensor {
+    return apply(arithmetic.maximum, this, other);
+  }
+  minimum(other: TensorLike): Tensor {
+    return apply(arithmetic.minimum, this, other);
+  }
+  equal(other: TensorLike): Tensor {
+    return apply(arithmetic.equal, this, other);
+  }
+  notEqual(other: TensorLike): Tensor {
+    return apply(arithmetic.notEqual, this, other);
+  }
+  less(other: TensorLike): Tensor {
+    return apply(arithmetic.less, this, other);
+  }
+  lessEqual(other: TensorLike): Tensor {
+    return apply(arithmetic.lessEqual, this, other);
+  }
+  greater(other: TensorLike): Tensor {
+    return apply(arithmetic.greater, this, other);
+  }
+  greaterEqual(other: TensorLike): Tensor {
+    return apply(arithmetic.greaterEqual, this, other);
+  }
+  logicalAnd(other: TensorLike): Tensor {
+    return apply(arithmetic.logicalAnd, this, other);
+  }
+  logicalOr(other: TensorLike): Tensor {
+    return apply(arithmetic.logicalOr, this, other);
+  }
+  logicalNot(): Tensor {
+    return apply(arithmetic.logicalNot, this);
+  }
+  bitwiseAnd(other: TensorLike): Tensor {
+    return apply(arithmetic.bitwiseAnd, this, other);
+  }
+  bitwiseOr(other: TensorLike): Tensor {
+    return apply(arithmetic.bitwiseOr, this, other);
+  }
+  bitwiseXor(other: TensorLike): Tensor {
+    return apply(arithmetic.bitwiseXor, this, other);
+  }
+  leftShift(other: TensorLike): Tensor {
+    return apply(arithmetic.leftShift, this, other);
+  }
+  rightShift(other: TensorLike): Tensor {
+    return apply(arithmetic.rightShift, this, other);
+  }
+
+  neg(): Tensor {
+    return apply(arithmetic.neg, this);
+  }
+  abs(): Tensor {
+    return apply(arithmetic.abs, this);
+  }
+  sign(): Tensor {
+    return apply(arithmetic.sign, this);
+  }
+  square(): Tensor {
+    return apply(arithmetic.square, this);
+  }
+  sqrt(): Tensor {
+    return apply(arithmetic.sqrt, this);
+  }
+  rsqrt(): Tensor {
+    return apply(arithmetic.rsqrt, this);
+  }
+  reciprocal(): Tensor {
+    return apply(arithmetic.reciprocal, this);
+  }
+  exp(): Tensor {
+    return apply(arithmetic.exp, this);
+  }
+  expm1(): Tensor {
+    return apply(arithmetic.expm1, this);
+  }
+  log(): Tensor {
+    return apply(arithmetic.log, this);
+  }
+  log1p(): Tensor {
+    return apply(arithmetic.log1p, this);
+  }
+  sin(): Tensor {
+    return apply(arithmetic.sin, this);
+  }
+  cos(): Tensor {
+    return apply(arithmetic.cos, this);
+  }
+  tanh(): Tensor {
+    return apply(arithmetic.tanh, this);
+  }
+  sigmoid(): Tensor {
+    return apply(arithmetic.sigmoid, this);
+  }
+  relu(): Tensor {
+    return apply(arithmetic.relu, this);
+  }
+  /** x·Φ(x), with the error function. */
+  gelu(): Tensor {
+    return apply(arithmetic.gelu, this);
+  }
+  erf(): Tensor {
+    return apply(arithmetic.erf, this);
+  }
+  softplus(): Tensor {
+    return apply(arithmetic.softplus, this);
+  }
+  floor(): Tensor {
+    return apply(arithmetic.floor, this);
+  }
+  ceil(): Tensor {
+    return apply(arithmetic.ceil, this);
+  }
+  /** To the nearest integer, ties to even. */
+  round(): Tensor {
+    return apply(arithmetic.round, this);
+  }
+  trunc(): Tensor {
+    return apply(arithmetic.trunc, this);
+  }
+  isNaN(): Tensor {
+    return apply(arithmetic.isNaN, this);
+  }
+  isFinite(): Tensor {
+    return apply(arithmetic.isFinite, this);
+  }
+  /** Bounds the elements; a bound that is left out does not bound. */
+  clip(low?: TensorLike, high?: TensorLike): Tensor {
+    return apply(arithmetic.clip as (...args: Operand[]) => Expr, this, low as TensorLike, high as TensorLike);
+  }
+  cast(dtype: DType): Tensor {
+    return apply(arithmetic.cast, this, dtype);
+  }
+  stopGradient(): Tensor {
+    return apply(structure.stopGradient, this);
+  }
+
+  matmul(other: TensorLike): Tensor {
+    return apply(structure.matmul, this, other);
+  }
+  sum(axis?: Axis, options?: ReduceOptions): Tensor {
+    return apply(structure.sum, this, axis, options);
+  }
+  mean(axis?: Axis, options?: ReduceOptions): Tensor {
+    return apply(structure.mean, this, axis, options);
+  }
+  prod(axis?: Axis, options?: ReduceOptions): Tensor {
+    return apply(structure.prod, this, axis, options);
+  }
+  max(axis?: Axis, options?: ReduceOptions): Tensor {
+    return apply(structure.max, this, axis, options);
+  }
+  min(axis?: Axis, options?: ReduceOptions): Tensor {
+    return apply(structure.min, this, axis, options);
+  }
+  any(axis?: Axis, options?: ReduceOptions): Tensor {
+    return apply(structure.any, this, axis, options);
+  }
+  all(axis?: Axis, options?: ReduceOptions): Tensor {
+    return apply(structure.all, this, axis, options);
+  }
+  argmax(axis?: number | null, options?: ReduceOptions): Tensor {
+    return apply(structure.argmax, this, axis, options);
+  }
+  argmin(axis?: number | null, options?: ReduceOptions): Tensor {
+    return apply(structure.argmin, this, axis, options);
+  }
+  cumsum(axis?: number): Tensor {
+    return apply(structure.cumsum, this, axis);
+  }
+  reshape(shape: Shape): Tensor {
+    return apply(structure.reshape, this, shape);
+  }
+  transpose(axes?: readonly number[]): Tensor {
+    return apply(structure.transpose, this, axes);
+  }
+  broadcastTo(shape: Shape): Tensor {
+    return apply(structure.broadcastTo, this, shape);
+  }
+  slice(begin: readonly number[], end?: readonly number[], strides?: readonly number[]): Tensor {
+    return apply(structure.slice, this, begin, end, strides);
+  }
+  pad(widths: number | readonly [number, number] | readonly (readonly [number, number])[], value?: number): Tensor {
+    return apply(structure.pad, this, widths as never, value as never);
+  }
+  flip(axis?: Axis): Tensor {
+    return apply(structure.flip, this, axis);
+  }
+  expandDims(axis: number | readonly number[]): Tensor {
+    return apply(structure.expandDims, this, axis as never);
+  }
+  squeeze(axis?: Axis): Tensor {
+    return apply(structure.squeeze, this, axis);
+  }
+  gather(indices: TensorLike, axis?: number): Tensor {
+    return apply(structure.gather, this, indices, axis as never);
+  }
+  softmax(axis?: Axis): Tensor {
+    return apply(structure.softmax, this, axis);
+  }
+  logSoftmax(axis?: Axis): Tensor {
+    return apply(structure.logSoftmax, this, axis);
+  }
+  logSumExp(axis?: Axis, options?: ReduceOptions): Tensor {
+    return apply(structure.logSumExp, this, axis, options);
+  }
+}
+
+/** Row-major elements as nested arrays. */
+function nested(data: TypedArray, shape: Shape, dtype: DType): NestedArray {
+  const value = (i: number): number | boolean => (dtype === 'bool' ? data[i] !== 0 : data[i]!);
+  const build = (axis: number, offset: number, stride: number): NestedArray => {
+    if (axis === shape.length) return value(offset);
+    const step = shape[axis] === 0 ? 0 : stride / shape[axis]!;
+    return Array.from({ length: shape[axis]! }, (_, i) => build(axis + 1, offset + i * step, step));
+  };
+  return build(0, 0, sizeOf(shape));
+}
+
+export interface TensorOptions {
+  readonly shape?: Shape;
+  readonly dtype?: DType;
+}
+
+/** The shape of nested arrays. @throws ShapeError `RAGGED_ARRAY`. */
+function shapeOfNested(data: TensorData): number[] {
+  if (!Array.isArray(data) && !ArrayBuffer.isView(data)) return [];
+  if (ArrayBuffer.isView(data)) return [(data).length];
+  const list = data as readonly TensorData[];
+  const inner = list.length === 0 ? [] : shapeOfNested(list[0]!);
+  list.forEach((each, i) => {
+    const shape = shapeOfNested(each);
+    if (formatShape(shape) !== formatShape(inner))
+      throw new ShapeError(
+        'RAGGED_ARRAY',
+        `nested arrays of different shapes: element 0 is ${formatShape(inner)}, element ${i} is ${formatShape(shape)}`,
+        'All elements of one axis must have one shape.',
+      );
+  });
+  return [list.length, ...inner];
+}
+
+function flattenNested(data: TensorData, out: (number | boolean)[]): void {
+  if (typeof data === 'number' || typeof data === 'boolean') out.push(data);
+  else if (typeof data === 'object' && data !== null)
+    for (const each of data as Iterable<TensorData>) flattenNested(each, out);
+  else
+    throw new DTypeError(
+      'NOT_A_NUMBER',
+      `tensor got the element ${typeof data === 'symbol' ? 'symbol' : JSON.stringify(data)}`,
+      'Elements are numbers or booleans.',
+    );
+}
+
+/** A tensor over a storage that holds its elements. */
+export const fromStorage = (storage: Storage, shape: Shape, dtype: DType, weak = false): Tensor =>
+  new Tensor(eagerScope.data(storage, shape, dtype, weak));
+
+/**
+ * A tensor that holds a copy of `data`: nested arrays, a typed array, a flat array with `shape`, a number or boolean.
+ * The dtype is that of the typed array, `bool` for booleans, else `f32`.
+ * @throws ShapeError `RAGGED_ARRAY`, `SHAPE_DATA`, `INVALID_SHAPE`; DTypeError `UNKNOWN_DTYPE`, `NOT_A_NUMBER`.
+ */
+export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
+  if (options.dtype !== undefined && !isDType(options.dtype))
+    throw new DTypeError(
+      'UNKNOWN_DTYPE',
+      `tensor got the dtype ${String(options.dtype)}`,
+      `dtypes are 'f32', 'f64', 'i32', 'u32' and 'bool'.`,
+    );
+  const from = ArrayBuffer.isView(data) ? dtypeOfArray(data) : undefined;
+  if (ArrayBuffer.isView(data) && from === undefined)
+    throw new DTypeError(
+      'UNSUPPORTED_ARRAY',
+      `tensor got a ${(data as object).constructor.name}`,
+      'Pass a Float32Array, Float64Array, Int32Array, Uint32Array or Uint8Array (bool).',
+    );
+  let values: ArrayLike<number | boolean>;
+  let natural: number[];
+  if (from !== undefined) {
+    values = data as TypedArray;
+    natural = [values.length];
+  } else {
+    natural = shapeOfNested(data);
+    const flat: (number | boolean)[] = [];
+    flattenNested(data, flat);
+    values = flat;
+  }
+  const shape = options.shape === undefined ? natural : checkShape('tensor', options.shape);
+  checkShape('tensor', shape);
+  if (sizeOf(shape) !== values.length)
+    throw new ShapeError(
+      'SHAPE_DATA',
+      `tensor got ${values.length} elements for the shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`,
+      'Pass as many elements as the shape holds.',
+    );
+  const allBoolean =
+    from === undefined && values.length > 0 && Array.prototype.every.call(values, (each) => typeof each === 'boolean');
+  const dtype = options.dtype ?? from ?? (allBoolean ? 'bool' : 'f32');
+  const elements = allocateArray(dtype, values.length);
+  if (from === dtype && dtype !== 'bool') elements.set(values as TypedArray);
+  else
+    for (let i = 0; i < values.length; i++) {
+      const value = Number(values[i]);
+      // An integer wraps like arithmetic does; anything else is cast.
+      const source = isFloat(dtype) || dtype === 'bool' || !Number.isInteger(value) ? 'f64' : 'i32';
+      elements[i] = castValue(value, from ?? source, dtype);
+    }
+  return fromStorage(Storage.from(resolveBackend(getDefaultBackend()), dtype, elements, 'input'), shape, dtype);
+}

@@ -1,0 +1,137 @@
+/**
+ * Variables: the only things that change. Inside a trace reading and writing is recorded, so a Variable becomes a hidden
+ * input and a hidden in-place output of the program; outside, it holds a storage or a pending node.
+ */
+import { type Aval } from '../core/aval.js';
+import { DTypeError, InternalError, ShapeError } from '../core/errors.js';
+import { type Expr } from '../core/expr.js';
+import { isFloat } from '../core/dtype.js';
+import { register } from '../core/tree.js';
+import { cast } from '../ops/elementwise.js';
+import { type UpdateTarget } from '../runtime/runner.js';
+import { type Storage } from '../runtime/storage.js';
+import { evaluated } from './eager.js';
+import { activeScope, type EagerScope, eagerScope, record, TraceScope, useExpr } from './scope.js';
+import { Tensor, tensor, type TensorData } from './tensor.js';
+
+/** A tensor that can be replaced by another of its shape and dtype. */
+export class Variable implements UpdateTarget {
+  /** The scope in which it was made: a Variable made while tracing (a model passed as an argument) ends with its trace. */
+  readonly #home: TraceScope | EagerScope;
+  #storage: Storage | undefined;
+  /** The node that holds the value while it is pending or traced, or that stands for the storage. */
+  #expr: Expr | undefined;
+  readonly aval: Aval;
+  /** A label for reports; the object model sets it. */
+  name: string | undefined;
+
+  /** @param value what it holds first: a tensor, or what `tensor` takes (a number makes an f32 scalar). */
+  constructor(value: Tensor | TensorData, name?: string) {
+    this.#home = activeScope();
+    const first = value instanceof Tensor ? useExpr(value.expr) : tensor(value).expr;
+    this.#expr = this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first);
+    this.#expr.handles++;
+    this.aval = first.aval;
+    this.name = name;
+  }
+
+  get shape(): readonly number[] {
+    return this.aval.shape;
+  }
+  get dtype(): Aval['dtype'] {
+    return this.aval.dtype;
+  }
+  get ndim(): number {
+    return this.aval.shape.length;
+  }
+  /** Number of elements. */
+  get size(): number {
+    return this.aval.size;
+  }
+
+  /** The value now; inside a trace, the value at this point of the function. */
+  get value(): Tensor {
+    return new Tensor(this.read());
+  }
+
+  /**
+   * Replaces the value.
+   * @throws ShapeError `VARIABLE_SHAPE`, DTypeError `VARIABLE_DTYPE`: shape and dtype stay what they were; f64 converts to f32.
+   */
+  set value(next: Tensor | TensorData) {
+    this.assign(record(() => this.#fitting(next)));
+  }
+
+  #fitting(next: Tensor | TensorData): Expr {
+    const given = useExpr(next instanceof Tensor ? next.expr : tensor(next, { dtype: this.dtype }).expr);
+    const expr = given.aval.weak || (this.dtype === 'f32' && given.dtype === 'f64') ? cast(given, this.dtype) : given;
+    if (expr.shape.length !== this.shape.length || expr.shape.some((extent, axis) => extent !== this.shape[axis]))
+      throw new ShapeError(
+        'VARIABLE_SHAPE',
+        `a Variable of ${this.aval.key} was set to ${expr.aval.key}`,
+        'A Variable keeps its shape; make a new one for another.',
+      );
+    if (expr.dtype !== this.dtype)
+      throw new DTypeError(
+        'VARIABLE_DTYPE',
+        `a Variable of ${this.aval.key} was set to ${expr.aval.key}`,
+        `Cast it with .cast('${this.dtype}')${isFloat(this.dtype) ? '' : ', which truncates'}.`,
+      );
+    return expr;
+  }
+
+  /** The value as a node of the innermost scope. */
+  read(): Expr {
+    const scope = activeScope();
+    if (scope !== this.#home) {
+      if (scope instanceof TraceScope) return scope.readVariable(this);
+      throw new InternalError('a Variable of a trace was read outside');
+    }
+    if (this.#expr === undefined) {
+      // Whoever has the node may keep it, so the storage counts as shared from now on.
+      this.#storage!.shared = true;
+      this.#expr = eagerScope.data(this.#storage!, this.shape, this.dtype);
+    }
+    return this.#expr;
+  }
+
+  /** Makes `expr`, a node of the innermost scope, the value. */
+  assign(expr: Expr): void {
+    const scope = activeScope();
+    if (scope !== this.#home && scope instanceof TraceScope) {
+      scope.writeVariable(this, expr);
+      return;
+    }
+    this.#expr = expr;
+    this.#storage = undefined;
+    expr.handles++;
+  }
+
+  /** The elements, for a program that reads and writes them. */
+  get storage(): Storage {
+    if (this.#storage === undefined) {
+      // The node may be known to handles and to other Variables.
+      this.#storage = evaluated(this.#expr!);
+      this.#storage.shared = true;
+    }
+    return this.#storage;
+  }
+
+  /** Called by a program that wrote other memory. */
+  set storage(storage: Storage) {
+    this.#storage = storage;
+    this.#expr = undefined;
+  }
+
+  toString(): string {
+    return `${this.constructor.name}(${this.aval.key})`;
+  }
+}
+
+/** A Variable that an optimizer trains. */
+export class TrainVar extends Variable {}
+
+register(Variable, {
+  flatten: (variable) => ({ children: [variable.value], names: ['value'], auxiliary: variable.constructor }),
+  unflatten: (type, [value]) => new (type as typeof Variable)(value as Tensor),
+});
