@@ -3,7 +3,7 @@
 //
 //   node        the consumer trains two steps in Node
 //   types       it type-checks under NodeNext and Bundler, without skipLibCheck, DOM or @types/node
-//   browser     esbuild bundles it for a page without a shim, and the bundle runs where Node's globals are missing
+//   browser     esbuild and Rolldown bundle it for a page without a shim, and it runs where Node's globals are missing
 //   publint, attw, size-limit
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 import { build } from 'esbuild';
 import type { BuildOptions } from 'esbuild';
+import { build as rolldown } from 'rolldown';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
@@ -54,14 +55,35 @@ function pageGlobals(): Record<string, unknown> {
   };
 }
 
-/** Bundles the consumer for a page, in one file, and runs it where Node's globals are missing. */
-async function runInPage(project: string): Promise<void> {
-  const outfile = join(project, 'page.js');
-  const { warnings } = await build({ ...page(project), outfile, format: 'iife', globalName: 'page' });
+/** Bundles the consumer into one script for a page, once by each bundler → the scripts by bundler. */
+async function bundleForPage(project: string): Promise<Map<string, string>> {
+  const esbuildFile = join(project, 'esbuild.js');
+  const { warnings } = await build({ ...page(project), outfile: esbuildFile, format: 'iife', globalName: 'page' });
   if (warnings.length > 0) throw new Error(`esbuild warns ${warnings.length} times about the page's bundle`);
+
+  // Unlike esbuild, Rolldown (so Vite) skips the body of a re-exporting file that package.json calls free of side
+  // effects: it shows whether the backends are still registered.
+  const { output } = await rolldown({
+    cwd: project,
+    input: join(project, 'train.ts'),
+    platform: 'browser',
+    onLog(level, log) {
+      if (level === 'warn') throw new Error(`rolldown warns about the page's bundle: ${log.message}`);
+    },
+    output: { format: 'iife', name: 'page', codeSplitting: false, minify: true },
+    write: false,
+  });
+  return new Map([
+    ['esbuild', readFileSync(esbuildFile, 'utf8')],
+    ['rolldown', output[0].code],
+  ]);
+}
+
+/** Runs a page's script where Node's globals are missing. */
+async function runInPage(name: string, script: string): Promise<void> {
   const context = vm.createContext(pageGlobals());
   vm.runInContext('globalThis.self = globalThis.window = globalThis;', context);
-  vm.runInContext(readFileSync(outfile, 'utf8'), context, { filename: 'page.js' });
+  vm.runInContext(script, context, { filename: `${name}.js` });
   await (vm.runInContext('page.finished', context) as Promise<void>);
 }
 
@@ -114,8 +136,10 @@ try {
   run(project, bin('tsc'), '-p', 'tsconfig.bundler.json');
   step('Node');
   run(project, process.execPath, join(project, 'nodenext', 'train.js'));
-  step('a page');
-  await runInPage(project);
+  for (const [bundler, script] of await bundleForPage(project)) {
+    step(`a page, bundled by ${bundler}`);
+    await runInPage(bundler, script);
+  }
   await pageLoadsOnlyLazuli(project);
 
   step('publint');
