@@ -1,22 +1,46 @@
-/** The public API, the only barrel. */
+/**
+ * The public API, the only barrel. What makes tensors or runs them is exported through `connected`: see
+ * `connectBackends` for the reason.
+ */
 import { jsBackend } from '../backends/js/index.js';
 import { referenceBackend } from '../backends/reference/index.js';
-import { registerBackend } from './runtime/registry.js';
+import * as randomNumbers from './nn/random.js';
+import { connectBackends } from './runtime/registry.js';
+import * as create from './trace/create.js';
+import * as gradients from './trace/grad.js';
+import * as compiler from './trace/jit.js';
+import * as tensors from './trace/tensor.js';
+import * as variables from './trace/variable.js';
 
-registerBackend(referenceBackend);
-registerBackend(jsBackend);
+const connected = connectBackends(referenceBackend, jsBackend);
 
+export const tensor = connected(tensors.tensor);
+export const zeros = connected(create.zeros);
+export const ones = connected(create.ones);
+export const full = connected(create.full);
+export const arange = connected(create.arange);
+export const linspace = connected(create.linspace);
+export const eye = connected(create.eye);
+export const jit = connected(compiler.jit);
+export const grad = connected(gradients.grad);
+export const valueAndGrad = connected(gradients.valueAndGrad);
+export const Variable = connected(variables.Variable);
+export type Variable = variables.Variable;
+export const TrainVar = connected(variables.TrainVar);
+export type TrainVar = variables.TrainVar;
+export const random = connected(randomNumbers);
+
+export { Tensor, type NestedArray, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';
 export * from './trace/functions.js';
-export * from './trace/create.js';
-export { Tensor, tensor, type TensorLike, type TensorData, type TensorOptions } from './trace/tensor.js';
-export { Variable, TrainVar } from './trace/variable.js';
-export { jit, type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
-export { grad, valueAndGrad, type GradOptions } from './trace/grad.js';
-export * from './nn/losses.js';
-export * as random from './nn/random.js';
+export { type CreateOptions } from './trace/create.js';
+export { type Axis, type ReduceOptions } from './trace/structure.js';
+export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
+export { type GradOptions } from './trace/grad.js';
+export { crossEntropy, meanSquaredError } from './nn/losses.js';
 export * as tree from './core/tree.js';
 export * from './core/errors.js';
-export { type DType } from './core/dtype.js';
-export { setDefaultBackend, getDefaultBackend, type BackendChoice } from './runtime/registry.js';
-export { type Report, type KernelReport } from './runtime/inspect.js';
-export { type Backend } from './runtime/backend.js';
+export { type DType, type TypedArray } from './core/dtype.js';
+export { type Shape } from './core/aval.js';
+export { type BackendChoice, getDefaultBackend, setDefaultBackend } from './runtime/registry.js';
+export { type KernelReport, type Report } from './runtime/inspect.js';
+export { type Backend, type DeviceBuffer, type Executable, type KernelSource } from './runtime/backend.js';

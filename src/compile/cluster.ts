@@ -40,7 +40,7 @@ interface Reads {
   readonly shared: ReadonlySet<Expr>;
 }
 
-function readsOf(root: Expr, { isRoot }: Roots): Reads {
+function readsOf(root: Expr, roots: Roots): Reads {
   const reads = new Map<Expr, boolean>();
   const shared = new Set<Expr>();
   const seen = new Set<string>();
@@ -54,9 +54,9 @@ function readsOf(root: Expr, { isRoot }: Roots): Reads {
     if (seen.has(key)) continue;
     seen.add(key);
     const stored = storageOf(node);
-    if (isRoot(stored) || isParameter(stored)) {
+    if (roots.isRoot(stored) || isParameter(stored)) {
       const at = pointwise && stored === node;
-      if (isRoot(stored) && !isParameter(stored)) reads.set(stored, (reads.get(stored) ?? true) && at);
+      if (roots.isRoot(stored) && !isParameter(stored)) reads.set(stored, (reads.get(stored) ?? true) && at);
       if (stored.aval.size > 1 && at) shared.add(stored);
       continue;
     }

@@ -45,7 +45,8 @@ export const formatShape = (shape: Shape): string => `[${shape.join(',')}]`;
  * @throws ShapeError `INVALID_SHAPE` for an extent that is no non-negative integer, or for more than 2³¹ elements.
  */
 export function checkShape(op: string, shape: Shape): Shape {
-  if (!Array.isArray(shape))
+  const given: unknown = shape;
+  if (!Array.isArray(given))
     throw new ShapeError('INVALID_SHAPE', `${op} got ${String(shape)} as a shape`, 'A shape is an array of extents.');
   for (const extent of shape) {
     if (!Number.isInteger(extent) || extent < 0)

@@ -162,8 +162,8 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
     return new TreeDef('map', [...value.keys()], [...value.values()].map(each), undefined, undefined, null);
   const registration = registrationOf(value);
   if (registration !== undefined) {
-    const [type, { flatten }] = registration;
-    const { children, names, auxiliary } = flatten(value);
+    const [type, behaviour] = registration;
+    const { children, names, auxiliary } = behaviour.flatten(value);
     return new TreeDef('class', names ?? [], children.map(each), type, auxiliary, null);
   }
   if (isPlainObject(value))

@@ -2,7 +2,6 @@
  * Element-wise primitives that are not core ops: each has a name in the graph, a derivative, and a decomposition that is
  * its meaning (see `transcendental/`, where sources and error bounds are cited).
  */
-import { type Builder } from '../core/builder.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import { type Attributes, type Expr, type Primitive, type TensorBuilder } from '../core/expr.js';

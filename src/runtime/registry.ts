@@ -10,9 +10,13 @@ const builtIn = new Map<string, Backend>();
 const PREFERENCE = ['wasm', 'js', 'reference'] as const;
 let chosen: BackendChoice | undefined;
 
-/** Makes a backend known by its name. */
-export function registerBackend(backend: Backend): void {
-  builtIn.set(backend.name, backend);
+/**
+ * Makes backends known by their names. Returns the identity: what the entry point exports goes through it, so that a
+ * bundler that drops unused code (the package has no side effects) keeps the backends with everything that needs them.
+ */
+export function connectBackends(...backends: readonly Backend[]): <T>(value: T) => T {
+  for (const backend of backends) builtIn.set(backend.name, backend);
+  return (value) => value;
 }
 
 /** The backend of this name, or the object itself. */

@@ -18,6 +18,10 @@ import { Variable } from './variable.js';
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type AnyFunction = (...args: any[]) => unknown;
 
+// Results are shaped as the caller's own trees, which types cannot follow.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyTree = any;
+
 export interface GradOptions {
   /** Variables to differentiate by; the gradients are shaped as this tree. */
   readonly vars?: unknown;
@@ -226,12 +230,10 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
  * @example const [loss, grads] = valueAndGrad(() => crossEntropy(model.call(x), y), { vars: model.trainVars() })();
  * @throws ShapeError `NOT_A_SCALAR`, DTypeError `DTYPE_UNSUPPORTED`, OptionError `ARGNUMS`, when it is called.
  */
-// Results are shaped as the caller's own trees, which types cannot follow.
- 
 export function valueAndGrad<A extends unknown[]>(
   fn: (...args: A) => unknown,
   options?: GradOptions | number | readonly number[],
-): (...args: A) => [value: any, gradients: any] {
+): (...args: A) => [value: AnyTree, gradients: AnyTree] {
   const settled = optionsOf(options);
   return (...args) => {
     const { value, aux, gradients } = differentiate(fn, settled, args);
@@ -240,11 +242,10 @@ export function valueAndGrad<A extends unknown[]>(
 }
 
 /** As {@link valueAndGrad}, but returns the gradients alone; with `hasAux`, `[gradients, aux]`. */
- 
 export function grad<A extends unknown[]>(
   fn: (...args: A) => unknown,
   options?: GradOptions | number | readonly number[],
-): (...args: A) => any {
+): (...args: A) => AnyTree {
   const settled = optionsOf(options);
   return (...args) => {
     const { aux, gradients } = differentiate(fn, settled, args);

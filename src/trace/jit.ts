@@ -330,14 +330,11 @@ function withDonations(
   return { ...graph, updates };
 }
 
-const describe = (value: unknown): string =>
-  typeof value === 'string'
-    ? `the string ${JSON.stringify(value)}`
-    : typeof value === 'function'
-      ? 'a function'
-      : typeof value === 'object'
-        ? `a ${(value as object).constructor?.name ?? 'object'}`
-        : `the ${typeof value} ${String(value)}`;
+function describe(value: unknown): string {
+  if (typeof value === 'string') return `the string ${JSON.stringify(value)}`;
+  if (typeof value === 'object' && value !== null) return `a ${value.constructor.name}`;
+  return typeof value === 'function' ? 'a function' : `a ${typeof value}`;
+}
 
 /** `[0].weight` as `arg0.weight`. */
 const argumentName = (path: string): string => path.replace(/^\[(\d+)\]/, 'arg$1');

@@ -429,7 +429,7 @@ export interface TensorOptions {
 /** The shape of nested arrays. @throws ShapeError `RAGGED_ARRAY`. */
 function shapeOfNested(data: TensorData): number[] {
   if (!Array.isArray(data) && !ArrayBuffer.isView(data)) return [];
-  if (ArrayBuffer.isView(data)) return [(data).length];
+  if (ArrayBuffer.isView(data)) return [data.length];
   const list = data as readonly TensorData[];
   const inner = list.length === 0 ? [] : shapeOfNested(list[0]!);
   list.forEach((each, i) => {
