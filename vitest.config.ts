@@ -24,6 +24,7 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/verify.ts'],
     // Two cores are the smallest machine that the suite is meant for.
     maxWorkers: 2,
     // Tests of memory ask for a collection.

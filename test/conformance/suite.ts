@@ -1,0 +1,80 @@
+/** Reads the suites of `suites/` and runs one case of them; see `suites/README.md` for their form. */
+import { readFileSync } from 'node:fs';
+import * as L from 'lazuli';
+import { allocateArray, type DType } from '../../src/core/dtype.js';
+import { sameBits, show } from '../support/bits.js';
+
+type Value = number | string | boolean;
+interface Input {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly data: readonly Value[];
+}
+export interface Case {
+  readonly op: string;
+  readonly call: string;
+  readonly inputs: readonly Input[];
+  readonly output:
+    | { readonly throws: string }
+    | { readonly shape: readonly number[]; readonly dtype?: DType | null; readonly data: readonly (Value | Value[])[] };
+  readonly tolerance?: number;
+}
+
+/** The cases of a suite by their op. */
+export function readSuite(name: string): { cases: readonly Case[]; byOp: ReadonlyMap<string, readonly Case[]> } {
+  const text = readFileSync(new URL(`suites/${name}.json`, import.meta.url), 'utf8');
+  const { cases } = JSON.parse(text) as { cases: readonly Case[] };
+  const byOp = new Map<string, Case[]>();
+  for (const each of cases) byOp.set(each.op, [...(byOp.get(each.op) ?? []), each]);
+  return { cases, byOp };
+}
+
+const makeInput = ({ shape, dtype, data }: Input): L.Tensor => {
+  const elements = allocateArray(dtype, data.length);
+  elements.set(data.map(Number));
+  return L.tensor(elements, { shape, dtype });
+};
+
+/** What is wrong with the case on this backend; undefined if it holds. */
+export function failureOf(each: Case, backend: L.BackendChoice): string | undefined {
+  const inputs = each.inputs.map(makeInput);
+  const call = new Function('L', 'a', 'b', 'c', 'd', `return ${each.call}`) as (...args: unknown[]) => L.Tensor;
+  const compiled = L.jit((...args: L.Tensor[]) => call(L, ...args), { backend, name: 'case' });
+  const { output } = each;
+  if ('throws' in output) {
+    try {
+      compiled(...inputs);
+    } catch (error) {
+      const name = error instanceof L.LazuliError ? error.name : String(error);
+      return name === output.throws ? undefined : `threw ${name} instead of ${output.throws}`;
+    }
+    return `did not throw ${output.throws}`;
+  }
+  let got: L.Tensor;
+  try {
+    got = compiled(...inputs);
+  } catch (error) {
+    return String(error);
+  }
+  if (output.dtype != null && got.dtype !== output.dtype) return `gave ${got.dtype}, not ${output.dtype}`;
+  if (got.shape.join() !== output.shape.join()) return `gave [${got.shape.join()}], not [${output.shape.join()}]`;
+  const elements = got.dataSync();
+  if (elements.length !== output.data.length) return `gave ${elements.length} elements, not ${output.data.length}`;
+  const rounded = allocateArray(got.dtype, 1);
+  const matches = (value: number, wanted: Value): boolean => {
+    rounded[0] = Number(wanted);
+    const want = rounded[0];
+    return (
+      sameBits(value, want) ||
+      (each.tolerance !== undefined && Math.abs(value - want) <= each.tolerance * Math.max(0.1, Math.abs(want)))
+    );
+  };
+  for (let i = 0; i < elements.length; i++) {
+    const want = output.data[i]!;
+    if (!(Array.isArray(want) ? want : [want]).some((one) => matches(elements[i]!, one))) {
+      const of = each.inputs.map((input) => show(Number(input.data[input.data.length === 1 ? 0 : i]))).join(', ');
+      return `element ${i} is ${show(elements[i]!)}, not ${String(want)} (at ${of})`;
+    }
+  }
+  return undefined;
+}

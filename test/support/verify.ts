@@ -1,0 +1,4 @@
+/** Run before every test file: each pass checks what the one before it gave. */
+import { setVerification } from '../../src/compile/pipeline.js';
+
+setVerification(true);
