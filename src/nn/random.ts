@@ -4,8 +4,8 @@
  */
 import { checkShape, type Shape, sizeOf } from '../core/aval.js';
 import { OptionError } from '../core/errors.js';
-import { arange } from '../trace/create.js';
-import { concat } from '../trace/functions.js';
+import { arange, zeros } from '../trace/create.js';
+import { concat, where } from '../trace/functions.js';
 import { Tensor, tensor } from '../trace/tensor.js';
 
 const ROTATIONS = [
@@ -105,15 +105,24 @@ export function normal(k: Tensor, shape: Shape): Tensor {
 }
 
 /**
- * i32[n]: a permutation of 0 … n − 1. Element i is the rank of its random word among all (ties by index), so the order is
- * that of a sort; compared pairwise in blocks, O(n²) work and O(n) memory.
+ * i32[n]: a permutation of 0 … n − 1, the order that sorts n random words (equal words by index). Sorted bit by bit from
+ * the lowest (a stable radix sort: a running sum gives each element its place), so the work is linear in n.
  */
 export function permutation(k: Tensor, n: number): Tensor {
   checkKey(k);
   checkShape('random.permutation', [n]);
-  const word = bits(k, [n]);
   const index = arange(0, n, 1, { dtype: 'i32' });
-  const other = word.expandDims(1);
-  const before = other.less(word).logicalOr(other.equal(word).logicalAnd(index.expandDims(1).less(index)));
-  return before.cast('i32').sum(0);
+  if (n < 2) return index;
+  const nothing = zeros([n], { dtype: 'i32' });
+  let word = bits(k, [n]).bitcast('i32');
+  let order = index;
+  for (let bit = 0; bit < 32; bit++) {
+    const one = word.bitwiseAnd(1);
+    const ones = one.cumsum(0);
+    const zeroCount = ones.slice([n - 1]).neg().add(n);
+    const place = where(one.equal(1), zeroCount.add(ones).sub(1), index.sub(ones));
+    word = nothing.scatterAdd(place, word.rightShift(1));
+    order = nothing.scatterAdd(place, order);
+  }
+  return order;
 }

@@ -314,6 +314,16 @@ export function gather(operand: Operand, indices: Operand, axis = 0): Expr {
   return indexing.gather(x, at, normalizeAxis('gather', axis, x.shape.length));
 }
 
+/** `base` with `updates` (of the shape that a gather gives) added at `indices`. */
+export function scatterAdd(base: Operand, indices: Operand, updates: Operand, axis = 0): Expr {
+  const [x, values] = promoteOperands('scatterAdd', [base, updates]) as [Expr, Expr];
+  const at = asExpr(indices);
+  requireInteger('scatterAdd', [at]);
+  const along = normalizeAxis('scatterAdd', axis, x.shape.length);
+  const shape = [...x.shape.slice(0, along), ...at.shape, ...x.shape.slice(along + 1)];
+  return indexing.scatterAdd(x, at, broadcastTo(values, shape), along);
+}
+
 export function concat(operands: readonly Operand[], axis = 0): Expr {
   if (operands.length === 0) throw new ShapeError('NOTHING_TO_CONCAT', 'concat got no tensors', 'Pass at least one.');
   const nodes = promoteOperands('concat', operands);

@@ -332,6 +332,10 @@ export class Tensor {
   clip(low?: TensorLike, high?: TensorLike): Tensor {
     return apply(arithmetic.clip as (...args: Operand[]) => Expr, this, low as TensorLike, high as TensorLike);
   }
+  /** The same 32 bits as f32, i32 or u32. */
+  bitcast(dtype: 'f32' | 'i32' | 'u32'): Tensor {
+    return apply(arithmetic.bitcast, this, dtype);
+  }
   cast(dtype: DType): Tensor {
     return apply(arithmetic.cast, this, dtype);
   }
@@ -398,6 +402,10 @@ export class Tensor {
   }
   gather(indices: TensorLike, axis?: number): Tensor {
     return apply(structure.gather, this, indices, axis as never);
+  }
+  /** This tensor with `updates` added at integer `indices` along `axis`, in ascending order: the transpose of gather. */
+  scatterAdd(indices: TensorLike, updates: TensorLike, axis?: number): Tensor {
+    return apply(structure.scatterAdd, this, indices, updates, axis);
   }
   softmax(axis?: Axis): Tensor {
     return apply(structure.softmax, this, axis);
