@@ -120,6 +120,7 @@ export function scalarExpression(op: ScalarOp, from: DType, to: DType, [a, b, c]
     case 'cast':
       return castExpression(a!, from, to);
     case 'bitcast':
+      if (from === to) return a!;
       return to === 'f32' ? `f32FromBits(${a})` : from === 'f32' ? `${to}FromF32(${a})` : rounded(to, a!);
     case 'highWord':
     case 'lowWord':
