@@ -39,25 +39,41 @@ function signatureText({ parameters, results }: Signature): string {
   return part('param', parameters) + part('result', results);
 }
 
+/** The names of a module's functions and globals, by index. */
+interface Names {
+  readonly functions: readonly string[];
+  readonly globals: readonly string[];
+}
+
+function namesOf(module: ModuleBuilder): Names {
+  const references: FunctionReference[] = [
+    ...module.functionImports.map((each) => each.reference),
+    ...module.functions.map((body) => body.reference),
+  ];
+  const names = references.map((reference) => reference.name);
+  return {
+    functions: uniqueNames(names, 'f'),
+    globals: uniqueNames(
+      module.globals.map((global) => global.name),
+      'g',
+    ),
+  };
+}
+
+/** The text of some functions of a module, without the module around them. */
+export function printFunctions(module: ModuleBuilder, bodies: readonly FunctionBody[]): string {
+  const names = namesOf(module);
+  return bodies.flatMap((body) => printFunction(body, module, names)).join('\n');
+}
+
 /** The text of the whole module. */
 export function printModule(module: ModuleBuilder): string {
-  const references: FunctionReference[] = [
-    ...module.functionImports.map((i) => i.reference),
-    ...module.functions.map((f) => f.reference),
-  ];
-  const functionNames = uniqueNames(
-    references.map((reference) => reference.name),
-    'f',
-  );
-  const globalNames = uniqueNames(
-    module.globals.map((global) => global.name),
-    'g',
-  );
+  const names = namesOf(module);
   const lines = ['(module'];
   module.types.forEach((type, index) => lines.push(`  (type $t${index} (func${signatureText(type)}))`));
   for (const { module: from, field, reference } of module.functionImports) {
     lines.push(
-      `  (import ${quoted(from)} ${quoted(field)} (func ${functionNames[reference.index]} (type $t${module.typeIndex(reference)})))`,
+      `  (import ${quoted(from)} ${quoted(field)} (func ${names.functions[reference.index]} (type $t${module.typeIndex(reference)})))`,
     );
   }
   if (module.memory) {
@@ -66,23 +82,18 @@ export function printModule(module: ModuleBuilder): string {
   }
   module.globals.forEach(({ type, mutable, initial }, index) => {
     lines.push(
-      `  (global ${globalNames[index]} ${mutable ? `(mut ${type})` : type} (${type}.const ${floatText(initial)}))`,
+      `  (global ${names.globals[index]} ${mutable ? `(mut ${type})` : type} (${type}.const ${floatText(initial)}))`,
     );
   });
-  for (const body of module.functions) lines.push(...printFunction(body, module, functionNames, globalNames));
+  for (const body of module.functions) lines.push(...printFunction(body, module, names));
   for (const { name, reference } of module.exports)
-    lines.push(`  (export ${quoted(name)} (func ${functionNames[reference.index]}))`);
+    lines.push(`  (export ${quoted(name)} (func ${names.functions[reference.index]}))`);
   for (const { address, bytes } of module.data) lines.push(`  (data (i32.const ${address}) "${bytesText(bytes)}")`);
   lines.push(')', '');
   return lines.join('\n');
 }
 
-function printFunction(
-  body: FunctionBody,
-  module: ModuleBuilder,
-  functionNames: readonly string[],
-  globalNames: readonly string[],
-): string[] {
+function printFunction(body: FunctionBody, module: ModuleBuilder, names: Names): string[] {
   const localNames = uniqueNames(
     body.locals.map((local) => local.name),
     'v',
@@ -90,7 +101,7 @@ function printFunction(
   const declare = (word: string, from: number, to: number): string[] =>
     body.locals.slice(from, to).map((local) => ` (${word} ${localNames[local.index]} ${local.type})`);
   const { reference } = body;
-  const head = `  (func ${functionNames[reference.index]} (type $t${module.typeIndex(reference)})${declare('param', 0, body.parameterCount).join('')}`;
+  const head = `  (func ${names.functions[reference.index]} (type $t${module.typeIndex(reference)})${declare('param', 0, body.parameterCount).join('')}`;
   const results = reference.results.length > 0 ? ` (result ${reference.results.join(' ')})` : '';
   const lines = [
     head + results,
@@ -100,9 +111,7 @@ function printFunction(
   for (const instruction of body.instructions) {
     const { name } = instruction.op;
     if (name === 'end' || name === 'else') depth--;
-    lines.push(
-      '    ' + '  '.repeat(depth) + printInstruction(instruction, localNames, functionNames, globalNames, depth),
-    );
+    lines.push('    ' + '  '.repeat(depth) + printInstruction(instruction, localNames, names, depth));
     if (name === 'else' || instruction.op.immediate === 'block') depth++;
   }
   lines.push('  )');
@@ -113,8 +122,7 @@ function printFunction(
 function printInstruction(
   { op, value, offset, alignment, data, type }: Instruction,
   localNames: readonly string[],
-  functionNames: readonly string[],
-  globalNames: readonly string[],
+  names: Names,
   level: number,
 ): string {
   const label = (depth: number): string => `$${level - 1 - depth}`;
@@ -131,11 +139,11 @@ function printInstruction(
     case 'labels':
       return `${op.name} ${data!.map(label).join(' ')}`;
     case 'function':
-      return `${op.name} ${functionNames[Number(value)]}`;
+      return `${op.name} ${names.functions[Number(value)]}`;
     case 'local':
       return `${op.name} ${localNames[Number(value)]}`;
     case 'global':
-      return `${op.name} ${globalNames[Number(value)]}`;
+      return `${op.name} ${names.globals[Number(value)]}`;
     case 'i32':
     case 'i64':
     case 'lane':

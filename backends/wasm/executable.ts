@@ -1,0 +1,122 @@
+/**
+ * A compiled program: its instance, the table of addresses that the module reads, and what a call must copy.
+ */
+import type { BufferId } from '../../src/compile/kernel.js';
+import type { Buffer, Program } from '../../src/compile/program.js';
+import { bytesPerElement } from '../../src/core/dtype.js';
+import type { Executable } from '../../src/runtime/backend.js';
+import type { HostBuffer } from '../../src/runtime/host-memory.js';
+import type { WasmBuffers } from './buffers.js';
+import type { TableLayout } from './emit/program.js';
+import type { Workspace } from './workspace.js';
+
+/** A buffer of the program that each call brings. */
+interface Outside {
+  readonly buffer: Buffer;
+  /** Where its address stands in the table, in words. */
+  readonly words: readonly number[];
+  /** The address in the table now. */
+  address: number;
+  /** Memory for a buffer that lives on the heap; allocated when one comes. */
+  staging: number | undefined;
+}
+
+/** Memory of executables that were dropped. */
+const collected = new FinalizationRegistry<() => void>((free) => free());
+
+export class WasmExecutable implements Executable {
+  readonly #outside: readonly Outside[];
+  readonly #temporaries: readonly { readonly buffer: Buffer; readonly words: readonly number[] }[];
+  readonly #scratchWords: readonly number[];
+  readonly #table: number;
+  readonly #arenaBytes: number;
+  readonly #scratchBytes: number;
+  readonly #taken: number[];
+  #workspaceVersion = -1;
+
+  constructor(
+    readonly program: Program,
+    readonly layout: TableLayout,
+    readonly run: (table: number) => void,
+    readonly buffers: WasmBuffers,
+    readonly workspace: Workspace,
+  ) {
+    const words = new Map<BufferId, number[]>(program.buffers.map((buffer) => [buffer.id, []]));
+    const scratchWords: number[] = [];
+    for (const { offset, operands, scratchBytes } of layout.calls) {
+      operands.forEach((operand, i) => words.get(operand)!.push(offset / 4 + i));
+      if (scratchBytes !== undefined) scratchWords.push(offset / 4 + operands.length);
+    }
+    this.#scratchWords = scratchWords;
+    const of = (role: (buffer: Buffer) => boolean): { buffer: Buffer; words: number[] }[] =>
+      program.buffers.filter(role).map((buffer) => ({ buffer, words: words.get(buffer.id)! }));
+    this.#arenaBytes = Math.ceil(program.arenaBytes / 64) * 64;
+    this.#scratchBytes = layout.calls.reduce((most, { scratchBytes }) => Math.max(most, scratchBytes?.(1) ?? 0), 0);
+    this.#temporaries = of((buffer) => buffer.role === 'temporary');
+    this.#outside = of((buffer) => buffer.role !== 'temporary').map((each) => ({
+      ...each,
+      address: 0,
+      staging: undefined,
+    }));
+    this.#table = buffers.take(layout.bytes);
+    const taken = [this.#table];
+    this.#taken = taken;
+    collected.register(this, () => taken.forEach((address) => buffers.memory.free(address)));
+  }
+
+  /** Runs the program on `buffers`, by buffer number. Nothing is written before all memory is there. */
+  call(buffers: readonly HostBuffer[]): void {
+    const { memory } = this.buffers;
+    this.buffers.begin();
+    this.#refreshWorkspace();
+    const outside = this.#outside;
+    // First the memory, which may fail; then what is copied.
+    for (const each of outside) {
+      const given = buffers[each.buffer.id]!;
+      const address = this.buffers.addressOf(given) ?? (each.staging ??= this.#stage(each.buffer));
+      if (address !== each.address) {
+        each.address = address;
+        const table = memory.view('i32');
+        for (const word of each.words) table[this.#table / 4 + word] = address;
+      }
+    }
+    for (const { buffer, address, staging } of outside) {
+      if (buffer.role === 'parameter' && address === staging) {
+        const { array } = buffers[buffer.id]!;
+        const view = memory.view(buffer.dtype);
+        const start = address / bytesPerElement(buffer.dtype);
+        if (array.length === 1) view[start] = array[0]!;
+        else view.set(array, start);
+      }
+    }
+    this.run(this.#table);
+    for (const { buffer, address, staging } of outside) {
+      if (buffer.role === 'output' && address === staging) {
+        const { array } = buffers[buffer.id]!;
+        const view = memory.view(buffer.dtype);
+        const start = address / bytesPerElement(buffer.dtype);
+        if (array.length === 1) array[0] = view[start]!;
+        else array.set(view.subarray(start, start + array.length));
+      }
+    }
+  }
+
+  #stage({ dtype, size }: Buffer): number {
+    const address = this.buffers.take(size * bytesPerElement(dtype));
+    this.#taken.push(address);
+    return address;
+  }
+
+  /** Writes the addresses of temporaries and scratch memory, if the workspace has moved. */
+  #refreshWorkspace(): void {
+    const { workspace } = this;
+    if (workspace.version === this.#workspaceVersion) return;
+    const base = workspace.require(this.#arenaBytes + this.#scratchBytes);
+    this.#workspaceVersion = workspace.version;
+    const table = this.buffers.memory.view('i32');
+    const start = this.#table / 4;
+    for (const { buffer, words } of this.#temporaries)
+      for (const word of words) table[start + word] = base + buffer.offset;
+    for (const word of this.#scratchWords) table[start + word] = base + this.#arenaBytes;
+  }
+}
