@@ -7,7 +7,7 @@ import { type AffineMap } from '../../src/core/affine.js';
 import { type DType } from '../../src/core/dtype.js';
 import { type Segment } from '../../src/compile/kernel.js';
 import { rounded, scalarExpression } from './scalar.js';
-import { type SegmentEmitter } from './segment.js';
+import { type SegmentEmitter } from './nodes.js';
 
 const TILE = 4;
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

