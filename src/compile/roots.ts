@@ -76,7 +76,6 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
   for (const node of order) {
     if (ALWAYS_STORED.has(node.primitive.kind)) roots.add(node);
     if (node.primitive.kind === 'gather') store(storageOf(node.input(0)));
-    if (node.primitive.kind === 'scatter') store(storageOf(node.input(0)));
     if (node.primitive.kind === 'contraction')
       for (const operand of node.inputs) storeUnderMovement(operand, isStored, store);
   }
