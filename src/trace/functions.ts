@@ -60,6 +60,7 @@ export const isNaN = (x: TensorLike): Tensor => apply(arithmetic.isNaN, x);
 export const isFinite = (x: TensorLike): Tensor => apply(arithmetic.isFinite, x);
 export const clip = (x: TensorLike, low?: TensorLike, high?: TensorLike): Tensor => of(x).clip(low, high);
 export const cast = (x: TensorLike, dtype: DType): Tensor => apply(arithmetic.cast, x, dtype);
+export const bitcast = (x: TensorLike, dtype: 'f32' | 'i32' | 'u32'): Tensor => apply(arithmetic.bitcast, x, dtype);
 export const stopGradient = (x: TensorLike): Tensor => apply(structure.stopGradient, x);
 /** `condition ? a : b`, element by element, with broadcasting. */
 export const where = (condition: TensorLike, a: TensorLike, b: TensorLike): Tensor =>
@@ -99,6 +100,8 @@ export const flip = (x: TensorLike, axis?: Axis): Tensor => of(x).flip(axis);
 export const expandDims = (x: TensorLike, axis: number | readonly number[]): Tensor => of(x).expandDims(axis);
 export const squeeze = (x: TensorLike, axis?: Axis): Tensor => of(x).squeeze(axis);
 export const gather = (x: TensorLike, indices: TensorLike, axis?: number): Tensor => of(x).gather(indices, axis);
+export const scatterAdd = (x: TensorLike, indices: TensorLike, updates: TensorLike, axis?: number): Tensor =>
+  of(x).scatterAdd(indices, updates, axis);
 export const softmax = (x: TensorLike, axis?: Axis): Tensor => of(x).softmax(axis);
 export const logSoftmax = (x: TensorLike, axis?: Axis): Tensor => of(x).logSoftmax(axis);
 export const logSumExp = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
