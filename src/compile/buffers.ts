@@ -62,9 +62,16 @@ class Arena {
 }
 
 /** A temporary that dies in this kernel and whose place `to` can take, element by element. */
-function replaceable(kernel: Kernel, to: BufferId, dying: readonly Buffer[], bytes: number): Buffer | undefined {
+function replaceable(
+  kernel: Kernel,
+  { id: to, dtype }: Buffer,
+  dying: readonly Buffer[],
+  bytes: number,
+): Buffer | undefined {
   return dying.find(
     (from) =>
+      // One address counts elements of both.
+      bytesPerElement(from.dtype) === bytesPerElement(dtype) &&
       align(bufferBytes(from)) === bytes &&
       kernel.segments.every((segment) => {
         if (segment.stores.some((store) => segment.operands[store.operand] === to))
@@ -102,12 +109,14 @@ export function planBuffers(
     lastUse: spec.role === 'temporary' ? last[id]! : kernels.length,
   }));
 
+  const lastUsedBy: Buffer[][] = kernels.map(() => []);
+  for (const buffer of buffers) if (buffer.role === 'temporary') lastUsedBy[buffer.lastUse]?.push(buffer);
+
   const arena = new Arena();
   const offsets = new Map<BufferId, number>();
   kernels.forEach((kernel, position) => {
-    const dying = buffers.filter(
-      (buffer) => buffer.role === 'temporary' && buffer.lastUse === position && buffer.firstUse < position,
-    );
+    const ending = lastUsedBy[position]!;
+    const dying = ending.filter((buffer) => buffer.firstUse < position);
     const taken = new Set<Buffer>();
     for (const id of kernelWrites(kernel)) {
       const buffer = buffers[id]!;
@@ -115,16 +124,15 @@ export function planBuffers(
       const bytes = align(bufferBytes(buffer));
       const from = replaceable(
         kernel,
-        id,
+        buffer,
         dying.filter((each) => !taken.has(each)),
         bytes,
       );
       if (from !== undefined) taken.add(from);
       offsets.set(id, from === undefined ? arena.take(bytes) : offsets.get(from.id)!);
     }
-    for (const buffer of buffers) {
-      if (buffer.role !== 'temporary' || buffer.lastUse !== position || taken.has(buffer) || !offsets.has(buffer.id))
-        continue;
+    for (const buffer of ending) {
+      if (taken.has(buffer) || !offsets.has(buffer.id)) continue;
       arena.give({ offset: offsets.get(buffer.id)!, bytes: align(bufferBytes(buffer)) });
     }
   });

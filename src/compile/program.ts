@@ -73,7 +73,7 @@ export function verifyProgram(program: Program): void {
   for (const output of program.outputs) {
     if (!written.has(output)) throw new InternalError(`the output b${output} of ${program.name} is never written`);
   }
-  const temporaries = program.buffers.filter((buffer) => buffer.role === 'temporary');
+  const temporaries = program.buffers.filter((buffer) => buffer.role === 'temporary' && buffer.size > 0);
   for (const a of temporaries)
     for (const b of temporaries) {
       const together = a.firstUse < b.lastUse && b.firstUse < a.lastUse;

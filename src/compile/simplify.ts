@@ -5,7 +5,7 @@
  * Not here, because they change bits: x·0 → 0 (NaN, ∞, −0), x + 0 → x (−0), x − x → 0, (x + c) + d → x + (c + d),
  * x/c → x·(1/c) unless c is a power of two, and every reordering of a float reduction.
  */
-import { type DType, isFloat } from '../core/dtype.js';
+import { type DType, isFloat, isInteger } from '../core/dtype.js';
 import { type Expr, make } from '../core/expr.js';
 import { type Graph } from '../core/graph.js';
 import { constant } from '../ops/leaf.js';
@@ -102,7 +102,8 @@ export const RULES: readonly Rule[] = [
       const inner = n.input();
       if (inner.primitive.name !== 'cast') return undefined;
       const [from, through] = [inner.input().dtype, inner.dtype];
-      const exact = from === 'bool' || through === 'f64';
+      // By way of f64 an integer saturates where it would wrap on the direct way.
+      const exact = from === 'bool' || (through === 'f64' && !(isInteger(from) && isInteger(n.dtype)));
       return exact && !inner.input().aval.weak ? cast(inner.input(), n.dtype) : undefined;
     },
   },

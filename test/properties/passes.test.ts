@@ -1,0 +1,64 @@
+/** Every pass from graph to generated code keeps the bits of random programs. */
+import fc from 'fast-check';
+import { describe, test } from 'vitest';
+import type { HostArray } from '../../src/core/array.js';
+import { withScope } from '../../src/core/expr.js';
+import type { Graph } from '../../src/core/graph.js';
+import { lower } from '../../src/compile/lower.js';
+import { simplify } from '../../src/compile/simplify.js';
+import { evaluateGraph } from '../../src/ops/evaluate.js';
+import { TraceScope } from '../../src/trace/scope.js';
+import { Tensor } from '../../src/trace/tensor.js';
+import { BACKENDS } from '../support/backends.js';
+import { expectSameBits } from '../support/bits.js';
+import { runGraph } from '../support/graphs.js';
+import { chosen, INPUTS, type Instruction, instructions, runAll } from './programs.js';
+
+/** The program as a graph of the inputs, with some of its values as outputs. */
+function graphOf(program: readonly Instruction[], bits: number): Graph {
+  const scope = new TraceScope('random');
+  const inputs = INPUTS.map(({ shape, dtype }, i) => {
+    const aval = { shape, dtype, weak: false } as Tensor['expr']['aval'];
+    return new Tensor(scope.parameter({ aval }, `x${i}`, { kind: 'argument', leaf: i }));
+  });
+  return withScope(scope, () => {
+    const outputs = chosen(runAll(program, inputs), bits).map((x) => x.expr);
+    return scope.toGraph(
+      outputs,
+      outputs.map((_, i) => `y${i}`),
+    );
+  });
+}
+
+function expectSame(got: readonly HostArray[], want: readonly HostArray[], what: string): void {
+  want.forEach((each, i) => expectSameBits(got[i]!, each, `${what}, output ${i} of ${want.length}`));
+}
+
+function check(program: readonly Instruction[], bits: number): void {
+  const graph = graphOf(program, bits);
+  const want = evaluateGraph(graph, INPUTS);
+  const lowered = lower(graph);
+  expectSame(evaluateGraph(lowered, INPUTS), want, 'lower');
+  expectSame(evaluateGraph(simplify(lowered), INPUTS), want, 'simplify');
+  for (const backend of BACKENDS)
+    if (backend !== 'reference')
+      expectSame(runGraph(backend, graph, INPUTS), want, typeof backend === 'string' ? backend : backend.name);
+}
+
+const RUNS = Number(process.env.LAZULI_RUNS ?? 300);
+const options = { numRuns: RUNS, seed: Number(process.env.LAZULI_SEED ?? 1) };
+
+describe('random programs keep their bits through every pass', () => {
+  test('short programs', () => {
+    fc.assert(fc.property(instructions(1, 8), fc.nat(65535), check), { ...options, numRuns: 2 * RUNS });
+  });
+  test('programs of up to 60 operations, several outputs', () => {
+    fc.assert(fc.property(instructions(1, 60), fc.nat(65535), check), options);
+  });
+  test('long programs of one output', () => {
+    fc.assert(
+      fc.property(instructions(1, 120), (program) => check(program, 0)),
+      { ...options, numRuns: RUNS / 4 },
+    );
+  });
+});
