@@ -16,6 +16,7 @@ import {
   asFloat,
   broadcastShapes,
   broadcastToShape,
+  literal,
   normalizeAxes,
   normalizeAxis,
   type Operand,
@@ -306,20 +307,27 @@ export function matmul(left: Operand, right: Operand): Expr {
   return movement.reshape(product, shape);
 }
 
-/** Slices along `axis` at integer indices. Negative indices count from the end. */
-export function gather(operand: Operand, indices: Operand, axis = 0): Expr {
-  const x = asExpr(operand);
-  const at = asExpr(indices);
-  requireInteger('gather', [at]);
-  return indexing.gather(x, at, normalizeAxis('gather', axis, x.shape.length));
+/** Integer indices along an axis of `extent`; negative ones count from the end. */
+function indicesOf(name: string, indices: Operand, extent: number): Expr {
+  const at = typeof indices === 'number' && Number.isInteger(indices) ? literal(indices, 'i32') : asExpr(indices);
+  requireInteger(name, [at]);
+  if (at.dtype === 'u32') return at;
+  const fromEnd = core.add(at, core.constantLike(at, extent));
+  return core.where(core.less(at, core.zerosLike(at)), fromEnd, at);
 }
 
-/** `base` with `updates` (of the shape that a gather gives) added at `indices`. */
+/** Slices along `axis` at integer indices. Negative indices count from the end; what is out of range is NaN, or 0. */
+export function gather(operand: Operand, indices: Operand, axis = 0): Expr {
+  const x = asExpr(operand);
+  const along = normalizeAxis('gather', axis, x.shape.length);
+  return indexing.gather(x, indicesOf('gather', indices, x.shape[along]!), along);
+}
+
+/** `base` with `updates` (of the shape that a gather gives) added at `indices`, ascending; what is out of range is dropped. */
 export function scatterAdd(base: Operand, indices: Operand, updates: Operand, axis = 0): Expr {
   const [x, values] = promoteOperands('scatterAdd', [base, updates]) as [Expr, Expr];
-  const at = asExpr(indices);
-  requireInteger('scatterAdd', [at]);
   const along = normalizeAxis('scatterAdd', axis, x.shape.length);
+  const at = indicesOf('scatterAdd', indices, x.shape[along]!);
   const shape = [...x.shape.slice(0, along), ...at.shape, ...x.shape.slice(along + 1)];
   return indexing.scatterAdd(x, at, broadcastTo(values, shape), along);
 }
