@@ -18,6 +18,7 @@ import {
   type Tensor,
   TrainVar,
   valueAndGrad,
+  zeros,
 } from 'lazuli';
 import { type Series, svgChart, terminalChart } from './support/curve.js';
 import { loadDigits } from './support/digits.js';
@@ -129,7 +130,8 @@ async function train({ epochs, optimizer, seed, svg }: Options): Promise<number>
   const { train: digits, test } = loadDigits();
   const [initialKey, orderKey] = random.split(random.key(seed), 2) as [Tensor, Tensor];
   const model = new Perceptron(initialKey);
-  const opt = new OPTIMIZERS[optimizer]({ trainVars: model.trainVars() });
+  const weights = model.trainVars();
+  const opt = new OPTIMIZERS[optimizer]({ trainVars: weights });
 
   const step = jit(
     (x: Tensor, y: Tensor) => {
@@ -139,18 +141,24 @@ async function train({ epochs, optimizer, seed, svg }: Options): Promise<number>
     },
     { name: 'trainingStep' },
   );
-  const update = jit((grads: Record<string, Tensor>) => opt.update(grads), { name: 'optimizerUpdate' });
+  const update = jit((grads: Map<string, Tensor>) => opt.update(grads), { name: 'optimizerUpdate' });
   const countErrors = jit((x: Tensor, y: Tensor) => model.call(x).argmax(1).notEqual(y).sum(), { name: 'countErrors' });
 
   const backend = getDefaultBackend();
-  console.log(`MLP ${SIZES.join('-')}, ${optimizer}, batches of ${BATCH}, backend ${typeof backend === 'string' ? backend : backend.name}`);
+  console.log(
+    `MLP ${SIZES.join('-')}, ${optimizer}, batches of ${BATCH}, backend ${typeof backend === 'string' ? backend : backend.name}`,
+  );
   const batches = digits.size / BATCH;
   const testSet = test.all();
   const losses: number[] = [];
   const errors: number[] = [];
   for (let epoch = 1; epoch <= epochs && !interrupted; epoch++) {
     const order = random.permutation(random.split(orderKey, epochs)[epoch - 1]!, digits.size).dataSync() as Int32Array;
-    const bar = new SingleBar({ format: `epoch ${epoch}/${epochs} {bar} {value}/{total} loss {loss}`, hideCursor: true, clearOnComplete: true });
+    const bar = new SingleBar({
+      format: `epoch ${epoch}/${epochs} {bar} {value}/{total} loss {loss}`,
+      hideCursor: true,
+      clearOnComplete: true,
+    });
     if (process.stdout.isTTY) bar.start(batches, 0, { loss: '' });
     let busy = 0;
     let done = 0;
@@ -176,10 +184,14 @@ async function train({ epochs, optimizer, seed, svg }: Options): Promise<number>
     return 130;
   }
 
-  const zeros = Object.fromEntries([...opt.varsToTrain].map(([key, variable]) => [key, variable.value.mul(0)]));
-  const first = digits.batch(Int32Array.from({ length: BATCH }, (_, i) => i), 0, BATCH);
+  const zeroGrads = new Map([...weights].map(([key, variable]) => [key, zeros(variable.shape)]));
+  const first = digits.batch(
+    Int32Array.from({ length: BATCH }, (_, i) => i),
+    0,
+    BATCH,
+  );
   const report = step.inspect(first.images, first.labels);
-  const { launches } = update.inspect(zeros);
+  const { launches } = update.inspect(zeroGrads);
   console.log(`\n${step.stats.traces} trace, ${step.stats.compiles} compile, ${step.stats.calls} calls`);
   console.log(`${report.launches} kernels per training step, ${(report.peakBytes / 2 ** 20).toFixed(1)} MiB at peak`);
   console.log(`${launches} ${launches === 1 ? 'kernel' : 'kernels'} per optimizer step\n`);

@@ -11,5 +11,8 @@ declare module 'mnist' {
 }
 
 declare module 'asciichart' {
-  export function plot(values: readonly number[], options?: { height?: number; format?: (x: number) => string }): string;
+  export function plot(
+    values: readonly number[],
+    options?: { height?: number; format?: (x: number) => string },
+  ): string;
 }
