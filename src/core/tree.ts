@@ -144,6 +144,12 @@ function registrationOf(value: object): [AnyClass, AnyRegistration] | undefined 
   return undefined;
 }
 
+/** A subclass of Array or Map that is registered is a node of its class. */
+const isArray = (value: unknown): value is readonly unknown[] =>
+  Array.isArray(value) && (Object.getPrototypeOf(value) === Array.prototype || registrationOf(value) === undefined);
+const isMap = (value: unknown): value is ReadonlyMap<unknown, unknown> =>
+  value instanceof Map && (Object.getPrototypeOf(value) === Map.prototype || registrationOf(value) === undefined);
+
 const isPlainObject = (value: object): value is Record<string, unknown> => {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype;
@@ -157,8 +163,8 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
     throw new TreeError('TREE_CYCLE', 'a tree contains itself', 'Break the cycle; a tree has no way back to its root.');
   const inside = [...above, value];
   const each = (child: unknown): TreeDef => flattenInto(child, leaves, inside);
-  if (Array.isArray(value)) return new TreeDef('array', [], value.map(each), undefined, undefined, null);
-  if (value instanceof Map)
+  if (isArray(value)) return new TreeDef('array', [], value.map(each), undefined, undefined, null);
+  if (isMap(value))
     return new TreeDef('map', [...value.keys()], [...value.values()].map(each), undefined, undefined, null);
   const registration = registrationOf(value);
   if (registration !== undefined) {
@@ -255,11 +261,11 @@ export function matchLeaves(treedef: TreeDef, value: unknown, leaves: unknown[])
     case 'none':
       return value === treedef.nothing;
     case 'array':
-      if (!Array.isArray(value) || value.length !== treedef.children.length) return false;
+      if (!isArray(value) || value.length !== treedef.children.length) return false;
       for (let i = 0; i < value.length; i++) if (!matchLeaves(treedef.children[i]!, value[i], leaves)) return false;
       return true;
     case 'map':
-      if (!(value instanceof Map) || value.size !== treedef.keys.length) return false;
+      if (!isMap(value) || value.size !== treedef.keys.length) return false;
       for (let i = 0; i < treedef.keys.length; i++)
         if (!value.has(treedef.keys[i]) || !matchLeaves(treedef.children[i]!, value.get(treedef.keys[i]), leaves))
           return false;

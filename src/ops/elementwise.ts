@@ -27,13 +27,14 @@ function defineCore(op: ScalarOp, vjp?: Vjp, resultDType?: DType): Primitive {
       const operand = op === 'fromWords' || op === 'where' ? inputs[1]! : inputs[0]!;
       if (!acceptsDType(op, operand.dtype))
         throw new DTypeError('DTYPE_UNSUPPORTED', `${op} is not defined for ${operand.key}`, 'Cast the input first.');
-      for (const input of inputs.slice(op === 'where' ? 1 : 0)) {
+      const values = op === 'where' ? inputs.slice(1) : inputs;
+      for (const input of values) {
         if (input.dtype !== operand.dtype || input.size !== inputs[0]!.size)
           throw new InternalError(`${op} got ${inputs.map((each) => each.key).join(', ')}`);
       }
       const dtype =
         (attributes.dtype as DType | undefined) ?? resultDType ?? (COMPARISONS.has(op) ? 'bool' : last.dtype);
-      const weak = inputs.every((input) => input.weak) && dtype === 'f64' && attributes.dtype === undefined;
+      const weak = values.every((input) => input.weak) && dtype === 'f64' && attributes.dtype === undefined;
       return makeAval(last.shape, dtype, weak);
     },
     ...(vjp === undefined

@@ -11,8 +11,9 @@ import { cast } from '../ops/elementwise.js';
 import { type UpdateTarget } from '../runtime/runner.js';
 import { type Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
-import { activeScope, type EagerScope, eagerScope, record, TraceScope, useExpr } from './scope.js';
-import { Tensor, tensor, type TensorData } from './tensor.js';
+import { asExpr } from './operand.js';
+import { activeScope, type EagerScope, eagerScope, isTracing, record, TraceScope, useExpr } from './scope.js';
+import { apply, Tensor, tensor, type TensorData } from './tensor.js';
 
 /** A tensor that can be replaced by another of its shape and dtype. */
 export class Variable implements UpdateTarget {
@@ -33,6 +34,14 @@ export class Variable implements UpdateTarget {
     this.#expr.handles++;
     this.aval = first.aval;
     this.name = name;
+  }
+
+  /**
+   * A Variable that holds a JavaScript number: an f64 scalar that takes the dtype of the tensor it meets, as a literal
+   * does. A rate or a step counter kept in one may change between calls without another trace.
+   */
+  static number(value: number, name?: string): Variable {
+    return new Variable(apply(asExpr, value), name);
   }
 
   get shape(): readonly number[] {
@@ -63,6 +72,7 @@ export class Variable implements UpdateTarget {
   }
 
   #fitting(next: Tensor | TensorData): Expr {
+    if (this.aval.weak) return this.#fittingNumber(next);
     const given = useExpr(next instanceof Tensor ? next.expr : tensor(next, { dtype: this.dtype }).expr);
     const expr = given.aval.weak || (this.dtype === 'f32' && given.dtype === 'f64') ? cast(given, this.dtype) : given;
     if (expr.shape.length !== this.shape.length || expr.shape.some((extent, axis) => extent !== this.shape[axis]))
@@ -80,6 +90,27 @@ export class Variable implements UpdateTarget {
     return expr;
   }
 
+  /** As {@link Variable.number}: a tensor's value becomes a number, which needs it to be known. */
+  #fittingNumber(next: Tensor | TensorData): Expr {
+    if (typeof next === 'number') return asExpr(next);
+    const given = next instanceof Tensor ? next : tensor(next, { dtype: 'f64' });
+    if (given.ndim !== 0)
+      throw new ShapeError(
+        'VARIABLE_SHAPE',
+        `a Variable that holds a number was set to ${useExpr(given.expr).aval.key}`,
+        'Set it to a number, or to a scalar.',
+      );
+    const expr = useExpr(given.expr);
+    if (expr.aval.weak) return expr;
+    if (isTracing())
+      throw new DTypeError(
+        'VARIABLE_DTYPE',
+        `a Variable that holds a number was set to ${expr.aval.key} while a function was traced`,
+        'Compute its next value from numbers and from Variables that hold numbers.',
+      );
+    return asExpr(given.item());
+  }
+
   /** The value as a node of the innermost scope. */
   read(): Expr {
     const scope = activeScope();
@@ -90,7 +121,7 @@ export class Variable implements UpdateTarget {
     if (this.#expr === undefined) {
       // Whoever has the node may keep it, so the storage counts as shared from now on.
       this.#storage!.shared = true;
-      this.#expr = eagerScope.data(this.#storage!, this.shape, this.dtype);
+      this.#expr = eagerScope.data(this.#storage!, this.shape, this.dtype, this.aval.weak);
     }
     return this.#expr;
   }
