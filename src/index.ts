@@ -37,6 +37,20 @@ export { type Axis, type ReduceOptions } from './trace/structure.js';
 export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
 export { type GradOptions } from './trace/grad.js';
 export { crossEntropy, meanSquaredError } from './nn/losses.js';
+export {
+  Module,
+  type ModuleStructure,
+  type NamingMethod,
+  type NodesOptions,
+  type VarsOptions,
+} from './object/module.js';
+export { Collector, type Dict } from './object/collector.js';
+export { NodeDict, NodeList, VarDict, VarList } from './object/containers.js';
+export { clearNameCache } from './object/naming.js';
+export { Adadelta, type AdadeltaOptions } from './optim/adadelta.js';
+export { Optimizer, type OptimizerOptions } from './optim/optimizer.js';
+export { Constant, Scheduler, type SchedulerOptions } from './optim/scheduler.js';
+export { applyUpdates, type GradientTransformation } from './optim/transformation.js';
 export * as tree from './core/tree.js';
 export * from './core/errors.js';
 export { type DType, type TypedArray } from './core/dtype.js';

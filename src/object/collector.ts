@@ -1,0 +1,98 @@
+/** Collectors: ordered dicts from keys to modules or Variables, in which a key holds one thing. */
+import { OptionError } from '../core/errors.js';
+import { type Variable } from '../trace/variable.js';
+
+/** A class of the objects that a collector may hold. */
+// Only ever used on the right of instanceof, so its arguments do not matter.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type ClassOf<T> = abstract new (...args: any[]) => T;
+
+/** What collectors combine with: a Map or a plain object. */
+export type Dict<T> = ReadonlyMap<string, T> | Readonly<Record<string, T>>;
+
+export const dictEntries = <T>(dict: Dict<T>): [string, T][] =>
+  dict instanceof Map ? [...(dict as ReadonlyMap<string, T>)] : Object.entries(dict as Readonly<Record<string, T>>);
+
+/** An ordered Map. `collector.subset(TrainVar)`, `a.concat(b)`, `a.without(b)` make new ones. */
+export class Collector<T> extends Map<string, T> {
+  constructor(entries?: Iterable<readonly [string, T]> | null) {
+    super();
+    for (const [key, value] of entries ?? []) this.set(key, value);
+  }
+
+  /** @throws OptionError `DUPLICATE_KEY` if the key holds another thing already. */
+  override set(key: string, value: T): this {
+    const present = this.get(key);
+    if (present !== undefined && present !== value)
+      throw new OptionError(
+        'DUPLICATE_KEY',
+        `the key ${JSON.stringify(key)} would hold two different things`,
+        'Give the two another name or key.',
+      );
+    return super.set(key, value);
+  }
+
+  /** Puts `value` in the key's place, whatever it held. */
+  replace(key: string, value: T): this {
+    return super.set(key, value);
+  }
+
+  protected where(keep: (value: T, key: string) => boolean): Collector<T> {
+    return new Collector([...this].filter(([key, value]) => keep(value, key)));
+  }
+
+  /** What is an instance of `type`. */
+  subset<S extends T>(type: ClassOf<S>): Collector<S> {
+    return this.where((value) => value instanceof type) as Collector<S>;
+  }
+  /** What is an instance of one of `types`. */
+  include(...types: readonly ClassOf<unknown>[]): Collector<T> {
+    return this.where((value) => types.some((type) => value instanceof type));
+  }
+  /** What is an instance of none of `types`. */
+  not(...types: readonly ClassOf<unknown>[]): Collector<T> {
+    return this.where((value) => !types.some((type) => value instanceof type));
+  }
+  /** Each thing once, under its first key. */
+  unique(): Collector<T> {
+    const seen = new Set<T>();
+    return this.where((value) => !seen.has(value) && seen.add(value) !== undefined);
+  }
+  /** This and `other`. @throws OptionError `DUPLICATE_KEY` where a key would hold two different things. */
+  concat(other: Dict<T>): Collector<T> {
+    return new Collector([...this, ...dictEntries(other)]);
+  }
+  /**
+   * What is not in `other`: a dict, or keys.
+   * @throws OptionError `MISSING_KEY` for a key that is not here, `DUPLICATE_KEY` for one that holds another thing there.
+   */
+  without(other: Dict<T> | Iterable<string>): Collector<T> {
+    const keys = new Set<string>();
+    const remove = (key: string): void => {
+      if (!this.has(key))
+        throw new OptionError(
+          'MISSING_KEY',
+          `there is no key ${JSON.stringify(key)} to leave out`,
+          'Name a key that is there.',
+        );
+      keys.add(key);
+    };
+    if (typeof other === 'string') remove(other);
+    else if (!(other instanceof Map) && Symbol.iterator in other)
+      for (const key of other as Iterable<string>) remove(key);
+    else
+      for (const [key, value] of dictEntries(other as Dict<T>)) {
+        remove(key);
+        if (this.get(key) !== value)
+          throw new OptionError(
+            'DUPLICATE_KEY',
+            `the key ${JSON.stringify(key)} holds another thing in what is left out`,
+            'Leave out by key alone, or pass the same object.',
+          );
+      }
+    return this.where((_, key) => !keys.has(key));
+  }
+}
+
+/** Variables by key. */
+export type VariableCollector = Collector<Variable>;

@@ -1,0 +1,109 @@
+/** Lists and dicts of modules and of Variables; attributes of a module that its walks look into. */
+import { OptionError } from '../core/errors.js';
+import { register } from '../core/tree.js';
+import { Variable } from '../trace/variable.js';
+import { type ClassOf, dictEntries, type Dict } from './collector.js';
+
+/** @throws OptionError `WRONG_CLASS` unless `value` is an instance of `type`. */
+export function requireInstance(value: unknown, type: ClassOf<unknown>, holder: string): void {
+  if (value instanceof type) return;
+  const found =
+    typeof value === 'object' && value !== null ? `a ${value.constructor?.name ?? 'object'}` : String(value);
+  throw new OptionError('WRONG_CLASS', `${holder} got ${found}`, `It holds instances of ${type.name}.`);
+}
+
+type Items<T> = readonly (T | readonly T[])[];
+
+/** An array whose elements are all of one class; its methods that make arrays make plain ones. */
+abstract class ClassList<T> extends Array<T> {
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+  constructor(items: Items<T>, type: ClassOf<T>) {
+    super();
+    for (const item of items.flat() as T[]) {
+      requireInstance(item, type, this.constructor.name);
+      super.push(item);
+    }
+  }
+  protected abstract check(item: T): void;
+  override push(...items: T[]): number {
+    for (const item of items) this.check(item);
+    return super.push(...items);
+  }
+}
+
+/** A Map whose values are all of one class. */
+abstract class ClassDict<T> extends Map<string, T> {
+  constructor(entries: Dict<T> | Iterable<readonly [string, T]>) {
+    super();
+    const list =
+      !(entries instanceof Map) && Symbol.iterator in entries
+        ? (entries as Iterable<readonly [string, T]>)
+        : dictEntries(entries as Dict<T>);
+    for (const [key, value] of list) this.set(key, value);
+  }
+  protected abstract check(item: T): void;
+  override set(key: string, value: T): this {
+    this.check(value);
+    return super.set(key, value);
+  }
+}
+
+/** Any module; set by module.ts, which needs these classes itself. */
+let moduleClass: ClassOf<object> = Object;
+export const setModuleClass = (type: ClassOf<object>): void => void (moduleClass = type);
+
+/** A list of modules: the i-th has the path `<attr>-i`. */
+export class NodeList<T extends object = object> extends ClassList<T> {
+  constructor(...items: Items<T>) {
+    super(items, moduleClass as ClassOf<T>);
+  }
+  protected override check(item: T): void {
+    requireInstance(item, moduleClass, this.constructor.name);
+  }
+}
+/** A list of Variables: the i-th has the key `<attr>-i`. */
+export class VarList<T extends Variable = Variable> extends ClassList<T> {
+  constructor(...items: Items<T>) {
+    super(items, Variable as unknown as ClassOf<T>);
+  }
+  protected override check(item: T): void {
+    requireInstance(item, Variable, this.constructor.name);
+  }
+}
+/** A dict of modules: each has the path `<attr>.<key>`. */
+export class NodeDict<T extends object = object> extends ClassDict<T> {
+  constructor(entries: Dict<T> | Iterable<readonly [string, T]> = {}) {
+    super(entries);
+  }
+  protected override check(item: T): void {
+    requireInstance(item, moduleClass, this.constructor.name);
+  }
+}
+/** A dict of Variables: each has the key `<attr>-<key>`. */
+export class VarDict<T extends Variable = Variable> extends ClassDict<T> {
+  constructor(entries: Dict<T> | Iterable<readonly [string, T]> = {}) {
+    super(entries);
+  }
+  protected override check(item: T): void {
+    requireInstance(item, Variable, this.constructor.name);
+  }
+}
+
+type AnyContainer = new (...args: unknown[]) => unknown;
+register(ClassList, {
+  flatten: (list) => ({ children: [...(list)], auxiliary: list.constructor }),
+  unflatten: (type, children) => new (type as AnyContainer)(...children) as ClassList<unknown>,
+});
+register(ClassDict, {
+  flatten: (dict) => ({
+    children: [...(dict).values()],
+    names: [...dict.keys()],
+    auxiliary: [dict.constructor, [...dict.keys()]],
+  }),
+  unflatten: (auxiliary, children) => {
+    const [type, keys] = auxiliary as [AnyContainer, string[]];
+    return new type(keys.map((key, i) => [key, children[i]])) as ClassDict<unknown>;
+  },
+});

@@ -1,0 +1,306 @@
+/**
+ * Module: the base of models, optimizers and schedulers. It finds the Variables and modules among an object's
+ * attributes, names them, stores and loads their values, and lets the object pass through `jit` and `grad`.
+ *
+ * A module made by `treeUnflatten` has run no constructor, so nothing here is kept in private fields.
+ */
+import { OptionError } from '../core/errors.js';
+import { register } from '../core/tree.js';
+import { TrainVar, Variable } from '../trace/variable.js';
+import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
+import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';
+import { checkName, holdName, nextName } from './naming.js';
+
+/** Names by the modules' unique names, or by the path from the root. */
+export type NamingMethod = 'absolute' | 'relative';
+
+export interface NodesOptions {
+  /** `'absolute'` unless given. */
+  readonly method?: NamingMethod;
+  /** How many edges deep; −1 for all, 0 for the module itself. */
+  readonly level?: number;
+  /** Whether the module itself is among them; true unless given. */
+  readonly includeSelf?: boolean;
+}
+export interface VarsOptions extends NodesOptions {
+  /** Classes of Variables to leave out. */
+  readonly excludeTypes?: readonly ClassOf<Variable>[];
+}
+
+const NAME = Symbol('name');
+
+/** `[dynamicNames, staticNames, staticValues]` */
+export type ModuleStructure = readonly [
+  dynamicNames: readonly string[],
+  staticNames: readonly string[],
+  staticValues: readonly unknown[],
+];
+
+/** What an attribute holds: pairs of the key below the attribute and a module or Variable. */
+type Found = readonly [key: string, thing: Module | Variable];
+
+const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' &&
+  value !== null &&
+  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+
+/** The modules and Variables in an attribute's value: itself, or what lists and dicts of them hold. */
+function found(key: string, value: unknown, above: readonly unknown[] = []): Found[] {
+  if (value instanceof Module || value instanceof Variable) return [[key, value]];
+  if (typeof value !== 'object' || value === null || above.includes(value)) return [];
+  const inside = [...above, value];
+  if (Array.isArray(value)) return value.flatMap((each, i) => found(`${key}-${i}`, each, inside));
+  if (value instanceof NodeDict || value instanceof VarDict || isPlainObject(value))
+    return dictEntries(value as Dict<unknown>).flatMap(([name, each]) =>
+      found(`${key}${each instanceof Variable ? '-' : '.'}${name}`, each, inside),
+    );
+  return [];
+}
+
+/** Whether a tree node must be made of the value: it is or holds a module or a Variable. */
+const isDynamic = (value: unknown): boolean =>
+  value instanceof NodeList ||
+  value instanceof NodeDict ||
+  value instanceof VarList ||
+  value instanceof VarDict ||
+  (value instanceof Map ? [...value.values()].some(isDynamic) : found('', value).length > 0);
+
+/**
+ * Base class of everything that holds Variables.
+ *
+ * @example
+ * class Linear extends Module {
+ *   weight = new TrainVar(zeros([3, 2]));
+ *   bias = new TrainVar(zeros([2]));
+ *   call(x: Tensor): Tensor {
+ *     return x.matmul(this.weight.value).add(this.bias.value);
+ *   }
+ * }
+ * new Linear().trainVars(); // { 'Linear0.weight' → …, 'Linear0.bias' → … }
+ */
+export class Module {
+  /** Attributes that walks do not look into, though they hold Variables. */
+  protected static readonly unwalked: readonly string[] = [];
+  declare [NAME]: string;
+  /** Variables that are no attributes, by key. */
+  declare implicitVars: Collector<Variable>;
+  /** Modules that are no attributes, by key. */
+  declare implicitNodes: Collector<Module>;
+
+  /** @param name unique among living modules; the class's name and a number unless given. */
+  constructor(name?: string) {
+    setHidden(this, this.uniqueName(name));
+    holdName(this.name, this);
+  }
+
+  get name(): string {
+    return this[NAME];
+  }
+  /** Renames. @throws OptionError `INVALID_NAME`, `NAME_TAKEN`. */
+  set name(name: string) {
+    const former = this.name;
+    setHidden(this, checkName(name, this));
+    holdName(name, this, former);
+  }
+
+  /**
+   * `name` if it is free, else the next free name of the class (or of `type`).
+   * @throws OptionError `INVALID_NAME`, `NAME_TAKEN`.
+   */
+  uniqueName(name?: string | null, type?: string): string {
+    return name === undefined || name === null ? nextName(type ?? this.constructor.name) : checkName(name, this);
+  }
+
+  /** Modules and Variables among the attributes and the implicit ones, in order, with their keys. */
+  #found(): Found[] {
+    const { unwalked } = this.constructor as typeof Module;
+    return [
+      ...Object.keys(this).flatMap((key) =>
+        unwalked.includes(key) ? [] : found(key, (this as unknown as Record<string, unknown>)[key]),
+      ),
+      ...this.implicitVars,
+      ...this.implicitNodes,
+    ];
+  }
+
+  /**
+   * This module and those below it: children first, then what is below each. Each edge is followed once, so a cycle ends.
+   * Keys are unique names (`absolute`) or paths, `''` for the root (`relative`).
+   */
+  nodes({ method = 'absolute', level = -1, includeSelf = true }: NodesOptions = {}): Collector<Module> {
+    checkWalk(method, level);
+    const gathered = new Collector<Module>();
+    if (includeSelf) gathered.set(method === 'absolute' ? this.name : '', this);
+    const followed = new Map<Module, Set<Module>>();
+    const walk = (node: Module, path: string, depth: number): void => {
+      if (level >= 0 && depth >= level) return;
+      const edges = followed.get(node) ?? new Set();
+      followed.set(node, edges);
+      const children: Found[] = [];
+      for (const [key, child] of node.#found()) {
+        if (!(child instanceof Module) || edges.has(child)) continue;
+        edges.add(child);
+        const at = path === '' ? key : `${path}.${key}`;
+        if (method === 'relative') gathered.set(at, child);
+        else if (includeSelf || child !== this) gathered.set(child.name, child);
+        children.push([at, child]);
+      }
+      for (const [at, child] of children) walk(child as Module, at, depth + 1);
+    };
+    walk(this, '', 0);
+    return gathered;
+  }
+
+  /** The Variables of {@link nodes}: `<node>.<attribute>`, or the attribute alone for a root under `relative`. */
+  vars({ excludeTypes = [], ...options }: VarsOptions = {}): Collector<Variable> {
+    const gathered = new Collector<Variable>();
+    for (const [path, node] of this.nodes(options))
+      for (const [key, thing] of node.#found()) {
+        if (!(thing instanceof Variable) || excludeTypes.some((type) => thing instanceof type)) continue;
+        const full = path === '' ? key : `${path}.${key}`;
+        thing.name ??= full;
+        gathered.set(full, thing);
+      }
+    return gathered;
+  }
+
+  /** The Variables to be trained. */
+  trainVars(options: VarsOptions = {}): Collector<TrainVar> {
+    return this.vars(options).subset(TrainVar);
+  }
+
+  /**
+   * Adds Variables that are no attributes: dicts by their keys, others as `var0`, `var1`, …
+   * @throws OptionError `WRONG_CLASS` for what is no Variable, or not of `varCls`; `DUPLICATE_KEY`.
+   */
+  registerImplicitVars(...variables: readonly unknown[]): void {
+    const [given, type] = splitOptions(variables, 'varCls', Variable as unknown as ClassOf<Variable>);
+    ownCollector(
+      this,
+      'implicitVars',
+      register_(given, type, Variable, 'var', this.implicitVars, this),
+    );
+  }
+
+  /** As {@link registerImplicitVars} for modules: `node0`, `node1`, …; `nodeCls` names their class. */
+  registerImplicitNodes(...nodes: readonly unknown[]): void {
+    const [given, type] = splitOptions(nodes, 'nodeCls', Module as ClassOf<Module>);
+    ownCollector(this, 'implicitNodes', register_(given, type, Module, 'node', this.implicitNodes, this));
+  }
+
+  /** The attributes that change (Variables, modules, containers of them) and all else, in the order in which they were set. */
+  treeFlatten(): [dynamicValues: unknown[], structure: ModuleStructure] {
+    const dynamicNames: string[] = [];
+    const dynamicValues: unknown[] = [];
+    const staticNames: string[] = ['name'];
+    const staticValues: unknown[] = [this.name];
+    for (const [name, value] of Object.entries(this)) {
+      const dynamic = isDynamic(value);
+      (dynamic ? dynamicNames : staticNames).push(name);
+      (dynamic ? dynamicValues : staticValues).push(value);
+    }
+    return [dynamicValues, [dynamicNames, staticNames, staticValues]];
+  }
+
+  /** A module of this class with these attributes. Neither a constructor nor the registry of names is involved. */
+  static treeUnflatten<T extends Module>(
+    this: abstract new (...args: never[]) => T,
+    [dynamicNames, staticNames, staticValues]: ModuleStructure,
+    dynamicValues: readonly unknown[],
+  ): T {
+    const module = Object.create(this.prototype as object) as T;
+    const define = (name: string, value: unknown): void => {
+      if (name === 'name') setHidden(module, value as string);
+      else if (name === 'implicitVars' || name === 'implicitNodes')
+        ownCollector(module, name, new Collector(value as Map<string, never>));
+      else Object.defineProperty(module, name, { value, writable: true, enumerable: true, configurable: true });
+    };
+    staticNames.forEach((name, i) => define(name, staticValues[i]));
+    dynamicNames.forEach((name, i) => define(name, dynamicValues[i]));
+    return module;
+  }
+
+  toString(): string {
+    return this.name;
+  }
+}
+
+function setHidden(module: Module, name: string): void {
+  Object.defineProperty(module, NAME, { value: name, writable: true, enumerable: false, configurable: true });
+}
+
+/** Collectors of implicit things become attributes when they first hold something. */
+function ownCollector(module: Module, key: 'implicitVars' | 'implicitNodes', value: Collector<never>): void {
+  Object.defineProperty(module, key, { value, writable: true, enumerable: true, configurable: true });
+}
+for (const key of ['implicitVars', 'implicitNodes'])
+  Object.defineProperty(Module.prototype, key, { get: () => new Collector(), configurable: true });
+
+function checkWalk(method: string, level: number): void {
+  if (method !== 'absolute' && method !== 'relative')
+    throw new OptionError(
+      'UNKNOWN_METHOD',
+      `the method is ${JSON.stringify(method)}`,
+      `Methods are 'absolute' and 'relative'.`,
+    );
+  if (!Number.isInteger(level) || level < -1)
+    throw new OptionError(
+      'INVALID_LEVEL',
+      `the level is ${String(level)}`,
+      'A level is −1 for all, or a number of edges from 0.',
+    );
+}
+
+/** What was passed, and the class that a last argument such as `{ varCls: TrainVar }` asks for. */
+function splitOptions<T>(
+  given: readonly unknown[],
+  option: string,
+  otherwise: ClassOf<T>,
+): [given: readonly unknown[], type: ClassOf<T>] {
+  const last = given[given.length - 1];
+  if (!isPlainObject(last) || typeof last[option] !== 'function' || Object.keys(last).length !== 1)
+    return [given, otherwise];
+  return [given.slice(0, -1), last[option] as ClassOf<T>];
+}
+
+/** `present` with what was given; nothing is kept where one of it is wrong. */
+function register_(
+  given: readonly unknown[],
+  type: ClassOf<unknown>,
+  base: ClassOf<unknown>,
+  stem: string,
+  present: ReadonlyMap<string, unknown>,
+  holder: Module,
+): Collector<never> {
+  const next = new Collector<unknown>(present);
+  const add = (key: string, value: unknown): void => {
+    requireInstance(value, base, `${holder.name}, registering ${JSON.stringify(key)},`);
+    requireInstance(value, type, `${holder.name}, registering ${JSON.stringify(key)},`);
+    next.set(key, value);
+  };
+  const addOne = (value: unknown): void => {
+    if (value instanceof base) {
+      if ([...next.values()].includes(value)) return;
+      let number = 0;
+      while (next.has(`${stem}${number}`)) number++;
+      add(`${stem}${number}`, value);
+    } else if (Array.isArray(value)) value.forEach(addOne);
+    else if (value instanceof Map || isPlainObject(value))
+      for (const [key, each] of dictEntries(value as Dict<unknown>)) add(key, each);
+    else requireInstance(value, base, holder.name);
+  };
+  given.forEach(addOne);
+  return next as Collector<never>;
+}
+
+setModuleClass(Module);
+register(Module, {
+  flatten: (module) => {
+    const [children, structure] = module.treeFlatten();
+    return { children, names: structure[0], auxiliary: [module.constructor, structure] };
+  },
+  unflatten: (auxiliary, children) => {
+    const [type, structure] = auxiliary as [typeof Module, ModuleStructure];
+    return type.treeUnflatten(structure, children);
+  },
+});

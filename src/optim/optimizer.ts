@@ -1,0 +1,308 @@
+/**
+ * Optimizer: a gradient transformation that keeps its state, and the parameters it trains, in Variables. Nothing is
+ * computed here; `update` records the rule into whatever is being traced.
+ */
+import { isFloat } from '../core/dtype.js';
+import { DTypeError, InternalError, OptionError, ShapeError, TreeError } from '../core/errors.js';
+import { sameShape } from '../core/aval.js';
+import { type Dict, dictEntries } from '../object/collector.js';
+import { Module } from '../object/module.js';
+import { Tensor } from '../trace/tensor.js';
+import { Variable } from '../trace/variable.js';
+import { checkKeys, checkRange, type Range, shown, UNIT } from './options.js';
+import { leafwise, type Rule } from './rule.js';
+import { asScheduler, type Scheduler } from './scheduler.js';
+import { applyUpdates, type GradientTransformation, type Tree } from './transformation.js';
+
+export interface OptimizerOptions {
+  /** The learning rate: a number, a Scheduler, or a Variable that holds it. */
+  readonly lr?: number | Scheduler | Variable;
+  /** What it trains; may be given later with `registerTrainVars`. */
+  readonly trainVars?: Dict<Variable> | null;
+  /** The part of each parameter that decays in each update; null for none. */
+  readonly weightDecay?: number | null;
+  readonly name?: string;
+}
+
+const children = (node: object): [string, unknown][] =>
+  node instanceof Map ? [...(node as Map<string, unknown>)] : Object.entries(node);
+
+/** A tree like `node` whose leaves are `replace` of what stands there and of its path. */
+function mapLeaves<L>(
+  node: unknown,
+  isLeaf: (value: unknown) => value is L,
+  replace: (leaf: L, path: readonly string[]) => unknown,
+  path: readonly string[] = [],
+): unknown {
+  if (isLeaf(node)) return replace(node, path);
+  if (typeof node !== 'object' || node === null) return node;
+  const mapped = children(node).map(([key, each]): [string, unknown] => [
+    key,
+    mapLeaves(each, isLeaf, replace, [...path, key]),
+  ]);
+  if (node instanceof Map) return new Map(mapped);
+  return Array.isArray(node) ? mapped.map(([, each]) => each) : Object.fromEntries(mapped);
+}
+
+const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
+const isKey = (value: unknown): value is string => typeof value === 'string';
+
+/** Base of all optimizers. */
+export abstract class Optimizer extends Module {
+  protected static override readonly unwalked: readonly string[] = ['varsToTrain', 'scalarVars'];
+  /** The Variables that it trains: the dict that was given. No part of the optimizer's own `vars()`. */
+  varsToTrain: Dict<Variable> = {};
+  /** The shape of the transformation's state, with keys of implicit Variables at its leaves. */
+  protected stateKeys: unknown = null;
+
+  protected constructor({ lr = 1, name }: OptimizerOptions) {
+    super(name);
+    this.registerImplicitNodes({ lr: asScheduler(lr) });
+  }
+
+  /** The transformation, with the scalars of this moment of the trace. */
+  protected abstract transformation(): GradientTransformation;
+
+  /** The learning rate's Scheduler. */
+  get lr(): Scheduler {
+    return this.implicitNodes.get('lr') as Scheduler;
+  }
+  /** A number is the Scheduler's `setValue`; compiled steps see it without another trace. */
+  set lr(lr: number | Scheduler) {
+    if (typeof lr !== 'number')
+      throw new OptionError(
+        'FIXED_SCHEDULER',
+        `the lr of ${this.name} was set to ${String(lr)}`,
+        'Assign a number, or make an optimizer with the other Scheduler: compiled steps hold this one.',
+      );
+    this.lr.setValue(lr);
+  }
+
+  /**
+   * Adds Variables to train, with state for each.
+   * @throws OptionError `TRAIN_VARS` for what is no dict of float Variables, or holds one twice.
+   */
+  registerTrainVars(vars: Dict<Variable>): void {
+    const owner = this.constructor.name;
+    const wrong = (facts: string, remedy: string): OptionError =>
+      new OptionError('TRAIN_VARS', `${owner} ${facts}`, remedy);
+    const isDict =
+      vars instanceof Map ||
+      (typeof vars === 'object' &&
+        (vars as unknown) !== null &&
+        !Array.isArray(vars) &&
+        !((vars as unknown) instanceof Variable));
+    if (!isDict)
+      throw wrong(`got trainVars = ${Object.prototype.toString.call(vars)}`, 'Pass a dict of Variables: model.trainVars(), or { w, b }.');
+    const present = new Map(dictEntries(this.varsToTrain));
+    const keys = new Map<unknown, string>([...present].map(([key, variable]) => [variable, key]));
+    const added = dictEntries(vars);
+    for (const [key, variable] of added) {
+      if (!(variable instanceof Variable))
+        throw wrong(`got ${String(variable)} as trainVars[${JSON.stringify(key)}]`, 'Only Variables can be trained.');
+      if (!isFloat(variable.dtype))
+        throw wrong(
+          `got a Variable of ${variable.aval.key} as trainVars[${JSON.stringify(key)}]`,
+          'Only f32 and f64 can be trained.',
+        );
+      const other = keys.get(variable);
+      if (other !== undefined)
+        throw wrong(
+          `got one Variable as ${JSON.stringify(other)} and ${JSON.stringify(key)}`,
+          'Train each Variable once; trainVars().unique() leaves out the second.',
+        );
+      if (present.has(key))
+        throw wrong(`trains another Variable as ${JSON.stringify(key)} already`, 'Give it another key.');
+      keys.set(variable, key);
+    }
+    const all = [...present, ...added];
+    const params = new Map(all.map(([key, variable]) => [key, variable.value]));
+    const state = new Map<string, Variable>();
+    const stateKeys = mapLeaves(this.transformation().init(params), isTensor, (value, path) => {
+      const key = stateKey(path, params);
+      if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`));
+      return key;
+    });
+    this.registerImplicitVars(state);
+    this.stateKeys = stateKeys;
+    for (const [key, variable] of added) variable.name ??= key;
+    this.varsToTrain = present.size === 0 ? vars : vars instanceof Map ? new Map(all) : Object.fromEntries(all);
+  }
+
+  /**
+   * Checks that `grads` has one gradient for each parameter and of its shape.
+   * @throws TreeError `GRADS_MISSING`, `GRADS_EXTRA`, `GRADS_TYPE`; ShapeError `GRADS_SHAPE`; DTypeError `GRADS_DTYPE`.
+   */
+  checkGrads(grads: unknown): void {
+    this.#gradients(grads);
+  }
+
+  /** The gradients in the order of the parameters, in their dtypes. */
+  #gradients(grads: unknown): Map<string, Tensor> {
+    if (typeof grads !== 'object' || grads === null || Array.isArray(grads) || grads instanceof Tensor)
+      throw new TreeError(
+        'GRADS_TYPE',
+        `${this.name} got ${grads instanceof Tensor ? 'a tensor' : Array.isArray(grads) ? 'an array' : String(grads)} as gradients`,
+        'Pass a dict with the keys of varsToTrain, as valueAndGrad(…, { vars: opt.varsToTrain }) gives.',
+      );
+    const given = new Map<string, unknown>(dictEntries(grads as Dict<unknown>));
+    const expected = new Map(dictEntries(this.varsToTrain));
+    const missing = [...expected.keys()].filter((key) => given.get(key) === undefined || given.get(key) === null);
+    if (missing.length > 0)
+      throw new TreeError(
+        'GRADS_MISSING',
+        `${this.name} got no gradient for ${missing.map((key) => JSON.stringify(key)).join(', ')}`,
+        'Pass a gradient for every Variable of varsToTrain; zeros where there is none.',
+      );
+    const extra = [...given.keys()].filter((key) => !expected.has(key));
+    if (extra.length > 0)
+      throw new TreeError(
+        'GRADS_EXTRA',
+        `${this.name} got gradients for ${extra.map((key) => JSON.stringify(key)).join(', ')}, which it does not train`,
+        'Leave them out, or register their Variables.',
+      );
+    return new Map([...expected].map(([key, variable]) => [key, this.#gradient(key, given.get(key), variable)]));
+  }
+
+  #gradient(key: string, gradient: unknown, variable: Variable): Tensor {
+    if (!(gradient instanceof Tensor))
+      throw new TreeError(
+        'GRADS_TYPE',
+        `${this.name} got ${String(gradient)} as the gradient of ${JSON.stringify(key)}`,
+        'A gradient is a tensor.',
+      );
+    if (!sameShape(gradient.shape, variable.shape))
+      throw new ShapeError(
+        'GRADS_SHAPE',
+        `${this.name} got ${gradient.expr.aval.key} as the gradient of ${JSON.stringify(key)}, which is ${variable.aval.key}`,
+        'A gradient has the shape of its Variable.',
+      );
+    if (!isFloat(gradient.dtype))
+      throw new DTypeError(
+        'GRADS_DTYPE',
+        `${this.name} got ${gradient.expr.aval.key} as the gradient of ${JSON.stringify(key)}`,
+        'Gradients are floats.',
+      );
+    return gradient.dtype === variable.dtype && !gradient.expr.aval.weak ? gradient : gradient.cast(variable.dtype);
+  }
+
+  /**
+   * One step: the parameters and the state become what the rule says, and the Scheduler counts a call.
+   * @throws the errors of {@link checkGrads}, OptionError `NO_VARIABLES`; nothing is written then.
+   */
+  update(grads: unknown): void {
+    const variables = new Map(dictEntries(this.varsToTrain));
+    if (variables.size === 0)
+      throw new OptionError(
+        'NO_VARIABLES',
+        `${this.name} was asked to update and trains no Variables`,
+        'Pass { trainVars } when you make it, or call registerTrainVars.',
+      );
+    const gradients = this.#gradients(grads);
+    const params = new Map([...variables].map(([key, variable]) => [key, variable.value]));
+    const state = mapLeaves(this.stateKeys, isKey, (key) => this.#state(key).value);
+    const next = this.advance(gradients, state, params);
+    for (const [key, value] of next.params as Map<string, Tensor>) variables.get(key)!.value = value;
+    mapLeaves(next.state, isTensor, (value, path) => {
+      this.#state(stateKey(path, params)).value = value;
+    });
+    this.lr.stepCall();
+  }
+
+  protected advance(grads: Tree, state: Tree, params: Tree): { readonly params: Tree; readonly state: Tree } {
+    const transformation = this.transformation();
+    if (transformation.advance !== undefined) return transformation.advance(grads, state, params);
+    const { updates, state: next } = transformation.update(grads, state, params);
+    return { params: applyUpdates(params, updates), state: next };
+  }
+
+  #state(key: string): Variable {
+    const variable = this.implicitVars.get(key);
+    if (variable === undefined) throw new InternalError(`${this.name} has no state ${key}`);
+    return variable;
+  }
+}
+
+/** `w_cache` for the slot `cache` of the parameter `w`; what belongs to no parameter goes by its own path. */
+function stateKey(path: readonly string[], params: ReadonlyMap<string, unknown>): string {
+  const last = path[path.length - 1]!;
+  return path.length > 1 && params.has(last) ? `${last}_${path.slice(0, -1).join('_')}` : path.join('_');
+}
+
+/** An optimizer of one rule. */
+export abstract class RuleOptimizer<H extends string> extends Optimizer {
+  /** The rule's scalars, assignable through the properties of their names. */
+  protected scalarVars: Readonly<Record<string, Variable>>;
+
+  protected constructor(
+    protected readonly rule: Rule<H>,
+    options: OptimizerOptions & { readonly [K in H]?: number },
+  ) {
+    const owner = rule.name;
+    const names = Object.keys(rule.scalars) as H[];
+    checkKeys(owner, options, ['lr', 'trainVars', 'weightDecay', 'name', ...names, ...(rule.flags ?? [])]);
+    super({ lr: rule.lr, ...options });
+    const scalars: Record<string, Variable> = {};
+    const weightDecay = options.weightDecay === undefined ? rule.weightDecay : options.weightDecay;
+    if (weightDecay !== null)
+      scalars.weightDecay = Variable.number(
+        checkRange(owner, 'weightDecay', weightDecay, UNIT),
+        `${this.name}.weightDecay`,
+      );
+    for (const name of names) {
+      const { value, range } = rule.scalars[name];
+      scalars[name] = Variable.number(checkRange(owner, name, options[name] ?? value, range), `${this.name}.${name}`);
+    }
+    this.scalarVars = scalars;
+    if (options.trainVars !== undefined && options.trainVars !== null) this.registerTrainVars(options.trainVars);
+  }
+
+  protected override transformation(): GradientTransformation {
+    return leafwise(this.rule, {
+      weightDecay: null,
+      ...this.scalarVars,
+      lr: this.lr.rate(),
+    } as unknown as Parameters<typeof leafwise<H>>[1]);
+  }
+
+  /** The part of each parameter that decays in each update; null where the optimizer was made without. */
+  get weightDecay(): number | null {
+    return 'weightDecay' in this.scalarVars ? this.scalar('weightDecay') : null;
+  }
+  set weightDecay(value: number | null) {
+    if ('weightDecay' in this.scalarVars) this.setScalar('weightDecay', value ?? 0, UNIT);
+    else if (value !== null)
+      throw new OptionError(
+        'NO_WEIGHT_DECAY',
+        `${this.name} was made without weight decay and got weightDecay = ${String(value)}`,
+        'Make it with weightDecay: 0 to choose one later.',
+      );
+  }
+
+  protected scalar(name: string): number {
+    return this.scalarVars[name]!.value.item();
+  }
+  protected setScalar(name: string, value: number, range: Range): void {
+    this.scalarVars[name]!.value = checkRange(this.name, name, value, range);
+  }
+
+  override toString(): string {
+    const scalars = Object.entries(this.scalarVars).map(([name, variable]) => `${name}: ${shown(variable)}`);
+    if (!('weightDecay' in this.scalarVars)) scalars.unshift('weightDecay: null');
+    return `${this.constructor.name}({ ${[`lr: ${String(this.lr)}`, ...scalars].join(', ')} })`;
+  }
+}
+
+/** Defines a property for each scalar of the rule: reading gives a number, assigning needs no other trace. */
+export function defineScalars<H extends string>(type: { readonly prototype: RuleOptimizer<H> }, rule: Rule<H>): void {
+  for (const name of Object.keys(rule.scalars) as H[])
+    Object.defineProperty(type.prototype, name, {
+      get(this: RuleOptimizer<H>) {
+        return this['scalar'](name);
+      },
+      set(this: RuleOptimizer<H>, value: number) {
+        this['setScalar'](name, value, rule.scalars[name].range);
+      },
+      configurable: true,
+    });
+}

@@ -1,0 +1,56 @@
+/** Options of rules and schedulers: their ranges, and how each may be given. */
+import { OptionError } from '../core/errors.js';
+import { apply, Tensor } from '../trace/tensor.js';
+import { asExpr } from '../trace/operand.js';
+import { isTracing } from '../trace/scope.js';
+import { Variable } from '../trace/variable.js';
+
+/** Which numbers an option takes, and how to say so. */
+export interface Range {
+  readonly holds: (value: number) => boolean;
+  readonly text: string;
+}
+export const UNIT: Range = { holds: (v) => v >= 0 && v <= 1, text: 'from 0 to 1' };
+export const BELOW_ONE: Range = { holds: (v) => v >= 0 && v < 1, text: 'at least 0 and below 1' };
+export const NOT_NEGATIVE: Range = { holds: (v) => v >= 0 && v < Infinity, text: 'finite and not negative' };
+export const POSITIVE: Range = { holds: (v) => v > 0 && v < Infinity, text: 'finite and positive' };
+export const FACTOR: Range = { holds: (v) => v > 0 && v <= 1, text: 'above 0 and at most 1' };
+export const FINITE: Range = { holds: Number.isFinite, text: 'finite' };
+export const POSITIVE_INTEGER: Range = { holds: (v) => Number.isSafeInteger(v) && v > 0, text: 'a positive integer' };
+export const COUNTER: Range = { holds: (v) => Number.isSafeInteger(v) && v >= -1, text: 'an integer of at least −1' };
+
+/** @throws OptionError `OPTION_RANGE` for what is no number in the range; NaN is in none. */
+export function checkRange(owner: string, option: string, value: unknown, range: Range): number {
+  if (typeof value === 'number' && range.holds(value)) return value;
+  throw new OptionError(
+    'OPTION_RANGE',
+    `${owner} got ${option} = ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`,
+    `${option} must be a number, ${range.text}.`,
+  );
+}
+
+/** @throws OptionError `UNKNOWN_OPTION` for a key that is no option, a misspelt one for instance. */
+export function checkKeys(owner: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options))
+    if (!known.includes(key))
+      throw new OptionError(
+        'UNKNOWN_OPTION',
+        `${owner} got the option ${JSON.stringify(key)}`,
+        `Its options are ${known.join(', ')}.`,
+      );
+}
+
+/** A number, or something that holds one and may change without another trace. */
+export type Scalar = number | Tensor | Variable;
+
+/** The scalar as a tensor of the innermost scope; a number stays a number, taking the dtype of what it meets. */
+export const scalarTensor = (value: Scalar): Tensor =>
+  value instanceof Variable ? value.value : value instanceof Tensor ? value : apply(asExpr, value);
+
+/** A Variable that holds the number, or the Variable that was given. */
+export const scalarVariable = (value: number | Variable): Variable =>
+  value instanceof Variable ? value : Variable.number(value);
+
+/** A Variable's number, for printing; its place while a function is traced, where it has none. */
+export const shown = (variable: Variable): string =>
+  isTracing() ? variable.toString() : String(variable.value.item());
