@@ -98,7 +98,7 @@ export function printProgram(program: Program): string {
       `  ${name(program.parameters[parameter]!)} ← ${name(program.outputs[output]!)} (${inPlace ? 'in place' : 'ping-pong'})`,
   );
   return [
-    `program ${JSON.stringify(program.name)}: ${program.kernels.length} kernels, arena ${program.arenaBytes} bytes, peak ${program.peakBytes} bytes`,
+    `program ${JSON.stringify(program.name)}: ${program.kernels.length} ${program.kernels.length === 1 ? 'kernel' : 'kernels'}, arena ${program.arenaBytes} bytes, peak ${program.peakBytes} bytes`,
     'buffers',
     ...buffers,
     ...program.kernels.map((kernel) => printKernel(kernel, name)),
