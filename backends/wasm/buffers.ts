@@ -14,22 +14,26 @@ import type { LinearMemory } from './memory.js';
 
 /** Inputs and results of at most so many bytes are copied at each call: less than a finalizer would cost. */
 const SMALL_BYTES = 4096;
+/** A small input that so many calls have copied moves to the linear memory. */
+const COPIES = 4;
 /** Bytes of inputs and results that stay in the linear memory at most, beyond those of the call that runs. */
 const RESIDENT_BYTES = 1 << 28;
 
-/** Where the elements of a large buffer are: in the linear memory, or on the heap. Never both. */
+/** Where the elements of a buffer are: in the linear memory, or on the heap. Never both. */
 interface Cell {
   readonly dtype: DType;
   readonly size: number;
   address: number | undefined;
   array: TypedArray | undefined;
-  /** Whether it may move: Variables may not. */
-  readonly fixed: boolean;
-  /** Number of the last call that used it; −1 before the first. */
+  /** Whether it stays where it is: Variables do. */
+  fixed: boolean;
+  /** Number of the last call that used it in the linear memory; −1 before the first. */
   usedAt: number;
+  /** Calls that copied it from the heap. */
+  copies: number;
 }
 
-/** A buffer in the linear memory, or one that was there. */
+/** A buffer of this backend, in the linear memory or on the heap. */
 export class WasmBuffer implements HostBuffer {
   /** Both are for {@link WasmBuffers} only. */
   constructor(
@@ -56,6 +60,8 @@ const bytesOf = ({ dtype, size }: { readonly dtype: DType; readonly size: number
 export class WasmBuffers {
   /** Movable cells in the linear memory, the one used longest ago first. */
   readonly #resident = new Set<Cell>();
+  /** Cells of buffers that other CPU backends made. */
+  readonly #adopted = new WeakMap<HostBuffer, Cell>();
   #residentBytes = 0;
   #call = 0;
   /** Buffers that were dropped give their memory back. */
@@ -64,15 +70,15 @@ export class WasmBuffers {
   constructor(readonly memory: LinearMemory) {}
 
   /** Zeroed memory for `size` elements. @throws UnsupportedError `OUT_OF_MEMORY` */
-  allocate(dtype: DType, size: number, purpose: BufferPurpose): HostBuffer {
+  allocate(dtype: DType, size: number, purpose: BufferPurpose): WasmBuffer {
     const fixed = purpose === 'variable';
-    if (!fixed && size * bytesPerElement(dtype) <= SMALL_BYTES)
-      return { dtype, size, array: allocateArray(dtype, size) };
-    const cell: Cell = { dtype, size, address: undefined, array: undefined, fixed, usedAt: -1 };
-    this.#place(cell);
-    this.view(cell).fill(0);
+    const cell: Cell = { dtype, size, address: undefined, array: undefined, fixed, usedAt: -1, copies: 0 };
     const buffer = new WasmBuffer(this, cell);
-    this.#collected.register(buffer, cell, cell);
+    if (!fixed && bytesOf(cell) <= SMALL_BYTES) cell.array = allocateArray(dtype, size);
+    else {
+      this.#place(buffer, cell);
+      this.view(cell).fill(0);
+    }
     return buffer;
   }
 
@@ -95,30 +101,71 @@ export class WasmBuffers {
     this.#call++;
   }
 
-  /** The address of `buffer` for this call, or undefined if it lives on the heap and is to be copied. */
-  addressOf(buffer: HostBuffer): number | undefined {
-    if (!(buffer instanceof WasmBuffer) || buffer.owner !== this) return undefined;
-    const { cell } = buffer;
-    cell.usedAt = this.#call;
+  /**
+   * The address of `buffer` for this call, or undefined if it lives on the heap and is to be copied. What a program
+   * updates (`updated`) moves to the linear memory for good, what it reads again and again for as long as there is room.
+   */
+  addressOf(buffer: HostBuffer, updated: boolean): number | undefined {
+    const cell = this.#cellOf(buffer);
+    if (cell === undefined) return undefined;
     if (cell.fixed) return cell.address;
-    if (cell.address === undefined) {
-      const { array } = cell;
-      this.#place(cell);
-      cell.array = undefined;
-      if (array !== undefined) this.view(cell).set(array);
-      this.#collected.register(buffer, cell, cell);
-    } else {
-      // The set keeps the order of insertion.
-      this.#resident.delete(cell);
-      this.#resident.add(cell);
+    cell.usedAt = this.#call;
+    if (cell.address !== undefined) {
+      if (updated) this.#fix(cell);
+      else {
+        // The set keeps the order of insertion.
+        this.#resident.delete(cell);
+        this.#resident.add(cell);
+      }
+      return cell.address;
     }
+    if (!updated && bytesOf(cell) <= SMALL_BYTES && ++cell.copies < COPIES) return undefined;
+    const { array } = cell;
+    cell.fixed = updated;
+    this.#place(buffer, cell);
+    if (!(buffer instanceof WasmBuffer)) this.#adopt(buffer, cell);
+    cell.array = undefined;
+    if (array !== undefined) this.view(cell).set(array);
     return cell.address;
   }
 
-  #place(cell: Cell): void {
+  /** The cell of a buffer; undefined if another wasm backend owns it. A buffer of another CPU backend gets one here. */
+  #cellOf(buffer: HostBuffer): Cell | undefined {
+    const { owner, cell } = buffer as Partial<WasmBuffer>;
+    if (owner === this) return cell;
+    if (owner !== undefined) return undefined;
+    let own = this.#adopted.get(buffer);
+    if (own === undefined) {
+      const { dtype, size, array } = buffer;
+      own = { dtype, size, address: undefined, array, fixed: false, usedAt: -1, copies: 0 };
+      this.#adopted.set(buffer, own);
+    }
+    return own;
+  }
+
+  /** From now on the elements of another backend's buffer are those of its cell, wherever that is. */
+  #adopt(buffer: HostBuffer, cell: Cell): void {
+    const array = (): TypedArray => cell.array ?? this.view(cell);
+    Object.defineProperty(buffer, 'array', { get: array, enumerable: true, configurable: true });
+  }
+
+  /** Whether the buffer keeps its address as long as it lives. */
+  isFixed(buffer: HostBuffer): boolean {
+    return this.#cellOf(buffer)?.fixed === true;
+  }
+
+  /** Takes a cell out of those that may move. */
+  #fix(cell: Cell): void {
+    cell.fixed = true;
+    if (this.#resident.delete(cell)) this.#residentBytes -= bytesOf(cell);
+  }
+
+  /** Gives a buffer memory; its content is undefined. */
+  #place(buffer: HostBuffer, cell: Cell): void {
     const bytes = bytesOf(cell);
     if (!cell.fixed) this.#makeRoom(RESIDENT_BYTES - bytes);
     cell.address = this.take(bytes);
+    this.#collected.register(buffer, cell, cell);
     if (cell.fixed) return;
     this.#resident.add(cell);
     this.#residentBytes += bytes;
@@ -152,9 +199,10 @@ export class WasmBuffers {
   }
 
   #leave(cell: Cell): void {
+    this.#fix(cell);
+    cell.fixed = false;
     this.memory.free(cell.address!);
     cell.address = undefined;
-    if (this.#resident.delete(cell)) this.#residentBytes -= bytesOf(cell);
   }
 
   #release(cell: Cell): void {

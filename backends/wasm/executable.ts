@@ -3,7 +3,7 @@
  */
 import type { BufferId } from '../../src/compile/kernel.js';
 import type { Buffer, Program } from '../../src/compile/program.js';
-import { bytesPerElement } from '../../src/core/dtype.js';
+import { bytesPerElement, type DType, type TypedArray } from '../../src/core/dtype.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import type { WasmBuffers } from './buffers.js';
@@ -12,9 +12,12 @@ import type { Workspace } from './workspace.js';
 
 /** A buffer of the program that each call brings. */
 interface Outside {
+  readonly id: BufferId;
   readonly buffer: Buffer;
   /** Where its address stands in the table, in words. */
   readonly words: readonly number[];
+  /** The buffer on the other side of an update: its old value for an output, its new value for a parameter. */
+  readonly updates: BufferId | undefined;
   /** The address in the table now. */
   address: number;
   /** Memory for a buffer that lives on the heap; allocated when one comes. */
@@ -28,10 +31,15 @@ export class WasmExecutable implements Executable {
   readonly #outside: readonly Outside[];
   readonly #temporaries: readonly { readonly buffer: Buffer; readonly words: readonly number[] }[];
   readonly #scratchWords: readonly number[];
+  /** Numbers of the buffers outside, and those that came last time and are where they were: one look at each will do. */
+  readonly #ids: Int32Array;
+  readonly #settled: (HostBuffer | undefined)[];
   readonly #table: number;
   readonly #arenaBytes: number;
   readonly #scratchBytes: number;
   readonly #taken: number[];
+  /** Of the present call: buffers that are copied. */
+  readonly #staged: Outside[] = [];
   #workspaceVersion = -1;
 
   constructor(
@@ -48,16 +56,25 @@ export class WasmExecutable implements Executable {
       if (scratchBytes !== undefined) scratchWords.push(offset / 4 + operands.length);
     }
     this.#scratchWords = scratchWords;
+    const others = new Map<BufferId, BufferId>();
+    for (const { output, parameter } of program.updates) {
+      others.set(program.outputs[output]!, program.parameters[parameter]!);
+      others.set(program.parameters[parameter]!, program.outputs[output]!);
+    }
     const of = (role: (buffer: Buffer) => boolean): { buffer: Buffer; words: number[] }[] =>
       program.buffers.filter(role).map((buffer) => ({ buffer, words: words.get(buffer.id)! }));
     this.#arenaBytes = Math.ceil(program.arenaBytes / 64) * 64;
     this.#scratchBytes = layout.calls.reduce((most, { scratchBytes }) => Math.max(most, scratchBytes?.(1) ?? 0), 0);
     this.#temporaries = of((buffer) => buffer.role === 'temporary');
-    this.#outside = of((buffer) => buffer.role !== 'temporary').map((each) => ({
+    this.#outside = of((buffer) => buffer.role !== 'temporary').map((each): Outside => ({
       ...each,
+      id: each.buffer.id,
+      updates: others.get(each.buffer.id),
       address: 0,
       staging: undefined,
     }));
+    this.#ids = Int32Array.from(this.#outside, ({ id }) => id);
+    this.#settled = this.#outside.map(() => undefined);
     this.#table = buffers.take(layout.bytes);
     const taken = [this.#table];
     this.#taken = taken;
@@ -66,39 +83,53 @@ export class WasmExecutable implements Executable {
 
   /** Runs the program on `buffers`, by buffer number. Nothing is written before all memory is there. */
   call(buffers: readonly HostBuffer[]): void {
-    const { memory } = this.buffers;
     this.buffers.begin();
     this.#refreshWorkspace();
+    const own = this.buffers;
+    const staged = this.#staged;
+    staged.length = 0;
     const outside = this.#outside;
-    // First the memory, which may fail; then what is copied.
-    for (const each of outside) {
-      const given = buffers[each.buffer.id]!;
-      const address = this.buffers.addressOf(given) ?? (each.staging ??= this.#stage(each.buffer));
-      if (address !== each.address) {
-        each.address = address;
-        const table = memory.view('i32');
-        for (const word of each.words) table[this.#table / 4 + word] = address;
+    for (let i = 0; i < outside.length; i++) {
+      const given = buffers[this.#ids[i]!]!;
+      if (given === this.#settled[i]) continue;
+      const each = outside[i]!;
+      const updated = each.updates !== undefined && buffers[each.updates] === given;
+      let address = own.addressOf(given, updated);
+      if (address === undefined) {
+        address = each.staging ??= this.#stage(each.buffer);
+        staged.push(each);
       }
+      if (address !== each.address) this.#place(each, address);
+      this.#settled[i] = own.isFixed(given) ? given : undefined;
     }
-    for (const { buffer, address, staging } of outside) {
-      if (buffer.role === 'parameter' && address === staging) {
-        const { array } = buffers[buffer.id]!;
-        const view = memory.view(buffer.dtype);
-        const start = address / bytesPerElement(buffer.dtype);
-        if (array.length === 1) view[start] = array[0]!;
-        else view.set(array, start);
-      }
+    for (const { buffer, address } of staged) {
+      if (buffer.role === 'parameter') this.#copyIn(buffers[buffer.id]!.array, buffer.dtype, address);
     }
     this.run(this.#table);
-    for (const { buffer, address, staging } of outside) {
-      if (buffer.role === 'output' && address === staging) {
-        const { array } = buffers[buffer.id]!;
-        const view = memory.view(buffer.dtype);
-        const start = address / bytesPerElement(buffer.dtype);
-        if (array.length === 1) array[0] = view[start]!;
-        else array.set(view.subarray(start, start + array.length));
-      }
+    for (const { buffer, address } of staged) {
+      if (buffer.role === 'output') this.#copyOut(buffers[buffer.id]!.array, buffer.dtype, address);
     }
+  }
+
+  /** Writes an address to the table. */
+  #place(outside: Outside, address: number): void {
+    outside.address = address;
+    const table = this.buffers.memory.view('i32');
+    for (const word of outside.words) table[this.#table / 4 + word] = address;
+  }
+
+  #copyIn(array: TypedArray, dtype: DType, address: number): void {
+    const view = this.buffers.memory.view(dtype);
+    const start = address / bytesPerElement(dtype);
+    if (array.length === 1) view[start] = array[0]!;
+    else view.set(array, start);
+  }
+
+  #copyOut(array: TypedArray, dtype: DType, address: number): void {
+    const view = this.buffers.memory.view(dtype);
+    const start = address / bytesPerElement(dtype);
+    if (array.length === 1) array[0] = view[start]!;
+    else array.set(view.subarray(start, start + array.length));
   }
 
   #stage({ dtype, size }: Buffer): number {

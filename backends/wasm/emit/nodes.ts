@@ -267,7 +267,7 @@ export function emitStore(nest: Nest, store: Store, mode: Mode): void {
     });
     return;
   }
-  const mask = nest.parts(store.guard!, mode)[0]!;
+  const mask = nest.parts(store.guard, mode)[0]!;
   for (let element = 0; element < mode.active; element++) {
     f.get(mask)
       .lane('i32x4.extract_lane', element)
