@@ -1,0 +1,177 @@
+/** matmul, against one accumulator per output and ascending k, rounded after each product and each sum. */
+import fc from 'fast-check';
+import { tensor, type Tensor } from 'lazuli';
+import { describe, expect, test } from 'vitest';
+import type { HostArray } from '../../src/core/array.js';
+import { sizeOf } from '../../src/core/aval.js';
+import { allocateArray, type DType } from '../../src/core/dtype.js';
+import { arrays, noise, shapes } from '../support/arrays.js';
+import { BACKENDS, read, runJit } from '../support/backends.js';
+import { expectSameBits } from '../support/bits.js';
+
+const of = ({ data, shape, dtype }: HostArray): Tensor => tensor(data, { shape, dtype });
+const NUMBERS = ['f32', 'f64', 'i32', 'u32'] as const;
+
+/** Product and sum of the dtype. */
+function multiplyAdd(dtype: DType): (sum: number, a: number, b: number) => number {
+  if (dtype === 'f64') return (sum, a, b) => sum + a * b;
+  if (dtype === 'f32') return (sum, a, b) => Math.fround(sum + Math.fround(a * b));
+  return dtype === 'i32' ? (sum, a, b) => (sum + Math.imul(a, b)) | 0 : (sum, a, b) => (sum + Math.imul(a, b)) >>> 0;
+}
+
+/** NumPy's matmul of operands of at least two axes. */
+function product(a: HostArray, b: HostArray): HostArray {
+  const [m, k, n] = [a.shape.at(-2)!, a.shape.at(-1)!, b.shape.at(-1)!];
+  const rank = Math.max(a.shape.length, b.shape.length) - 2;
+  const batchOf = (x: HostArray): number[] => [
+    ...new Array<number>(rank - x.shape.length + 2).fill(1),
+    ...x.shape.slice(0, -2),
+  ];
+  const [batchA, batchB] = [batchOf(a), batchOf(b)];
+  const batch = batchA.map((extent, axis) => (extent === 1 ? batchB[axis]! : extent));
+  const shape = [...batch, m, n];
+  const data = allocateArray(a.dtype, sizeOf(shape));
+  const step = multiplyAdd(a.dtype);
+  for (let o = 0; o < data.length; o++) {
+    const [row, column] = [Math.floor(o / n) % m, o % n];
+    const at = (own: readonly number[]): number =>
+      batch.reduce((sum, extent, axis) => {
+        const i = Math.floor(Math.floor(o / (m * n)) / sizeOf(batch.slice(axis + 1))) % extent;
+        return sum * own[axis]! + (own[axis] === 1 ? 0 : i);
+      }, 0);
+    let sum = 0;
+    for (let i = 0; i < k; i++)
+      sum = step(sum, a.data[(at(batchA) * m + row) * k + i]!, b.data[(at(batchB) * k + i) * n + column]!);
+    data[o] = sum;
+  }
+  return { dtype: a.dtype, shape, data };
+}
+
+describe.each([...BACKENDS])('on %s', (backend) => {
+  const run = (f: (...x: Tensor[]) => Tensor, ...inputs: HostArray[]): HostArray =>
+    read(runJit(backend, f, inputs.map(of)));
+  const matmul = (...inputs: HostArray[]): HostArray => run((a, b) => a.matmul(b), ...inputs);
+
+  test.each(NUMBERS)('generated shapes of %s, batches broadcast', (dtype) => {
+    fc.assert(
+      fc.property(
+        fc
+          .tuple(shapes(2, 3), shapes(2, 3), fc.nat(6), fc.nat(6), fc.nat(9))
+          .chain(([batch, ones, m, n, k]) =>
+            fc.tuple(
+              arrays(dtype, [...batch, m, k]),
+              arrays(dtype, [
+                ...batch.slice(Math.min(1, ones.length)).map((extent, i) => (ones[i] === 1 ? 1 : extent)),
+                k,
+                n,
+              ]),
+            ),
+          ),
+        ([a, b]) => expectSameBits(matmul(a, b), product(a, b)),
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test.each([
+    [1, 1, 1],
+    [4, 4, 4],
+    [5, 7, 9],
+    [16, 300, 17],
+    [33, 1, 65],
+    [1, 1000, 3],
+    [64, 3, 1],
+  ])('%d × %d × %d, plain and transposed', (m, k, n) => {
+    for (const dtype of NUMBERS) {
+      const [a, b] = [noise(dtype, [m, k], 1), noise(dtype, [k, n], 2)];
+      const want = product(a, b);
+      const [at, bt] = [run((x) => x.transpose(), a), run((x) => x.transpose(), b)];
+      expectSameBits(matmul(a, b), want, 'plain');
+      expectSameBits(
+        run((x, y) => x.transpose().matmul(y), at, b),
+        want,
+        'left transposed',
+      );
+      expectSameBits(
+        run((x, y) => x.matmul(y.transpose()), a, bt),
+        want,
+        'right transposed',
+      );
+      expectSameBits(
+        run((x, y) => y.transpose().matmul(x.transpose()).transpose(), a, b),
+        product(a, b),
+        'both, in the other order',
+      );
+      expectSameBits(
+        run((x, y) => x.slice([0, 0], [m, k]).matmul(y.flip(0).flip(0)), a, b),
+        want,
+        'moved',
+      );
+    }
+  });
+
+  test('vectors are rows and columns', () => {
+    const [v, w, x] = [noise('f32', [5], 1), noise('f32', [5], 2), noise('f32', [2, 5, 3], 3)];
+    const row = { ...v, shape: [1, 5] };
+    expectSameBits(matmul(v, w), { ...product(row, { ...w, shape: [5, 1] }), shape: [] });
+    expectSameBits(matmul(v, x), { ...product(row, x), shape: [2, 3] });
+    const turned = run((t) => t.transpose([0, 2, 1]), x);
+    expectSameBits(matmul(turned, v), { ...product(turned, { ...v, shape: [5, 1] }), shape: [2, 3] });
+    const plain = noise('f32', [4, 5], 4);
+    expectSameBits(matmul(plain, v), { ...product(plain, { ...v, shape: [5, 1] }), shape: [4] });
+  });
+
+  test('an empty k gives +0, empty rows and columns give nothing', () => {
+    for (const dtype of NUMBERS) {
+      const zeros = matmul(noise(dtype, [3, 0]), noise(dtype, [0, 2]));
+      expect([...zeros.data].every((each) => Object.is(each, 0))).toBe(true);
+      expect(zeros.shape).toEqual([3, 2]);
+      expect(matmul(noise(dtype, [0, 4]), noise(dtype, [4, 2])).shape).toEqual([0, 2]);
+      expect(matmul(noise(dtype, [2, 4]), noise(dtype, [4, 0])).shape).toEqual([2, 0]);
+      expect(matmul(noise(dtype, [0, 2, 4]), noise(dtype, [4, 3])).shape).toEqual([0, 2, 3]);
+    }
+  });
+
+  test('an epilogue sees the finished sums', () => {
+    const [a, b, bias] = [noise('f32', [19, 40], 1), noise('f32', [40, 13], 2), noise('f32', [13], 3)];
+    const sums = product(a, b);
+    const data = (sums.data as Float32Array).map((each, i) => Math.max(Math.fround(each + bias.data[i % 13]!), 0));
+    expectSameBits(
+      run((x, y, z) => x.matmul(y).add(z).relu(), a, b, bias),
+      { ...sums, data },
+    );
+  });
+
+  test('a prologue is computed before the products', () => {
+    const [a, b] = [noise('f32', [9, 20], 1), noise('f32', [20, 6], 2)];
+    const doubled = { ...a, data: (a.data as Float32Array).map((each) => each + 0.3) };
+    const halved = { ...b, data: (b.data as Float32Array).map((each) => each / 3) };
+    const f = (x: Tensor, y: Tensor): Tensor => x.add(Math.fround(0.3)).matmul(y.div(3));
+    const shifted = { ...doubled, data: (a.data as Float32Array).map((each) => each + Math.fround(0.3)) };
+    expectSameBits(run(f, a, b), product(shifted, halved));
+  });
+
+  test('the same tensor on both sides, and a product of products', () => {
+    const [a, b] = [noise('f32', [7, 7], 1), noise('f32', [7, 5], 2)];
+    expectSameBits(
+      run((x) => x.matmul(x), a),
+      product(a, a),
+    );
+    expectSameBits(
+      run((x) => x.matmul(x.transpose()), a),
+      product(
+        a,
+        run((x) => x.transpose(), a),
+      ),
+    );
+    expectSameBits(
+      run((x, y) => x.matmul(x).matmul(y), a, b),
+      product(product(a, a), b),
+    );
+  });
+
+  test('dtypes promote before', () => {
+    const [a, b] = [noise('f32', [2, 3]), noise('f64', [3, 2])];
+    expectSameBits(matmul(a, b), product({ ...a, dtype: 'f64', data: Float64Array.from(a.data) }, b));
+  });
+});
