@@ -5,10 +5,10 @@
 //   types       it type-checks under NodeNext and Bundler, without skipLibCheck, DOM or @types/node
 //   browser     esbuild and Rolldown bundle it for a page without a shim, and it runs where Node's globals are missing
 //   publint, attw, size-limit
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 import { build } from 'esbuild';
@@ -19,7 +19,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
 
 function run(cwd: string, command: string, ...args: string[]): void {
-  execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status, error } = spawnSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) throw new Error(`${basename(command)} ${args.join(' ')} failed`, { cause: error });
 }
 
 function step(title: string): void {
@@ -148,6 +149,9 @@ try {
   run(root, bin('attw'), tarball, '--profile', 'esm-only', '--no-emoji', '--format', 'ascii');
   step('size');
   run(root, bin('size-limit'));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
