@@ -2,8 +2,8 @@
  * The public API, the only barrel. What makes tensors or runs them is exported through `connected`: see
  * `connectBackends` for the reason.
  */
-import { jsBackend } from '../backends/js/index.js';
-import { referenceBackend } from '../backends/reference/index.js';
+import { jsBackend } from '../backends/js/backend.js';
+import { referenceBackend } from '../backends/reference/backend.js';
 import * as randomNumbers from './nn/random.js';
 import { connectBackends } from './runtime/registry.js';
 import * as create from './trace/create.js';

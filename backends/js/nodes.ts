@@ -28,7 +28,12 @@ export class SegmentEmitter {
     this.rank = segment.axes.length + segment.reduceAxes.length;
     this.#afterReduction = [];
     for (const node of segment.body) {
-      const uses = node.kind === 'op' ? node.inputs : [];
+      const uses =
+        node.kind === 'op'
+          ? node.inputs
+          : node.kind === 'load'
+            ? [node.guard, node.indirect?.node].filter((use) => use !== undefined)
+            : [];
       this.#afterReduction.push(node.kind === 'reduction' || uses.some((use) => this.#afterReduction[use]));
     }
   }

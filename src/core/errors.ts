@@ -3,19 +3,22 @@
  * Every error that the library throws on purpose is one of these classes.
  */
 
-/** The folder URL of the library's own modules; frames below it are not the user's. */
-const LIBRARY_ROOT = new URL('../../', import.meta.url).href;
-const LIBRARY_FOLDERS = ['src/', 'backends/', 'dist/'].map((folder) => LIBRARY_ROOT + folder);
+/** The library's own folder, from this module's address; undefined in a bundle, where its frames cannot be told apart. */
+const LIBRARY_ROOT = /^(file:.*|https?:.*)src\/core\/errors\.[jt]s/.exec(
+  (import.meta.url as string | undefined) ?? '',
+)?.[1];
+const LIBRARY_FOLDERS = LIBRARY_ROOT === undefined ? [] : [`${LIBRARY_ROOT}src/`, `${LIBRARY_ROOT}backends/`];
 
+/** Stack frames name files by URL or by path. */
 const isLibraryFrame = (frame: string): boolean =>
-  LIBRARY_FOLDERS.some((folder) => frame.includes(folder)) ||
-  LIBRARY_FOLDERS.some((folder) => frame.includes(folder.replace('file://', '')));
+  LIBRARY_FOLDERS.some((folder) => frame.includes(folder) || frame.includes(folder.replace('file://', '')));
 
 /**
  * The file and line outside the library from which the current call came, as `train.ts:41`;
  * undefined where the engine gives no stack or a bundler has merged the files.
  */
 export function userLocation(): string | undefined {
+  if (LIBRARY_ROOT === undefined) return undefined;
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 50;
   const stack = new Error().stack ?? '';
