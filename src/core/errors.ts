@@ -4,9 +4,7 @@
  */
 
 /** The library's own folder, from this module's address; undefined in a bundle, where its frames cannot be told apart. */
-const LIBRARY_ROOT = /^(file:.*|https?:.*)src\/core\/errors\.[jt]s/.exec(
-  (import.meta.url as string | undefined) ?? '',
-)?.[1];
+const LIBRARY_ROOT = /^(file:.*|https?:.*)src\/core\/errors\.[jt]s/.exec(String(import.meta.url))?.[1];
 const LIBRARY_FOLDERS = LIBRARY_ROOT === undefined ? [] : [`${LIBRARY_ROOT}src/`, `${LIBRARY_ROOT}backends/`];
 
 /** Stack frames name files by URL or by path. */
