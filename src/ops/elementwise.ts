@@ -141,8 +141,10 @@ const stopGradientPrimitive = define<Attributes>({
 });
 export const stopGradient = (x: Expr): Expr => make(stopGradientPrimitive, [x]);
 
-/** −1, 0 or 1 with the sign of zero and NaN kept. */
+/** −1, 0 or 1 with the sign of zero and NaN kept; the derivative is 0 everywhere. */
 export function sign(x: Expr): Expr {
   const zero = zerosLike(x);
-  return where(less(zero, x), constantLike(x, 1), x.dtype === 'u32' ? x : where(less(x, zero), constantLike(x, -1), x));
+  const rest = stopGradient(x);
+  const negative = x.dtype === 'u32' ? rest : where(less(x, zero), constantLike(x, -1), rest);
+  return where(less(zero, x), constantLike(x, 1), negative);
 }

@@ -1,6 +1,10 @@
 /**
  * Reverse-mode differentiation, Graph → Graph. Works on its own result, so derivatives of any order exist.
  * Cotangents that meet at a node are summed in a fixed order: users last in the graph come first.
+ *
+ * The cotangent of a side of `where` is 0 where the other was taken. Derivatives of element-wise nodes below are taken
+ * of the cotangent without that mask, which is laid on afterwards: a derivative that is infinite or NaN where the side
+ * was not taken (√ at 0, log at 0, x² at ∞) is masked too, where 0 · ∞ would be NaN.
  */
 import { sameShape } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
@@ -9,6 +13,54 @@ import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core
 import { type Graph } from '../core/graph.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
+
+/** A cotangent is 0 where `condition` is not `taken`. */
+interface Mask {
+  readonly condition: Expr;
+  readonly taken: boolean;
+}
+interface Masked {
+  /** Outermost first. */
+  readonly masks: readonly Mask[];
+  readonly value: Expr;
+}
+
+function isZero(node: Expr): boolean {
+  const scalar = node.primitive.name === 'broadcast' ? node.input() : node;
+  return scalar.primitive.name === 'constant' && scalar.attributes.value === 0;
+}
+
+/** Takes `where(c, value, 0)` and `where(c, 0, value)` apart. */
+function unmask(cotangent: Expr): Masked {
+  const masks: Mask[] = [];
+  let value = cotangent;
+  while (value.primitive.name === 'where') {
+    const [condition, a, b] = value.inputs as [Expr, Expr, Expr];
+    const taken = isZero(b);
+    if (!taken && !isZero(a)) break;
+    masks.push({ condition, taken });
+    value = taken ? a : b;
+  }
+  return { masks, value };
+}
+
+const masked = (masks: readonly Mask[], value: Expr): Expr =>
+  masks.reduceRight((inner, { condition, taken }) => {
+    const zero = exprBuilder.constantLike(inner, 0);
+    return exprBuilder.where(condition, taken ? inner : zero, taken ? zero : inner);
+  }, value);
+
+/** a + b; under the masks that both have. */
+function addCotangents(a: Expr, b: Expr): Expr {
+  const [first, second] = [unmask(a), unmask(b)];
+  const same =
+    first.masks.length === second.masks.length &&
+    first.masks.every(({ condition, taken }, i) => {
+      const other = second.masks[i]!;
+      return other.condition === condition && other.taken === taken;
+    });
+  return same ? masked(first.masks, exprBuilder.add(first.value, second.value)) : exprBuilder.add(a, b);
+}
 
 /** The cotangents of `inputs`, given those of `outputs`, as nodes of the current scope; zeros where nothing flows. */
 export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], inputs: readonly Expr[]): Expr[] {
@@ -22,7 +74,7 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
       throw new InternalError(`a cotangent ${cotangent.aval.key} of a node ${node.aval.key}`);
     const typed = cotangent.dtype === node.dtype ? cotangent : cast(cotangent, node.dtype);
     const sum = gathered.get(node);
-    gathered.set(node, sum === undefined ? typed : exprBuilder.add(sum, typed));
+    gathered.set(node, sum === undefined ? typed : addCotangents(sum, typed));
   };
   outputs.forEach((output, i) => give(output, cotangents[i]!));
   for (let position = order.length - 1; position >= 0; position--) {
@@ -38,10 +90,12 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
         'Stop the gradient before it with stopGradient().',
       );
     }
-    const shares = vjp(cotangent, node, exprBuilder);
+    const { masks, value } =
+      node.primitive.kind === 'elementwise' ? unmask(cotangent) : { masks: [], value: cotangent };
+    const shares = vjp(value, node, exprBuilder);
     node.inputs.forEach((input, i) => {
       const share = shares[i];
-      if (share !== null && share !== undefined && active.has(input)) give(input, share);
+      if (share !== null && share !== undefined && active.has(input)) give(input, masked(masks, share));
     });
   }
   return inputs.map((input) => gathered.get(input) ?? exprBuilder.constantLike(input, 0));
