@@ -77,6 +77,8 @@ export class Expr<A extends Attributes = Attributes> {
   computed = 0;
   /** Handles that were made for the node. */
   handles = 0;
+  /** Outside every trace: nodes not stored yet that read this one. */
+  users = 0;
   constructor(
     readonly scope: ExprScope,
     readonly primitive: Primitive<A>,

@@ -96,9 +96,19 @@ function leafStorage(leaf: Expr, backend: Backend): Storage {
 
 /** Computes `targets` and everything pending that nothing uses. */
 export function evaluatePending(targets: readonly Expr[]): void {
-  const all = [...new Set([...targets, ...eagerScope.sinks])].filter(
-    (node) => node.value === undefined && node.primitive.name !== 'number',
-  );
+  const others = [...eagerScope.sinks].filter((sink) => !targets.includes(sink));
+  try {
+    evaluateAll([...targets, ...others]);
+  } catch (error) {
+    // A pending node that cannot be computed (a dtype that the backend lacks, say) is no obstacle for later ones.
+    eagerScope.settle();
+    if (targets.length === 0 || others.length === 0) throw error;
+    evaluateAll(targets);
+  }
+}
+
+function evaluateAll(targets: readonly Expr[]): void {
+  const all = targets.filter((node) => node.value === undefined && node.primitive.name !== 'number');
   const numbers = targets.filter((node) => node.value === undefined && node.primitive.name === 'number');
   const backend = resolveBackend(getDefaultBackend());
   for (const number of numbers) number.value = leafStorage(number, backend);
@@ -117,6 +127,7 @@ export function evaluatePending(targets: readonly Expr[]): void {
     if (results[i] === undefined) throw new InternalError('an output was not computed');
     output.value = results[i];
     // The node is a leaf from now on; what it was computed from may go.
+    for (const input of output.inputs) input.users--;
     output.inputs = [];
   });
   eagerScope.settle();

@@ -129,10 +129,9 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
   const argumentExprs: Expr[] = [];
   const wrt: Expr[] = [];
   const trees = argnums.map((argnum) => flatten(args[argnum]));
-  const traced = [...args];
-  argnums.forEach((argnum, which) => {
-    const [leaves, treedef] = trees[which]!;
-    const handles = leaves.map((leaf, i) => {
+  const handlesOf = argnums.map((argnum, which) => {
+    const [leaves] = trees[which]!;
+    return leaves.map((leaf, i) => {
       const expr = record(() => leafExpr(leaf));
       if (expr === undefined || !isFloat(expr.dtype))
         throw new DTypeError(
@@ -147,11 +146,13 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
       wrt.push(node);
       return new Tensor(node);
     });
-    traced[argnum] = unflatten(treedef, handles);
   });
 
   const { graph, auxTree, auxLeaves } = withScope(scope, () => {
     for (const variable of vars?.list ?? []) wrt.push(scope.variableParameter(variable));
+    const traced = [...args];
+    // Inside the scope: Variables in an argument are copies that belong to the trace.
+    argnums.forEach((argnum, which) => (traced[argnum] = unflatten(trees[which]![1], handlesOf[which]!)));
     const result = fn(...traced);
     if (result instanceof Promise)
       throw new TraceError(

@@ -137,14 +137,14 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       avals.push(aval);
       return new Tensor(scope.parameter({ aval }, argumentName(paths[i]!), { kind: 'argument', leaf: i }));
     });
-    const tracedArgs = unflatten(treedef, handles) as unknown[];
-    let next = 0;
-    let nextStatic = 0;
-    const count = dynamic.length + statics.length;
-    const args = Array.from({ length: count }, (_, i) => (isStatic(i) ? statics[nextStatic++] : tracedArgs[next++]));
-
     stats.traces++;
     const traced = withScope(scope, () => {
+      // Inside the scope: Variables among the arguments are copies that belong to the trace.
+      const tracedArgs = unflatten(treedef, handles) as unknown[];
+      let next = 0;
+      let nextStatic = 0;
+      const count = dynamic.length + statics.length;
+      const args = Array.from({ length: count }, (_, i) => (isStatic(i) ? statics[nextStatic++] : tracedArgs[next++]));
       const result: unknown = fn(...(args as A));
       if (result instanceof Promise)
         throw new TraceError(
@@ -295,7 +295,7 @@ function argumentStorage(entry: Entry, leaf: number, value: unknown): Storage {
 }
 const numberScratch = allocateArray('f64', 1);
 
-/** A donated argument as the target of an update: in place only if nothing else can reach its memory. */
+/** A donated argument as the target of an update: in place only if no other handle, pending node or trace can reach its memory. */
 function donation(
   parameters: readonly Storage[],
   parameter: number,
@@ -305,7 +305,10 @@ function donation(
   const storage = parameters[parameter]!;
   const handle = binding.kind === 'argument' ? leaves[binding.leaf] : undefined;
   const reachable =
-    !(handle instanceof Tensor) || handle.expr.handles > 1 || parameters.filter((each) => each === storage).length > 1;
+    !(handle instanceof Tensor) ||
+    handle.expr.handles > 1 ||
+    handle.expr.users > 0 ||
+    parameters.filter((each) => each === storage).length > 1;
   if (reachable) storage.shared = true;
   return { storage };
 }

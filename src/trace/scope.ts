@@ -64,6 +64,7 @@ export class TraceScope extends ExprScope {
     let node = this.#captured.get(expr);
     if (node === undefined) {
       node = this.parameter(expr, `captured${this.#captured.size}`, { kind: 'capture', expr });
+      expr.handles++;
       this.#captured.set(expr, node);
     }
     return node;
@@ -135,7 +136,10 @@ export class EagerScope extends ExprScope {
   protected override created(node: Expr): void {
     if (node.inputs.length === 0 && node.primitive.name !== 'iota') return;
     this.#pending++;
-    for (const input of node.inputs) this.sinks.delete(input);
+    for (const input of node.inputs) {
+      this.sinks.delete(input);
+      input.users++;
+    }
     this.sinks.add(node);
   }
 
