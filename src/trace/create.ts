@@ -1,11 +1,11 @@
 /** Tensors from nothing: zeros, ones, ranges, the identity. They are expressions, so inside `jit` they cost no memory. */
 import { checkShape, type Shape } from '../core/aval.js';
 import { type DType, isDType, isFloat } from '../core/dtype.js';
-import { DTypeError, ShapeError } from '../core/errors.js';
+import { DTypeError, OptionError, ShapeError } from '../core/errors.js';
 import * as core from '../ops/elementwise.js';
 import { constant, iota } from '../ops/leaf.js';
 import { broadcastScalar } from '../ops/movement.js';
-import { literal } from './operand.js';
+import { describeValue, literal } from './operand.js';
 import { apply, type Tensor } from './tensor.js';
 
 export interface CreateOptions {
@@ -14,6 +14,8 @@ export interface CreateOptions {
 }
 
 function dtypeOf(name: string, options: CreateOptions | undefined, otherwise: DType = 'f32'): DType {
+  if (options !== undefined && (typeof options !== 'object' || options === null))
+    throw new OptionError('OPTIONS', `${name} got ${describeValue(options)} as its options`, `Pass { dtype: 'f32' }.`);
   const dtype = options?.dtype ?? otherwise;
   if (!isDType(dtype))
     throw new DTypeError(
@@ -34,6 +36,12 @@ export const zeros = (shape: Shape, options?: CreateOptions): Tensor => filled('
 export const ones = (shape: Shape, options?: CreateOptions): Tensor => filled('ones', shape, 1, options);
 /** `value` in each element; booleans give bool. */
 export function full(shape: Shape, value: number | boolean, options?: CreateOptions): Tensor {
+  if (typeof value !== 'number' && typeof value !== 'boolean')
+    throw new DTypeError(
+      'NOT_A_NUMBER',
+      `full got ${describeValue(value)} as its value`,
+      'Fill with a number or boolean; broadcastTo() repeats a tensor.',
+    );
   const dtype = dtypeOf('full', options, typeof value === 'boolean' ? 'bool' : 'f32');
   checkShape('full', shape);
   return apply(() => broadcastScalar(literal(Number(value), dtype), [...shape]));

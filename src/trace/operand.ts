@@ -1,8 +1,8 @@
 /** What users pass to an operation, turned into expressions: promotion, weak numbers, broadcasting, axes. */
-import { formatShape, makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
+import { checkShape, formatShape, makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
 import { castValue, type DType, isFloat, isInteger, promote } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
-import { type Expr, make } from '../core/expr.js';
+import { Expr, make } from '../core/expr.js';
 import { cast } from '../ops/elementwise.js';
 import { define } from '../ops/define.js';
 import { constant } from '../ops/leaf.js';
@@ -11,6 +11,31 @@ import { isTracing } from './scope.js';
 
 /** An operand: a node, or a number or boolean that the user wrote. */
 export type Operand = Expr | number | boolean;
+
+/** A value as an error names it. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'bigint') return `the bigint ${value}`;
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Array.isArray(value) ? 'an array' : `a ${value.constructor?.name ?? 'object'}`;
+}
+
+/** @throws DTypeError `NOT_A_TENSOR` unless it is a node, a number or a boolean. */
+export function checkOperand(op: string, x: unknown): asserts x is Operand {
+  if (!(x instanceof Expr) && typeof x !== 'number' && typeof x !== 'boolean')
+    throw new DTypeError(
+      'NOT_A_TENSOR',
+      `${op} got ${describeValue(x)}`,
+      'Pass tensors, numbers or booleans; tensor(…) makes one of an array, and .value is the tensor of a Variable.',
+    );
+}
+
+/** @throws DTypeError `NOT_A_TENSOR` unless it is an array. */
+export function checkOperandList(op: string, list: unknown): asserts list is readonly Operand[] {
+  if (!Array.isArray(list))
+    throw new DTypeError('NOT_A_TENSOR', `${op} got ${describeValue(list)}`, 'Pass an array of tensors.');
+}
 
 /** A number outside every trace: an input of the program that will be compiled, so that another value needs no new one. */
 export const numberPrimitive = define<{ value: number; dtype: DType; weak: boolean }>({
@@ -41,6 +66,7 @@ const asStrong = (x: Expr, dtype: DType): Expr => (x.dtype === dtype && !x.aval.
 
 /** All operands in the dtype in which they meet; numbers alone stay weak f64. */
 export function promoteOperands(op: string, operands: readonly Operand[]): Expr[] {
+  for (const x of operands) checkOperand(op, x);
   const strong = operands.filter((x): x is Expr => typeof x === 'object' && !x.aval.weak);
   if (strong.length === 0)
     return operands.map((x) =>
@@ -75,7 +101,7 @@ export function broadcastShapes(op: string, avals: readonly { shape: Shape; key:
         );
       shape[axis] = extent;
     });
-  return shape;
+  return checkShape(op, shape);
 }
 
 /** `x` stretched to `shape`, its axes aligned at the last. */
@@ -99,8 +125,10 @@ export function unify(op: string, operands: readonly Operand[]): Expr[] {
 }
 
 /** A node for one operand alone. */
-export const asExpr = (x: Operand): Expr =>
-  typeof x === 'object' ? x : typeof x === 'boolean' ? literal(Number(x), 'bool') : literal(x, 'f64', true);
+export function asExpr(x: Operand): Expr {
+  checkOperand('an operation', x);
+  return typeof x === 'object' ? x : typeof x === 'boolean' ? literal(Number(x), 'bool') : literal(x, 'f64', true);
+}
 
 /** `x` as f32 if it holds integers or booleans. */
 export const asFloat = (x: Expr): Expr => (isFloat(x.dtype) ? x : cast(x, 'f32'));
@@ -122,7 +150,15 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 /** The axes of a reduction, ascending; all if left out. */
 export function normalizeAxes(op: string, axis: number | readonly number[] | undefined | null, rank: number): number[] {
   if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
-  const axes = (typeof axis === 'number' ? [axis] : axis).map((each) => normalizeAxis(op, each, rank));
+  if (typeof axis !== 'number' && !Array.isArray(axis))
+    throw new ShapeError(
+      'INVALID_AXIS',
+      `${op} got ${describeValue(axis)} as its axes`,
+      'Axes are an integer or an array.',
+    );
+  const axes = (typeof axis === 'number' ? [axis] : (axis as readonly number[])).map((each) =>
+    normalizeAxis(op, each, rank),
+  );
   if (new Set(axes).size !== axes.length)
     throw new ShapeError('REPEATED_AXIS', `${op} got the axes ${formatShape(axes)}`, 'Name each axis once.');
   return axes.sort((a, b) => a - b);

@@ -16,6 +16,8 @@ import {
   asFloat,
   broadcastShapes,
   broadcastToShape,
+  checkOperandList,
+  describeValue,
   literal,
   normalizeAxes,
   normalizeAxis,
@@ -52,6 +54,11 @@ function reduceWith(name: string, op: reduction.ReduceOp, prepare: (x: Expr) => 
         `${name} of ${x.aval.key} over ${formatShape(axes)} has no elements to choose from`,
         'Reduce an axis that is not empty.',
       );
+    // An empty tensor may shrink to a large one.
+    checkShape(
+      name,
+      x.shape.filter((_, each) => !axes.includes(each)),
+    );
     return kept(reduction.reduce(x, op, axes), x.shape, axes, options);
   };
 }
@@ -74,6 +81,10 @@ export const all = reduceWith('all', 'all', truth, false);
 export function mean(operand: Operand, axis?: Axis, options?: ReduceOptions): Expr {
   const x = asFloat(asExpr(operand));
   const axes = normalizeAxes('mean', axis, x.shape.length);
+  checkShape(
+    'mean',
+    x.shape.filter((_, each) => !axes.includes(each)),
+  );
   const count = sizeOf(axes.map((each) => x.shape[each]!));
   const total = reduction.reduce(x, 'sum', axes);
   return kept(core.div(total, core.constantLike(total, count)), x.shape, axes, options);
@@ -106,6 +117,7 @@ export function cumsum(operand: Operand, axis = 0): Expr {
 /** NumPy's reshape: one extent may be −1. */
 export function reshape(operand: Operand, shape: Shape): Expr {
   const x = asExpr(operand);
+  if (!Array.isArray(shape)) checkShape('reshape', shape);
   const unknown = shape.indexOf(-1);
   const known = sizeOf(shape.filter((extent) => extent !== -1));
   const full: number[] =
@@ -128,8 +140,16 @@ export function reshape(operand: Operand, shape: Shape): Expr {
 export function transpose(operand: Operand, axes?: readonly number[]): Expr {
   const x = asExpr(operand);
   const rank = x.shape.length;
+  if (axes !== undefined && !Array.isArray(axes))
+    throw new ShapeError(
+      'INVALID_AXES',
+      `transpose of ${x.aval.key} got ${describeValue(axes)}`,
+      'Pass an array of axes, or nothing to reverse them.',
+    );
   const permutation =
-    axes === undefined ? range(rank).reverse() : axes.map((axis) => normalizeAxis('transpose', axis, rank));
+    axes === undefined
+      ? range(rank).reverse()
+      : (axes as readonly number[]).map((axis) => normalizeAxis('transpose', axis, rank));
   if (permutation.length !== rank || new Set(permutation).size !== rank)
     throw new ShapeError(
       'INVALID_AXES',
@@ -161,14 +181,16 @@ export function slice(
 ): Expr {
   const x = asExpr(operand);
   const rank = x.shape.length;
-  for (const list of [begin, end, strides])
-    if (
-      list !== undefined &&
-      (list.length > rank || !list.every((each) => Number.isInteger(each) || Math.abs(each) === Infinity))
-    )
+  const isBound = (each: unknown): boolean => Number.isInteger(each) || each === Infinity || each === -Infinity;
+  for (const [list, isValid] of [
+    [begin, isBound],
+    [end ?? [], isBound],
+    [strides ?? [], Number.isInteger],
+  ] as const)
+    if (!Array.isArray(list) || list.length > rank || !list.every(isValid))
       throw new ShapeError(
         'INVALID_SLICE',
-        `slice of ${x.aval.key} got ${formatShape(list)}`,
+        `slice of ${x.aval.key} got ${Array.isArray(list) ? formatShape(list) : describeValue(list)}`,
         `Give at most ${rank} integers, one an axis.`,
       );
   const from: number[] = [];
@@ -211,6 +233,16 @@ export function pad(
   value = 0,
 ): Expr {
   const x = asExpr(operand);
+  const invalid = (): never => {
+    throw new ShapeError(
+      'INVALID_PADDING',
+      `pad of ${x.aval.key} got ${Array.isArray(widths) ? `[${widths.map(String).join('; ')}]` : String(widths)}`,
+      `Give a pair of non-negative widths for each of the ${x.shape.length} axes.`,
+    );
+  };
+  if (typeof widths !== 'number' && !Array.isArray(widths)) invalid();
+  if (typeof value !== 'number' && typeof value !== 'boolean')
+    throw new DTypeError('NOT_A_NUMBER', `pad got ${describeValue(value)} as its value`, 'Pad with a number.');
   const each: readonly (readonly number[])[] =
     typeof widths === 'number'
       ? x.shape.map(() => [widths, widths])
@@ -221,17 +253,13 @@ export function pad(
     each.length !== x.shape.length ||
     each.some((pair) => pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && n >= 0))
   )
-    throw new ShapeError(
-      'INVALID_PADDING',
-      `pad of ${x.aval.key} got ${JSON.stringify(widths)}`,
-      `Give a pair of non-negative widths for each of the ${x.shape.length} axes.`,
-    );
+    invalid();
   const [low, high] = [each.map((pair) => pair[0]!), each.map((pair) => pair[1]!)];
   checkShape(
     'pad',
     x.shape.map((extent, axis) => extent + low[axis]! + high[axis]!),
   );
-  return movement.pad(x, low, high, value);
+  return movement.pad(x, low, high, Number(value));
 }
 
 export function flip(operand: Operand, axis?: Axis): Expr {
@@ -241,7 +269,7 @@ export function flip(operand: Operand, axis?: Axis): Expr {
 
 export function expandDims(operand: Operand, axis: number | readonly number[]): Expr {
   const x = asExpr(operand);
-  const list = typeof axis === 'number' ? [axis] : axis;
+  const list = Array.isArray(axis) ? (axis as readonly number[]) : [axis as number];
   const rank = x.shape.length + list.length;
   const axes = normalizeAxes('expandDims', list, rank);
   let next = 0;
@@ -287,6 +315,8 @@ export function matmul(left: Operand, right: Operand): Expr {
       `matmul got ${a.aval.key} and ${b.aval.key}; the contracted axes are ${k} and ${inner}`,
       'The last axis of the first and the last but one of the second must agree.',
     );
+  const free = (shape: Shape, contracted: number): Shape => shape.slice(-2).toSpliced(contracted, 1);
+  checkShape('matmul', [...free(a.shape, rowVector ? 0 : 1), ...free(b.shape, 0)]);
   if (a.shape.length <= 2 && b.shape.length <= 2)
     return contraction.dot(a, b, { batch: [[], []], contract: [[a.shape.length - 1], [0]] });
   if (rowVector) a = movement.reshape(a, [1, ...a.shape]);
@@ -295,6 +325,7 @@ export function matmul(left: Operand, right: Operand): Expr {
     { shape: a.shape.slice(0, -2), key: a.aval.key },
     { shape: b.shape.slice(0, -2), key: b.aval.key },
   ]);
+  checkShape('matmul', [...batch, a.shape[a.shape.length - 2]!, b.shape[b.shape.length - 1]!]);
   a = broadcastToShape(a, [...batch, ...a.shape.slice(-2)]);
   b = broadcastToShape(b, [...batch, ...b.shape.slice(-2)]);
   const axes = range(batch.length);
@@ -320,7 +351,9 @@ function indicesOf(name: string, indices: Operand, extent: number): Expr {
 export function gather(operand: Operand, indices: Operand, axis = 0): Expr {
   const x = asExpr(operand);
   const along = normalizeAxis('gather', axis, x.shape.length);
-  return indexing.gather(x, indicesOf('gather', indices, x.shape[along]!), along);
+  const at = indicesOf('gather', indices, x.shape[along]!);
+  checkShape('gather', [...x.shape.slice(0, along), ...at.shape, ...x.shape.slice(along + 1)]);
+  return indexing.gather(x, at, along);
 }
 
 /** `base` with `updates` (of the shape that a gather gives) added at `indices`, ascending; what is out of range is dropped. */
@@ -333,6 +366,7 @@ export function scatterAdd(base: Operand, indices: Operand, updates: Operand, ax
 }
 
 export function concat(operands: readonly Operand[], axis = 0): Expr {
+  checkOperandList('concat', operands);
   if (operands.length === 0) throw new ShapeError('NOTHING_TO_CONCAT', 'concat got no tensors', 'Pass at least one.');
   const nodes = promoteOperands('concat', operands);
   const along = normalizeAxis('concat', axis, nodes[0]!.shape.length);
@@ -346,10 +380,13 @@ export function concat(operands: readonly Operand[], axis = 0): Expr {
         `concat along axis ${along} got ${nodes.map((each) => each.aval.key).join(', ')}`,
         'All other axes must agree.',
       );
+  const extent = nodes.reduce((sum, node) => sum + node.shape[along]!, 0);
+  checkShape('concat', nodes[0]!.shape.with(along, extent));
   return movement.concat(nodes, along);
 }
 
 export function stack(operands: readonly Operand[], axis = 0): Expr {
+  checkOperandList('stack', operands);
   if (operands.length === 0) throw new ShapeError('NOTHING_TO_CONCAT', 'stack got no tensors', 'Pass at least one.');
   const nodes = promoteOperands('stack', operands);
   const along = normalizeAxis('stack', axis, nodes[0]!.shape.length + 1);
@@ -360,6 +397,7 @@ export function stack(operands: readonly Operand[], axis = 0): Expr {
         `stack got ${nodes.map((each) => each.aval.key).join(', ')}`,
         'All shapes must agree.',
       );
+  checkShape('stack', nodes[0]!.shape.toSpliced(along, 0, nodes.length));
   return movement.concat(
     nodes.map((node) => expandDims(node, along)),
     along,
@@ -368,7 +406,7 @@ export function stack(operands: readonly Operand[], axis = 0): Expr {
 
 /** f32[…, n] with 1 where the last index is the label. */
 export function oneHot(labels: Operand, classes: number): Expr {
-  const at = asExpr(labels);
+  const at = typeof labels === 'number' && Number.isInteger(labels) ? literal(labels, 'i32') : asExpr(labels);
   requireInteger('oneHot', [at]);
   const shape = [...checkShape('oneHot', [...at.shape, classes])];
   const index = iota(shape, at.shape.length, at.dtype);

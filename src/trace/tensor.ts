@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Tensor: an immutable handle on a node of the graph. Outside `jit` the node is pending until its elements are read;
  * inside, it is part of the function that is being recorded. Every method is NumPy's in camelCase.
@@ -12,13 +13,20 @@ import {
   isFloat,
   type TypedArray,
 } from '../core/dtype.js';
-import { ConcretizationError, DisposedError, DonatedError, DTypeError, ShapeError } from '../core/errors.js';
+import {
+  ConcretizationError,
+  DisposedError,
+  DonatedError,
+  DTypeError,
+  OptionError,
+  ShapeError,
+} from '../core/errors.js';
 import { type Expr } from '../core/expr.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import * as arithmetic from './arithmetic.js';
 import { boundPending, evaluated } from './eager.js';
-import { type Operand } from './operand.js';
+import { describeValue, type Operand } from './operand.js';
 import { eagerScope, isTracing, record, useExpr } from './scope.js';
 import * as structure from './structure.js';
 import { type Axis, type ReduceOptions } from './structure.js';
@@ -158,6 +166,7 @@ export class Tensor {
   }
   /** Called by `jit` after the handle's memory was given to a program. */
   markDonated(): void {
+    if (this.#state !== 'live') return;
     this.#state = 'donated';
     this.#expr.handles--;
   }
@@ -434,33 +443,39 @@ export interface TensorOptions {
   readonly dtype?: DType;
 }
 
-/** The shape of nested arrays. @throws ShapeError `RAGGED_ARRAY`. */
-function shapeOfNested(data: TensorData): number[] {
-  if (!Array.isArray(data) && !ArrayBuffer.isView(data)) return [];
+/** Nesting that no tensor needs: an array that contains itself. */
+const MAX_AXES = 64;
+const TOO_DEEP: readonly number[] = [];
+
+/** The shape of nested arrays, or {@link TOO_DEEP}. @throws ShapeError `RAGGED_ARRAY`. */
+function shapeOfNested(data: TensorData, depth = 0): readonly number[] {
+  if (depth > MAX_AXES) return TOO_DEEP;
   if (ArrayBuffer.isView(data)) return [data.length];
+  if (!Array.isArray(data)) return [];
   const list = data as readonly TensorData[];
-  const inner = list.length === 0 ? [] : shapeOfNested(list[0]!);
-  list.forEach((each, i) => {
-    const shape = shapeOfNested(each);
+  const inner = list.length === 0 ? [] : shapeOfNested(list[0]!, depth + 1);
+  for (const [i, each] of list.entries()) {
+    const shape = i === 0 ? inner : shapeOfNested(each, depth + 1);
+    if (shape === TOO_DEEP) return TOO_DEEP;
     if (formatShape(shape) !== formatShape(inner))
       throw new ShapeError(
         'RAGGED_ARRAY',
         `nested arrays of different shapes: element 0 is ${formatShape(inner)}, element ${i} is ${formatShape(shape)}`,
         'All elements of one axis must have one shape.',
       );
-  });
+  }
   return [list.length, ...inner];
 }
 
 function flattenNested(data: TensorData, out: (number | boolean)[]): void {
   if (typeof data === 'number' || typeof data === 'boolean') out.push(data);
-  else if (typeof data === 'object' && data !== null)
-    for (const each of data as Iterable<TensorData>) flattenNested(each, out);
+  else if (Array.isArray(data) || ArrayBuffer.isView(data))
+    for (const each of data as readonly TensorData[]) flattenNested(each, out);
   else
     throw new DTypeError(
       'NOT_A_NUMBER',
-      `tensor got the element ${typeof data === 'symbol' ? 'symbol' : JSON.stringify(data)}`,
-      'Elements are numbers or booleans.',
+      `tensor got ${describeValue(data)} as an element`,
+      'Elements are numbers or booleans; stack() makes one tensor of several.',
     );
 }
 
@@ -474,6 +489,8 @@ export const fromStorage = (storage: Storage, shape: Shape, dtype: DType, weak =
  * @throws ShapeError `RAGGED_ARRAY`, `SHAPE_DATA`, `INVALID_SHAPE`; DTypeError `UNKNOWN_DTYPE`, `NOT_A_NUMBER`.
  */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
+  if (typeof options !== 'object' || options === null)
+    throw new OptionError('OPTIONS', `tensor got ${describeValue(options)} as its options`, `Pass { shape, dtype }.`);
   if (options.dtype !== undefined && !isDType(options.dtype))
     throw new DTypeError(
       'UNKNOWN_DTYPE',
@@ -488,12 +505,18 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
       'Pass a Float32Array, Float64Array, Int32Array, Uint32Array or Uint8Array (bool).',
     );
   let values: ArrayLike<number | boolean>;
-  let natural: number[];
+  let natural: readonly number[];
   if (from !== undefined) {
     values = data as TypedArray;
     natural = [values.length];
   } else {
     natural = shapeOfNested(data);
+    if (natural === TOO_DEEP)
+      throw new ShapeError(
+        'TOO_MANY_AXES',
+        `tensor got arrays nested deeper than ${MAX_AXES}`,
+        'An array that contains itself has no shape.',
+      );
     const flat: (number | boolean)[] = [];
     flattenNested(data, flat);
     values = flat;
