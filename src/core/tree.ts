@@ -131,17 +131,18 @@ const LEAF = new TreeDef('leaf', [], [], undefined, undefined, null);
 const NULL = new TreeDef('none', [], [], undefined, undefined, null);
 const UNDEFINED = new TreeDef('none', [], [], undefined, undefined, undefined);
 
-function registrationOf(value: object): [AnyClass, AnyRegistration] | undefined {
-  for (
-    let prototype: unknown = Object.getPrototypeOf(value);
-    prototype !== null;
-    prototype = Object.getPrototypeOf(prototype)
-  ) {
-    const type = (prototype as { constructor?: unknown }).constructor as AnyClass | undefined;
-    const registration = type && registered.get(type);
-    if (registration !== undefined) return [value.constructor as AnyClass, registration];
+/** What the nearest registered class of this prototype chain registered. */
+function registrationFrom(prototype: unknown): AnyRegistration | undefined {
+  for (let at = prototype; at !== null; at = Object.getPrototypeOf(at)) {
+    const registration = registered.get((at as { constructor?: unknown }).constructor as AnyClass);
+    if (registration !== undefined) return registration;
   }
   return undefined;
+}
+
+function registrationOf(value: object): [AnyClass, AnyRegistration] | undefined {
+  const registration = registrationFrom(Object.getPrototypeOf(value));
+  return registration && [value.constructor as AnyClass, registration];
 }
 
 /** A subclass of Array or Map that is registered is a node of its class. */
@@ -217,10 +218,10 @@ export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown
         return result;
       }
       case 'class': {
-        const registration = def.type && registrationOf(def.type.prototype as object);
+        const registration = def.type && registrationFrom(def.type.prototype);
         if (registration === undefined)
           throw new InternalError(`the class ${def.type?.name ?? '?'} is no longer registered`);
-        return registration[1].unflatten(def.auxiliary, def.children.map(build));
+        return registration.unflatten(def.auxiliary, def.children.map(build));
       }
       default:
         throw new InternalError(`unknown tree node ${String(def.kind satisfies never)}`);
