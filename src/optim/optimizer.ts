@@ -93,7 +93,10 @@ export abstract class Optimizer extends Module {
         !Array.isArray(vars) &&
         !((vars as unknown) instanceof Variable));
     if (!isDict)
-      throw wrong(`got trainVars = ${Object.prototype.toString.call(vars)}`, 'Pass a dict of Variables: model.trainVars(), or { w, b }.');
+      throw wrong(
+        `got trainVars = ${Object.prototype.toString.call(vars)}`,
+        'Pass a dict of Variables: model.trainVars(), or { w, b }.',
+      );
     const present = new Map(dictEntries(this.varsToTrain));
     const keys = new Map<unknown, string>([...present].map(([key, variable]) => [variable, key]));
     const added = dictEntries(vars);

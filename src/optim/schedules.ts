@@ -1,0 +1,344 @@
+/** Schedules of the learning rate. The first four go by epochs, the rest by calls. */
+import { type DType } from '../core/dtype.js';
+import { OptionError } from '../core/errors.js';
+import { add, pow, where } from '../trace/functions.js';
+import { type Tensor } from '../trace/tensor.js';
+import { Variable } from '../trace/variable.js';
+import {
+  checkKeys,
+  checkRange,
+  COUNTER,
+  FACTOR,
+  NOT_NEGATIVE,
+  POSITIVE,
+  POSITIVE_INTEGER,
+  type Range,
+  scalarTensor,
+} from './options.js';
+import { Scheduler, type SchedulerOptions } from './scheduler.js';
+
+/** At least 1. */
+const GROWTH: Range = { holds: (v) => v >= 1 && v < Infinity, text: 'finite and at least 1' };
+
+/** A list of numbers that does not descend. @throws OptionError `OPTION_ORDER` */
+function checkAscending(owner: string, option: string, values: readonly number[]): readonly number[] {
+  const list: readonly unknown[] = values;
+  if (!Array.isArray(list) || list.some((value) => typeof value !== 'number' || !Number.isFinite(value)))
+    throw new OptionError(
+      'OPTION_RANGE',
+      `${owner} got ${option} = ${String(values)}`,
+      `${option} is a list of finite numbers.`,
+    );
+  if (values.some((value, i) => i > 0 && value < values[i - 1]!))
+    throw new OptionError(
+      'OPTION_ORDER',
+      `${owner} got ${option} = [${values.join(', ')}]`,
+      `Sort ${option} ascending.`,
+    );
+  return [...values];
+}
+
+const BASE = ['lr', 'lastEpoch', 'name'];
+
+/** π·x, halved cosine: 1 at x = 0, 0 at x = 1. */
+const halfCosine = (x: Tensor): Tensor => x.mul(Math.PI).cos().add(1).div(2);
+
+export interface StepLROptions extends SchedulerOptions {
+  readonly stepSize: number;
+  readonly gamma?: number;
+}
+/**
+ * `lr · γ^⌊epoch / stepSize⌋`. `gamma` 0.1 unless given, one order of magnitude a step.
+ * @example new StepLR({ lr: 0.1, stepSize: 30 }).at(30).item(); // 0.01, as f32
+ */
+export class StepLR extends Scheduler {
+  readonly stepSize: number;
+  readonly gamma: number;
+  constructor(options: StepLROptions) {
+    super(options);
+    const owner = this.constructor.name;
+    checkKeys(owner, options, [...BASE, 'stepSize', 'gamma']);
+    this.stepSize = checkRange(owner, 'stepSize', options.stepSize, POSITIVE_INTEGER);
+    this.gamma = checkRange(owner, 'gamma', options.gamma ?? 0.1, FACTOR);
+  }
+  protected formula(i: Tensor): Tensor {
+    return this.lr.value.mul(pow(this.gamma, i.div(this.stepSize).floor()));
+  }
+}
+
+export interface MultiStepLROptions extends SchedulerOptions {
+  readonly milestones: readonly number[];
+  readonly gamma?: number;
+}
+/**
+ * `lr · γⁿ`, where n milestones are below the epoch. `gamma` 0.1 unless given.
+ * @example new MultiStepLR({ lr: 0.1, milestones: [2, 5] }).at(3).item(); // 0.01, as f32
+ */
+export class MultiStepLR extends Scheduler {
+  readonly milestones: readonly number[];
+  readonly gamma: number;
+  constructor(options: MultiStepLROptions) {
+    super(options);
+    const owner = this.constructor.name;
+    checkKeys(owner, options, [...BASE, 'milestones', 'gamma']);
+    this.milestones = checkAscending(owner, 'milestones', options.milestones);
+    this.gamma = checkRange(owner, 'gamma', options.gamma ?? 0.1, FACTOR);
+  }
+  protected formula(i: Tensor): Tensor {
+    const passed = this.milestones.reduce(
+      (count, milestone) => count.add(where(i.greater(milestone), 1, 0)),
+      scalarTensor(0),
+    );
+    return this.lr.value.mul(pow(this.gamma, passed));
+  }
+}
+
+export interface CosineAnnealingLROptions extends SchedulerOptions {
+  readonly tMax: number;
+  readonly etaMin?: number;
+}
+/**
+ * `etaMin + (lr − etaMin) · (1 + cos(π epoch / tMax)) / 2`. `etaMin` 0 unless given.
+ * Reference: Loshchilov and Hutter 2017, "SGDR", arXiv:1608.03983, without its restarts.
+ * @example new CosineAnnealingLR({ lr: 0.1, tMax: 8 }).at(4).item(); // 0.05, as f32
+ */
+export class CosineAnnealingLR extends Scheduler {
+  readonly tMax: number;
+  readonly etaMin: number;
+  constructor(options: CosineAnnealingLROptions) {
+    super(options);
+    const owner = this.constructor.name;
+    checkKeys(owner, options, [...BASE, 'tMax', 'etaMin']);
+    this.tMax = checkRange(owner, 'tMax', options.tMax, POSITIVE);
+    this.etaMin = checkRange(owner, 'etaMin', options.etaMin ?? 0, NOT_NEGATIVE);
+  }
+  protected formula(i: Tensor): Tensor {
+    return add(this.etaMin, this.lr.value.sub(this.etaMin).mul(halfCosine(i.div(this.tMax))));
+  }
+}
+
+export interface ExponentialLROptions extends SchedulerOptions {
+  readonly gamma: number;
+}
+/**
+ * `lr · γ^epoch`.
+ * @example new ExponentialLR({ lr: 0.1, gamma: 0.5 }).at(2).item(); // 0.025, as f32
+ */
+export class ExponentialLR extends Scheduler {
+  readonly gamma: number;
+  constructor(options: ExponentialLROptions) {
+    super(options);
+    checkKeys(this.constructor.name, options, [...BASE, 'gamma']);
+    this.gamma = checkRange(this.constructor.name, 'gamma', options.gamma, FACTOR);
+  }
+  protected formula(i: Tensor): Tensor {
+    return this.lr.value.mul(pow(this.gamma, i));
+  }
+}
+
+export interface CallSchedulerOptions extends SchedulerOptions {
+  /** Calls that have ended, minus one; −1 unless given. */
+  readonly lastCall?: number;
+}
+const CALL_BASE = [...BASE, 'lastCall'];
+
+/** Base class: the rate depends on the number of calls. */
+export abstract class CallScheduler extends Scheduler {
+  /** The last call that has ended; −1 before the first. */
+  lastCall: Variable;
+  protected constructor(options: CallSchedulerOptions) {
+    super(options);
+    this.lastCall = Variable.number(
+      checkRange(this.constructor.name, 'lastCall', options.lastCall ?? -1, COUNTER),
+      `${this.name}.lastCall`,
+    );
+  }
+  protected override next(): Tensor {
+    return this.lastCall.value.add(1);
+  }
+  override stepCall(): void {
+    this.lastCall.value = this.next();
+  }
+}
+
+export interface CosineAnnealingWarmRestartsOptions extends CallSchedulerOptions {
+  readonly numCallPerEpoch: number;
+  /** Epochs of the first period. */
+  readonly t0: number;
+  /** Each period is so many times as long as the one before. */
+  readonly tMult?: number;
+  readonly etaMin?: number;
+}
+/**
+ * Cosine annealing that begins anew after t0, t0·tMult, t0·tMult², … epochs; the epoch is `call / numCallPerEpoch`.
+ * `tMult` 1 and `etaMin` 0 unless given.
+ * Reference: Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", arXiv:1608.03983.
+ * @example new CosineAnnealingWarmRestarts({ lr: 0.1, numCallPerEpoch: 2, t0: 2 }).at(4).item(); // 0.1, as f32
+ */
+export class CosineAnnealingWarmRestarts extends CallScheduler {
+  readonly numCallPerEpoch: number;
+  readonly t0: number;
+  readonly tMult: number;
+  readonly etaMin: number;
+  constructor(options: CosineAnnealingWarmRestartsOptions) {
+    super(options);
+    const owner = this.constructor.name;
+    checkKeys(owner, options, [...CALL_BASE, 'numCallPerEpoch', 't0', 'tMult', 'etaMin']);
+    this.numCallPerEpoch = checkRange(owner, 'numCallPerEpoch', options.numCallPerEpoch, POSITIVE_INTEGER);
+    this.t0 = checkRange(owner, 't0', options.t0, POSITIVE);
+    this.tMult = checkRange(owner, 'tMult', options.tMult ?? 1, GROWTH);
+    this.etaMin = checkRange(owner, 'etaMin', options.etaMin ?? 0, NOT_NEGATIVE);
+  }
+
+  /** The epoch, with its fraction, at call `i`, the next one unless given. */
+  currentEpoch(i?: number | Tensor, { dtype = 'f32' }: { readonly dtype?: DType } = {}): Tensor {
+    return this.#epoch(i === undefined ? this.next() : scalarTensor(i)).cast(dtype);
+  }
+  #epoch(i: Tensor): Tensor {
+    return i.div(this.numCallPerEpoch);
+  }
+
+  /** When the n-th period begins, in epochs. */
+  #start(n: Tensor): Tensor {
+    return pow(this.tMult, n)
+      .sub(1)
+      .mul(this.t0 / (this.tMult - 1));
+  }
+
+  protected formula(i: Tensor): Tensor {
+    const epoch = this.#epoch(i);
+    let share: Tensor;
+    if (this.tMult === 1) share = epoch.mod(this.t0).div(this.t0);
+    else {
+      // A logarithm rounds, so the period that it names may be one off where one begins.
+      const guess = epoch
+        .mul((this.tMult - 1) / this.t0)
+        .log1p()
+        .div(Math.log(this.tMult))
+        .round();
+      const n = where(this.#start(guess).greater(epoch), guess.sub(1), guess);
+      share = epoch.sub(this.#start(n)).div(pow(this.tMult, n).mul(this.t0));
+    }
+    return add(this.etaMin, this.lr.value.sub(this.etaMin).mul(halfCosine(share)));
+  }
+}
+
+export interface ExponentialDecayLROptions extends CallSchedulerOptions {
+  readonly decaySteps: number;
+  readonly decayRate: number;
+}
+/**
+ * `lr · decayRate^(call / decaySteps)`.
+ * @example new ExponentialDecayLR({ lr: 0.1, decaySteps: 4, decayRate: 0.5 }).at(4).item(); // 0.05, as f32
+ */
+export class ExponentialDecayLR extends CallScheduler {
+  readonly decaySteps: number;
+  readonly decayRate: number;
+  constructor(options: ExponentialDecayLROptions) {
+    super(options);
+    const owner = this.constructor.name;
+    checkKeys(owner, options, [...CALL_BASE, 'decaySteps', 'decayRate']);
+    this.decaySteps = checkRange(owner, 'decaySteps', options.decaySteps, POSITIVE);
+    this.decayRate = checkRange(owner, 'decayRate', options.decayRate, FACTOR);
+  }
+  protected formula(i: Tensor): Tensor {
+    return this.lr.value.mul(pow(this.decayRate, i.div(this.decaySteps)));
+  }
+}
+
+export interface InverseTimeDecayLROptions extends CallSchedulerOptions {
+  readonly decaySteps: number;
+  readonly decayRate: number;
+  /** Whole multiples of decaySteps only. */
+  readonly staircase?: boolean;
+}
+/**
+ * `lr / (1 + decayRate · call / decaySteps)`, with `staircase` `lr / (1 + decayRate · ⌊call / decaySteps⌋)`.
+ * @example new InverseTimeDecayLR({ lr: 0.1, decaySteps: 3, decayRate: 1 }).at(3).item(); // 0.05, as f32
+ */
+export class InverseTimeDecayLR extends CallScheduler {
+  readonly decaySteps: number;
+  readonly decayRate: number;
+  readonly staircase: boolean;
+  constructor(options: InverseTimeDecayLROptions) {
+    super(options);
+    const owner = this.constructor.name;
+    checkKeys(owner, options, [...CALL_BASE, 'decaySteps', 'decayRate', 'staircase']);
+    this.decaySteps = checkRange(owner, 'decaySteps', options.decaySteps, POSITIVE);
+    this.decayRate = checkRange(owner, 'decayRate', options.decayRate, NOT_NEGATIVE);
+    this.staircase = options.staircase ?? false;
+  }
+  protected formula(i: Tensor): Tensor {
+    const steps = this.staircase ? i.div(this.decaySteps).floor() : i.div(this.decaySteps);
+    return this.lr.value.div(steps.mul(this.decayRate).add(1));
+  }
+}
+
+export interface PolynomialDecayLROptions extends CallSchedulerOptions {
+  readonly decaySteps: number;
+  readonly finalLr: number;
+  readonly power?: number;
+}
+/**
+ * `(lr − finalLr) · (1 − i / decaySteps)^power + finalLr` with i = min(call, decaySteps). `power` 1 unless given: a line.
+ * @example new PolynomialDecayLR({ lr: 0.1, decaySteps: 6, finalLr: 0.01 }).at(9).item(); // 0.01, as f32
+ */
+export class PolynomialDecayLR extends CallScheduler {
+  readonly decaySteps: number;
+  readonly finalLr: number;
+  readonly power: number;
+  constructor(options: PolynomialDecayLROptions) {
+    super(options);
+    const owner = this.constructor.name;
+    checkKeys(owner, options, [...CALL_BASE, 'decaySteps', 'finalLr', 'power']);
+    this.decaySteps = checkRange(owner, 'decaySteps', options.decaySteps, POSITIVE);
+    this.finalLr = checkRange(owner, 'finalLr', options.finalLr, NOT_NEGATIVE);
+    this.power = checkRange(owner, 'power', options.power ?? 1, POSITIVE);
+  }
+  protected formula(i: Tensor): Tensor {
+    const left = i.minimum(this.decaySteps).div(this.decaySteps).neg().add(1);
+    return this.lr.value.sub(this.finalLr).mul(left.pow(this.power)).add(this.finalLr);
+  }
+}
+
+export interface PiecewiseConstantLROptions extends Omit<CallSchedulerOptions, 'lr'> {
+  readonly boundaries: readonly number[];
+  /** One more than boundaries. */
+  readonly values: readonly number[];
+}
+/**
+ * `values[n]`, where n boundaries are below the call. Boundaries may repeat.
+ * @example new PiecewiseConstantLR({ boundaries: [2, 5], values: [0.1, 0.05, 0.01] }).at(3).item(); // 0.05, as f32
+ */
+export class PiecewiseConstantLR extends CallScheduler {
+  readonly boundaries: readonly number[];
+  readonly values: readonly number[];
+  constructor(options: PiecewiseConstantLROptions) {
+    const values: readonly unknown[] = options.values;
+    super({ ...options, lr: Array.isArray(values) && typeof values[0] === 'number' ? values[0] : NaN });
+    const owner = this.constructor.name;
+    checkKeys(owner, options, ['boundaries', 'values', 'lastEpoch', 'lastCall', 'name']);
+    this.boundaries = checkAscending(owner, 'boundaries', options.boundaries);
+    if (values.length !== this.boundaries.length + 1)
+      throw new OptionError(
+        'OPTION_RANGE',
+        `${owner} got ${this.boundaries.length} boundaries and ${values.length} values`,
+        'Pass one value more than boundaries.',
+      );
+    this.values = options.values.map((value, i) => checkRange(owner, `values[${i}]`, value, NOT_NEGATIVE));
+  }
+  protected formula(i: Tensor): Tensor {
+    return this.boundaries.reduce(
+      (rate, boundary, n) => where(i.greater(boundary), this.values[n + 1]!, rate),
+      scalarTensor(this.values[0]!),
+    );
+  }
+  /** @throws OptionError `NO_BASE_RATE`: its rates are its `values`. */
+  override setValue(lr: number): void {
+    throw new OptionError(
+      'NO_BASE_RATE',
+      `${this.name} was set to ${lr}, and has only its values`,
+      'Make another one.',
+    );
+  }
+}
