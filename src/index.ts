@@ -4,6 +4,7 @@
  */
 import { jsBackend } from '../backends/js/backend.js';
 import { referenceBackend } from '../backends/reference/backend.js';
+import * as checkpoints from './io/checkpoint.js';
 import * as randomNumbers from './nn/random.js';
 import { connectBackends } from './runtime/registry.js';
 import * as create from './trace/create.js';
@@ -29,6 +30,8 @@ export type Variable = variables.Variable;
 export const TrainVar = connected(variables.TrainVar);
 export type TrainVar = variables.TrainVar;
 export const random = connected(randomNumbers);
+export const fromSafetensors = connected(checkpoints.fromSafetensors);
+export const fromNpz = connected(checkpoints.fromNpz);
 
 export { Tensor, type NestedArray, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';
 export * from './trace/functions.js';
@@ -47,9 +50,21 @@ export {
 export { Collector, type Dict } from './object/collector.js';
 export { NodeDict, NodeList, VarDict, VarList } from './object/containers.js';
 export { clearNameCache } from './object/naming.js';
+export { type Device } from './object/device.js';
+export { type LoadStateOptions, type LoadStateResult, type StateDict, type StateFormat } from './object/state.js';
+export { type TensorDict, toNpz, toSafetensors } from './io/checkpoint.js';
 export { Adadelta, type AdadeltaOptions } from './optim/adadelta.js';
+export { Adam, type AdamOptions, AdamW, type AdamWOptions } from './optim/adam.js';
+export { Adan, type AdanOptions } from './optim/adan.js';
+export { Adagrad, type AdagradOptions, RMSProp, type RMSPropOptions } from './optim/adaptive.js';
+export { LARS, type LARSOptions, Lion, type LionOptions, SM3, type SM3Options } from './optim/large-batch.js';
+export { Momentum, MomentumNesterov, type MomentumOptions, SGD, type SGDOptions } from './optim/momentum.js';
 export { Optimizer, type OptimizerOptions } from './optim/optimizer.js';
+export { ComposedOptimizer, type ComposedOptimizerOptions } from './optim/composed-optimizer.js';
+export * from './optim/rules.js';
+export * from './optim/compose.js';
 export { Constant, Scheduler, type SchedulerOptions } from './optim/scheduler.js';
+export * from './optim/schedules.js';
 export { applyUpdates, type GradientTransformation } from './optim/transformation.js';
 export * as tree from './core/tree.js';
 export * from './core/errors.js';

@@ -93,12 +93,12 @@ export class VarDict<T extends Variable = Variable> extends ClassDict<T> {
 
 type AnyContainer = new (...args: unknown[]) => unknown;
 register(ClassList, {
-  flatten: (list) => ({ children: [...(list)], auxiliary: list.constructor }),
+  flatten: (list) => ({ children: [...list], auxiliary: list.constructor }),
   unflatten: (type, children) => new (type as AnyContainer)(...children) as ClassList<unknown>,
 });
 register(ClassDict, {
   flatten: (dict) => ({
-    children: [...(dict).values()],
+    children: [...dict.values()],
     names: [...dict.keys()],
     auxiliary: [dict.constructor, [...dict.keys()]],
   }),

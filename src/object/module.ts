@@ -6,10 +6,13 @@
  */
 import { OptionError } from '../core/errors.js';
 import { register } from '../core/tree.js';
+import { type TensorDict } from '../io/checkpoint.js';
 import { TrainVar, Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';
+import { type Device, moveVariables } from './device.js';
 import { checkName, holdName, nextName } from './naming.js';
+import { loadArrays, loadState, type LoadStateOptions, type LoadStateResult, type StateDict } from './state.js';
 
 /** Names by the modules' unique names, or by the path from the root. */
 export type NamingMethod = 'absolute' | 'relative';
@@ -111,18 +114,6 @@ export class Module {
     return name === undefined || name === null ? nextName(type ?? this.constructor.name) : checkName(name, this);
   }
 
-  /** Modules and Variables among the attributes and the implicit ones, in order, with their keys. */
-  #found(): Found[] {
-    const { unwalked } = this.constructor as typeof Module;
-    return [
-      ...Object.keys(this).flatMap((key) =>
-        unwalked.includes(key) ? [] : found(key, (this as unknown as Record<string, unknown>)[key]),
-      ),
-      ...this.implicitVars,
-      ...this.implicitNodes,
-    ];
-  }
-
   /**
    * This module and those below it: children first, then what is below each. Each edge is followed once, so a cycle ends.
    * Keys are unique names (`absolute`) or paths, `''` for the root (`relative`).
@@ -137,7 +128,7 @@ export class Module {
       const edges = followed.get(node) ?? new Set();
       followed.set(node, edges);
       const children: Found[] = [];
-      for (const [key, child] of node.#found()) {
+      for (const [key, child] of contents(node)) {
         if (!(child instanceof Module) || edges.has(child)) continue;
         edges.add(child);
         const at = path === '' ? key : `${path}.${key}`;
@@ -155,10 +146,10 @@ export class Module {
   vars({ excludeTypes = [], ...options }: VarsOptions = {}): Collector<Variable> {
     const gathered = new Collector<Variable>();
     for (const [path, node] of this.nodes(options))
-      for (const [key, thing] of node.#found()) {
+      for (const [key, thing] of contents(node)) {
         if (!(thing instanceof Variable) || excludeTypes.some((type) => thing instanceof type)) continue;
         const full = path === '' ? key : `${path}.${key}`;
-        thing.name ??= full;
+        if (options.method !== 'relative') thing.name ??= full;
         gathered.set(full, thing);
       }
     return gathered;
@@ -175,11 +166,7 @@ export class Module {
    */
   registerImplicitVars(...variables: readonly unknown[]): void {
     const [given, type] = splitOptions(variables, 'varCls', Variable as unknown as ClassOf<Variable>);
-    ownCollector(
-      this,
-      'implicitVars',
-      register_(given, type, Variable, 'var', this.implicitVars, this),
-    );
+    ownCollector(this, 'implicitVars', register_(given, type, Variable, 'var', this.implicitVars, this));
   }
 
   /** As {@link registerImplicitVars} for modules: `node0`, `node1`, …; `nodeCls` names their class. */
@@ -220,9 +207,85 @@ export class Module {
     return module;
   }
 
+  /**
+   * The values of all Variables now: one entry a node, by its unique name, with keys inside.
+   * @example new Linear().stateDict(); // { Linear0: { weight: Tensor(f32[3,2]), bias: Tensor(f32[2]) } }
+   */
+  stateDict(): StateDict {
+    return Object.fromEntries(
+      [...this.nodes().unique()].map(([name, node]) => [
+        name,
+        Object.fromEntries(
+          [...node.vars({ method: 'relative', level: 0 })].map(([key, variable]) => [key, variable.value]),
+        ),
+      ]),
+    );
+  }
+
+  /**
+   * Takes the values of a state dict into the same Variables: all of them, or on an error none.
+   * @throws CheckpointError `STATE_FORMAT`, ShapeError `STATE_SHAPE`, DTypeError `STATE_DTYPE`, OptionError `UNKNOWN_FORMAT`.
+   */
+  loadStateDict(state: unknown, options: LoadStateOptions = {}): LoadStateResult {
+    return loadState(this.name, this.vars(), state, options);
+  }
+
+  /**
+   * Writes Variables (all of this module unless given, each once) to `.safetensors` or `.npz`. The old file, or the whole
+   * new one, is there at every moment.
+   * @throws CheckpointError `CHECKPOINT_FORMAT`, `CHECKPOINT_PICKLE`, `CHECKPOINT_WRITE`.
+   */
+  async saveStates(filename: string, variables: TensorDict = this.vars().unique()): Promise<void> {
+    const { writeCheckpoint } = await import('../io/checkpoint.js');
+    await writeCheckpoint(filename, variables);
+  }
+
+  /**
+   * Takes the values of a file into the same Variables: all of them, or on an error none. What the file lacks is a warning.
+   * @throws CheckpointError `CHECKPOINT_MISSING`, `CHECKPOINT_MISMATCH` (unknown keys, other shapes), `CHECKPOINT_CORRUPT`, …
+   */
+  async loadStates(filename: string, { verbose = false }: { readonly verbose?: boolean } = {}): Promise<void> {
+    const { readCheckpoint } = await import('../io/checkpoint.js');
+    loadArrays(this.name, filename, this.vars(), await readCheckpoint(filename), verbose);
+  }
+
+  /**
+   * Moves all Variables to a device: a backend, `'cpu'`, `'gpu'`.
+   * @throws BackendUnavailableError, UnsupportedError
+   */
+  async to(device: Device): Promise<this> {
+    await moveVariables(this.vars().values(), device);
+    return this;
+  }
+  cpu(): Promise<this> {
+    return this.to('cpu');
+  }
+  /** The WebGPU backend. @throws BackendUnavailableError where `lazuli/webgpu` is not imported, or finds no GPU. */
+  gpu(): Promise<this> {
+    return this.to('gpu');
+  }
+  /** As {@link gpu}: WebGPU reaches a CUDA device through its driver. */
+  cuda(): Promise<this> {
+    return this.to('cuda');
+  }
+  /** @throws UnsupportedError `NO_TPU`, always, with the way to one. */
+  tpu(): Promise<this> {
+    return this.to('tpu');
+  }
+
   toString(): string {
     return this.name;
   }
+}
+
+/** Modules and Variables among the attributes and the implicit ones, in order, with their keys. */
+function contents(module: Module): Found[] {
+  const unwalked = (module.constructor as typeof Module)['unwalked'];
+  return [
+    ...Object.entries(module).flatMap(([key, value]) => (unwalked.includes(key) ? [] : found(key, value))),
+    ...module.implicitVars,
+    ...module.implicitNodes,
+  ];
 }
 
 function setHidden(module: Module, name: string): void {
@@ -280,7 +343,10 @@ function register_(
   };
   const addOne = (value: unknown): void => {
     if (value instanceof base) {
-      if ([...next.values()].includes(value)) return;
+      if ([...next.values()].includes(value)) {
+        requireInstance(value, type, holder.name);
+        return;
+      }
       let number = 0;
       while (next.has(`${stem}${number}`)) number++;
       add(`${stem}${number}`, value);

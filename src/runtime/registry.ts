@@ -48,3 +48,22 @@ export function setDefaultBackend(choice: BackendChoice): void {
 export function getDefaultBackend(): BackendChoice {
   return chosen ?? PREFERENCE.find((name) => builtIn.has(name)) ?? 'js';
 }
+
+const devices = new Map<string, () => Promise<Backend>>();
+
+/** Makes a kind of device known by how it is opened; `lazuli/webgpu` does so for `'gpu'`. */
+export function registerDevice(kind: 'gpu', open: () => Promise<Backend>): void {
+  devices.set(kind, open);
+}
+
+/** @throws BackendUnavailableError `BACKEND_UNAVAILABLE` where nothing opens such a device. */
+export async function openDevice(kind: 'gpu'): Promise<Backend> {
+  const open = devices.get(kind);
+  if (open === undefined)
+    throw new BackendUnavailableError(
+      'BACKEND_UNAVAILABLE',
+      'no GPU backend is connected',
+      "Import 'lazuli/webgpu'; in Node, install the npm package webgpu beside it.",
+    );
+  return open();
+}

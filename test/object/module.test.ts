@@ -1,0 +1,309 @@
+/** The object model: walks and their keys, names, collectors, implicit things, trees. */
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  BackendUnavailableError,
+  clearNameCache,
+  Collector,
+  grad,
+  jit,
+  Module,
+  NodeDict,
+  NodeList,
+  OptionError,
+  tensor,
+  type Tensor,
+  TrainVar,
+  tree,
+  UnsupportedError,
+  VarDict,
+  Variable,
+  VarList,
+  zeros,
+} from 'lazuli';
+import type { NamingMethod } from 'lazuli';
+
+const keys = (collector: ReadonlyMap<string, unknown>): string[] => [...collector.keys()];
+const scalar = (value = 0): TrainVar => new TrainVar(tensor(value));
+/** For names that only the collector keeps: the registry is emptied before each test. */
+beforeEach(clearNameCache);
+
+class Linear extends Module {
+  weight: TrainVar;
+  readonly scale = 2;
+  bias: Variable;
+  constructor(inputs = 2, outputs = 2, name?: string) {
+    super(name);
+    this.weight = new TrainVar(zeros([inputs, outputs]));
+    this.bias = new Variable(zeros([outputs]));
+  }
+}
+class Net extends Module {
+  first = new Linear();
+  second = new Linear();
+  temperature = scalar(1);
+}
+
+describe('keys', () => {
+  test('absolute and relative names, in the order in which attributes were set', () => {
+    const net = new Net();
+    expect(keys(net.vars())).toEqual([
+      'Net0.temperature',
+      'Linear0.weight',
+      'Linear0.bias',
+      'Linear1.weight',
+      'Linear1.bias',
+    ]);
+    expect(keys(net.vars({ method: 'relative' }))).toEqual([
+      'temperature',
+      'first.weight',
+      'first.bias',
+      'second.weight',
+      'second.bias',
+    ]);
+    expect(keys(net.trainVars({ method: 'relative' }))).toEqual(['temperature', 'first.weight', 'second.weight']);
+    expect(keys(net.nodes())).toEqual(['Net0', 'Linear0', 'Linear1']);
+    expect(keys(net.nodes({ method: 'relative' }))).toEqual(['', 'first', 'second']);
+  });
+
+  test('level, includeSelf and excludeTypes', () => {
+    const net = new Net();
+    expect(keys(net.nodes({ level: 0 }))).toEqual(['Net0']);
+    expect(keys(net.vars({ level: 0 }))).toEqual(['Net0.temperature']);
+    expect(keys(net.nodes({ level: 1 }))).toHaveLength(3);
+    expect(keys(net.nodes({ includeSelf: false }))).toEqual(['Linear0', 'Linear1']);
+    expect(keys(net.vars({ excludeTypes: [TrainVar], method: 'relative' }))).toEqual(['first.bias', 'second.bias']);
+    expect(() => net.nodes({ level: -2 })).toThrow(OptionError);
+    expect(() => net.vars({ method: 'other' as NamingMethod })).toThrow(OptionError);
+  });
+
+  test('lists and dicts of modules and Variables, plain or not', () => {
+    class Holder extends Module {
+      nodeList = new NodeList(new Linear(), new Linear());
+      nodeDict = new NodeDict({ a: new Linear() });
+      varList = new VarList([scalar(), scalar()]);
+      varDict = new VarDict({ k: scalar() });
+      plainNodes = [new Linear()];
+      plainVars = { z: scalar() };
+      plainDict = { m: new Linear() };
+      options = { depth: 3 };
+    }
+    const holder = new Holder();
+    expect(keys(holder.nodes({ method: 'relative' }))).toEqual([
+      '',
+      'nodeList-0',
+      'nodeList-1',
+      'nodeDict.a',
+      'plainNodes-0',
+      'plainDict.m',
+    ]);
+    expect(keys(holder.vars({ level: 0, method: 'relative' }))).toEqual([
+      'varList-0',
+      'varList-1',
+      'varDict-k',
+      'plainVars-z',
+    ]);
+    expect(keys(holder.vars({ level: 0 }))[0]).toBe('Holder0.varList-0');
+    expect(() => new NodeList(scalar() as never)).toThrow(OptionError);
+    expect(() => new VarList(new Linear() as never)).toThrow(OptionError);
+    expect(() => new VarDict({ a: 3 as never })).toThrow(OptionError);
+    expect(() => new NodeDict().set('a', scalar() as never)).toThrow(OptionError);
+  });
+
+  test('a cycle of two under a root ends; a shared child has one name and a path from each parent', () => {
+    class Node extends Module {
+      declare other: Module;
+    }
+    const [root, a, b] = [new Node(), new Node(), new Node()];
+    root.other = a;
+    a.other = b;
+    b.other = a;
+    expect(keys(root.nodes())).toEqual(['Node0', 'Node1', 'Node2']);
+    expect(keys(root.nodes({ method: 'relative' }))).toEqual(['', 'other', 'other.other', 'other.other.other']);
+
+    class Pair extends Module {
+      left = new Node();
+      right = new Node();
+    }
+    const pair = new Pair();
+    pair.left.other = pair.right.other = new Linear();
+    expect(keys(pair.nodes()).filter((key) => key.startsWith('Linear'))).toEqual(['Linear0']);
+    expect(keys(pair.nodes({ method: 'relative' }))).toEqual(['', 'left', 'right', 'left.other', 'right.other']);
+  });
+});
+
+describe('names', () => {
+  test('numbered by class, given, taken, renamed', () => {
+    const a = new Linear();
+    expect(a.name).toBe('Linear0');
+    expect(new Linear().name).toBe('Linear1');
+    const named = new Linear(1, 1, 'head');
+    expect(() => new Linear(1, 1, 'head')).toThrow(/NAME_TAKEN/);
+    for (const wrong of ['', '2nd', 'a b', 'a.b', '"); process.exit(); ("'])
+      expect(() => new Linear(1, 1, wrong)).toThrow(/INVALID_NAME/);
+    named.name = 'tail';
+    expect(new Linear(1, 1, 'head').name).toBe('head');
+    expect(() => (a.name = 'tail')).toThrow(/NAME_TAKEN/);
+    expect(a.name).toBe('Linear0');
+    expect(a.uniqueName(null, 'Other')).toBe('Other0');
+    expect(a.uniqueName('fresh')).toBe('fresh');
+    const taken = new Linear(1, 1, 'Linear2');
+    expect(new Linear().name).toBe('Linear3');
+    expect(keys(taken.vars())[0]).toBe('Linear2.weight');
+    clearNameCache();
+    expect(new Linear().name).toBe('Linear0');
+  });
+
+  test('names of collected objects come free', async () => {
+    const make = (): void => void new Linear(1, 1, 'transient');
+    make();
+    expect(() => {
+      make();
+    }).toThrow(/NAME_TAKEN/);
+    for (let i = 0; i < 20; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      globalThis.gc!();
+      try {
+        make();
+        return;
+      } catch {
+        // Not collected yet.
+      }
+    }
+    expect.unreachable('the name stayed taken');
+  });
+});
+
+describe('collectors', () => {
+  test('subset, include, not, unique, concat, without', () => {
+    const [a, b] = [scalar(), new Variable(tensor(1))];
+    const all = new Collector<Variable>([
+      ['a', a],
+      ['b', b],
+      ['again', a],
+    ]);
+    expect(keys(all.subset(TrainVar))).toEqual(['a', 'again']);
+    expect(keys(all.include(TrainVar, Variable))).toEqual(['a', 'b', 'again']);
+    expect(keys(all.not(TrainVar))).toEqual(['b']);
+    expect(keys(all.unique())).toEqual(['a', 'b']);
+    expect(keys(all.concat({ c: b, a }))).toEqual(['a', 'b', 'again', 'c']);
+    expect(() => all.concat({ a: b })).toThrow(/DUPLICATE_KEY/);
+    expect(keys(all.without(['a', 'b']))).toEqual(['again']);
+    expect(keys(all.without({ a }))).toEqual(['b', 'again']);
+    expect(() => all.without({ a: b })).toThrow(/DUPLICATE_KEY/);
+    expect(() => all.without(['none'])).toThrow(/MISSING_KEY/);
+    expect(() => all.set('a', b)).toThrow(/DUPLICATE_KEY/);
+    expect(all.set('a', a).size).toBe(3);
+  });
+
+  test('a key that would hold two different things throws', () => {
+    class Twice extends Module {
+      b = new Linear();
+    }
+    const twice = new Twice();
+    twice.registerImplicitVars({ c: scalar() });
+    Object.assign(twice, { c: scalar() });
+    expect(() => twice.vars()).toThrow(/DUPLICATE_KEY/);
+  });
+});
+
+describe('implicit things', () => {
+  test('dicts, lists, positions; the wrong class throws and nothing is kept', () => {
+    const module = new Linear();
+    const [a, b, c] = [scalar(), scalar(), new Variable(tensor(1))];
+    module.registerImplicitVars(a, [b], { named: c });
+    expect(keys(module.implicitVars)).toEqual(['var0', 'var1', 'named']);
+    module.registerImplicitVars(a);
+    expect(module.implicitVars.size).toBe(3);
+    expect(module.implicitVars.get('named')).toBe(c);
+    expect(keys(module.vars({ method: 'relative' }))).toEqual(['weight', 'bias', 'var0', 'var1', 'named']);
+    expect(() => module.registerImplicitVars({ fine: scalar(), wrong: 3 })).toThrow(/WRONG_CLASS/);
+    expect(() => module.registerImplicitVars(c, { varCls: TrainVar })).toThrow(/WRONG_CLASS/);
+    expect(() => module.registerImplicitVars({ named: a })).toThrow(/DUPLICATE_KEY/);
+    expect(module.implicitVars.size).toBe(3);
+    const child = new Linear();
+    module.registerImplicitNodes(child, { other: new Net() });
+    expect(keys(module.nodes({ method: 'relative', level: 1 }))).toEqual(['', 'node0', 'other']);
+    expect(() => module.registerImplicitNodes(new Linear(), { nodeCls: Net })).toThrow(/WRONG_CLASS/);
+    expect(() => module.registerImplicitNodes(a)).toThrow(/WRONG_CLASS/);
+  });
+});
+
+describe('modules as trees', () => {
+  test('treeFlatten parts what changes from what does not, in order; treeUnflatten runs no constructor', () => {
+    const constructed = vi.fn();
+    class Counted extends Module {
+      b = scalar(1);
+      size = 3;
+      a = [scalar(2)];
+      constructor() {
+        super();
+        constructed();
+      }
+      double(): Tensor {
+        return this.b.value.mul(this.size);
+      }
+    }
+    const module = new Counted();
+    module.registerImplicitVars({ extra: scalar(5) });
+    const [values, structure] = module.treeFlatten();
+    expect(structure[0]).toEqual(['b', 'a', 'implicitVars']);
+    expect(structure[1]).toEqual(['name', 'size']);
+    expect(structure[2]).toEqual(['Counted0', 3]);
+    const copy = Counted.treeUnflatten(structure, values);
+    expect(constructed).toHaveBeenCalledTimes(1);
+    expect(copy).toBeInstanceOf(Counted);
+    expect(copy.name).toBe('Counted0');
+    expect(copy.double().item()).toBe(3);
+    expect(keys(copy.vars())).toEqual(keys(module.vars()));
+    expect(tree.leaves(module)).toHaveLength(3);
+  });
+
+  test('containers keep their classes', () => {
+    class Holder extends Module {
+      list = new NodeList(new Linear());
+      dict = new VarDict({ a: scalar(1) });
+    }
+    const holder = new Holder();
+    const copy = tree.map((x: Tensor) => x.add(1), holder) as Holder;
+    expect(copy.list).toBeInstanceOf(NodeList);
+    expect(copy.dict).toBeInstanceOf(VarDict);
+    expect(copy.dict.get('a')!.value.item()).toBe(2);
+    expect(copy.list[0]!.weight.value.arraySync()).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
+  });
+
+  test('a model passes through jit and grad; what is written to the copy comes back with it', () => {
+    const net = new Net();
+    const step = jit((model: Net, x: Tensor) => {
+      model.temperature.value = model.temperature.value.add(x);
+      return model;
+    });
+    const next = step(net, tensor(2));
+    expect(next).toBeInstanceOf(Net);
+    expect(next.temperature.value.item()).toBe(3);
+    expect(net.temperature.value.item()).toBe(1);
+    expect(step(next, tensor(2)).temperature.value.item()).toBe(5);
+    expect(step.stats).toMatchObject({ traces: 1, compiles: 1, calls: 2 });
+    const gradient = grad((model: Net) => model.temperature.value.square())(net) as Net;
+    expect(gradient.temperature.value.item()).toBe(2);
+    expect(gradient.first.weight.value.arraySync()).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+});
+
+describe('devices', () => {
+  test('cpu and backends resolve to the module; gpu and tpu say what is missing', async () => {
+    const net = new Net();
+    expect(await net.cpu()).toBe(net);
+    expect(await net.to('reference')).toBe(net);
+    expect(net.temperature.value.item()).toBe(1);
+    await expect(net.gpu()).rejects.toThrow(BackendUnavailableError);
+    await expect(net.cuda()).rejects.toThrow(/lazuli\/webgpu/);
+    await expect(net.tpu()).rejects.toThrow(UnsupportedError);
+    await expect(net.to('abacus' as 'cpu')).rejects.toThrow(OptionError);
+  });
+});
