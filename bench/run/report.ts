@@ -1,0 +1,118 @@
+/** Figures as text, as Markdown and as JSON. */
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type Benchmark } from '../work/benchmark.js';
+import { type Machine } from './machine.js';
+import { type Effort, type Measurement } from './measure.js';
+import { type TargetRow } from './targets.js';
+
+export interface Results {
+  readonly machine: Machine;
+  readonly effort: Effort;
+  readonly benchmarks: readonly Benchmark[];
+  readonly measurements: readonly Measurement[];
+  readonly findings: Readonly<Record<string, number | string>>;
+  readonly targets: readonly TargetRow[];
+}
+
+/** A time in the unit in which it has one to three digits before the point. */
+export function duration(milliseconds: number): string {
+  const units = [
+    [1000, 's'],
+    [1, 'ms'],
+    [1e-3, 'µs'],
+    [1e-6, 'ns'],
+  ] as const;
+  const [factor, unit] = units.find(([each]) => milliseconds >= each) ?? units[3];
+  return `${(milliseconds / factor).toPrecision(3)} ${unit}`;
+}
+
+const HEADINGS = ['', 'median', 'p10 – p90', 'quiet', 'GFLOP/s quiet', '÷ Lazuli', 'result'] as const;
+
+/** One row for each contestant; "÷ Lazuli" is its median over that of Lazuli's `wasm`, or `js` where there is none. */
+function rows(benchmark: Benchmark, measurements: readonly Measurement[]): string[][] {
+  const own = ['wasm', 'js'].map((id) => measurements.find((each) => each.contestant === id)?.time).find(Boolean);
+  return measurements
+    .filter(({ missing }) => missing !== 'not written for it')
+    .map(({ title, mode, time, missing, correct, error, note }) => {
+      const name = mode === undefined || mode === '' ? title : `${title} (${mode})`;
+      if (time === undefined) return [name, '', '', '', '', '', missing ?? 'no figures'];
+      const verdict = correct === true ? 'right' : `wrong by ${((error ?? 0) * 100).toPrecision(2)} %`;
+      return [
+        name,
+        duration(time.median),
+        `${duration(time.p10)} – ${duration(time.p90)}`,
+        duration(time.quiet),
+        benchmark.flops === undefined ? '' : (benchmark.flops / time.quiet / 1e6).toPrecision(3),
+        own === undefined ? '' : `${(time.median / own.median).toPrecision(3)} ×`,
+        note === undefined ? verdict : `${verdict}; ${note}`,
+      ];
+    });
+}
+
+/** Columns padded to the widest cell. */
+export function aligned(table: readonly (readonly string[])[]): string[] {
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+export function measurementLines(benchmark: Benchmark, measurements: readonly Measurement[]): string[] {
+  const table = [[...HEADINGS], ...rows(benchmark, measurements)];
+  return [benchmark.id, ...aligned(table).map((line) => `  ${line}`)];
+}
+
+const escaped = (cell: string): string => cell.replaceAll('|', '\\|');
+const markdownTable = (headings: readonly string[], body: readonly (readonly string[])[]): string =>
+  [headings, headings.map(() => '---'), ...body].map((row) => `| ${row.map(escaped).join(' | ')} |`).join('\n');
+
+function markdown({ machine, effort, benchmarks, measurements, findings, targets }: Results): string {
+  const versions = [...new Set(measurements.flatMap(({ version }) => (version === undefined ? [] : [version])))];
+  return [
+    '# Lazuli beside its peers',
+    `\`npm run bench\` wrote this page on ${machine.date}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}.`,
+    `Contestants: ${versions.join('; ')}.`,
+    `Each has a process of its own; they take turns in bursts of about ${effort.burst} ms, ${effort.seconds} s for each work. ` +
+      'Medians of the bursts, the 10th and 90th percentile, and the 1st ("quiet": the machine with nobody else on it). ' +
+      "Every contestant's results are compared with plain loops in f64 in the same run. " +
+      'Adadelta of TensorFlow.js divides by the accumulator before the update instead of the new one, so its results ' +
+      'are wrong; its times are those of its own optimizer.',
+    '## Targets',
+    markdownTable(
+      ['target', 'at least', 'measured', 'met'],
+      targets.map(({ name, goal, measured, met }) => [name, goal, measured, met]),
+    ),
+    ...benchmarks.flatMap((benchmark) => [
+      `## ${benchmark.id}`,
+      markdownTable(
+        HEADINGS,
+        rows(
+          benchmark,
+          measurements.filter(({ work }) => work === benchmark.id),
+        ),
+      ),
+    ]),
+    '## Lazuli alone',
+    markdownTable(
+      ['what', 'found'],
+      Object.entries(findings).map(([name, value]) => [name, String(value)]),
+    ),
+    '',
+  ].join('\n\n');
+}
+
+/** Writes bench/RESULTS.md and bench/results.json, formatted as the repository's other files. */
+export async function writeResults(results: Results): Promise<void> {
+  const { format, resolveConfig } = await import('prettier');
+  const file = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
+  const options = { ...(await resolveConfig(file('RESULTS.md'))) };
+  const { machine, effort, measurements, findings, targets } = results;
+  const json = JSON.stringify({ machine, effort, targets, measurements, findings });
+  await writeFile(file('RESULTS.md'), await format(markdown(results), { ...options, parser: 'markdown' }));
+  await writeFile(file('results.json'), await format(json, { ...options, parser: 'json' }));
+  console.log('\nwrote bench/RESULTS.md and bench/results.json');
+}

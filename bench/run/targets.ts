@@ -1,0 +1,161 @@
+/**
+ * What Lazuli set out to reach, as data: each row computes its measured value from one run. Nothing here fails; a row
+ * without figures says so.
+ */
+import { type Benchmark } from '../work/benchmark.js';
+import { type Measurement } from './measure.js';
+import { aligned } from './report.js';
+import { type Statistics } from './statistics.js';
+
+export interface TargetRow {
+  readonly name: string;
+  readonly goal: string;
+  readonly measured: string;
+  readonly met: 'yes' | 'no' | 'not measured';
+}
+
+interface Run {
+  readonly benchmarks: readonly Benchmark[];
+  readonly measurements: readonly Measurement[];
+  readonly findings: Readonly<Record<string, number | string>>;
+}
+
+/** A value and its bound; undefined where this run has no figures for it. */
+interface Target {
+  readonly name: string;
+  readonly bound: readonly ['≥' | '≤' | '=', number];
+  readonly unit: string;
+  readonly value: (run: Figures) => number | undefined;
+}
+
+/** Access to one run; missing figures become NaN, which no row reports as measured. */
+class Figures {
+  constructor(readonly run: Run) {}
+  time(work: string, contestant: string): Statistics | undefined {
+    return this.run.measurements.find((each) => each.work === work && each.contestant === contestant)?.time;
+  }
+  median(work: string, contestant: string): number {
+    return this.time(work, contestant)?.median ?? NaN;
+  }
+  /** How many times faster `contestant` is than `other`, by medians. */
+  speedup(work: string, contestant: string, other: string): number {
+    return this.median(work, other) / this.median(work, contestant);
+  }
+  gflops(work: string, contestant: string): number {
+    const { flops } = this.run.benchmarks.find(({ id }) => id === work) ?? {};
+    return (flops ?? NaN) / (this.time(work, contestant)?.quiet ?? NaN) / 1e6;
+  }
+  found(name: string): number {
+    const value = this.run.findings[name];
+    return typeof value === 'number' ? value : NaN;
+  }
+}
+
+const PRODUCTS = ['matmul 512×512×512', 'matmul 100×784×500', 'matmul 784×100×500 Aᵀ', 'matmul 100×500×784 Bᵀ'];
+const STEP = 'perceptron step';
+
+const ratio = (name: string, bound: Target['bound'], value: Target['value']): Target => ({
+  name,
+  bound,
+  unit: ' ×',
+  value,
+});
+const amount = (name: string, unit: string, bound: Target['bound'], value: Target['value']): Target => ({
+  name,
+  bound,
+  unit,
+  value,
+});
+
+/** The part of what two independent processes gain that two threads gain. */
+const threads = (work: string): Target =>
+  ratio(`${work}: all threads' gain over that of two processes`, ['≥', 0.85], (run) => {
+    const gained = run.speedup(work, 'wasm-all', 'wasm');
+    return gained / run.speedup(work, 'wasm-twice', 'wasm');
+  });
+
+const TARGETS: readonly Target[] = [
+  amount('js: kernels of a standalone update of six parameters', '', ['=', 1], (run) =>
+    run.found('js launches launches'),
+  ),
+  amount('wasm: kernels of a standalone update of six parameters', '', ['=', 1], (run) =>
+    run.found('wasm launches launches'),
+  ),
+  amount('outputs a parameter', '', ['=', 3], (run) => run.found('js launches outputs')),
+  amount('traces while the rate changes', '', ['=', 1], (run) => run.found('js launches traces')),
+  amount('compiles while the rate changes', '', ['=', 1], (run) => run.found('js launches compiles')),
+  ratio(
+    'js: adadelta 1e6 over the loop by hand',
+    ['≤', 1.15],
+    (run) => 1 / run.speedup('adadelta 1e6', 'js', 'hand-js'),
+  ),
+  amount('js: matmul 96×784×496', ' GFLOP/s', ['≥', 1.2], (run) => run.gflops('matmul 96×784×496', 'js')),
+  amount('js: the whole MNIST run', ' s', ['≤', 180], (run) => run.found('js mnist run')),
+  amount('js: trace + compile of the step, warm process', ' ms', ['≤', 150], (run) =>
+    run.found('js first-call compile'),
+  ),
+  amount('js: heap after 10,000 steps', ' MB', ['≤', 1], (run) => run.found('js heap heap')),
+  ratio('wasm: adadelta 1e3, jax-js over ours', ['≥', 15], (run) => run.speedup('adadelta 1e3', 'wasm', 'jax')),
+  ratio('wasm: adadelta 1e3, PyTorch over ours', ['≥', 12], (run) => run.speedup('adadelta 1e3', 'wasm', 'torch')),
+  amount('wasm: adadelta 1e3', ' µs', ['≤', 4], (run) => run.median('adadelta 1e3', 'wasm') * 1000),
+  ratio(
+    'wasm: adadelta 1e6 over WASM SIMD by hand',
+    ['≤', 1.1],
+    (run) => 1 / run.speedup('adadelta 1e6', 'wasm', 'hand-wasm'),
+  ),
+  ratio('wasm: adadelta 1e6, jax-js over ours', ['≥', 4], (run) => run.speedup('adadelta 1e6', 'wasm', 'jax')),
+  ratio('wasm: adadelta 1e6, PyTorch over ours', ['≥', 2.5], (run) => run.speedup('adadelta 1e6', 'wasm', 'torch')),
+  ratio(
+    'wasm: adadelta 1e7 over the C loop, all threads',
+    ['≤', 1.25],
+    (run) => 1 / run.speedup('adadelta 1e7', 'wasm-all', 'c-all'),
+  ),
+  ratio(
+    'wasm: 100 parameters of 1,000 over one of 100,000',
+    ['≤', 1.3],
+    (run) => run.median('adadelta 100×1000', 'wasm') / run.median('adadelta 1e5', 'wasm'),
+  ),
+  ...PRODUCTS.flatMap((work) => [
+    ratio(`wasm: ${work}, jax-js over ours`, ['≥', 2.2], (run) => run.speedup(work, 'wasm', 'jax')),
+    amount(`wasm: ${work}, quiet`, ' GFLOP/s', ['≥', 35], (run) => run.gflops(work, 'wasm')),
+  ]),
+  amount('wasm: matmul 1×784×500, quiet', ' GFLOP/s', ['≥', 14], (run) => run.gflops('matmul 1×784×500', 'wasm')),
+  threads('matmul 512×512×512'),
+  threads(STEP),
+  ratio('wasm: step, jax-js over ours', ['≥', 2.5], (run) => run.speedup(STEP, 'wasm', 'jax')),
+  ratio('wasm: step, PyTorch over ours, one thread', ['≥', 1], (run) => run.speedup(STEP, 'wasm', 'torch')),
+  ratio(
+    "wasm: step over PyTorch's better, all threads",
+    ['≤', 0.7],
+    (run) => run.median(STEP, 'wasm-all') / Math.min(run.median(STEP, 'torch'), run.median(STEP, 'torch-all')),
+  ),
+  amount('wasm: MNIST, an epoch, one thread', ' s', ['≤', 0.9], (run) => run.found('wasm mnist epoch')),
+  amount('wasm: trace + compile of the step, cold process', ' ms', ['≤', 60], (run) =>
+    run.found('wasm first-call cold'),
+  ),
+  ratio('wasm: tenth call over a steady one', ['≤', 1.15], (run) => run.found('wasm first-call tenth')),
+];
+
+const holds = ([relation, bound]: Target['bound'], value: number): boolean =>
+  relation === '≥' ? value >= bound : relation === '≤' ? value <= bound : value === bound;
+
+/** Every target beside what this run measured. */
+export function targetRows(run: Run): TargetRow[] {
+  const figures = new Figures(run);
+  return TARGETS.map(({ name, bound, unit, value }) => {
+    const measured = value(figures);
+    const goal = `${bound[0]} ${bound[1]}${unit}`;
+    if (measured === undefined || Number.isNaN(measured)) return { name, goal, measured: '', met: 'not measured' };
+    const text = `${Number(measured.toPrecision(3))}${unit}`;
+    return { name, goal, measured: text, met: holds(bound, measured) ? 'yes' : 'no' };
+  });
+}
+
+/** Those with figures, as a table. */
+export function targetLines(rows: readonly TargetRow[]): string[] {
+  const measured = rows.filter(({ met }) => met !== 'not measured');
+  return aligned([
+    ['target', 'goal', 'measured', 'met'],
+    ...measured.map(({ name, goal, measured: value, met }) => [name, goal, value, met]),
+  ]);
+}
