@@ -21,8 +21,8 @@ export function connectBackends(...backends: readonly Backend[]): <T>(value: T) 
 
 /** The backend of this name, or the object itself. */
 export function resolveBackend(choice: BackendChoice): Backend {
-  if (typeof choice === 'object') return choice;
-  const backend = builtIn.get(choice);
+  if (typeof choice === 'object' && choice !== null && typeof choice.emit === 'function') return choice;
+  const backend = builtIn.get(choice as string);
   if (backend !== undefined) return backend;
   const known = [...builtIn.keys()].map((name) => `'${name}'`).join(', ');
   if (choice === 'wasm')
@@ -33,7 +33,7 @@ export function resolveBackend(choice: BackendChoice): Backend {
     );
   throw new OptionError(
     'UNKNOWN_BACKEND',
-    `there is no backend ${JSON.stringify(choice)}`,
+    `there is no backend ${typeof choice === 'string' ? JSON.stringify(choice) : `of type ${typeof choice}`}`,
     `Built in are ${known}; others are objects, as await webgpu() gives.`,
   );
 }

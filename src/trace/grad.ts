@@ -109,6 +109,8 @@ function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
 }
 
 function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unknown[]): Differentiated {
+  if (typeof fn !== 'function')
+    throw new OptionError('NOT_A_FUNCTION', `grad got ${String(fn)}`, 'Pass a function that returns a scalar.');
   const byVariables = options.vars !== undefined;
   const argnums =
     byVariables && options.argnums === undefined
@@ -159,6 +161,12 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
         'ASYNC_FUNCTION',
         `${fn.name || 'the function'} returned a Promise`,
         'Differentiate a synchronous function.',
+      );
+    if (options.hasAux === true && !(Array.isArray(result) && result.length === 2))
+      throw new TraceError(
+        'NO_AUX',
+        `${fn.name || 'the function'} was to return [value, aux] and did not`,
+        'Return both, or leave hasAux out.',
       );
     const [value, aux] = options.hasAux === true ? (result as [unknown, unknown]) : [result, undefined];
     const loss = leafExpr(value);

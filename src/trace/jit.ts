@@ -18,7 +18,7 @@ import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
 import { leafExpr } from './grad.js';
-import { type Binding, isTracing, type TracedVariable, TraceScope } from './scope.js';
+import { type Binding, isTracing, type TracedVariable, TraceScope, useExpr } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
 
 export interface JitOptions {
@@ -70,8 +70,26 @@ interface Entry {
   readonly parameters: Storage[];
 }
 
+const isPosition = (index: unknown): boolean => Number.isInteger(index) && (index as number) >= 0;
+
+/** @throws OptionError `JIT_OPTIONS` */
+function checkOptions(options: JitOptions): void {
+  const refuse = (what: string, remedy: string): never => {
+    throw new OptionError('JIT_OPTIONS', `jit got ${what}`, remedy);
+  };
+  if (typeof options !== 'object' || options === null) refuse(`${String(options)} as its options`, 'Pass an object.');
+  for (const key of ['donate', 'static'] as const) {
+    const positions: unknown = options[key];
+    if (positions !== undefined && !(Array.isArray(positions) && positions.every(isPosition)))
+      refuse(`${key}: ${describe(positions)}`, 'Name arguments by their positions, from 0, in an array.');
+  }
+  if (options.name !== undefined && typeof options.name !== 'string')
+    refuse(`name: ${String(options.name)}`, 'A name is a string.');
+}
+
+/** The aval of an argument. @throws TraceError `LEAKED_TENSOR` */
 const avalOf = (leaf: unknown): Aval | undefined =>
-  leaf instanceof Tensor ? leaf.expr.aval : typeof leaf === 'number' ? NUMBER_AVAL : undefined;
+  leaf instanceof Tensor ? useExpr(leaf.expr).aval : typeof leaf === 'number' ? NUMBER_AVAL : undefined;
 
 /**
  * `fn` compiled: called with trees of tensors and numbers, it returns what `fn` returns. On CPU backends it has run when
@@ -82,6 +100,7 @@ const avalOf = (leaf: unknown): Aval | undefined =>
  */
 export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
   if (typeof fn !== 'function') throw new OptionError('NOT_A_FUNCTION', `jit got ${String(fn)}`, 'Pass a function.');
+  checkOptions(options);
   const name = options.name ?? (fn.name || 'function');
   const isStatic = (index: number): boolean => options.static?.includes(index) === true;
   for (const index of options.donate ?? [])

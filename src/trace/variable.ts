@@ -3,8 +3,8 @@
  * input and a hidden in-place output of the program; outside, it holds a storage or a pending node.
  */
 import { type Aval } from '../core/aval.js';
-import { DTypeError, InternalError, ShapeError } from '../core/errors.js';
-import { type Expr } from '../core/expr.js';
+import { DTypeError, ShapeError, TraceError } from '../core/errors.js';
+import { type Expr, scopeStack } from '../core/expr.js';
 import { isFloat } from '../core/dtype.js';
 import { register } from '../core/tree.js';
 import { cast } from '../ops/elementwise.js';
@@ -12,7 +12,7 @@ import { type UpdateTarget } from '../runtime/runner.js';
 import { type Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
 import { asExpr } from './operand.js';
-import { activeScope, type EagerScope, eagerScope, isTracing, record, TraceScope, useExpr } from './scope.js';
+import { activeScope, type EagerScope, eagerScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
 import { apply, Tensor, tensor, type TensorData } from './tensor.js';
 
 /** A tensor that can be replaced by another of its shape and dtype. */
@@ -111,12 +111,22 @@ export class Variable implements UpdateTarget {
     return asExpr(given.item());
   }
 
+  /** @throws TraceError `LEAKED_VARIABLE` if it was made in a trace that has ended. */
+  #checkHome(): void {
+    if (this.#home !== eagerScope && !scopeStack().includes(this.#home))
+      throw new TraceError(
+        'LEAKED_VARIABLE',
+        `a Variable of ${this.aval.key} that was made while a function was traced was used after the trace`,
+        'Make Variables before, or return their values.',
+      );
+  }
+
   /** The value as a node of the innermost scope. */
   read(): Expr {
     const scope = activeScope();
     if (scope !== this.#home) {
-      if (scope instanceof TraceScope) return scope.readVariable(this);
-      throw new InternalError('a Variable of a trace was read outside');
+      this.#checkHome();
+      return (scope as TraceScope).readVariable(this);
     }
     if (this.#expr === undefined) {
       // Whoever has the node may keep it, so the storage counts as shared from now on.
@@ -129,8 +139,9 @@ export class Variable implements UpdateTarget {
   /** Makes `expr`, a node of the innermost scope, the value. */
   assign(expr: Expr): void {
     const scope = activeScope();
-    if (scope !== this.#home && scope instanceof TraceScope) {
-      scope.writeVariable(this, expr);
+    if (scope !== this.#home) {
+      this.#checkHome();
+      (scope as TraceScope).writeVariable(this, expr);
       return;
     }
     this.#expr = expr;
