@@ -9,7 +9,7 @@
 import { type Expr } from '../core/expr.js';
 import { type Graph } from '../core/graph.js';
 import { type ReductionOrder, reductionOrder } from '../ops/reduction.js';
-import { isExpensive, isParameter, MAX_BODY, type Roots, storageOf } from './roots.js';
+import { isExpensive, isParameter, MAX_BODY, type Roots, storageOf, weightOf } from './roots.js';
 
 export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'scatter' | 'concat';
 
@@ -160,9 +160,10 @@ export class Clustering {
       const from = this.of.get(read)!;
       if (from === cluster ? !pointwise || !insideOk(read) : reaches(from, cluster)) return false;
     }
-    let size = cluster.nodes.size;
-    for (const node of this.#roots.regions.get(root) ?? []) if (!cluster.nodes.has(node)) size++;
-    return size <= MAX_BODY;
+    let weight = 0;
+    for (const node of cluster.nodes) weight += weightOf(node);
+    for (const node of this.#roots.regions.get(root) ?? []) if (!cluster.nodes.has(node)) weight += weightOf(node);
+    return weight <= MAX_BODY;
   }
 
   /** Whether the two have a full-size value in common, or one reads the other. */

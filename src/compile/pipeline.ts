@@ -5,6 +5,7 @@ import { fuse } from './fuse.js';
 import { lower } from './lower.js';
 import { type Program, verifyProgram } from './program.js';
 import { schedule } from './schedule.js';
+import { separate } from './separate.js';
 import { simplify } from './simplify.js';
 
 /** Verification between passes: on in tests and in debug mode. */
@@ -20,7 +21,7 @@ const verified = (graph: Graph): Graph => {
 /** Graph → Program: lower, simplify, fuse, schedule, plan. */
 export function compileGraph(graph: Graph): Program {
   const lowered = verified(lower(verified(graph)));
-  const simplified = verified(simplify(lowered));
+  const simplified = verified(separate(simplify(lowered)));
   const fused = fuse(simplified);
   const { kernels, updates } = schedule(simplified, fused);
   const plan = planBuffers(simplified, fused, kernels, updates);

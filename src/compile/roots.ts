@@ -40,6 +40,18 @@ function costOf(node: Expr): number {
   return op === undefined ? 0 : op === 'div' || op === 'sqrt' || op === 'remainder' ? 4 : 1;
 }
 
+/** What a scalar counts for in a body: it is computed once, in the prologue, and not for every element. */
+const SCALAR_WEIGHT = 1 / 8;
+
+/** The size of a node in a body. */
+export const weightOf = (node: Expr): number => (node.aval.size > 1 ? 1 : SCALAR_WEIGHT);
+
+function weightOfRegion(region: ReadonlySet<Expr> | undefined): number {
+  let weight = 0;
+  for (const node of region ?? []) weight += weightOf(node);
+  return weight;
+}
+
 export interface Roots {
   /** All roots, inputs first. */
   readonly roots: readonly Expr[];
@@ -93,10 +105,10 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
       // A reshape of what is stored only renames it; any other node under a merging reshape must be storable as it is.
     }
     let region = inlinedRegion(node, roots, regions);
-    while (region.size > MAX_REGION) {
+    while (weightOfRegion(region) > MAX_REGION) {
       const largest = node.inputs
         .filter((input) => !isStored(input) && regions.has(input))
-        .sort((a, b) => regions.get(b)!.size - regions.get(a)!.size)[0];
+        .sort((a, b) => weightOfRegion(regions.get(b)) - weightOfRegion(regions.get(a)))[0];
       if (largest === undefined || regions.get(largest)!.size <= 1) break;
       store(storageOf(largest));
       region = inlinedRegion(node, roots, regions);

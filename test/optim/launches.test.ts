@@ -1,0 +1,91 @@
+/** The launches of one standalone update over the parameters of an MLP 784-500-300-10: a golden table. */
+import { expect, test } from 'vitest';
+import * as lazuli from 'lazuli';
+import { ComposedOptimizer, type GradientTransformation, jit, type Optimizer, tensor, TrainVar, zeros } from 'lazuli';
+import { BACKENDS } from '../support/backends.js';
+
+const SHAPES: Record<string, number[]> = {
+  w1: [784, 500],
+  b1: [500],
+  w2: [500, 300],
+  b2: [300],
+  w3: [300, 10],
+  b3: [10],
+};
+const trainVars = (): Record<string, TrainVar> =>
+  Object.fromEntries(Object.entries(SHAPES).map(([key, shape]) => [key, new TrainVar(zeros(shape))]));
+const gradients = Object.fromEntries(
+  Object.entries(SHAPES).map(([key, shape]) => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    return [key, tensor(new Float32Array(size).fill(0.1), { shape })];
+  }),
+);
+const classes = lazuli as unknown as Record<string, new (options: object) => Optimizer>;
+const composed = (transformation: GradientTransformation) => (): Optimizer =>
+  new ComposedOptimizer({ transformation, trainVars: trainVars() });
+const made =
+  (name: string, options: object = {}) =>
+  (): Optimizer =>
+    new classes[name]!({ lr: 0.1, ...options, trainVars: trainVars() });
+const { accumulate, adadelta, adam, chain, clipByGlobalNorm, clipByValue, multiTransform, scaleBySchedule, setToZero } =
+  lazuli;
+
+/** LARS takes two norms a parameter, SM3 one maximum for each axis of a matrix, clipping by the global norm one sum a parameter. */
+const TABLE: [name: string, launches: number, make: () => Optimizer][] = [
+  ['SGD', 1, made('SGD')],
+  ['Momentum', 1, made('Momentum')],
+  ['MomentumNesterov', 1, made('MomentumNesterov')],
+  ['Adagrad', 1, made('Adagrad')],
+  ['Adadelta', 1, made('Adadelta')],
+  ['Adadelta, weightDecay', 1, made('Adadelta', { weightDecay: 0.01 })],
+  ['RMSProp', 1, made('RMSProp')],
+  ['Adam', 1, made('Adam')],
+  ['Adam, CosineAnnealingLR', 1, made('Adam', { lr: new lazuli.CosineAnnealingLR({ lr: 0.1, tMax: 8 }) })],
+  [
+    'Adam, CosineAnnealingWarmRestarts',
+    1,
+    made('Adam', { lr: new lazuli.CosineAnnealingWarmRestarts({ lr: 0.1, numCallPerEpoch: 2, t0: 2, tMult: 2 }) }),
+  ],
+  [
+    'Adam, InverseTimeDecayLR',
+    1,
+    made('Adam', { lr: new lazuli.InverseTimeDecayLR({ lr: 0.1, decaySteps: 8, decayRate: 0.5 }) }),
+  ],
+  ['AdamW', 1, made('AdamW')],
+  ['AdamW, amsgrad', 1, made('AdamW', { amsgrad: true })],
+  ['LARS', 13, made('LARS')],
+  ['Adan', 1, made('Adan')],
+  ['SM3', 7, made('SM3')],
+  ['SM3, beta and momentum', 7, made('SM3', { beta: 0.9, momentum: 0.9 })],
+  ['Lion', 1, made('Lion')],
+  ['chain(clipByGlobalNorm, adadelta)', 7, composed(chain(clipByGlobalNorm(1), adadelta()))],
+  [
+    'chain(clipByValue, adam, scaleBySchedule)',
+    1,
+    composed(
+      chain(
+        clipByValue(1),
+        adam(),
+        scaleBySchedule(() => 0.5),
+      ),
+    ),
+  ],
+  ['accumulate(4, adam)', 1, composed(accumulate(4, adam()))],
+  [
+    'multiTransform',
+    1,
+    composed(multiTransform({ a: adam(), b: setToZero() }, { w1: 'a', b1: 'b', w2: 'a', b2: 'b', w3: 'a', b3: 'b' })),
+  ],
+];
+
+for (const backend of BACKENDS)
+  test.each(TABLE)(`%s launches %i on ${typeof backend === 'string' ? backend : backend.name}`, (_, launches, make) => {
+    const opt = make();
+    const step = jit((grads: unknown) => opt.update(grads), { backend });
+    const report = step.inspect(gradients);
+    expect(report.launches).toBe(launches);
+    // No gradient is copied: what is written are the updates, and what the reductions give.
+    const temporaries = [...report.program.matchAll(/× (\d+) \((?!parameter|output)/g)].map(([, size]) => Number(size));
+    expect(Math.max(0, ...temporaries)).toBeLessThanOrEqual(784);
+    expect(step.stats).toMatchObject({ traces: 1, compiles: 1, calls: 0 });
+  });
