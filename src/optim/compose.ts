@@ -6,7 +6,7 @@ import { add, where } from '../trace/functions.js';
 import { Tensor, type TensorLike } from '../trace/tensor.js';
 import { checkRange, FINITE, NOT_NEGATIVE, POSITIVE, POSITIVE_INTEGER, type Scalar, scalarTensor } from './options.js';
 import { Scheduler } from './scheduler.js';
-import { applyUpdates, type GradientTransformation, type Tree } from './transformation.js';
+import { applyUpdates, type GradientTransformation, leavesUpTo, type Tree } from './transformation.js';
 
 type Transformation = GradientTransformation;
 
@@ -153,10 +153,10 @@ interface Split {
   readonly labels: readonly unknown[];
 }
 
-function split(params: Tree, labels: Labels, what: string): Split {
+function split(params: Tree, labels: Labels): Split {
   const treedef = structure(params);
   const tree: unknown = typeof labels === 'function' ? (labels as (params: Tree) => unknown)(params) : labels;
-  return { treedef, keys: leafKeys(treedef), labels: flattenUpTo(treedef, tree, `parameters and ${what}`) };
+  return { treedef, keys: leafKeys(treedef), labels: leavesUpTo(treedef, tree) };
 }
 
 /** The leaves of one label, by key. */
@@ -175,7 +175,7 @@ export function multiTransform(
   labels: Labels,
 ): Transformation {
   const of = (params: Tree): Split => {
-    const found = split(params, labels, 'labels');
+    const found = split(params, labels);
     found.labels.forEach((label, i) => {
       if (typeof label !== 'string' || !Object.hasOwn(transformations, label))
         throw new TreeError(
@@ -249,7 +249,7 @@ const identity = (): Transformation => stateless((grads) => grads);
  */
 export function masked(tx: Transformation, mask: Labels): Transformation {
   const labels = (params: Tree): unknown => {
-    const parts = split(params, mask, 'mask');
+    const parts = split(params, mask);
     for (const [i, value] of parts.labels.entries())
       if (typeof value !== 'boolean')
         throw new TreeError(
