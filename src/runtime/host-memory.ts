@@ -1,15 +1,31 @@
 /** Buffers in the JavaScript heap, shared by the backends that compute there. */
 import { allocateArray, type DType, type TypedArray } from '../core/dtype.js';
+import { UnsupportedError } from '../core/errors.js';
 import { type Backend, type DeviceBuffer } from './backend.js';
 
 export interface HostBuffer extends DeviceBuffer {
   readonly array: TypedArray;
 }
 
+/** @throws UnsupportedError `OUT_OF_MEMORY` */
+function allocate(dtype: DType, size: number): HostBuffer {
+  try {
+    return { dtype, size, array: allocateArray(dtype, size) };
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new UnsupportedError(
+      'OUT_OF_MEMORY',
+      `the host has no memory for ${size} elements of ${dtype}`,
+      'Dispose of tensors that are no longer needed, or use smaller batches.',
+      { cause },
+    );
+  }
+}
+
 /** The memory verbs of a backend whose buffers are typed arrays. The garbage collector frees them. */
 export const hostMemory: Pick<Backend, 'memory' | 'allocate' | 'free' | 'write' | 'read'> = {
   memory: 'host',
-  allocate: (dtype: DType, size: number): HostBuffer => ({ dtype, size, array: allocateArray(dtype, size) }),
+  allocate,
   free: () => undefined,
   write: (buffer, data) => (buffer as HostBuffer).array.set(data),
   read: (buffer) => (buffer as HostBuffer).array.slice(),

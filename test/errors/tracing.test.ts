@@ -266,6 +266,10 @@ test('grad’s functions, arguments and results', () => {
 });
 
 describe('a backend that fails', () => {
+  test('to find memory on the host', () => {
+    expectError(() => jsBackend.allocate('f64', 2 ** 45, 'result'), UnsupportedError, 'OUT_OF_MEMORY');
+  });
+
   /** The js backend with some of its verbs replaced. */
   const backendWith = (changes: Partial<Backend>): Backend => ({ ...jsBackend, name: 'faulty', ...changes });
   const trainer = (backend: Backend): { w: TrainVar; step: () => Tensor } => {
