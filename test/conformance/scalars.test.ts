@@ -312,6 +312,17 @@ describe.each([...BACKENDS])('on %s', (backend) => {
   });
 });
 
+describe.each([...BACKENDS])('two casts in one program are two casts, on %s', (backend) => {
+  test.each(DTYPES.flatMap((from) => DTYPES.map((through) => [from, through] as const)))('%s, %s', (from, through) => {
+    const x = make(from, CORNERS[from]);
+    for (const to of DTYPES) {
+      const apart = runJit(backend, (t) => t.cast(to), [runJit(backend, (t) => t.cast(through), [x])]);
+      const together = runJit(backend, (t) => t.cast(through).cast(to), [x]);
+      expectSameBits(read(together), read(apart), to);
+    }
+  });
+});
+
 test('the corners are themselves', () => {
   for (const dtype of DTYPES) expect(CORNERS[dtype].map((x) => rounded(dtype, x))).toEqual(CORNERS[dtype]);
 });
