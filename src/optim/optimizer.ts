@@ -137,11 +137,11 @@ export abstract class Optimizer extends Module {
    * @throws TreeError `GRADS_MISSING`, `GRADS_EXTRA`, `GRADS_TYPE`; ShapeError `GRADS_SHAPE`; DTypeError `GRADS_DTYPE`.
    */
   checkGrads(grads: unknown): void {
-    this.#gradients(grads);
+    this.gradients(grads);
   }
 
   /** The gradients in the order of the parameters, in their dtypes. */
-  #gradients(grads: unknown): Map<string, Tensor> {
+  private gradients(grads: unknown): Map<string, Tensor> {
     if (typeof grads !== 'object' || grads === null || Array.isArray(grads) || grads instanceof Tensor)
       throw new TreeError(
         'GRADS_TYPE',
@@ -164,10 +164,10 @@ export abstract class Optimizer extends Module {
         `${this.name} got gradients for ${extra.map((key) => JSON.stringify(key)).join(', ')}, which it does not train`,
         'Leave them out, or register their Variables.',
       );
-    return new Map([...expected].map(([key, variable]) => [key, this.#gradient(key, given.get(key), variable)]));
+    return new Map([...expected].map(([key, variable]) => [key, this.gradientOf(key, given.get(key), variable)]));
   }
 
-  #gradient(key: string, gradient: unknown, variable: Variable): Tensor {
+  private gradientOf(key: string, gradient: unknown, variable: Variable): Tensor {
     if (!(gradient instanceof Tensor))
       throw new TreeError(
         'GRADS_TYPE',
@@ -201,13 +201,13 @@ export abstract class Optimizer extends Module {
         `${this.name} was asked to update and trains no Variables`,
         'Pass { trainVars } when you make it, or call registerTrainVars.',
       );
-    const gradients = this.#gradients(grads);
+    const gradients = this.gradients(grads);
     const params = new Map([...variables].map(([key, variable]) => [key, variable.value]));
-    const state = mapLeaves(this.stateKeys, isKey, (key) => this.#state(key).value);
+    const state = mapLeaves(this.stateKeys, isKey, (key) => this.stateVariable(key).value);
     const next = this.advance(gradients, state, params);
     for (const [key, value] of next.params as Map<string, Tensor>) variables.get(key)!.value = value;
     mapLeaves(next.state, isTensor, (value, path) => {
-      this.#state(stateKey(path, params)).value = value;
+      this.stateVariable(stateKey(path, params)).value = value;
     });
     this.lr.stepCall();
   }
@@ -219,7 +219,7 @@ export abstract class Optimizer extends Module {
     return { params: applyUpdates(params, updates), state: next };
   }
 
-  #state(key: string): Variable {
+  private stateVariable(key: string): Variable {
     const variable = this.implicitVars.get(key);
     if (variable === undefined) throw new InternalError(`${this.name} has no state ${key}`);
     return variable;

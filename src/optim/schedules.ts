@@ -192,21 +192,21 @@ export class CosineAnnealingWarmRestarts extends CallScheduler {
 
   /** The epoch, with its fraction, at call `i`, the next one unless given. */
   currentEpoch(i?: number | Tensor, { dtype = 'f32' }: { readonly dtype?: DType } = {}): Tensor {
-    return this.#epoch(i === undefined ? this.next() : scalarTensor(i)).cast(dtype);
+    return this.epochAt(i === undefined ? this.next() : scalarTensor(i)).cast(dtype);
   }
-  #epoch(i: Tensor): Tensor {
+  private epochAt(i: Tensor): Tensor {
     return i.div(this.numCallPerEpoch);
   }
 
   /** When the n-th period begins, in epochs. */
-  #start(n: Tensor): Tensor {
+  private startOf(n: Tensor): Tensor {
     return pow(this.tMult, n)
       .sub(1)
       .mul(this.t0 / (this.tMult - 1));
   }
 
   protected formula(i: Tensor): Tensor {
-    const epoch = this.#epoch(i);
+    const epoch = this.epochAt(i);
     let share: Tensor;
     if (this.tMult === 1) share = epoch.mod(this.t0).div(this.t0);
     else {
@@ -216,8 +216,8 @@ export class CosineAnnealingWarmRestarts extends CallScheduler {
         .log1p()
         .div(Math.log(this.tMult))
         .round();
-      const n = where(this.#start(guess).greater(epoch), guess.sub(1), guess);
-      share = epoch.sub(this.#start(n)).div(pow(this.tMult, n).mul(this.t0));
+      const n = where(this.startOf(guess).greater(epoch), guess.sub(1), guess);
+      share = epoch.sub(this.startOf(n)).div(pow(this.tMult, n).mul(this.t0));
     }
     return add(this.etaMin, this.lr.value.sub(this.etaMin).mul(halfCosine(share)));
   }

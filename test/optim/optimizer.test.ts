@@ -1,0 +1,328 @@
+/** What all optimizers share: options, gradients that do not fit, rates that change, convergence. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import * as lazuli from 'lazuli';
+import {
+  Adadelta,
+  Adam,
+  AdamW,
+  Adan,
+  clearNameCache,
+  Constant,
+  DTypeError,
+  ExponentialLR,
+  jit,
+  Momentum,
+  MultiStepLR,
+  type Optimizer,
+  OptionError,
+  PiecewiseConstantLR,
+  PolynomialDecayLR,
+  SGD,
+  ShapeError,
+  SM3,
+  StepLR,
+  tensor,
+  type Tensor,
+  TrainVar,
+  TreeError,
+  valueAndGrad,
+  Variable,
+  zeros,
+} from 'lazuli';
+import { BACKENDS } from '../support/backends.js';
+
+const classes = lazuli as unknown as Record<string, new (options: object) => Optimizer>;
+const NAMES = [
+  'SGD',
+  'Momentum',
+  'MomentumNesterov',
+  'Adagrad',
+  'Adadelta',
+  'RMSProp',
+  'Adam',
+  'AdamW',
+  'LARS',
+  'Adan',
+  'SM3',
+  'Lion',
+] as const;
+const pair = (): { w: TrainVar; b: TrainVar } => ({ w: new TrainVar(tensor([1, 2, 3])), b: new TrainVar(tensor(1)) });
+beforeEach(clearNameCache);
+
+describe('options', () => {
+  test.each([
+    ['rho above 1', () => new Adadelta({ rho: 1.5 })],
+    ['rho NaN', () => new Adadelta({ rho: NaN })],
+    ['negative epsilon', () => new Adadelta({ epsilon: -1e-6 })],
+    ['NaN epsilon', () => new Adadelta({ epsilon: NaN })],
+    ['beta of 1', () => new Adam({ beta1: 1 })],
+    ['negative beta', () => new Adam({ beta2: -0.1 })],
+    ['momentum of 1', () => new Momentum({ momentum: 1 })],
+    ['weightDecay above 1', () => new SGD({ weightDecay: 2 })],
+    ['two betas', () => new Adan({ betas: [0.1, 0.2] as never })],
+    ['a beta of 1', () => new Adan({ betas: [0.1, 0.2, 1] })],
+    ['negative lr', () => new SGD({ lr: -1 })],
+    ['NaN lr', () => new SGD({ lr: NaN })],
+    ['a string as lr', () => new SGD({ lr: 'fast' as never })],
+    ['an unknown option', () => new SGD({ learningRate: 1 } as never)],
+    ['an array of variables', () => new SGD({ trainVars: [new TrainVar(tensor(1))] as never })],
+    ['a tensor to train', () => new SGD({ trainVars: { w: tensor(1) as never } })],
+    ['an integer to train', () => new SGD({ trainVars: { w: new Variable(tensor(new Int32Array([1]))) } })],
+    ['milestones out of order', () => new MultiStepLR({ lr: 1, milestones: [5, 2] })],
+    ['boundaries out of order', () => new PiecewiseConstantLR({ boundaries: [5, 2], values: [1, 2, 3] })],
+    ['too few values', () => new PiecewiseConstantLR({ boundaries: [2, 5], values: [1, 2] })],
+    ['gamma of 0', () => new StepLR({ lr: 1, stepSize: 2, gamma: 0 })],
+    ['gamma above 1', () => new ExponentialLR({ lr: 1, gamma: 1.1 })],
+    ['negative gamma', () => new ExponentialLR({ lr: 1, gamma: -0.1 })],
+    ['a fractional stepSize', () => new StepLR({ lr: 1, stepSize: 0.5 })],
+    ['lastEpoch of −2', () => new Constant({ lr: 1, lastEpoch: -2 })],
+    ['no decaySteps', () => new PolynomialDecayLR({ lr: 1, finalLr: 0 } as never)],
+  ])('%s is an OptionError', (_, make) => {
+    expect(make).toThrow(OptionError);
+  });
+
+  test('the bounds themselves are allowed', () => {
+    expect(() => [
+      new Adadelta({ rho: 0, epsilon: 0, weightDecay: 0 }),
+      new Adadelta({ rho: 1, weightDecay: 1 }),
+      new Adam({ beta1: 0, beta2: 0, eps: 0 }),
+      new PiecewiseConstantLR({ boundaries: [2, 2, 5], values: [1, 2, 3, 4] }),
+    ]).not.toThrow();
+  });
+
+  test('String shows the class and its options', () => {
+    expect(String(new Adadelta())).toBe(
+      'Adadelta({ lr: Constant({ lr: 1 }), weightDecay: null, epsilon: 0.000001, rho: 0.95 })',
+    );
+    expect(String(new AdamW({ lr: new StepLR({ lr: 0.1, stepSize: 3 }) }))).toBe(
+      'AdamW({ lr: StepLR({ lr: 0.1 }), weightDecay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8 })',
+    );
+  });
+
+  test('one Variable twice, and variables given later', () => {
+    const { w, b } = pair();
+    expect(() => new SGD({ trainVars: { w, again: w } })).toThrow(OptionError);
+    const opt = new Adadelta({ lr: 1, trainVars: null });
+    expect(() => opt.update({})).toThrow(/NO_VARIABLES/);
+    opt.registerTrainVars({ w });
+    expect(() => opt.registerTrainVars({ other: w })).toThrow(OptionError);
+    expect(() => opt.registerTrainVars({ w: b })).toThrow(OptionError);
+    opt.registerTrainVars({ b });
+    expect(Object.keys(opt.varsToTrain)).toEqual(['w', 'b']);
+    expect([...opt.implicitVars.keys()]).toEqual(['w_cache', 'w_delta', 'b_cache', 'b_delta']);
+    const dict = { w, b };
+    expect(new SGD({ trainVars: dict }).varsToTrain).toBe(dict);
+  });
+
+  test('parameters are no part of the optimizer, its state and its Scheduler are', () => {
+    const opt = new Adadelta({ trainVars: pair() });
+    expect([...opt.vars().keys()]).toEqual([
+      'Adadelta0.w_cache',
+      'Adadelta0.b_cache',
+      'Adadelta0.w_delta',
+      'Adadelta0.b_delta',
+      'Constant0.lr',
+      'Constant0.lastEpoch',
+    ]);
+    expect(opt.trainVars().size).toBe(0);
+  });
+});
+
+describe('gradients that do not fit', () => {
+  const cases: [string, unknown, new (...args: never[]) => Error][] = [
+    ['missing', { w: tensor([1, 1, 1]) }, TreeError],
+    ['extra', { w: tensor([1, 1, 1]), b: tensor(1), c: tensor(1) }, TreeError],
+    ['misshapen', { w: tensor([1, 1]), b: tensor(1) }, ShapeError],
+    ['integer', { w: tensor([1, 1, 1], { dtype: 'i32' }), b: tensor(1) }, DTypeError],
+    ['no tensor', { w: 'g', b: tensor(1) }, TreeError],
+    ['no dict', [tensor([1, 1, 1]), tensor(1)], TreeError],
+    ['nothing', undefined, TreeError],
+  ];
+  test.each(cases)('%s gradients throw before anything is written', (_, grads, error) => {
+    const vars = pair();
+    const opt = new Adam({ lr: 1, trainVars: vars });
+    expect(() => opt.checkGrads(grads)).toThrow(error);
+    expect(() => opt.update(grads)).toThrow(error);
+    expect(() =>
+      jit(() => {
+        opt.update(grads);
+      })(),
+    ).toThrow(error);
+    expect(vars.w.value.arraySync()).toEqual([1, 2, 3]);
+    expect(opt.implicitVars.get('step')!.value.item()).toBe(0);
+  });
+
+  test('the key is in the message; Maps and objects are both dicts', () => {
+    const opt = new SGD({ lr: 1, trainVars: pair() });
+    expect(() => opt.checkGrads({ w: tensor([1, 1]), b: tensor(1) })).toThrow(/"w".*f32\[3\]/);
+    expect(() => opt.checkGrads({ b: tensor(1) })).toThrow(/"w"/);
+    opt.update(
+      new Map([
+        ['b', tensor(1)],
+        ['w', tensor([1, 1, 1])],
+      ]),
+    );
+    expect(opt.varsToTrain instanceof Map).toBe(false);
+  });
+});
+
+describe.each(BACKENDS.map((backend) => [typeof backend === 'string' ? backend : backend.name, backend] as const))(
+  'on %s',
+  (_, backend) => {
+    test('rates and other options change without another trace', () => {
+      const vars = pair();
+      const opt = new Adadelta({ trainVars: vars, weightDecay: 0 });
+      const step = jit((g: Tensor) => opt.update({ w: g, b: g.sum() }), { backend });
+      const g = tensor([1, 1, 1]);
+      step(g);
+      opt.lr = 0;
+      const before = vars.w.value.arraySync();
+      step(g);
+      expect(vars.w.value.arraySync()).toEqual(before);
+      opt.lr.setValue(2);
+      opt.rho = 0;
+      opt.epsilon = 0;
+      opt.weightDecay = 0.5;
+      expect([opt.rho, opt.epsilon, opt.weightDecay, opt.lr.at().item()]).toEqual([0, 0, 0.5, 2]);
+      step(g);
+      // ρ 0 and ε 0: u = √(Δ/g²)·g = √Δ, where Δ holds the square of the last u.
+      expect(step.stats).toMatchObject({ traces: 1, compiles: 1, calls: 3 });
+      expect(() => (opt.rho = 2)).toThrow(OptionError);
+      expect(() => (new Adadelta().weightDecay = 0.5)).toThrow(OptionError);
+      expect(() => (opt.lr = new Constant({ lr: 1 }))).toThrow(OptionError);
+      expect(() => (new SM3({ lr: 1 }).beta = 0.5)).toThrow(OptionError);
+    });
+
+    test('lr as number, Variable and Scheduler: the same bits', () => {
+      const run = (lr: number | Variable | Constant): unknown => {
+        const vars = pair();
+        const opt = new Adam({ lr, trainVars: vars });
+        const step = jit((g: Tensor) => opt.update({ w: g, b: g.sum() }), { backend });
+        for (let i = 0; i < 3; i++) step(tensor([0.3, -2, 1e-3]));
+        return vars.w.value.arraySync();
+      };
+      const plain = run(0.1);
+      expect(run(Variable.number(0.1))).toEqual(plain);
+      expect(run(new Constant({ lr: 0.1 }))).toEqual(plain);
+      expect(run(new Variable(tensor(0.1)))).toEqual(plain);
+      const rate = new Variable(tensor(new Float64Array([0.1]), { shape: [] }));
+      expect(run(rate)).toEqual(plain);
+    });
+
+    test('calls and epochs count inside the compiled step', () => {
+      const vars = pair();
+      const lr = new PolynomialDecayLR({ lr: 1, decaySteps: 2, finalLr: 0 });
+      const opt = new SGD({ lr, trainVars: vars });
+      const step = jit(() => opt.update({ w: zeros([3]), b: tensor(1) }), { backend });
+      const seen = [0, 1, 2, 3].map(() => {
+        step();
+        return vars.b.value.item();
+      });
+      // Rates 1, 0.5, 0, 0.
+      expect(seen).toEqual([0, -0.5, -0.5, -0.5]);
+      expect(lr.lastCall.value.item()).toBe(3);
+      expect(step.stats).toMatchObject({ traces: 1, compiles: 1 });
+
+      const epochs = new StepLR({ lr: 1, stepSize: 1, gamma: 0.5 });
+      const other = new SGD({ lr: epochs, trainVars: pair() });
+      const train = jit(() => other.update({ w: zeros([3]), b: tensor(1) }), { backend });
+      train();
+      epochs.stepEpoch();
+      train();
+      expect((other.varsToTrain as { b: TrainVar }).b.value.item()).toBe(1 - 1 - 0.5);
+      expect(train.stats).toMatchObject({ traces: 1, compiles: 1 });
+    });
+
+    test('an optimizer as an argument: what it trains comes back with it', () => {
+      const vars = pair();
+      const opt = new Adam({ lr: 0.5, eps: 0, trainVars: vars });
+      const step = jit(
+        (optimizer: Adam, g: Tensor) => {
+          optimizer.update({ w: g, b: g.sum() });
+          return optimizer;
+        },
+        { backend },
+      );
+      let next = step(opt, tensor([1, 1, 1]));
+      next = step(next, tensor([1, 1, 1]));
+      expect(step.stats).toMatchObject({ traces: 1, compiles: 1, calls: 2 });
+      expect(next).toBeInstanceOf(Adam);
+      expect(next.name).toBe(opt.name);
+      expect(next.implicitVars.get('step')!.value.item()).toBe(2);
+      expect(vars.w.value.arraySync()).toEqual([1, 2, 3]);
+      expect((next.varsToTrain as typeof vars).w.value.arraySync()).toEqual([0, 1, 2]);
+      next.lr = 0.25;
+      expect(next.lr.at().item()).toBe(0.25);
+      expect(opt.lr.at().item()).toBe(0.5);
+    });
+  },
+);
+
+describe('problems', () => {
+  const parabola = (x: Tensor): Tensor =>
+    x
+      .sub(tensor([1, -1, 1]))
+      .square()
+      .sum();
+  /** (1 − x)² + 100 (y − x²)². */
+  const rosenbrock = (x: Tensor): Tensor => {
+    const [a, b] = [x.slice([0], [1]), x.slice([1], [2])];
+    return a.mul(-1).add(1).square().add(b.sub(a.square()).square().mul(100)).sum();
+  };
+  const fit = (loss: (x: Tensor) => Tensor, opt: Optimizer, x: TrainVar, steps: number): void => {
+    opt.registerTrainVars({ x });
+    const step = jit(() => {
+      const [value, grads] = valueAndGrad(() => loss(x.value), { vars: opt.varsToTrain })() as [Tensor, unknown];
+      opt.update(grads);
+      return value;
+    });
+    for (let i = 0; i < steps; i++) step();
+    expect(step.stats).toMatchObject({ traces: 1, compiles: 1 });
+  };
+  const start = (values: number[]): TrainVar => new TrainVar(tensor(new Float64Array(values)));
+
+  const RATES: Record<(typeof NAMES)[number], [parabola: number, rosenbrock: number, options?: object]> = {
+    SGD: [0.1, 1e-3],
+    Momentum: [0.02, 2e-4],
+    MomentumNesterov: [0.02, 2e-4],
+    Adagrad: [1, 0.5],
+    Adadelta: [0.1, 0.1, { rho: 0.9 }],
+    RMSProp: [0.01, 1e-3],
+    Adam: [0.1, 0.02],
+    AdamW: [0.1, 0.02, { weightDecay: 0 }],
+    LARS: [10, 1, { weightDecay: 0 }],
+    Adan: [0.1, 0.02, { weightDecay: 0 }],
+    SM3: [1, 0.5],
+    Lion: [0.002, 1e-3],
+  };
+  test.each(NAMES)('%s finds the bottom of a parabola and of Rosenbrock’s valley', (name) => {
+    const [forParabola, forRosenbrock, options = {}] = RATES[name];
+    const make = (lr: number): Optimizer => new classes[name]!({ lr, ...options });
+    // The problems, starts, steps and tolerance of optax's table.
+    const close = (x: TrainVar, want: readonly number[]): void =>
+      x.value
+        .dataSync()
+        .forEach((value, i) => expect(Math.abs(value - want[i]!), `${name} ${i}: ${value}`).toBeLessThan(3e-2));
+    const low = start([-1, 10, 1]);
+    fit(parabola, make(forParabola), low, 10_000);
+    close(low, [1, -1, 1]);
+    const valley = start([0, 0]);
+    fit(rosenbrock, make(forRosenbrock), valley, 10_000);
+    close(valley, [1, 1]);
+  });
+
+  test('Adadelta, the numbers of optax: Σx² from [1, 2, 3], rate 10, ρ 0.9, ε 1e-6', () => {
+    const x = start([1, 2, 3]);
+    const opt = new Adadelta({ lr: 10, rho: 0.9, epsilon: 1e-6, trainVars: { x } });
+    const sum = (): Tensor => x.value.square().sum();
+    const step = jit(() => {
+      const [, grads] = valueAndGrad(sum, { vars: opt.varsToTrain })() as [Tensor, unknown];
+      opt.update(grads);
+    });
+    const objective = [1, 2, 3, 4, 5].map(() => {
+      step();
+      return sum().item();
+    });
+    expect(objective.map((value) => value.toFixed(1))).toEqual(['13.6', '13.2', '12.9', '12.5', '12.1']);
+  });
+});
