@@ -6,7 +6,7 @@ import { isFloat } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import { type Attributes, type Expr, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
-import { TRANSCENDENTALS } from './transcendental/table.js';
+import { type Transcendental, TRANSCENDENTALS } from './transcendental/table.js';
 
 type Name = keyof typeof TRANSCENDENTALS;
 type Derivative = (t: TensorBuilder, g: Expr, inputs: readonly Expr[], y: Expr) => readonly (Expr | null)[];
@@ -49,7 +49,7 @@ const DERIVATIVES: Readonly<Record<Name, Derivative>> = {
 };
 
 function defineComposite(name: Name): Primitive {
-  const decompose = TRANSCENDENTALS[name].decompose;
+  const { decompose }: Transcendental = TRANSCENDENTALS[name];
   return define<Attributes>({
     name,
     kind: 'elementwise',

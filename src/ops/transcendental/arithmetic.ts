@@ -1,0 +1,74 @@
+/**
+ * Small pieces of which the transcendental decompositions are made: literals, polynomials, powers of two, signs.
+ * Everything here is straight-line code over {@link Builder}, so it vectorises: choices are `where`, never branches.
+ */
+import type { DType } from '../../core/dtype.js';
+import { InternalError } from '../../core/errors.js';
+import type { Builder } from '../builder.js';
+
+/** A decomposition of one argument. */
+export type Unary = <T>(b: Builder<T>, x: T) => T;
+
+/** `c(value)` is the constant `value` in `dtype`. */
+export const literals =
+  <T>(b: Builder<T>, dtype: DType) =>
+  (value: number): T =>
+    b.constant(value, dtype);
+
+/** The decomposition that is `f32` for f32 and `f64` for f64. */
+export function byDtype(name: string, f32: Unary, f64: Unary): Unary {
+  return (b, x) => {
+    const dtype = b.dtypeOf(x);
+    if (dtype === 'f32') return f32(b, x);
+    if (dtype === 'f64') return f64(b, x);
+    throw new InternalError(`${name} got ${dtype}, and is defined for f32 and f64`);
+  };
+}
+
+/** c₀ + x·(c₁ + x·(c₂ + …)), by Horner's rule: 2·(n − 1) ops for n coefficients. */
+export function polynomial<T>(b: Builder<T>, x: T, coefficients: readonly number[]): T {
+  const terms = coefficients.map(literals(b, b.dtypeOf(x)));
+  return terms.reduceRight((sum, term) => b.add(b.mul(sum, x), term));
+}
+
+/**
+ * Adding this to |t| < 2²² rounds t to the nearest integer n and leaves n + bias in the sum's low mantissa bits
+ * (1.5·2²³: the sum's ulp is 1, also for negative t).
+ */
+export const shifter32 = (bias: number): number => 1.5 * 2 ** 23 + bias;
+/** As {@link shifter32}, for f64 and |t| < 2³¹. */
+export const shifter64 = (bias: number): number => 1.5 * 2 ** 52 + bias;
+
+/** 2ⁿ of dtype f32 from a sum with `shifter32(127 + …)`: the low 8 bits become the exponent field. */
+export const powerOfTwo32 = <T>(b: Builder<T>, sum: T): T =>
+  b.bitcast(b.leftShift(b.bitcast(sum, 'i32'), b.constant(23, 'i32')), 'f32');
+/** 2ⁿ of dtype f64 from a sum with `shifter64(1023 + …)`: the low 11 bits become the exponent field. */
+export const powerOfTwo64 = <T>(b: Builder<T>, sum: T): T =>
+  b.fromWords(b.leftShift(b.lowWord(sum), b.constant(20, 'i32')), b.constant(0, 'i32'));
+
+const SIGN = -0x80000000;
+
+/** The sign bit of an f32 as i32: 0 or 0x80000000. */
+export const signBit32 = <T>(b: Builder<T>, x: T): T => b.bitwiseAnd(b.bitcast(x, 'i32'), b.constant(SIGN, 'i32'));
+
+/** `magnitude` with its sign flipped where `sign` (0 or 0x80000000) is set. */
+export const flipSign32 = <T>(b: Builder<T>, magnitude: T, sign: T): T =>
+  b.bitcast(b.bitwiseXor(b.bitcast(magnitude, 'i32'), sign), 'f32');
+
+/** The sign bit of an f64 as i32: 0 or 0x80000000. */
+export const signBit64 = <T>(b: Builder<T>, x: T): T => b.bitwiseAnd(b.highWord(x), b.constant(SIGN, 'i32'));
+
+/** `magnitude` with its sign flipped where `sign` (0 or 0x80000000) is set. */
+export const flipSign64 = <T>(b: Builder<T>, magnitude: T, sign: T): T =>
+  b.fromWords(b.bitwiseXor(b.highWord(magnitude), sign), b.lowWord(magnitude));
+
+/** x with its low word cleared: 21 bits, so a product of two such heads is exact. */
+export const head = <T>(b: Builder<T>, x: T): T => b.fromWords(b.highWord(x), b.constant(0, 'i32'));
+
+/** The sum rounded and what rounding lost: a + b = sum + error exactly (Knuth, TAOCP 2, §4.2.2, theorem B). */
+export function twoSum<T>(b: Builder<T>, x: T, y: T): { sum: T; error: T } {
+  const sum = b.add(x, y);
+  const virtualY = b.sub(sum, x);
+  const virtualX = b.sub(sum, virtualY);
+  return { sum, error: b.add(b.sub(x, virtualX), b.sub(y, virtualY)) };
+}

@@ -1,0 +1,62 @@
+/**
+ * tanh, sigmoid and softplus: the activations that are made of exp, expm1 and log1p.
+ */
+import type { Builder } from '../builder.js';
+import { byDtype, flipSign32, flipSign64, literals, polynomial, signBit32, signBit64 } from './arithmetic.js';
+import { exp2Moderate32, expm1Moderate64, expNonPositive } from './exp.js';
+import { log1pOfUnit } from './log.js';
+
+const LOG2_E = 1.4426950408889634;
+
+/** (tanh(x)/x − 1) / x² in x², on |x| ≤ 0.625, f32: tanh within 2⁻²⁷. */
+const TANH_32 = [
+  -0.333332807 /* 0xbeaaaa99 */, 0.133314162 /* 0x3e088382 */, -0.0537379384 /* 0xbd5c1c50 */,
+  0.0206341185 /* 0x3ca908e2 */, -0.00570009183 /* 0xbbbac7d6 */,
+];
+
+const tanh32 = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, 'f32');
+  const magnitude = b.abs(x);
+  const z = b.mul(x, x);
+  const small = b.add(magnitude, b.mul(b.mul(magnitude, z), polynomial(b, z, TANH_32)));
+  // e²ˣ + 1 = (2ⁿ + 1) + 2ⁿ·rest rounds once less than e²ˣ, then + 1.
+  const { power, rest } = exp2Moderate32(b, b.mul(b.minimum(magnitude, c(10)), c(2 * LOG2_E)));
+  const large = b.sub(c(1), b.div(c(2), b.add(b.add(power, c(1)), rest)));
+  return flipSign32(b, b.where(b.less(magnitude, c(0.625)), small, large), signBit32(b, x));
+};
+
+const tanh64 = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, 'f64');
+  const magnitude = b.abs(x);
+  const twice = b.mul(b.minimum(magnitude, c(22)), c(2));
+  const isLarge = b.lessEqual(c(1), magnitude);
+  const t = expm1Moderate64(b, b.where(isLarge, twice, b.neg(twice)));
+  const quotient = b.div(b.where(isLarge, c(2), b.abs(t)), b.add(t, c(2)));
+  const result = b.where(isLarge, b.sub(c(1), quotient), quotient);
+  return flipSign64(b, result, signBit64(b, x));
+};
+
+/**
+ * The hyperbolic tangent. f32: within 1.5 ULP; f64: within 2 ULP. Odd, also in the sign of zero; ±1 at ±∞.
+ * f32: x + x³·P(x²) below 0.625, above it 1 − 2/(e²ˣ + 1), where errors of e²ˣ shrink (Cephes `tanhf.c`).
+ * f64: with t = expm1(2|x|) it is 1 − 2/(t + 2) from 1 on, else with t = expm1(−2|x|) it is −t/(t + 2) (fdlibm `s_tanh.c`).
+ */
+export const tanh = byDtype('tanh', tanh32, tanh64);
+
+const sigmoidOf = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, b.dtypeOf(x));
+  const e = expNonPositive(b, b.neg(b.abs(x)));
+  return b.div(b.where(b.less(x, c(0)), e, c(1)), b.add(e, c(1)));
+};
+
+/**
+ * 1 / (1 + e⁻ˣ). f32: within 2.5 ULP; f64: within 2.5 ULP, also where the result is tiny.
+ * With e = e^−|x| it is 1/(1 + e) for x ≥ 0 and e/(1 + e) below, so nothing overflows.
+ */
+export const sigmoid = byDtype('sigmoid', sigmoidOf, sigmoidOf);
+
+const softplusOf = <T>(b: Builder<T>, x: T): T =>
+  b.add(b.maximum(x, b.constant(0, b.dtypeOf(x))), log1pOfUnit(b, expNonPositive(b, b.neg(b.abs(x)))));
+
+/** log(1 + eˣ) = max(x, 0) + log1p(e^−|x|). f32: within 2 ULP; f64: within 2 ULP. */
+export const softplus = byDtype('softplus', softplusOf, softplusOf);

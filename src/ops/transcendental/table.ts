@@ -1,0 +1,130 @@
+/**
+ * The transcendental functions in one table: what each is made of, how far it may be from the true value, and whose
+ * method it is. The f32 bounds of functions of one argument were measured over all 2³² inputs, the others on millions
+ * of points; `test/transcendental` samples them again.
+ */
+import type { Builder } from '../builder.js';
+import { erf } from './erf.js';
+import { exp, expm1 } from './exp.js';
+import { gelu } from './gelu.js';
+import { sigmoid, softplus, tanh } from './hyperbolic.js';
+import { idealErf, idealGelu, idealSigmoid, idealSoftplus } from './ideal.js';
+import { log, log1p } from './log.js';
+import { pow } from './pow.js';
+import { cos, sin } from './trig.js';
+
+/** A function that is no core op: its decomposition is its meaning. */
+export interface Transcendental {
+  readonly arity: 1 | 2;
+  readonly decompose: <T>(b: Builder<T>, ...operands: T[]) => T;
+  /** The true value to about 10⁻¹⁴ of itself: what f32 results are measured against. */
+  readonly ideal: (...operands: number[]) => number;
+  /** The bound on the error, in units in the last place of the true value rounded to the dtype. */
+  readonly ulp: { readonly f32: number; readonly f64: number };
+  /** Where the result is neither NaN nor infinite. */
+  readonly domain: string;
+  readonly source: string;
+}
+
+type Name =
+  'exp' | 'expm1' | 'log' | 'log1p' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'softplus' | 'erf' | 'gelu' | 'pow';
+
+/** All of them, by the name of the primitive. */
+export const TRANSCENDENTALS: Readonly<Record<Name, Transcendental>> = {
+  exp: {
+    arity: 1,
+    decompose: exp,
+    ideal: Math.exp,
+    ulp: { f32: 1, f64: 1 },
+    domain: 'x < 88.73 (f32), x < 709.79 (f64)',
+    source: 'Cody & Waite 1980; Cephes expf.c; fdlibm e_exp.c',
+  },
+  expm1: {
+    arity: 1,
+    decompose: expm1,
+    ideal: Math.expm1,
+    ulp: { f32: 1.6, f64: 1.8 },
+    domain: 'x < 88.73 (f32), x < 709.79 (f64)',
+    source: 'Cody & Waite 1980; fdlibm s_expm1.c',
+  },
+  log: {
+    arity: 1,
+    decompose: log,
+    ideal: Math.log,
+    ulp: { f32: 0.9, f64: 1 },
+    domain: 'x > 0',
+    source: 'fdlibm e_log.c',
+  },
+  log1p: {
+    arity: 1,
+    decompose: log1p,
+    ideal: Math.log1p,
+    ulp: { f32: 0.9, f64: 1 },
+    domain: 'x > −1',
+    source: 'fdlibm s_log1p.c',
+  },
+  sin: {
+    arity: 1,
+    decompose: sin,
+    ideal: Math.sin,
+    ulp: { f32: 0.6, f64: 0.9 },
+    domain: 'every finite x',
+    source: 'Payne & Hanek 1983; fdlibm k_sin.c, k_cos.c',
+  },
+  cos: {
+    arity: 1,
+    decompose: cos,
+    ideal: Math.cos,
+    ulp: { f32: 0.6, f64: 0.9 },
+    domain: 'every finite x',
+    source: 'Payne & Hanek 1983; fdlibm k_sin.c, k_cos.c',
+  },
+  tanh: {
+    arity: 1,
+    decompose: tanh,
+    ideal: Math.tanh,
+    ulp: { f32: 1.6, f64: 2.4 },
+    domain: 'every x',
+    source: 'Cephes tanhf.c (f32); fdlibm s_tanh.c (f64)',
+  },
+  sigmoid: {
+    arity: 1,
+    decompose: sigmoid,
+    ideal: idealSigmoid,
+    ulp: { f32: 2.5, f64: 2.5 },
+    domain: 'every x',
+    source: 'from exp',
+  },
+  softplus: {
+    arity: 1,
+    decompose: softplus,
+    ideal: idealSoftplus,
+    ulp: { f32: 2.1, f64: 2.3 },
+    domain: 'x < ∞',
+    source: 'from exp, and log1p as in fdlibm s_log1p.c',
+  },
+  erf: {
+    arity: 1,
+    decompose: erf,
+    ideal: idealErf,
+    ulp: { f32: 1.6, f64: 1.8 },
+    domain: 'every x',
+    source: 'after N. Juffa, erff(), 2013',
+  },
+  gelu: {
+    arity: 1,
+    decompose: gelu,
+    ideal: idealGelu,
+    ulp: { f32: 5.5, f64: 6 },
+    domain: 'x < ∞',
+    source: 'Hendrycks & Gimpel 2016, arXiv:1606.08415; Shepherd & Laframboise 1981',
+  },
+  pow: {
+    arity: 2,
+    decompose: pow,
+    ideal: Math.pow,
+    ulp: { f32: 0.51, f64: 1 },
+    domain: 'x > 0, and x < 0 for integer y; C99 annex F.10.4.4 beyond',
+    source: 'fdlibm e_pow.c',
+  },
+};
