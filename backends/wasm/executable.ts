@@ -27,6 +27,17 @@ interface Outside {
 /** Memory of executables that were dropped. */
 const collected = new FinalizationRegistry<() => void>((free) => free());
 
+/** The entry of a program's instance, and the pool that it forks into. */
+export interface Code {
+  readonly run: (table: number, threads: number) => void;
+  /** Threads to use now. */
+  readonly threads: () => number;
+  /** Threads for which there must be scratch memory. */
+  readonly limit: () => number;
+  /** Forgets the program. */
+  readonly drop: () => void;
+}
+
 export class WasmExecutable implements Executable {
   readonly #outside: readonly Outside[];
   readonly #temporaries: readonly { readonly buffer: Buffer; readonly words: readonly number[] }[];
@@ -36,16 +47,16 @@ export class WasmExecutable implements Executable {
   readonly #settled: (HostBuffer | undefined)[];
   readonly #table: number;
   readonly #arenaBytes: number;
-  readonly #scratchBytes: number;
   readonly #taken: number[];
   /** Of the present call: buffers that are copied. */
   readonly #staged: Outside[] = [];
   #workspaceVersion = -1;
+  #scratchThreads = 0;
 
   constructor(
     readonly program: Program,
     readonly layout: TableLayout,
-    readonly run: (table: number) => void,
+    readonly code: Code,
     readonly buffers: WasmBuffers,
     readonly workspace: Workspace,
   ) {
@@ -64,7 +75,6 @@ export class WasmExecutable implements Executable {
     const of = (role: (buffer: Buffer) => boolean): { buffer: Buffer; words: number[] }[] =>
       program.buffers.filter(role).map((buffer) => ({ buffer, words: words.get(buffer.id)! }));
     this.#arenaBytes = Math.ceil(program.arenaBytes / 64) * 64;
-    this.#scratchBytes = layout.calls.reduce((most, { scratchBytes }) => Math.max(most, scratchBytes?.(1) ?? 0), 0);
     this.#temporaries = of((buffer) => buffer.role === 'temporary');
     this.#outside = of((buffer) => buffer.role !== 'temporary').map((each): Outside => ({
       ...each,
@@ -78,7 +88,16 @@ export class WasmExecutable implements Executable {
     this.#table = buffers.take(layout.bytes);
     const taken = [this.#table];
     this.#taken = taken;
-    collected.register(this, () => taken.forEach((address) => buffers.memory.free(address)));
+    const words32 = buffers.memory.view('i32');
+    layout.tasks.forEach(({ argumentsOffset, from, to, code: number }, i) => {
+      const at = (this.#table + layout.tasksOffset) / 4 + 4 * i;
+      words32.set([this.#table + argumentsOffset, from, to, number], at);
+    });
+    const { drop } = code;
+    collected.register(this, () => {
+      drop();
+      for (const address of taken) buffers.memory.free(address);
+    });
   }
 
   /** Runs the program on `buffers`, by buffer number. Nothing is written before all memory is there. */
@@ -105,7 +124,8 @@ export class WasmExecutable implements Executable {
     for (const { buffer, address } of staged) {
       if (buffer.role === 'parameter') this.#copyIn(buffers[buffer.id]!.array, buffer.dtype, address);
     }
-    this.run(this.#table);
+    const threads = this.code.threads();
+    this.code.run(this.#table, threads);
     for (const { buffer, address } of staged) {
       if (buffer.role === 'output') this.#copyOut(buffers[buffer.id]!.array, buffer.dtype, address);
     }
@@ -140,9 +160,12 @@ export class WasmExecutable implements Executable {
 
   /** Writes the addresses of temporaries and scratch memory, if the workspace has moved. */
   #refreshWorkspace(): void {
-    const { workspace } = this;
-    if (workspace.version === this.#workspaceVersion) return;
-    const base = workspace.require(this.#arenaBytes + this.#scratchBytes);
+    const { workspace, layout } = this;
+    const threads = this.code.limit();
+    if (workspace.version === this.#workspaceVersion && threads === this.#scratchThreads) return;
+    const scratch = layout.calls.reduce((most, { scratchBytes }) => Math.max(most, scratchBytes?.(threads) ?? 0), 0);
+    const base = workspace.require(this.#arenaBytes + scratch);
+    this.#scratchThreads = threads;
     this.#workspaceVersion = workspace.version;
     const table = this.buffers.memory.view('i32');
     const start = this.#table / 4;

@@ -8,8 +8,9 @@ import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { WasmBuffers } from './buffers.js';
 import { compileModule } from './compile.js';
 import { emitProgram, type EmittedProgram } from './emit/program.js';
-import { WasmExecutable } from './executable.js';
+import { WasmExecutable, type Code } from './executable.js';
 import { canShareMemory, LinearMemory, type MemoryStats } from './memory.js';
+import { Pool, type WorkerOptions } from './pool.js';
 import { printModule } from './wat.js';
 import { Workspace } from './workspace.js';
 
@@ -39,23 +40,50 @@ class WasmSource implements KernelSource {
 interface State {
   readonly buffers: WasmBuffers;
   readonly workspace: Workspace;
+  readonly pool: Pool;
+}
+
+/** Programs with less work than this stay on the calling thread: waking a worker takes 50–100 µs. */
+const THREADS_NANOSECONDS = 100_000;
+/** A fork costs 0.3 µs while the workers spin; phases below this do not gain from it. */
+const FORK_NANOSECONDS = 4000;
+
+interface ModuleExports {
+  readonly run: (table: number, threads: number) => void;
+  readonly start: (thread: number, program: number) => void;
 }
 
 export interface WasmBackend extends Backend {
+  /** Sets the number of threads, the calling one included; resolves when they are ready. */
+  readonly setThreads: (count: number, options?: WorkerOptions) => Promise<void>;
+  /** Threads that work now, and why there is only one, if so. */
+  readonly threads: () => { readonly count: number; readonly reason: string | undefined };
   /** Bytes in use and in all. */
   readonly memoryStats: () => MemoryStats;
 }
 
+/** Options for tests; the defaults are what everybody else wants. */
+export interface WasmOptions {
+  /** Whether the memory is shared among threads. */
+  readonly shared?: boolean;
+  /** Pages of 64 KiB to which the memory may grow. */
+  readonly maximumPages?: number;
+  /** Programs of less work than so many nanoseconds stay on the calling thread; so do phases far below that. */
+  readonly threadsFrom?: number;
+  /** Phases of less work than so many nanoseconds do. */
+  readonly forkFrom?: number;
+}
+
 /** A backend with a linear memory of its own, which is made when it is first needed. */
-export function createWasmBackend(
-  options: { readonly shared?: boolean; readonly maximumPages?: number } = {},
-): WasmBackend {
+export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   const shared = options.shared ?? canShareMemory();
+  const forkFrom = options.forkFrom ?? FORK_NANOSECONDS;
+  const threadsFrom = options.threadsFrom ?? THREADS_NANOSECONDS;
   let made: State | undefined;
   const state = (): State => {
     if (made === undefined) {
       const buffers = new WasmBuffers(new LinearMemory({ ...options, shared }));
-      made = { buffers, workspace: new Workspace(buffers) };
+      made = { buffers, workspace: new Workspace(buffers), pool: new Pool(buffers.memory) };
     }
     return made;
   };
@@ -63,17 +91,30 @@ export function createWasmBackend(
     ...hostMemory,
     name: 'wasm',
     capabilities: { dtypes: DTYPES, synchronous: true },
-    emit: (program) => new WasmSource(program, emitProgram(program, shared)),
+    emit: (program) => new WasmSource(program, emitProgram(program, { shared, forkFrom })),
     compile(source) {
       const { program, bytes, emitted } = source as WasmSource;
-      const { buffers, workspace } = state();
-      const instance = new WebAssembly.Instance(compileModule(bytes), { env: { memory: buffers.memory.memory } });
-      const { run } = instance.exports as { run: (table: number) => void };
-      return new WasmExecutable(program, emitted.table, run, buffers, workspace);
+      const { buffers, workspace, pool } = state();
+      const module = compileModule(bytes);
+      const { memory } = buffers.memory;
+      const { exports } = new WebAssembly.Instance(module, { env: { memory, stall: pool.stall } });
+      const { run, start } = exports as unknown as ModuleExports;
+      const parallel = shared && emitted.parallelNanoseconds >= threadsFrom;
+      const number = parallel ? pool.register(module) : 0;
+      if (parallel) start(0, number);
+      const code: Code = {
+        run,
+        limit: () => (parallel ? pool.limit : 1),
+        threads: () => (parallel && pool.limit > 1 ? pool.enter() : 1),
+        drop: () => parallel && pool.unregister(number),
+      };
+      return new WasmExecutable(program, emitted.table, code, buffers, workspace);
     },
     allocate: (dtype, size, purpose) => state().buffers.allocate(dtype, size, purpose),
     free: (buffer) => made?.buffers.free(buffer as HostBuffer),
     run: (executable, buffers) => (executable as WasmExecutable).call(buffers as readonly HostBuffer[]),
+    setThreads: (count, threadOptions) => state().pool.setThreads(count, threadOptions),
+    threads: () => ({ count: state().pool.threads, reason: state().pool.reason }),
     memoryStats: () => state().buffers.memory.stats,
   };
 }

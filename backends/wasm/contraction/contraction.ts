@@ -7,7 +7,7 @@
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { dotColumns, emitDotPhase } from './columns.js';
-import { CONTEXT, CONTEXT_BYTES, type ContractionKit, type Destination } from './kit.js';
+import { CONTEXT, CONTEXT_BYTES, productNanoseconds, type ContractionKit, type Destination } from './kit.js';
 import { laneOps } from './lanes.js';
 import { emitPacked } from './packed.js';
 import { packedBytes, planPacked, type ContractionShape } from './plan.js';
@@ -65,9 +65,10 @@ export function emitContraction(
     strategy === 'packed'
       ? emitPacked(kit, name, shape, destination)
       : strategy === 'row'
-        ? onePhase(kit, emitRowPhase(kit, `${name}_rows`, ops, shape, destination), rowTasks(shape))
+        ? onePhase(kit, shape, emitRowPhase(kit, `${name}_rows`, ops, shape, destination), rowTasks(shape))
         : onePhase(
             kit,
+            shape,
             emitDotPhase(kit, `${name}_dots`, ops, shape, destination),
             Math.ceil(shape.n / dotColumns(shape)),
           );
@@ -94,6 +95,7 @@ export function emitContraction(
 /** A contraction that packs nothing: one phase of `tasks` tasks. */
 function onePhase(
   kit: ContractionKit,
+  { m, n, k }: ContractionShape,
   phase: FunctionReference,
   tasks: number,
 ): (f: FunctionBody, scratch: Local) => void {
@@ -101,6 +103,6 @@ function onePhase(
     const count = f.local('i32', 'count');
     f.get(scratch).get(scratch).i32(CONTEXT_BYTES).op('i32.add').memory('i32.store', CONTEXT.blocks);
     f.i32(tasks).set(count);
-    kit.fork(f, phase, scratch, count);
+    kit.fork(f, phase, scratch, count, productNanoseconds(m * n * k));
   };
 }

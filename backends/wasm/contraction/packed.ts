@@ -13,7 +13,9 @@ import {
   CONTEXT,
   CONTEXT_BYTES,
   loadContext,
+  packNanoseconds,
   PHASE,
+  productNanoseconds,
   pushBlock,
   type ContractionKit,
   type Destination,
@@ -51,15 +53,16 @@ export function emitPacked(
       store('firstColumn', first);
       store('columns', columns);
       ceilDivide(push(f, columns), tileColumns(ops)).set(count);
-      kit.fork(f, packRight, scratch, count);
+      kit.fork(f, packRight, scratch, count, packNanoseconds(shape.k * plan.columnsPacked));
       eachBlock(f, shape.m, plan.rowsPacked, (firstRow, rows) => {
         store('firstRow', firstRow);
         store('rows', rows);
         ceilDivide(push(f, rows), TILE_ROWS).set(count);
-        kit.fork(f, packLeft, scratch, count);
+        kit.fork(f, packLeft, scratch, count, packNanoseconds(shape.k * plan.rowsPacked));
         ceilDivide(push(f, rows), plan.taskRows);
         ceilDivide(push(f, columns), plan.taskColumns).op('i32.mul').set(count);
-        kit.fork(f, tiles, scratch, count);
+        const products = shape.k * Math.min(shape.m, plan.rowsPacked) * Math.min(shape.n, plan.columnsPacked);
+        kit.fork(f, tiles, scratch, count, productNanoseconds(products));
       });
     });
   };

@@ -17,8 +17,6 @@ import { WIDTH } from './vector-ops.js';
 export interface Split {
   /** The divided axis; undefined if there is none, then `from … to` is 0 … 1. */
   readonly axis: number | undefined;
-  /** Indices of that axis. */
-  readonly extent: number;
   /** Calls begin at multiples of this, so that two threads do not write one cache line. */
   readonly grain: number;
 }
@@ -32,6 +30,29 @@ export interface SegmentFunction {
 /** Elements of 64 bytes of bool, f32 and f64 at least. */
 const GRAIN = 64;
 
+/** About how long the segment runs on one thread, from its operations and accesses. */
+export function segmentNanoseconds(segment: Segment): number {
+  const extents = [...segment.axes, ...segment.reduceAxes];
+  let nanoseconds = 0;
+  for (const node of segment.body) {
+    const iterations = extents.slice(0, node.depth).reduce((product, extent) => product * extent, 1);
+    nanoseconds += iterations * costOf(node);
+  }
+  const all = extents.reduce((product, extent) => product * extent, 1);
+  return nanoseconds + all * (0.1 * segment.stores.length + 0.1 * segment.reductions.length);
+}
+
+/** Nanoseconds of one element in vector code; accesses that are not contiguous go element by element. */
+function costOf(node: ScalarNode): number {
+  const width = node.dtype === 'f64' ? 2 : 1;
+  if (node.kind === 'load') return width * (node.guard === undefined && node.indirect === undefined ? 0.1 : 1);
+  if (node.kind !== 'op') return 0;
+  return (
+    width *
+    (node.op === 'div' || node.op === 'sqrt' ? 0.4 : node.op === 'remainder' || node.op === 'quotient' ? 5 : 0.08)
+  );
+}
+
 /** Segments with equal keys run the same function: one axis takes its extent from the call, others are constants. */
 export const segmentKey = (segment: Segment): string =>
   hasDynamicExtent(segment)
@@ -44,9 +65,9 @@ const hasDynamicExtent = ({ kind, axes, reduceAxes }: Segment): boolean =>
 /** The parallel axis with most indices; the outermost of equals. */
 export function splitOf(segment: Segment): Split {
   const extents = loopOrder(segment).filter((axis) => axis < segment.axes.length);
-  if (extents.length === 0) return { axis: undefined, extent: 1, grain: 1 };
+  if (extents.length === 0) return { axis: undefined, grain: 1 };
   const axis = extents.reduce((best, each) => (segment.axes[each]! > segment.axes[best]! ? each : best));
-  return { axis, extent: segment.axes[axis]!, grain: axis === extents[extents.length - 1] ? GRAIN : 1 };
+  return { axis, grain: axis === extents[extents.length - 1] ? GRAIN : 1 };
 }
 
 /** Axes in the order in which their loops are nested. A scatter walks its updates outside, whole windows inside. */

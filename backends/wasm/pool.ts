@@ -1,0 +1,260 @@
+/**
+ * The worker threads of one backend: started when first needed, given each program's module, gone with the process.
+ *
+ * The workers share the linear memory and wait on its control words (`control.ts`); a fork costs no message. They spin
+ * for a moment after each fork, so that the next one of the same step finds them awake, and then park.
+ */
+import { BackendUnavailableError, OptionError } from '../../src/core/errors.js';
+import { CLOSED, CONTROL } from './control.js';
+import type { LinearMemory } from './memory.js';
+import { workerMain, type WorkerMessage } from './worker.js';
+
+/** Workers spin for so long before they park: a step's forks lie closer together, and waking one takes 50–100 µs. */
+const SPIN_MILLISECONDS = 1;
+/** A task that shows no progress for so long belongs to a worker that is dead; tasks are made to take 20 ms at most. */
+const DEAD_MILLISECONDS = 800;
+/** More threads than this are never started unasked. */
+const DEFAULT_LIMIT = 16;
+
+/** What Node's and a page's workers have in common here. */
+interface WorkerHandle {
+  postMessage(message: unknown): void;
+  terminate(): unknown;
+}
+
+/** How workers are made. */
+export interface WorkerOptions {
+  /**
+   * URL of `worker-entry.js`. Without it the worker's source goes along as text, which needs `worker-src blob:` in a
+   * page with a Content-Security-Policy; with it `worker-src 'self'` is enough.
+   */
+  readonly workerUrl?: string | URL;
+}
+
+interface NodeThreads {
+  readonly Worker: new (
+    source: string,
+    options: object,
+  ) => WorkerHandle & { unref(): void; on(event: string, listener: (value: never) => void): void };
+}
+
+/** A built-in module of Node, where it gives them synchronously. */
+function nodeModule<T>(name: string): T | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => T } };
+  return process?.getBuiltinModule?.(name);
+}
+
+/** Threads that may run at once on this machine. */
+function coreCount(): number {
+  const os = nodeModule<{ availableParallelism(): number }>('node:os');
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+  return os?.availableParallelism() ?? navigator?.hardwareConcurrency ?? 1;
+}
+
+const canStartWorkers = (): boolean => nodeModule('node:worker_threads') !== undefined || typeof Worker === 'function';
+
+/** The worker as a script. Compilers that keep names call `__name` in function bodies; here it does nothing. */
+const workerSource = (port: string): string => `const __name = (f) => f; (${workerMain.toString()})(${port});`;
+
+/** Starts one worker. `lost` is called if it ends by itself, with the reason. */
+function startWorker(options: WorkerOptions, ready: () => void, lost: (reason: unknown) => void): WorkerHandle {
+  const threads = nodeModule<NodeThreads>('node:worker_threads');
+  if (threads !== undefined) {
+    // No loader of the main thread (tsx, for example) is needed in there.
+    const worker = new threads.Worker(workerSource(`require('node:worker_threads').parentPort`), {
+      eval: true,
+      execArgv: [],
+    });
+    worker.on('message', () => {
+      // Until now it held the process, which may be waiting for it.
+      worker.unref();
+      ready();
+    });
+    worker.on('error', lost);
+    worker.on('exit', lost);
+    return worker;
+  }
+  const url = options.workerUrl ?? URL.createObjectURL(new Blob([workerSource('self')], { type: 'text/javascript' }));
+  const worker = new Worker(url, options.workerUrl === undefined ? {} : { type: 'module' });
+  worker.onmessage = () => {
+    if (options.workerUrl === undefined) URL.revokeObjectURL(url as string);
+    ready();
+  };
+  worker.onerror = (event) => lost(event.message);
+  return worker;
+}
+
+/** The workers of one memory. */
+export class Pool {
+  /** Threads that are wanted, the calling one included; undefined until someone says. */
+  #wanted: number | undefined;
+  #workers: WorkerHandle[] = [];
+  #options: WorkerOptions = {};
+  #starting: Promise<void> | undefined;
+  /** Resolves when former workers have ended. */
+  #stopped: Promise<void> = Promise.resolve();
+  readonly #modules = new Map<number, WebAssembly.Module>();
+  #nextProgram = 1;
+  // What the waiting thread saw last: a fork, its finished tasks, and for how long they did not change.
+  #watched = '';
+  #stalledFor = 0;
+  #lookedAt = 0;
+
+  constructor(readonly memory: LinearMemory) {}
+
+  /** Threads for which memory must be there: those wanted, or those that would be started. */
+  get limit(): number {
+    if (!this.memory.shared || !canStartWorkers()) return 1;
+    return this.#wanted ?? Math.min(DEFAULT_LIMIT, coreCount());
+  }
+
+  /** Threads that can work now. */
+  get threads(): number {
+    return this.#workers.length === 0 ? 1 : 1 + Atomics.load(this.#words, CONTROL.ready / 4);
+  }
+
+  /** Why there is one thread only; undefined if there may be more. */
+  get reason(): string | undefined {
+    if (!this.memory.shared) return 'this host shares no memory among threads (a page must be cross-origin isolated)';
+    if (!canStartWorkers())
+      return 'this host has no workers that can be started from a function (Node has them from 20.16 on)';
+    return this.limit === 1 ? 'one thread was asked for, or there is one core' : undefined;
+  }
+
+  get #words(): Int32Array {
+    return this.memory.view('i32') as Int32Array;
+  }
+
+  /** Sets the number of threads, the calling one included; resolves when they are ready. */
+  async setThreads(count: number, options: WorkerOptions = {}): Promise<void> {
+    if (!Number.isInteger(count) || count < 1 || count > 256)
+      throw new OptionError('THREADS', `setThreads got ${count}`, 'Give a whole number from 1 to 256.');
+    if (count > 1 && !(this.memory.shared && canStartWorkers()))
+      throw new BackendUnavailableError(
+        'THREADS_UNAVAILABLE',
+        this.reason!,
+        'Serve the page with COOP and COEP headers, or stay on one thread.',
+      );
+    this.#stop();
+    this.#wanted = count;
+    this.#options = options;
+    await this.start();
+  }
+
+  /** Starts the workers if there are none; resolves when they are ready. */
+  start(): Promise<void> {
+    if (this.#starting === undefined) {
+      this.#starting = this.#stopped.then(() => this.#startAll());
+      // Who started them in passing does not wait; a failure shows in `threads`.
+      this.#starting.catch(() => undefined);
+    }
+    return this.#starting;
+  }
+
+  async #startAll(): Promise<void> {
+    const words = this.#words;
+    for (const name of ['ready', 'failed', 'sleepers', 'messages'] as const) Atomics.store(words, CONTROL[name] / 4, 0);
+    const ready: Promise<void>[] = [];
+    for (let thread = 1; thread < this.limit; thread++) ready.push(this.#startOne(thread));
+    this.#post({ memory: this.memory.memory, control: CONTROL, spinMilliseconds: SPIN_MILLISECONDS, thread: 0 });
+    for (const [program, module] of this.#modules) this.#post({ program, module });
+    await Promise.all(ready);
+  }
+
+  #startOne(thread: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let worker: WorkerHandle | undefined;
+      let isReady = false;
+      const lost = (reason: unknown): void => {
+        const index = this.#workers.indexOf(worker!);
+        if (index < 0) return;
+        // It ended by itself: the others go on, and it is no longer counted.
+        this.#workers.splice(index, 1);
+        if (isReady) Atomics.sub(this.#words, CONTROL.ready / 4, 1);
+        reject(
+          new BackendUnavailableError(
+            'WORKER_LOST',
+            `worker ${thread} ended: ${String(reason)}`,
+            'Call setThreads again to start another.',
+          ),
+        );
+      };
+      const ready = (): void => {
+        isReady = true;
+        resolve();
+      };
+      worker = startWorker(this.#options, ready, lost);
+      this.#workers.push(worker);
+    });
+  }
+
+  /** Threads for a call that begins now; starts the workers if there are none yet, without waiting for them. */
+  enter(): number {
+    if (this.#starting === undefined) void this.start();
+    return this.threads;
+  }
+
+  /** Gives the workers a program's module; returns the number by which forks name it. */
+  register(module: WebAssembly.Module): number {
+    const program = this.#nextProgram++;
+    this.#modules.set(program, module);
+    this.#post({ program, module });
+    return program;
+  }
+
+  unregister(program: number): void {
+    this.#modules.delete(program);
+    this.#post({ program, module: undefined });
+  }
+
+  /** Sends a message to every worker; the counter makes them come out of their waiting loops for it. */
+  #post(message: WorkerMessage): void {
+    if (this.#workers.length === 0) return;
+    const words = this.#words;
+    // Counted before they are sent: a worker waits again when it has as many as were counted.
+    Atomics.add(words, CONTROL.messages / 4, 1);
+    this.#workers.forEach((worker, i) =>
+      worker.postMessage('memory' in message ? { ...message, thread: i + 1 } : message),
+    );
+    Atomics.add(words, CONTROL.generation / 4, 1);
+    Atomics.notify(words, CONTROL.generation / 4);
+  }
+
+  /**
+   * Called now and then by the thread that waits for the end of a fork.
+   * @throws BackendUnavailableError `WORKER_DIED` if a worker failed, or no task has ended for too long.
+   */
+  readonly stall = (): void => {
+    const words = this.#words;
+    const now = performance.now();
+    const watched = `${Atomics.load(words, CONTROL.generation / 4)} ${Atomics.load(words, CONTROL.done / 4)}`;
+    if (watched !== this.#watched) {
+      this.#watched = watched;
+      this.#stalledFor = 0;
+    } else {
+      // A machine that slept makes one long step, not many.
+      this.#stalledFor += Math.min(50, now - this.#lookedAt);
+    }
+    this.#lookedAt = now;
+    const failed = Atomics.load(words, CONTROL.failed / 4) !== 0;
+    if (!failed && this.#stalledFor < DEAD_MILLISECONDS) return;
+    this.#stop();
+    throw new BackendUnavailableError(
+      'WORKER_DIED',
+      failed ? 'a worker thread failed in the middle of a step' : 'a worker thread died in the middle of a step',
+      'Variables that the step writes must be set or loaded again; the next step starts new workers.',
+    );
+  };
+
+  /** Ends all workers; nobody can claim a task any more. */
+  #stop(): void {
+    const workers = this.#workers;
+    this.#workers = [];
+    this.#starting = undefined;
+    if (workers.length === 0) return;
+    const generation = Atomics.add(this.#words, CONTROL.generation / 4, 1) + 1;
+    const tickets = new BigInt64Array(this.memory.memory.buffer, 0, 128);
+    Atomics.store(tickets, CONTROL.ticket / 8, (BigInt(generation) << 32n) | BigInt(CLOSED));
+    this.#stopped = Promise.all(workers.map((worker) => worker.terminate())).then(() => undefined);
+  }
+}

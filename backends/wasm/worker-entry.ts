@@ -1,0 +1,7 @@
+/**
+ * The worker as a module, for pages whose security policy allows neither `blob:` nor `data:` workers: serve this file
+ * and give its URL to `setThreads`.
+ */
+import { workerMain } from './worker.js';
+
+workerMain(globalThis as unknown as Parameters<typeof workerMain>[0]);

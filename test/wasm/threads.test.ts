@@ -1,0 +1,171 @@
+/**
+ * The worker pool: every task of every fork runs once, results do not depend on the number of threads, and a worker
+ * that dies is noticed.
+ */
+import { execFileSync } from 'node:child_process';
+import * as L from 'lazuli';
+import type { Tensor } from 'lazuli';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { FunctionBody, Local } from '../../backends/wasm/body.js';
+import { compileModule } from '../../backends/wasm/compile.js';
+import { PHASE } from '../../backends/wasm/contraction/kit.js';
+import { Threads } from '../../backends/wasm/emit/fork.js';
+import { ModuleBuilder } from '../../backends/wasm/encoder.js';
+import { createWasmBackend } from '../../backends/wasm/index.js';
+import { countUp } from '../../backends/wasm/loops.js';
+import { LinearMemory } from '../../backends/wasm/memory.js';
+import { Pool } from '../../backends/wasm/pool.js';
+import { noise } from '../support/arrays.js';
+import { read } from '../support/backends.js';
+import { expectSameBits } from '../support/bits.js';
+
+type PhaseBody = (f: FunctionBody, threads: Threads, p: { context: Local; from: Local; to: Local }) => void;
+
+/** A pool of `count` threads and an entry that forks `tasks` tasks of one phase. */
+async function poolWith(
+  count: number,
+  phase: PhaseBody,
+): Promise<{ memory: LinearMemory; pool: Pool; run: (context: number, tasks: number) => void }> {
+  const memory = new LinearMemory({ shared: true, maximumPages: 64 });
+  const pool = new Pool(memory);
+  await pool.setThreads(count);
+  const module = new ModuleBuilder();
+  module.importMemory({ module: 'env', field: 'memory', minimum: 1, maximum: 65536, shared: true });
+  const threads = new Threads(module, true, 0);
+  const reference = module.function('phase', PHASE, [], (f, p) => phase(f, threads, p));
+  const entry = module.function('run', { context: 'i32', tasks: 'i32', threads: 'i32' }, [], (f, p) => {
+    threads.enter(f, { threads: p.threads });
+    threads.fork(f, reference, p.context, p.tasks, 1e6);
+  });
+  module.export('run', entry);
+  threads.finish();
+  module.verify();
+  const compiled = compileModule(module.toBytes());
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory: memory.memory, stall: pool.stall } });
+  const { run, start } = exports as Record<string, (...values: number[]) => void>;
+  start!(0, pool.register(compiled));
+  return { memory, pool, run: (context, tasks) => run!(context, tasks, pool.enter()) };
+}
+
+/** Adds 1 to the word of each task. */
+const countTasks: PhaseBody = (f, _, { context, from, to }) => {
+  countUp(f, from, to, 1, () => {
+    f.get(context).get(from).i32(2).op('i32.shl').op('i32.add').i32(1).memory('i32.atomic.rmw.add').op('drop');
+  });
+};
+
+describe('fork and join', () => {
+  test.each([1, 2, 3, 5])('%i threads run each task once', async (count) => {
+    const { memory, pool, run } = await poolWith(count, countTasks);
+    expect(pool.threads).toBe(count);
+    const context = memory.allocate(4000);
+    const words = (): Int32Array => memory.view('i32').subarray(context / 4, context / 4 + 1000) as Int32Array;
+    for (let round = 0; round < 3000; round++) {
+      const tasks = (round * 7919) % 97;
+      words().fill(0);
+      run(context, tasks);
+      const wrong = words().findIndex((x, i) => x !== (i < tasks ? 1 : 0));
+      expect(wrong).toBe(-1);
+      // Now and then the workers fall asleep in between.
+      if (round % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await pool.setThreads(1);
+    words().fill(0);
+    run(context, 50);
+    expect(words().slice(0, 51)).toEqual(Int32Array.from({ length: 51 }, (_, i) => (i < 50 ? 1 : 0)));
+  });
+
+  /** The calling thread waits in its task until a worker has one, which then does `fate`. */
+  const workerFate =
+    (fate: (f: FunctionBody) => void): PhaseBody =>
+    (f, threads, { context }) => {
+      threads.pushThread(f);
+      f.if(
+        () => {
+          f.get(context).i32(1).memory('i32.atomic.store');
+          fate(f);
+        },
+        () => f.loop((again) => f.get(context).memory('i32.atomic.load').op('i32.eqz').brIf(again)),
+      );
+    };
+
+  test.each<[string, (f: FunctionBody) => void]>([
+    ['hangs', (f) => f.loop((again) => f.br(again))],
+    ['traps', (f) => f.op('unreachable')],
+  ])('a worker that %s in mid-fork is an error within a second, and new ones start', async (_, fate) => {
+    const { memory, pool, run } = await poolWith(2, workerFate(fate));
+    const context = memory.allocate(4);
+    memory.view('i32')[context / 4] = 0;
+    const before = performance.now();
+    expect(() => run(context, 2)).toThrow(
+      expect.objectContaining({ name: 'BackendUnavailableError', code: 'WORKER_DIED' }) as Error,
+    );
+    expect(performance.now() - before).toBeLessThan(1500);
+    expect(pool.threads).toBe(1);
+    await pool.start();
+    expect(pool.threads).toBe(2);
+    await pool.setThreads(1);
+  });
+
+  test('counts that make no sense are refused', async () => {
+    const pool = new Pool(new LinearMemory({ shared: true, maximumPages: 64 }));
+    await expect(pool.setThreads(0)).rejects.toMatchObject({ code: 'THREADS' });
+    await expect(pool.setThreads(1.5)).rejects.toMatchObject({ code: 'THREADS' });
+    await expect(new Pool(new LinearMemory({ shared: false })).setThreads(2)).rejects.toMatchObject({
+      code: 'THREADS_UNAVAILABLE',
+    });
+  });
+});
+
+describe('programs', () => {
+  const backend = createWasmBackend({ threadsFrom: 0, forkFrom: 0 });
+  afterAll(() => backend.setThreads(1));
+  const random = (shape: number[], seed: number): Tensor => {
+    const { data } = noise('f32', shape, seed);
+    return L.tensor(data, { shape });
+  };
+  const step = (x: Tensor, w: Tensor, b: Tensor): Tensor[] => {
+    const [loss, grads] = L.valueAndGrad(
+      (v: Tensor, c: Tensor) => L.crossEntropy(x.matmul(v).add(c).tanh(), L.arange(90).mod(50).cast('i32')),
+      [0, 1],
+    )(w, b);
+    const [gw, gb] = grads as unknown as [Tensor, Tensor];
+    return [
+      loss,
+      gw,
+      gb,
+      w.sub(gw.square().add(1e-6).sqrt()),
+      x.sum(0),
+      x.sum(1),
+      x.softmax(1),
+      x.cumsum(0),
+      x.transpose(),
+      x.argmax(1),
+    ];
+  };
+
+  test.each([1, 2, 3])('give the same bits with %i threads', async (count) => {
+    await backend.setThreads(count);
+    expect(backend.threads().count).toBe(count);
+    const inputs = [random([90, 203], 1), random([203, 50], 2), random([50], 3)] as const;
+    const want = L.jit(step, { backend: 'js' })(...inputs);
+    const compiled = L.jit(step, { backend });
+    for (let round = 0; round < 20; round++) {
+      compiled(...inputs).forEach((got, i) => expectSameBits(read(got), read(want[i]!), `output ${i}`));
+    }
+  });
+});
+
+test('a process with threads ends by itself', () => {
+  const script = `
+    import { createWasmBackend } from './backends/wasm/index.ts';
+    const backend = createWasmBackend();
+    await backend.setThreads(2);
+    console.log(backend.threads().count);
+  `;
+  const out = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  expect(out.trim()).toBe('2');
+});
