@@ -64,7 +64,7 @@ if (benchmarks.length + probes.length === 0)
 
 const effort = options.quick ? QUICK : EFFORT;
 const machine = describeMachine();
-console.log(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}\n`);
+console.log(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${machine.load} before the start\n`);
 const measurements: Measurement[] = [];
 for (const benchmark of benchmarks) {
   const contestants = everyone.filter(

@@ -144,13 +144,22 @@ export async function measure(
   });
 }
 
-/** Rounds of one burst each, every other round backwards, until the time is used. */
+/** Rounds of one burst each, every other round backwards, until the time is used. Who fails is out, with what it had. */
 async function takeTurns(entries: readonly Entry[], effort: Effort): Promise<void> {
+  const failed = new Set<Entry>();
   const end = performance.now() + effort.seconds * 1000;
   for (let round = 0; round < MAX_ROUNDS && (round < MIN_ROUNDS || performance.now() < end); round++)
     for (const entry of round % 2 === 0 ? entries : [...entries].reverse()) {
-      const milliseconds = await burst(entry.runner, entry.mode, entry.calls);
-      entry.samples.push(milliseconds / entry.calls);
+      if (failed.has(entry)) continue;
+      try {
+        const milliseconds = await burst(entry.runner, entry.mode, entry.calls);
+        entry.samples.push(milliseconds / entry.calls);
+      } catch (error) {
+        failed.add(entry);
+        console.error(
+          `bench: ${entry.runner.contestant.title} failed in round ${round}: ${gist((error as Error).message)}`,
+        );
+      }
       await sleep(entry.runner.contestant.rest);
     }
 }

@@ -74,7 +74,7 @@ function markdown({ machine, effort, benchmarks, measurements, findings, targets
   const versions = [...new Set(measurements.flatMap(({ version }) => (version === undefined ? [] : [version])))];
   return [
     '# Lazuli beside its peers',
-    `\`npm run bench\` wrote this page on ${machine.date}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}.`,
+    `\`npm run bench\` wrote this page on ${machine.date}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${machine.load} before the start.`,
     `Contestants: ${versions.join('; ')}.`,
     `Each has a process of its own; they take turns in bursts of about ${effort.burst} ms, ${effort.seconds} s for each work. ` +
       'Medians of the bursts, the 10th and 90th percentile, and the 1st ("quiet": the machine with nobody else on it). ' +
@@ -82,9 +82,10 @@ function markdown({ machine, effort, benchmarks, measurements, findings, targets
       'Adadelta of TensorFlow.js divides by the accumulator before the update instead of the new one, so its results ' +
       'are wrong; its times are those of its own optimizer.',
     '## Targets',
+    '"Measured" and "met" go by medians (GFLOP/s by the quiet percentile); "quiet" is the same figure from quiet percentiles.',
     markdownTable(
-      ['target', 'at least', 'measured', 'met'],
-      targets.map(({ name, goal, measured, met }) => [name, goal, measured, met]),
+      ['target', 'goal', 'measured', 'quiet', 'met'],
+      targets.map(({ name, goal, measured, quiet, met }) => [name, goal, measured, quiet, met]),
     ),
     ...benchmarks.flatMap((benchmark) => [
       `## ${benchmark.id}`,
