@@ -163,10 +163,9 @@ export class Pool {
 
   #startOne(thread: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      let worker: WorkerHandle | undefined;
       let isReady = false;
       const lost = (reason: unknown): void => {
-        const index = this.#workers.indexOf(worker!);
+        const index = this.#workers.indexOf(worker);
         if (index < 0) return;
         // It ended by itself: the others go on, and it is no longer counted.
         this.#workers.splice(index, 1);
@@ -183,7 +182,7 @@ export class Pool {
         isReady = true;
         resolve();
       };
-      worker = startWorker(this.#options, ready, lost);
+      const worker: WorkerHandle = startWorker(this.#options, ready, lost);
       this.#workers.push(worker);
     });
   }

@@ -118,6 +118,13 @@ function printFunction(body: FunctionBody, module: ModuleBuilder, names: Names):
   return lines;
 }
 
+/** Four bytes as a hexadecimal word; the first is the lowest. */
+const wordText = (bytes: readonly number[]): string =>
+  `0x${bytes
+    .toReversed()
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('')}`;
+
 /** Blocks are named after their nesting level: `$0` is the outermost. */
 function printInstruction(
   { op, value, offset, alignment, data, type }: Instruction,
@@ -152,7 +159,7 @@ function printInstruction(
     case 'f64':
       return `${op.name} ${floatText(Number(value))}`;
     case 'bytes':
-      return `${op.name} i8x16 ${data!.join(' ')}`;
+      return `${op.name} i32x4 ${[0, 4, 8, 12].map((at) => wordText(data!.slice(at, at + 4))).join(' ')}`;
     case 'shuffle':
       return `${op.name} ${data!.join(' ')}`;
     case 'memory':
