@@ -140,7 +140,10 @@ export class EagerScope extends ExprScope {
       this.sinks.delete(input);
       input.users++;
     }
-    this.sinks.add(node);
+    // A constant in every element needs no memory until somebody reads it.
+    const isFilled =
+      node.primitive.name === 'broadcast' && node.input().inputs.length === 0 && node.input().value === undefined;
+    if (!isFilled) this.sinks.add(node);
   }
 
   /** Pending nodes since the last evaluation. */
