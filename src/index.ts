@@ -4,6 +4,7 @@
  */
 import { jsBackend } from '../backends/js/backend.js';
 import { referenceBackend } from '../backends/reference/backend.js';
+import { supportsWasm, wasmBackend } from '../backends/wasm/index.js';
 import * as checkpoints from './io/checkpoint.js';
 import * as randomNumbers from './nn/random.js';
 import { connectBackends } from './runtime/registry.js';
@@ -13,7 +14,7 @@ import * as compiler from './trace/jit.js';
 import * as tensors from './trace/tensor.js';
 import * as variables from './trace/variable.js';
 
-const connected = connectBackends(referenceBackend, jsBackend);
+const connected = connectBackends(referenceBackend, jsBackend, ...(supportsWasm() ? [wasmBackend] : []));
 
 export const tensor = connected(tensors.tensor);
 export const zeros = connected(create.zeros);
@@ -30,6 +31,11 @@ export type Variable = variables.Variable;
 export const TrainVar = connected(variables.TrainVar);
 export type TrainVar = variables.TrainVar;
 export const random = connected(randomNumbers);
+/**
+ * Sets the threads of the backend `wasm`, the calling one included; resolves when they are ready. The number of cores
+ * unless it is set. Results do not depend on it.
+ */
+export const setThreads = wasmBackend.setThreads;
 export const fromSafetensors = connected(checkpoints.fromSafetensors);
 export const fromNpz = connected(checkpoints.fromNpz);
 

@@ -3,7 +3,7 @@ import { jit, type BackendChoice, type Tensor } from 'lazuli';
 import type { HostArray } from '../../src/core/array.js';
 
 /** The backends whose results are the same bits. */
-export const BACKENDS: readonly BackendChoice[] = ['reference', 'js'];
+export const BACKENDS: readonly BackendChoice[] = ['reference', 'js', 'wasm'];
 
 /** The elements of a tensor with their shape and dtype. */
 export const read = (x: Tensor): HostArray => ({ dtype: x.dtype, shape: x.shape, data: x.dataSync() });
