@@ -85,6 +85,12 @@ describe('dicts of tensors', () => {
   });
 });
 
+test('names that BrainPy stored once are there twice', async () => {
+  const arrays = fromNpz(await readFile(new URL('fixtures/brainpy.npz', import.meta.url)));
+  expect(Object.keys(arrays).sort()).toEqual(['Dense0.b', 'Dense1.größe', 'Dense1.w', 'MLP0.w']);
+  expect(arrays['Dense1.w']!.arraySync()).toEqual(arrays['MLP0.w']!.arraySync());
+});
+
 describe('state dicts', () => {
   test('nested by node, snapshots, loaded into the same Variables', () => {
     const model = new Model();
