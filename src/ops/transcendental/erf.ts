@@ -60,7 +60,7 @@ const erf64 = <T>(b: Builder<T>, x: T): T => {
 };
 
 /**
- * The error function 2/√π·∫₀ˣ e^−t² dt. f32: within 1 ULP; f64: within 1 ULP. Odd, also in the sign of zero.
+ * The error function 2/√π·∫₀ˣ e^−t² dt. f32: within 1.6 ULP; f64: within 1.8 ULP. Odd, also in the sign of zero.
  * Source: see the head of this file.
  */
 export const erf = byDtype('erf', erf32, erf64);

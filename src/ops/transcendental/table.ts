@@ -8,7 +8,7 @@ import { erf } from './erf.js';
 import { exp, expm1 } from './exp.js';
 import { gelu } from './gelu.js';
 import { sigmoid, softplus, tanh } from './hyperbolic.js';
-import { idealErf, idealGelu, idealSigmoid, idealSoftplus } from './ideal.js';
+import { idealErf, idealGelu, idealPow, idealSigmoid, idealSoftplus } from './ideal.js';
 import { log, log1p } from './log.js';
 import { pow } from './pow.js';
 import { cos, sin } from './trig.js';
@@ -122,7 +122,7 @@ export const TRANSCENDENTALS: Readonly<Record<Name, Transcendental>> = {
   pow: {
     arity: 2,
     decompose: pow,
-    ideal: Math.pow,
+    ideal: idealPow,
     ulp: { f32: 0.51, f64: 1 },
     domain: 'x > 0, and x < 0 for integer y; C99 annex F.10.4.4 beyond',
     source: 'fdlibm e_pow.c',
