@@ -9,11 +9,13 @@
 import { type Expr } from '../core/expr.js';
 import { type Graph } from '../core/graph.js';
 import { type ReductionOrder, reductionOrder } from '../ops/reduction.js';
-import { isExpensive, isParameter, MAX_BODY, type Roots, storageOf, weightOf } from './roots.js';
+import { link, type Preceding, reaches } from './precedence.js';
+import { isParameter, MAX_BODY, type Roots, storageOf, weightOf } from './roots.js';
 
 export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'scatter' | 'concat';
 
-export interface Cluster {
+/** `needs` are the clusters whose results this one reads. */
+export interface Cluster extends Preceding<Cluster> {
   readonly index: number;
   kind: ClusterKind;
   /** The full index space: the result's shape, or the operand's for a reduction. */
@@ -29,9 +31,10 @@ export interface Cluster {
   readonly outer: Expr[];
   /** Inlined nodes and roots of the body. */
   readonly nodes: Set<Expr>;
-  /** Clusters whose results this one reads. */
-  readonly needs: Set<Cluster>;
 }
+
+/** Clusters that one root tries to join at most, the latest; bounds the work in very wide graphs. */
+const MAX_CANDIDATES = 32;
 
 /** How a root reads another: at its own element only, or elsewhere too. */
 interface Reads {
@@ -66,23 +69,6 @@ function readsOf(root: Expr, roots: Roots): Reads {
   return { roots: reads, shared };
 }
 
-/** Whether `from` is `target` or reads, directly or not, what `target` computes. */
-function reaches(from: Cluster, target: Cluster): boolean {
-  const seen = new Set<Cluster>([from]);
-  const stack = [from];
-  while (stack.length > 0) {
-    const cluster = stack.pop()!;
-    if (cluster === target) return true;
-    for (const next of cluster.needs)
-      // A cluster needs only clusters that were begun before it or that it later joined: no index shortcut is sound.
-      if (!seen.has(next)) {
-        seen.add(next);
-        stack.push(next);
-      }
-  }
-  return false;
-}
-
 const KIND_OF: Readonly<Partial<Record<Expr['primitive']['kind'], ClusterKind>>> = {
   reduction: 'reduce',
   contraction: 'contraction',
@@ -90,6 +76,12 @@ const KIND_OF: Readonly<Partial<Record<Expr['primitive']['kind'], ClusterKind>>>
   scatter: 'scatter',
   concat: 'concat',
 };
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
 
 export class Clustering {
   readonly clusters: Cluster[] = [];
@@ -99,7 +91,9 @@ export class Clustering {
   /** Roots that read each root. */
   readonly #readers = new Map<Expr, Expr[]>();
   readonly #outputs: ReadonlySet<Expr>;
+  /** Clusters by index space, and by each value that they compute or read at their own element. */
   readonly #byShape = new Map<string, Cluster[]>();
+  readonly #byValue = new Map<Expr, Cluster[]>();
 
   constructor(graph: Graph, roots: Roots) {
     this.#roots = roots;
@@ -107,7 +101,7 @@ export class Clustering {
     for (const root of roots.roots) {
       const reads = readsOf(root, roots);
       this.#reads.set(root, reads);
-      for (const read of reads.roots.keys()) this.#readers.set(read, [...(this.#readers.get(read) ?? []), root]);
+      for (const read of reads.roots.keys()) append(this.#readers, read, root);
     }
     for (const root of roots.roots) this.#place(root);
   }
@@ -120,11 +114,10 @@ export class Clustering {
         : kind === 'reduce'
           ? this.#joinReduction(root)
           : undefined;
-    if (joined === undefined) this.#begin(root, kind);
-    else this.#add(joined, root);
+    this.#add(joined ?? this.#begin(root, kind), root);
   }
 
-  #begin(root: Expr, kind: ClusterKind): void {
+  #begin(root: Expr, kind: ClusterKind): Cluster {
     const shape = kind === 'reduce' || kind === 'scan' ? root.input().shape : root.shape;
     const axes = axesOf(root);
     const cluster: Cluster = {
@@ -138,20 +131,48 @@ export class Clustering {
       outer: [],
       nodes: new Set(),
       needs: new Set(),
+      users: new Set(),
+      position: this.clusters.length,
     };
     this.clusters.push(cluster);
-    const key = shape.join();
-    this.#byShape.set(key, [...(this.#byShape.get(key) ?? []), cluster]);
-    this.#add(cluster, root);
+    append(this.#byShape, shape.join(), cluster);
+    return cluster;
   }
 
   #add(cluster: Cluster, root: Expr): void {
     this.of.set(root, cluster);
-    for (const node of this.#roots.regions.get(root) ?? []) cluster.nodes.add(node);
-    for (const read of this.#reads.get(root)!.roots.keys()) {
+    for (const node of this.#roots.regionOf(root))
+      if (!cluster.nodes.has(node)) {
+        cluster.nodes.add(node);
+        append(this.#byValue, node, cluster);
+      }
+    const { roots, shared } = this.#reads.get(root)!;
+    if (!cluster.outer.includes(root))
+      for (const node of shared) if (!cluster.nodes.has(node)) append(this.#byValue, node, cluster);
+    for (const read of roots.keys()) {
       const needed = this.of.get(read)!;
-      if (needed !== cluster) cluster.needs.add(needed);
+      if (needed !== cluster) link(cluster, needed);
     }
+  }
+
+  /**
+   * Clusters over `shape` that have a full-size value in common with `root` or compute what it reads, in order.
+   * Two scalars cost nothing to compute together.
+   */
+  #candidates(root: Expr, shape: readonly number[]): Cluster[] {
+    const { roots, shared } = this.#reads.get(root)!;
+    const key = shape.join();
+    const found = new Set<Cluster>();
+    for (const read of roots.keys()) found.add(this.of.get(read)!);
+    for (const node of shared)
+      for (const cluster of this.#byValue.get(node)?.slice(-MAX_CANDIDATES) ?? []) found.add(cluster);
+    if (root.aval.size <= 1)
+      for (const cluster of this.#byShape.get(key)?.slice(-MAX_CANDIDATES) ?? [])
+        if (cluster.kind === 'map') found.add(cluster);
+    return [...found]
+      .filter((cluster) => cluster.shape.join() === key)
+      .sort((a, b) => a.index - b.index)
+      .slice(-MAX_CANDIDATES);
   }
 
   /** Whether `root` may be computed in `cluster`: no cycle, and only values of its own element from inside. */
@@ -162,28 +183,14 @@ export class Clustering {
     }
     let weight = 0;
     for (const node of cluster.nodes) weight += weightOf(node);
-    for (const node of this.#roots.regions.get(root) ?? []) if (!cluster.nodes.has(node)) weight += weightOf(node);
+    for (const node of this.#roots.regionOf(root)) if (!cluster.nodes.has(node)) weight += weightOf(node);
     return weight <= MAX_BODY;
   }
 
-  /** Whether the two have a full-size value in common, or one reads the other. */
-  #sharesValues(cluster: Cluster, root: Expr): boolean {
-    const { roots, shared } = this.#reads.get(root)!;
-    for (const read of roots.keys()) if (this.of.get(read) === cluster) return true;
-    for (const node of shared) {
-      if (cluster.nodes.has(node)) return true;
-      for (const member of [...cluster.inner, ...cluster.reductions])
-        if (this.#reads.get(member)!.shared.has(node)) return true;
-    }
-    // Two scalars cost nothing to compute together.
-    return root.aval.size <= 1 && cluster.kind === 'map';
-  }
-
   #joinInner(root: Expr): Cluster | undefined {
-    for (const cluster of this.#byShape.get(root.shape.join()) ?? []) {
+    for (const cluster of this.#candidates(root, root.shape)) {
       if (cluster.kind !== 'map' && cluster.kind !== 'reduce') continue;
-      const insideOk = (read: Expr): boolean => cluster.inner.includes(read);
-      if (this.#sharesValues(cluster, root) && this.#isLegal(cluster, root, insideOk)) {
+      if (this.#isLegal(cluster, root, (read) => cluster.inner.includes(read))) {
         cluster.inner.push(root);
         return cluster;
       }
@@ -193,11 +200,11 @@ export class Clustering {
 
   #joinReduction(root: Expr): Cluster | undefined {
     const [axes, order] = [axesOf(root), orderOf(root)];
-    for (const cluster of this.#byShape.get(root.input().shape.join()) ?? []) {
+    for (const cluster of this.#candidates(root, root.input().shape)) {
       const same =
         cluster.kind === 'reduce' && cluster.axes.join() === axes.join() && cluster.order.kind === order.kind;
       if (!same && cluster.kind !== 'map') continue;
-      if (this.#sharesValues(cluster, root) && this.#isLegal(cluster, root, (read) => cluster.inner.includes(read))) {
+      if (this.#isLegal(cluster, root, (read) => cluster.inner.includes(read))) {
         cluster.kind = 'reduce';
         cluster.axes = axes;
         cluster.order = order;
@@ -235,18 +242,17 @@ export class Clustering {
   recomputed(): Expr[] {
     const count = new Map<Expr, Cluster[]>();
     for (const cluster of this.clusters)
-      for (const node of cluster.nodes) if (node.aval.size > 1) count.set(node, [...(count.get(node) ?? []), cluster]);
+      for (const node of cluster.nodes) if (node.aval.size > 1) append(count, node, cluster);
     const users = new Map<Expr, Expr[]>();
-    for (const node of this.#roots.order)
-      for (const input of node.inputs) users.set(input, [...(users.get(input) ?? []), node]);
+    for (const node of this.#roots.order) for (const input of node.inputs) append(users, input, node);
     const same = (a: readonly Cluster[] | undefined, b: readonly Cluster[]): boolean =>
-      a?.length === b.length && a.every((each) => b.includes(each));
+      a?.length === b.length && a.every((each, i) => each === b[i]);
     return [...count].flatMap(([node, clusters]) => {
       if (clusters.length < 2 || this.#roots.isRoot(node) || isParameter(node) || node.primitive.kind === 'leaf')
         return [];
       // Only the topmost of a chain that all of these clusters share.
       const topmost = (users.get(node) ?? []).some((user) => !same(count.get(user), clusters));
-      return topmost && isExpensive(this.#roots.regions.get(node)!) ? [storageOf(node)] : [];
+      return topmost && this.#roots.isExpensive(node) ? [storageOf(node)] : [];
     });
   }
 }

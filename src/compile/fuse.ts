@@ -11,6 +11,7 @@ import { type DotAttributes, freeAxes } from '../ops/contraction.js';
 import { type ArgReduceOp, type ReduceOp } from '../ops/reduction.js';
 import { type Cluster, Clustering } from './cluster.js';
 import { type BufferId, type Segment } from './kernel.js';
+import { inOrder, link, type Preceding, reaches } from './precedence.js';
 import { chooseRoots, isParameter, type Roots, storageOf } from './roots.js';
 import { type BufferLookup, SegmentBuilder } from './segment.js';
 
@@ -21,12 +22,9 @@ export interface BufferSpec {
   readonly role: 'parameter' | 'output' | 'temporary';
 }
 
-/** Segments that are launched together, and the units that must run before. */
-export interface Unit {
+/** Segments that are launched together; `needs` are the units that must run before. */
+export interface Unit extends Preceding<Unit> {
   readonly segments: Segment[];
-  readonly needs: Set<Unit>;
-  /** Whether other map segments may join. */
-  readonly open: boolean;
 }
 
 /** What fusion gives to the scheduler. */
@@ -251,20 +249,36 @@ function segmentsOf(cluster: Cluster, clustering: Clustering, buffers: BufferTab
 
 const elements = (segment: Segment): number => [...segment.axes, ...segment.reduceAxes].reduce((a, b) => a * b, 1);
 
-/** Whether `unit` needs `target`, directly or not. */
-export function unitReaches(unit: Unit, target: Unit): boolean {
-  const seen = new Set<Unit>([unit]);
-  const stack = [unit];
-  while (stack.length > 0) {
-    const next = stack.pop()!;
-    if (next === target) return true;
-    for (const need of next.needs)
-      if (!seen.has(need)) {
-        seen.add(need);
-        stack.push(need);
-      }
+/** Open units that a cluster tries to join at most, the latest; bounds the work in very long graphs. */
+const MAX_HOSTS = 16;
+
+/** Units of map segments, which other map segments may join: those of the same code, or where either is little work. */
+class OpenUnits {
+  readonly #bySignature = new Map<string, Unit[]>();
+  readonly #all: Unit[] = [];
+  #small: Unit[] = [];
+
+  /** Makes it known that `unit` now has these segments too; all of them if it is new. */
+  enter(unit: Unit, segments: readonly Segment[]): void {
+    const isNew = unit.segments.length === segments.length;
+    for (const { signature } of segments) {
+      const units = this.#bySignature.get(signature) ?? [];
+      if (units[units.length - 1] !== unit) units.push(unit);
+      this.#bySignature.set(signature, units);
+    }
+    const small = segments.every((segment) => elements(segment) <= SMALL);
+    if (isNew) this.#all.push(unit);
+    if (isNew && small) this.#small.push(unit);
+    if (!isNew && !small) this.#small = this.#small.filter((each) => each !== unit);
   }
-  return false;
+
+  /** An earlier unit that the segments can join without waiting for itself. */
+  host(segments: readonly Segment[], needs: ReadonlySet<Unit>): Unit | undefined {
+    const candidates = new Set(this.#bySignature.get(segments[0]!.signature)?.slice(-MAX_HOSTS));
+    const others = segments.every((segment) => elements(segment) <= SMALL) ? this.#all : this.#small;
+    for (const unit of others.slice(-MAX_HOSTS)) candidates.add(unit);
+    return inOrder([...candidates]).find((unit) => [...needs].every((need) => !reaches(need, unit)));
+  }
 }
 
 export function fuse(graph: Graph): Fused {
@@ -274,71 +288,28 @@ export function fuse(graph: Graph): Fused {
 
   const units: Unit[] = [];
   const unitOf = new Map<Cluster, Unit>();
-  for (const cluster of orderClusters(clustering.clusters)) {
+  const open = new OpenUnits();
+  for (const cluster of inOrder(clustering.clusters)) {
     const needs = new Set([...cluster.needs].map((need) => unitOf.get(need)!));
     const launches = segmentsOf(cluster, clustering, buffers);
-    if (launches.length === 1 && launches[0]!.every((segment) => segment.kind === 'map')) {
-      const host = horizontalHost(units, launches[0]!, needs);
-      if (host !== undefined) {
-        host.segments.push(...launches[0]!);
-        for (const need of needs) host.needs.add(need);
-        unitOf.set(cluster, host);
-        continue;
-      }
+    const [first] = launches;
+    const joins = launches.length === 1 && first!.every((segment) => segment.kind === 'map');
+    const host = joins ? open.host(first!, needs) : undefined;
+    if (host !== undefined) {
+      host.segments.push(...first!);
+      for (const need of needs) link(host, need);
+      open.enter(host, first!);
+      unitOf.set(cluster, host);
+      continue;
     }
-    let before: Unit | undefined;
     for (const segments of launches) {
-      const unit: Unit = {
-        segments: [...segments],
-        needs: new Set(before === undefined ? needs : [...needs, before]),
-        open: launches.length === 1 && segments.every((segment) => segment.kind === 'map'),
-      };
+      const unit: Unit = { segments: [...segments], needs: new Set(), users: new Set(), position: units.length };
+      const before = unitOf.get(cluster);
+      for (const need of before === undefined ? needs : [before]) link(unit, need);
       units.push(unit);
-      before = unit;
+      unitOf.set(cluster, unit);
+      if (joins) open.enter(unit, segments);
     }
-    unitOf.set(cluster, before!);
   }
   return { units, buffers: buffers.specs, parameters: buffers.parameters, outputs: buffers.outputs };
-}
-
-/** An earlier unit that these map segments can join: the same code, or little work, and no dependence on it. */
-function horizontalHost(
-  units: readonly Unit[],
-  segments: readonly Segment[],
-  needs: ReadonlySet<Unit>,
-): Unit | undefined {
-  const small = segments.every((segment) => elements(segment) <= SMALL);
-  return units.find((unit) => {
-    if (!unit.open) return false;
-    const alike = unit.segments.some((segment) => segment.signature === segments[0]!.signature);
-    if (!alike && !small && !unit.segments.every((segment) => elements(segment) <= SMALL)) return false;
-    for (const need of needs) if (unitReaches(need, unit)) return false;
-    return true;
-  });
-}
-
-/** Clusters with those that they need first. A cluster may need one that was begun later, if a later root joined it. */
-function orderClusters(clusters: readonly Cluster[]): Cluster[] {
-  const order: Cluster[] = [];
-  const state = new Map<Cluster, 'open' | 'done'>();
-  for (const start of clusters) {
-    const stack: Cluster[] = [start];
-    while (stack.length > 0) {
-      const cluster = stack[stack.length - 1]!;
-      if (state.get(cluster) === 'done') {
-        stack.pop();
-        continue;
-      }
-      state.set(cluster, 'open');
-      const next = [...cluster.needs].find((need) => !state.has(need));
-      if (next === undefined) {
-        for (const need of cluster.needs)
-          if (state.get(need) === 'open') throw new InternalError('fusion made a cycle of clusters');
-        state.set(cluster, 'done');
-        order.push(cluster);
-        stack.pop();
-      } else stack.push(next);
-    }
-  }
-  return order;
 }

@@ -73,14 +73,15 @@ export function verifyProgram(program: Program): void {
   for (const output of program.outputs) {
     if (!written.has(output)) throw new InternalError(`the output b${output} of ${program.name} is never written`);
   }
+  let alive: Buffer[] = [];
   const temporaries = program.buffers.filter((buffer) => buffer.role === 'temporary' && buffer.size > 0);
-  for (const a of temporaries)
-    for (const b of temporaries) {
-      const together = a.firstUse < b.lastUse && b.firstUse < a.lastUse;
-      const overlap = a.offset < b.offset + bufferBytes(b) && b.offset < a.offset + bufferBytes(a);
-      if (a.id < b.id && together && overlap)
+  for (const b of temporaries.sort((x, y) => x.firstUse - y.firstUse)) {
+    alive = alive.filter((a) => a.lastUse > b.firstUse);
+    for (const a of alive)
+      if (a.firstUse < b.lastUse && a.offset < b.offset + bufferBytes(b) && b.offset < a.offset + bufferBytes(a))
         throw new InternalError(`b${a.id} and b${b.id} are alive at once in one place`);
-    }
+    alive.push(b);
+  }
 }
 
 /** The program as text: buffers, kernels, updates. */

@@ -46,19 +46,87 @@ const SCALAR_WEIGHT = 1 / 8;
 /** The size of a node in a body. */
 export const weightOf = (node: Expr): number => (node.aval.size > 1 ? 1 : SCALAR_WEIGHT);
 
-function weightOfRegion(region: ReadonlySet<Expr> | undefined): number {
-  let weight = 0;
-  for (const node of region ?? []) weight += weightOf(node);
-  return weight;
-}
-
 export interface Roots {
   /** All roots, inputs first. */
   readonly roots: readonly Expr[];
-  /** For each inlined node and root: itself and the inlined nodes below it. */
-  readonly regions: ReadonlyMap<Expr, ReadonlySet<Expr>>;
   readonly order: readonly Expr[];
   isRoot(node: Expr): boolean;
+  /** A root and the inlined nodes below it. */
+  regionOf(root: Expr): readonly Expr[];
+  /** Whether computing the node again for each user costs more than storing it once. */
+  isExpensive(node: Expr): boolean;
+}
+
+/** Nodes by their position in the order, so that regions are walked without making a set for each. */
+class Regions {
+  readonly #position = new Map<Expr, number>();
+  readonly #inputs: readonly (readonly number[])[];
+  readonly #costs: Uint8Array;
+  readonly #weights: Float32Array;
+  readonly #isRoot: Uint8Array;
+  /** The walk that saw a node last. */
+  readonly #seen: Uint32Array;
+  #walks = 0;
+
+  constructor(
+    readonly order: readonly Expr[],
+    roots: Iterable<Expr>,
+  ) {
+    order.forEach((node, i) => this.#position.set(node, i));
+    this.#inputs = order.map((node) =>
+      node.inputs.filter((input) => input.primitive.kind !== 'leaf').map((input) => this.#position.get(input)!),
+    );
+    this.#costs = Uint8Array.from(order, costOf);
+    this.#weights = Float32Array.from(order, weightOf);
+    this.#isRoot = new Uint8Array(order.length);
+    this.#seen = new Uint32Array(order.length);
+    for (const root of roots) this.addRoot(root);
+  }
+
+  addRoot(node: Expr): void {
+    const at = this.#position.get(node);
+    if (at !== undefined) this.#isRoot[at] = 1;
+  }
+
+  /** Visits the node and the inlined ones below it until `visit` has had enough. */
+  #walk(node: Expr, visit: (position: number) => boolean): void {
+    const walk = ++this.#walks;
+    const start = this.#position.get(node)!;
+    const stack = [start];
+    this.#seen[start] = walk;
+    while (stack.length > 0) {
+      const at = stack.pop()!;
+      if (visit(at)) return;
+      for (const input of this.#inputs[at]!)
+        if (this.#seen[input] !== walk && this.#isRoot[input] === 0) {
+          this.#seen[input] = walk;
+          stack.push(input);
+        }
+    }
+  }
+
+  of(node: Expr): Expr[] {
+    const region: Expr[] = [];
+    this.#walk(node, (at) => {
+      region.push(this.order[at]!);
+      return false;
+    });
+    return region;
+  }
+  /** What the region counts for in a body. */
+  weight(node: Expr): number {
+    let weight = 0;
+    this.#walk(node, (at) => {
+      weight += this.#weights[at]!;
+      return false;
+    });
+    return weight;
+  }
+  isExpensive(node: Expr): boolean {
+    let cost = 0;
+    this.#walk(node, (at) => (cost += this.#costs[at]!) >= EXPENSIVE);
+    return cost >= EXPENSIVE;
+  }
 }
 
 const hasAffineMove = (node: Expr): boolean =>
@@ -68,70 +136,58 @@ const hasAffineMove = (node: Expr): boolean =>
     node.shape.length,
   ) !== undefined;
 
-/** Whether computing the region again for each user costs more than storing it once. */
-export function isExpensive(region: ReadonlySet<Expr>): boolean {
-  let cost = 0;
-  for (const node of region) cost += costOf(node);
-  return cost >= EXPENSIVE;
-}
-
 /** Chooses the roots; `extra` are nodes that an earlier round found to be computed twice. */
 export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
   const order = topologicalOrder(graph.outputs);
   const roots = new Set<Expr>(extra);
+  const regions = new Regions(order, extra);
+  const add = (node: Expr): void => {
+    roots.add(node);
+    regions.addRoot(node);
+  };
   const store = (node: Expr): void => {
-    if (!isParameter(node)) roots.add(node);
+    if (!isParameter(node)) add(node);
   };
   const isStored = (node: Expr): boolean => roots.has(node) || isParameter(node);
   // Outputs, even plain parameters (they are copied), are stored; a reshape shares its input's memory.
-  for (const output of graph.outputs) roots.add(storageOf(output));
+  for (const output of graph.outputs) add(storageOf(output));
   for (const node of order) {
-    if (ALWAYS_STORED.has(node.primitive.kind)) roots.add(node);
+    if (ALWAYS_STORED.has(node.primitive.kind)) add(node);
     if (node.primitive.kind === 'gather') store(storageOf(node.input(0)));
     if (node.primitive.kind === 'contraction')
       for (const operand of node.inputs) storeUnderMovement(operand, isStored, store);
   }
-  const regions = new Map<Expr, ReadonlySet<Expr>>();
   for (const node of order) {
     if (node.primitive.kind === 'leaf') continue;
     if (node.primitive.kind === 'movement') {
       const input = node.input();
       if (node.primitive.name === 'reshape') {
-        if (!isStored(storageOf(input)) && !hasAffineMove(node) && input.primitive.kind !== 'leaf')
-          store(storageOf(input));
+        // A reshape of what is stored only renames it; under any other that merges axes there must be memory.
+        if (!isStored(storageOf(input)) && !hasAffineMove(node)) store(storageOf(input));
       } else if (node.primitive.name === 'broadcast' && input.aval.size > 1 && !isStored(input)) {
-        if (sizeOf(node.shape) > input.aval.size && isExpensive(regions.get(input) ?? new Set())) store(input);
+        if (sizeOf(node.shape) > input.aval.size && regions.isExpensive(input)) store(input);
       }
-      // A reshape of what is stored only renames it; any other node under a merging reshape must be storable as it is.
     }
-    let region = inlinedRegion(node, roots, regions);
-    while (weightOfRegion(region) > MAX_REGION) {
-      const largest = node.inputs
-        .filter((input) => !isStored(input) && regions.has(input))
-        .sort((a, b) => weightOfRegion(regions.get(b)) - weightOfRegion(regions.get(a)))[0];
-      if (largest === undefined || regions.get(largest)!.size <= 1) break;
+    while (regions.weight(node) > MAX_REGION) {
+      const inlined = node.inputs.filter((input) => !isStored(input) && input.primitive.kind !== 'leaf');
+      const weights = inlined.map((input) => regions.weight(input));
+      const largest = inlined[weights.indexOf(Math.max(...weights))];
+      if (largest === undefined || regions.of(largest).length <= 1) break;
       store(storageOf(largest));
-      region = inlinedRegion(node, roots, regions);
     }
-    regions.set(node, region);
   }
-  // Storing a node late shrinks the regions above it; recompute them all once.
-  for (const node of order) if (node.primitive.kind !== 'leaf') regions.set(node, inlinedRegion(node, roots, regions));
-  for (const root of roots) if (isParameter(root)) regions.set(root, new Set([root]));
-  return { roots: order.filter((node) => roots.has(node)), regions, order, isRoot: (node) => roots.has(node) };
-}
-
-function inlinedRegion(
-  node: Expr,
-  roots: ReadonlySet<Expr>,
-  regions: ReadonlyMap<Expr, ReadonlySet<Expr>>,
-): ReadonlySet<Expr> {
-  const region = new Set<Expr>([node]);
-  for (const input of node.inputs) {
-    if (roots.has(input) || input.primitive.kind === 'leaf') continue;
-    for (const below of regions.get(input) ?? []) region.add(below);
-  }
-  return region;
+  const ofRoots = new Map<Expr, readonly Expr[]>();
+  return {
+    roots: order.filter((node) => roots.has(node)),
+    order,
+    isRoot: (node) => roots.has(node),
+    regionOf(root) {
+      let region = ofRoots.get(root);
+      if (region === undefined) ofRoots.set(root, (region = regions.of(root)));
+      return region;
+    },
+    isExpensive: (node) => regions.isExpensive(node),
+  };
 }
 
 /** Operands of a contraction are read through affine maps; what lies under the movements must be in memory. */

@@ -6,9 +6,9 @@
  * would close a cycle the update goes to other memory and the two change places after the call (ping-pong).
  */
 import { type Graph } from '../core/graph.js';
-import { InternalError } from '../core/errors.js';
-import { type Fused, type Unit, unitReaches } from './fuse.js';
+import { type Fused, type Unit } from './fuse.js';
 import { type BufferId, type Kernel, readOperands, type Segment, writtenOperands } from './kernel.js';
+import { inOrder, link, reaches } from './precedence.js';
 import { type Update } from './program.js';
 
 export interface Scheduled {
@@ -16,10 +16,37 @@ export interface Scheduled {
   readonly updates: readonly Update[];
 }
 
-const reads = (segment: Segment, buffer: BufferId): boolean =>
-  readOperands(segment).some((operand) => segment.operands[operand] === buffer);
-const writes = (segment: Segment, buffer: BufferId): boolean =>
-  writtenOperands(segment).some((operand) => segment.operands[operand] === buffer);
+interface Access {
+  readonly unit: Unit;
+  readonly segment: Segment;
+}
+
+/** Who reads and who writes each buffer. */
+class Accesses {
+  readonly #reads = new Map<BufferId, Access[]>();
+  readonly #writes = new Map<BufferId, Access[]>();
+
+  constructor(units: readonly Unit[]) {
+    const enter = (table: Map<BufferId, Access[]>, buffer: BufferId, access: Access): void => {
+      const list = table.get(buffer);
+      if (list === undefined) table.set(buffer, [access]);
+      else list.push(access);
+    };
+    for (const unit of units)
+      for (const segment of unit.segments) {
+        for (const operand of readOperands(segment)) enter(this.#reads, segment.operands[operand]!, { unit, segment });
+        for (const operand of writtenOperands(segment))
+          enter(this.#writes, segment.operands[operand]!, { unit, segment });
+      }
+  }
+
+  readersOf(buffer: BufferId): readonly Access[] {
+    return this.#reads.get(buffer) ?? [];
+  }
+  writersOf(buffer: BufferId): readonly Access[] {
+    return this.#writes.get(buffer) ?? [];
+  }
+}
 
 /** Whether `segment` can write `to` over `from`: each load of `from` is at the address of the store of `to`. */
 export function canReplace(segment: Segment, from: BufferId, to: BufferId): boolean {
@@ -48,51 +75,28 @@ const isInjective = (segment: Segment, to: BufferId): boolean =>
   );
 
 export function schedule(graph: Graph, fused: Fused): Scheduled {
+  const accesses = new Accesses(fused.units);
   const updates = graph.updates.map(({ output, parameter }): Update => {
     const [to, from] = [fused.outputs[output]!, fused.parameters[parameter]!];
-    return { output, parameter, inPlace: claimInPlace(fused.units, from, to) };
+    return { output, parameter, inPlace: claimInPlace(accesses, from, to) };
   });
-  const order = topologicalUnits(fused.units);
-  return { kernels: order.map((unit, i) => ({ name: `k${i}`, segments: unit.segments })), updates };
+  return {
+    kernels: inOrder(fused.units).map((unit, i) => ({ name: `k${i}`, segments: unit.segments })),
+    updates,
+  };
 }
 
 /** Adds the edges that make the update safe in place; false, and no edge, where that cannot be. */
-function claimInPlace(units: readonly Unit[], from: BufferId, to: BufferId): boolean {
-  const writers = units.filter((unit) => unit.segments.some((segment) => writes(segment, to)));
-  const [writer] = writers;
-  if (writers.length !== 1 || writer === undefined) return false;
-  for (const segment of writer.segments) {
-    if (writes(segment, to) ? !(canReplace(segment, from, to) && isInjective(segment, to)) : reads(segment, from))
-      return false;
-  }
-  const others = units.filter((unit) => unit !== writer && unit.segments.some((segment) => reads(segment, from)));
-  if (others.some((reader) => unitReaches(reader, writer))) return false;
-  for (const reader of others) writer.needs.add(reader);
+function claimInPlace(accesses: Accesses, from: BufferId, to: BufferId): boolean {
+  const writers = accesses.writersOf(to);
+  const writer = writers[0]?.unit;
+  if (writer === undefined || writers.some(({ unit }) => unit !== writer)) return false;
+  if (!writers.every(({ segment }) => canReplace(segment, from, to) && isInjective(segment, to))) return false;
+  const writing = new Set(writers.map(({ segment }) => segment));
+  const readers = accesses.readersOf(from);
+  if (readers.some(({ unit, segment }) => unit === writer && !writing.has(segment))) return false;
+  const others = new Set(readers.map(({ unit }) => unit).filter((unit) => unit !== writer));
+  for (const reader of others) if (reaches(reader, writer)) return false;
+  for (const reader of others) link(writer, reader);
   return true;
-}
-
-/** Units with those that they need first, otherwise in the order given. */
-function topologicalUnits(units: readonly Unit[]): Unit[] {
-  const order: Unit[] = [];
-  const done = new Set<Unit>();
-  const open = new Set<Unit>();
-  for (const start of units) {
-    const stack = [start];
-    while (stack.length > 0) {
-      const unit = stack[stack.length - 1]!;
-      const next = done.has(unit) ? undefined : [...unit.needs].find((need) => !done.has(need));
-      if (next === undefined) {
-        stack.pop();
-        if (!done.has(unit)) {
-          done.add(unit);
-          order.push(unit);
-        }
-      } else {
-        if (open.has(next)) throw new InternalError('the schedule has a cycle');
-        open.add(unit);
-        stack.push(next);
-      }
-    }
-  }
-  return order;
 }

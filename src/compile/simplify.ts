@@ -10,7 +10,7 @@ import { type Expr, make } from '../core/expr.js';
 import { type Graph } from '../core/graph.js';
 import { constant } from '../ops/leaf.js';
 import { broadcast, broadcastScalar, reshape, transpose } from '../ops/movement.js';
-import { cast, constantLike, mul, neg } from '../ops/elementwise.js';
+import { add, cast, constantLike, mul, neg, sub } from '../ops/elementwise.js';
 import { scalarFunction } from '../ops/scalar.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
 
@@ -54,6 +54,18 @@ export const RULES: readonly Rule[] = [
     name: '(−0) − x → −x',
     primitive: 'sub',
     apply: (n) => (isConstant(n.input(0), -0) && isFloat(n.dtype) ? neg(n.input(1)) : undefined),
+  },
+  {
+    name: 'x − (−y) → x + y',
+    primitive: 'sub',
+    apply: (n) =>
+      n.input(1).primitive.name === 'neg' && isFloat(n.dtype) ? add(n.input(0), n.input(1).input()) : undefined,
+  },
+  {
+    name: 'x + (−y) → x − y',
+    primitive: 'add',
+    apply: (n) =>
+      n.input(1).primitive.name === 'neg' && isFloat(n.dtype) ? sub(n.input(0), n.input(1).input()) : undefined,
   },
   { name: 'x · 1 → x', primitive: 'mul', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 1)) },
   { name: '1 · x → x', primitive: 'mul', apply: (n) => inputIf(n, 1, isConstant(n.input(0), 1)) },

@@ -110,7 +110,7 @@ describe.each(BACKENDS)('on %s', (backend) => {
         return w.value;
       });
       const outer = jit(() => [bump(), bump()]);
-      expect((outer()).map((x) => x.item())).toEqual([2, 3]);
+      expect(outer().map((x) => x.item())).toEqual([2, 3]);
       expect(w.value.item()).toBe(3);
       expect(bump().item()).toBe(4);
     });
@@ -130,7 +130,7 @@ describe.each(BACKENDS)('on %s', (backend) => {
           w.value = w.value.sub(second[0]);
           return [first, second[0], calls.value];
         });
-        expect((step()).map((x) => x.item())).toEqual([27, 18, 1]);
+        expect(step().map((x) => x.item())).toEqual([27, 18, 1]);
         expect([w.value.item(), calls.value.item()]).toEqual([-15, 1]);
       }
     });
