@@ -1,6 +1,5 @@
 /** Collectors: ordered dicts from keys to modules or Variables, in which a key holds one thing. */
 import { OptionError } from '../core/errors.js';
-import { type Variable } from '../trace/variable.js';
 
 /** A class of the objects that a collector may hold. */
 // Only ever used on the right of instanceof, so its arguments do not matter.
@@ -93,6 +92,3 @@ export class Collector<T> extends Map<string, T> {
     return this.where((_, key) => !keys.has(key));
   }
 }
-
-/** Variables by key. */
-export type VariableCollector = Collector<Variable>;

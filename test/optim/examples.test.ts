@@ -48,7 +48,7 @@ describe('docstrings', () => {
       close(got, want);
     };
     // The code is our own docstring.
-     
+
     const run = new Function('check', ...names, script) as (...args: unknown[]) => void;
     run(check, ...names.map((name) => (lazuli as Record<string, unknown>)[name]));
     expect(checks).toBe((code.match(/; \/\/ [[\d-]/g) ?? []).length);
