@@ -1,7 +1,8 @@
 /** Lazuli: `node lazuli.js wasm|js`, with BENCH_THREADS threads. */
 import * as lazuli from 'lazuli';
 import { gradientSeed, rowLabels, SEEDS, uniform } from '../run/inputs.js';
-import { chooseBackend, makePerceptron, perceptronBatch } from './perceptron.js';
+import { chooseBackend } from './backend.js';
+import { makePerceptron, perceptronBatch } from './perceptron.js';
 import { type Makers, repeated, serve, type Task, THREADS } from '../run/serve.js';
 
 const { crossEntropy, jit, tensor, TrainVar, valueAndGrad } = lazuli;

@@ -16,7 +16,7 @@ static float hashed(uint32_t i, uint32_t seed) {
 
 static void adadelta(const float *restrict g, float *restrict s, float *restrict x, float *restrict d, long size) {
   const float rho = 0.95f, rest = 0.05f, epsilon = 1e-6f;
-#pragma omp parallel for simd schedule(static) if (size >= 20000)
+#pragma omp parallel for simd schedule(static) if (parallel : size >= 20000)
   for (long i = 0; i < size; i++) {
     const float next = rho * s[i] + rest * g[i] * g[i];
     const float u = sqrtf((d[i] + epsilon) / (next + epsilon)) * g[i];

@@ -44,16 +44,3 @@ export function perceptronBatch(): { initial: Float32Array[]; x: lazuli.Tensor; 
     y: tensor(labels),
   };
 }
-
-/** Makes `backend` the default with so many threads; throws where it is not available. */
-export async function chooseBackend(backend: string, threads: number): Promise<void> {
-  try {
-    lazuli.setDefaultBackend(backend as 'wasm' | 'js');
-  } catch (error) {
-    throw new Error(`not available: ${(error as Error).name}`, { cause: error });
-  }
-  const { setThreads } = lazuli as { setThreads?: (n: number) => Promise<unknown> };
-  if (backend !== 'wasm') return;
-  if (setThreads !== undefined) await setThreads(threads);
-  else if (threads > 1) throw new Error('not available: there is no setThreads');
-}

@@ -1,9 +1,9 @@
 /** Nanoseconds of a jitted call that has next to nothing to compute: one scalar in and out. */
 import { jit, tensor, type Tensor } from 'lazuli';
 import { median } from '../run/statistics.js';
-import { backend, say } from './say.js';
+import { say, useBackend } from './say.js';
 
-backend();
+await useBackend();
 const increment = jit((x: Tensor) => x.add(1));
 const x = tensor([1]);
 const CALLS = 2000;

@@ -6,9 +6,9 @@
  */
 import { makePerceptron, perceptronBatch } from '../contestants/perceptron.js';
 import { median } from '../run/statistics.js';
-import { backend, say } from './say.js';
+import { say, useBackend } from './say.js';
 
-backend();
+await useBackend();
 const { initial, x, y } = perceptronBatch();
 
 /** Milliseconds of the first `calls` calls of a new step. */

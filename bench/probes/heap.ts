@@ -1,9 +1,9 @@
 /** Bytes that 10,000 steps of a small model leave behind, after a collection (node --expose-gc). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Adadelta, crossEntropy, jit, random, tensor, TrainVar, valueAndGrad, type Tensor } from 'lazuli';
-import { backend, say } from './say.js';
+import { say, useBackend } from './say.js';
 
-backend();
+await useBackend();
 const weight = new TrainVar(random.normal(random.key(1), [8, 4]));
 const optimizer = new Adadelta({ trainVars: { weight } });
 const step = jit((x: Tensor, y: Tensor) => {

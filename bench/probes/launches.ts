@@ -1,9 +1,9 @@
 /** What a standalone Adadelta update of the perceptron's six parameters compiles to, and what changing the rate adds. */
 import { jit, zeros, type Tensor } from 'lazuli';
 import { makePerceptron, perceptronBatch } from '../contestants/perceptron.js';
-import { backend, say } from './say.js';
+import { say, useBackend } from './say.js';
 
-backend();
+await useBackend();
 const { initial, x, y } = perceptronBatch();
 const { optimizer, parameters, step } = makePerceptron(initial);
 const update = jit((grads: Record<string, Tensor>) => {

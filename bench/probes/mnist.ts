@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { jit, random, type Tensor } from 'lazuli';
-import { chooseBackend, makePerceptron } from '../contestants/perceptron.js';
+import { chooseBackend } from '../contestants/backend.js';
+import { makePerceptron } from '../contestants/perceptron.js';
 import { loadDigits } from '../../examples/support/digits.js';
 import { PERCEPTRON } from '../run/inputs.js';
 import { median } from '../run/statistics.js';

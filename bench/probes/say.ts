@@ -1,13 +1,9 @@
 /** A probe is a process that prints one line: what it found, by name. */
-import { setDefaultBackend } from 'lazuli';
+import { chooseBackend } from '../contestants/backend.js';
 
 export type Findings = Record<string, number | string>;
 
-/** The backend that this process was started with, made the default. */
-export function backend(): string {
-  const name = process.argv[2]!;
-  setDefaultBackend(name as 'wasm' | 'js');
-  return name;
-}
+/** Makes the backend that this process was started with the default, on one thread. */
+export const useBackend = (): Promise<void> => chooseBackend(process.argv[2]!, 1);
 
 export const say = (findings: Findings): void => console.log(JSON.stringify(findings));

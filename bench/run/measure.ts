@@ -41,6 +41,8 @@ export interface Effort {
 /** Rounds that every work gets, however slow a contestant is, and at most. */
 const MIN_ROUNDS = 5;
 const MAX_ROUNDS = 200;
+/** Bursts of warming up at least: on a busy machine an engine's compiler thread gets its turn late. */
+const WARM_BURSTS = 12;
 
 interface Entry {
   readonly runner: Runner;
@@ -66,11 +68,12 @@ async function burst(runner: Runner, mode: string, calls: number): Promise<numbe
 async function warm(runner: Runner, mode: string, effort: Effort): Promise<number> {
   let calls = 1;
   let spent = 0;
-  for (;;) {
+  for (let bursts = 1; ; bursts++) {
     const milliseconds = await burst(runner, mode, calls);
     spent += milliseconds * runner.contestant.processes;
     const fitting = Math.max(1, Math.round((calls * effort.burst) / Math.max(milliseconds, 1e-3)));
-    if (spent >= effort.warmUp && (calls >= fitting / 2 || milliseconds >= effort.burst)) return fitting;
+    if (bursts >= WARM_BURSTS && spent >= effort.warmUp && (calls >= fitting / 2 || milliseconds >= effort.burst))
+      return fitting;
     calls = Math.min(fitting, calls * 4);
   }
 }
