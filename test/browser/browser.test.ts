@@ -1,0 +1,193 @@
+/**
+ * Lazuli in a page as in Node: the same programs, the same bits, on every CPU backend, whether or not the page may share
+ * memory among threads, and whether or not its security policy allows code from strings. Also in a Worker, and in a Node
+ * process that allows no code from strings.
+ *
+ * Runs in the Chromium that is installed (`CHROMIUM` names another one).
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sizeOf } from '../../src/core/aval.js';
+import { viewArray } from '../../src/core/dtype.js';
+import { expectSameBits } from '../support/bits.js';
+import { type Elements, type Observation, observe, type ObserveOptions, type Outcome } from './observe.js';
+import type { PageReport } from './page.js';
+import { largePrograms, smallPrograms } from './programs.js';
+import { bundle, servePage } from './server.js';
+
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const missing = existsSync(CHROMIUM) ? undefined : `there is no browser at ${CHROMIUM}: install Debian's chromium`;
+if (missing !== undefined) console.warn(`test/browser: ${missing}, or set CHROMIUM`);
+/** Where it must be there, the tests run and fail. */
+const skip = missing !== undefined && process.env['CI'] !== 'true';
+
+/** Nothing of its own on the network, no first-run pages; fit for a machine without a graphics card, and for root. */
+const FLAGS = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  ...['--disable-component-update', '--disable-sync'],
+];
+
+const BACKENDS = ['reference', 'js', 'wasm'] as const;
+const THREADS = 2;
+const PAGE = new URL('./page.ts', import.meta.url);
+const WORKER = new URL('./worker.ts', import.meta.url);
+const CHILD = new URL('./child.ts', import.meta.url);
+/** The thread pool's worker as a file, which a page may serve. */
+const POOL_WORKER = new URL('../../backends/wasm/worker-entry.ts', import.meta.url);
+
+/** `vitest --mode dist` runs on what was built. */
+const dist = process.env['MODE'] === 'dist';
+
+/** What Node gives, in this process. */
+let expected: Observation;
+beforeAll(async () => {
+  expected = await observe({ backends: BACKENDS, threads: THREADS });
+}, 120_000);
+
+const programsOf = (outcome: Outcome): Readonly<Record<string, readonly Elements[]>> => {
+  if ('refused' in outcome) throw new Error(`refused: ${outcome.refused}`);
+  return outcome.programs;
+};
+
+const arrayOf = ({ dtype, shape, bytes }: Elements): Parameters<typeof expectSameBits>[0] => {
+  const { buffer } = Uint8Array.from(Buffer.from(bytes, 'base64'));
+  return { dtype, shape, data: viewArray(dtype, buffer, 0, sizeOf(shape)) };
+};
+
+/** Every backend that ran gave what the interpreter gives in Node; for large programs, what generated JavaScript gives. */
+function expectSameElements({ backends }: Observation): void {
+  const wanted = { ...programsOf(expected.backends.js!), ...programsOf(expected.backends.reference!) };
+  for (const [backend, outcome] of Object.entries(backends)) {
+    if ('refused' in outcome) continue;
+    const titles = Object.keys({ ...smallPrograms, ...(backend === 'reference' ? {} : largePrograms) });
+    expect(Object.keys(outcome.programs)).toEqual(titles);
+    for (const title of titles) {
+      const got = outcome.programs[title]!;
+      expect(got.length).toBe(wanted[title]!.length);
+      got.forEach((each, i) => {
+        const want = wanted[title]![i]!;
+        if (each.bytes !== want.bytes || each.shape.join() !== want.shape.join())
+          expectSameBits(arrayOf(each), arrayOf(want), `${backend}, ${title}, result ${i}`);
+      });
+    }
+  }
+}
+
+const refusedBackends = ({ backends }: Observation): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(backends).flatMap(([name, outcome]) => ('refused' in outcome ? [[name, outcome.refused]] : [])),
+  );
+
+test('Node gives the same elements on every backend', () => {
+  expect(refusedBackends(expected)).toEqual({});
+  expect(expected.threads).toEqual({ count: THREADS });
+  expect(expected.unchosen).toBe('wasm');
+  expectSameElements(expected);
+});
+
+describe.skipIf(skip)('in Chromium', () => {
+  let browser: Browser;
+  let files: ReadonlyMap<string, string>;
+
+  beforeAll(async () => {
+    if (missing !== undefined) throw new Error(missing);
+    [browser, files] = await Promise.all([
+      chromium.launch({ executablePath: CHROMIUM, args: FLAGS }),
+      bundle([PAGE, WORKER, POOL_WORKER], 'browser', dist),
+    ]);
+  }, 120_000);
+  afterAll(() => browser?.close());
+
+  /** Opens the page and waits for what it posts; fails on whatever the browser has to say about it. */
+  async function visit(isolated: boolean, strict: boolean): Promise<{ report: PageReport; requests: string[] }> {
+    const server = await servePage(files, { isolated, strict });
+    const context = await browser.newContext();
+    try {
+      const complaints: string[] = [];
+      const elsewhere: string[] = [];
+      context.on('console', (message) => complaints.push(`console.${message.type()}: ${message.text()}`));
+      context.on('weberror', (error) => complaints.push(`uncaught: ${error.error().message}`));
+      context.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
+      context.on('request', (request) => {
+        if (!/^(blob:)?http:\/\/127\.0\.0\.1:/.test(request.url())) elsewhere.push(request.url());
+      });
+      const page = await context.newPage();
+      const crashed = new Promise<never>((_, reject) => page.on('crash', () => reject(new Error('the page crashed'))));
+      // A policy that forbids code from strings forbids workers from strings too.
+      const backends = strict ? BACKENDS : (['js', 'wasm'] as const);
+      const options: ObserveOptions = {
+        backends,
+        threads: THREADS,
+        ...(strict ? { workerUrl: '/worker-entry.js' } : {}),
+      };
+      await page.goto(`${server.origin}/#${encodeURIComponent(JSON.stringify(options))}`);
+      const report = await Promise.race([server.report, crashed]);
+      expect({ complaints, elsewhere, errors: report.errors }).toEqual({ complaints: [], elsewhere: [], errors: [] });
+      return { report, requests: [...server.requests] };
+    } finally {
+      await context.close();
+      await server.close();
+    }
+  }
+
+  const modes = [
+    { isolated: true, strict: true },
+    { isolated: false, strict: true },
+    { isolated: true, strict: false },
+    { isolated: false, strict: false },
+  ];
+  test.each(modes)('isolated: $isolated, no code from strings: $strict', async ({ isolated, strict }) => {
+    const { report, requests } = await visit(isolated, strict);
+    for (const observation of [report.page!, report.worker!]) {
+      expect(observation.isolated).toBe(isolated);
+      expect(observation.unchosen).toBe('wasm');
+      expect(refusedBackends(observation)).toEqual(strict ? { js: 'JS_CODE_GENERATION' } : {});
+      expect(observation.threads).toEqual(
+        isolated
+          ? { count: THREADS }
+          : { count: 1, refused: 'THREADS_UNAVAILABLE', reason: expect.stringContaining('cross-origin isolated') },
+      );
+      expectSameElements(observation);
+    }
+    const shared = requests.filter((request) => /^GET \/chunk-\w+\.js$/.test(request));
+    const own = ['GET /', 'GET /page.js', 'GET /worker.js', 'POST /report'];
+    if (isolated && strict) own.push('GET /worker-entry.js');
+    expect(new Set(requests)).toEqual(new Set([...own, ...shared]));
+  });
+});
+
+describe('node --disallow-code-generation-from-strings', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lazuli-no-eval-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('runs the same programs on wasm and the interpreter, and ends by itself', async () => {
+    for (const [name, text] of await bundle([CHILD], 'node', dist))
+      writeFileSync(join(folder, name.replace(/\.js$/, '.mjs')), text);
+    const { code, stdout, stderr } = await runNode(['--disallow-code-generation-from-strings', 'child.mjs'], folder);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const observation = JSON.parse(stdout) as Observation;
+    expect(refusedBackends(observation)).toEqual({ js: 'JS_CODE_GENERATION' });
+    expect(observation.threads).toEqual({ count: THREADS });
+    expectSameElements(observation);
+  });
+});
+
+function runNode(
+  args: readonly string[],
+  cwd: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code) =>
+      resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
+    );
+  });
+}
