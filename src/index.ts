@@ -4,7 +4,7 @@
  */
 import { jsBackend } from '../backends/js/backend.js';
 import { referenceBackend } from '../backends/reference/backend.js';
-import { supportsWasm, wasmBackend } from '../backends/wasm/index.js';
+import { supportsWasm, wasmBackend } from '../backends/wasm/backend.js';
 import * as checkpoints from './io/checkpoint.js';
 import * as randomNumbers from './nn/random.js';
 import { connectBackends } from './runtime/registry.js';
@@ -13,6 +13,12 @@ import * as gradients from './trace/grad.js';
 import * as compiler from './trace/jit.js';
 import * as tensors from './trace/tensor.js';
 import * as variables from './trace/variable.js';
+
+/** How the worker threads of `wasm` are made. */
+export interface ThreadOptions {
+  /** Address of the package's `dist/backends/wasm/worker-entry.js`, for a page whose policy forbids `worker-src blob:`. */
+  readonly workerUrl?: string;
+}
 
 const connected = connectBackends(referenceBackend, jsBackend, ...(supportsWasm() ? [wasmBackend] : []));
 
@@ -35,7 +41,7 @@ export const random = connected(randomNumbers);
  * Sets the threads of the backend `wasm`, the calling one included; resolves when they are ready. The number of cores
  * unless it is set. Results do not depend on it.
  */
-export const setThreads = wasmBackend.setThreads;
+export const setThreads: (count: number, options?: ThreadOptions) => Promise<void> = wasmBackend.setThreads;
 export const fromSafetensors = connected(checkpoints.fromSafetensors);
 export const fromNpz = connected(checkpoints.fromNpz);
 

@@ -14,6 +14,8 @@ import type { LinearMemory } from './memory.js';
 
 /** Inputs and results of at most so many bytes are copied at each call: less than a finalizer would cost. */
 const SMALL_BYTES = 4096;
+/** Buffers of at most so many bytes, such as numbers that each call sets, are copied for ever. */
+const TINY_BYTES = 256;
 /** A small input that so many calls have copied moves to the linear memory. */
 const COPIES = 4;
 /** Bytes of inputs and results that stay in the linear memory at most, beyond those of the call that runs. */
@@ -119,7 +121,8 @@ export class WasmBuffers {
       }
       return cell.address;
     }
-    if (!updated && bytesOf(cell) <= SMALL_BYTES && ++cell.copies < COPIES) return undefined;
+    const bytes = bytesOf(cell);
+    if (!updated && (bytes <= TINY_BYTES || (bytes <= SMALL_BYTES && ++cell.copies < COPIES))) return undefined;
     const { array } = cell;
     cell.fixed = updated;
     this.#place(buffer, cell);

@@ -106,7 +106,8 @@ export class WasmExecutable implements Executable {
     this.#refreshWorkspace();
     const own = this.buffers;
     const staged = this.#staged;
-    staged.length = 0;
+    // The array keeps its length: emptied, it would lose its memory and take it anew in every call.
+    let count = 0;
     const outside = this.#outside;
     for (let i = 0; i < outside.length; i++) {
       const given = buffers[this.#ids[i]!]!;
@@ -116,18 +117,20 @@ export class WasmExecutable implements Executable {
       let address = own.addressOf(given, updated);
       if (address === undefined) {
         address = each.staging ??= this.#stage(each.buffer);
-        staged.push(each);
+        staged[count++] = each;
       }
       if (address !== each.address) this.#place(each, address);
       this.#settled[i] = own.isFixed(given) ? given : undefined;
     }
-    for (const { buffer, address } of staged) {
-      if (buffer.role === 'parameter') this.#copyIn(buffers[buffer.id]!.array, buffer.dtype, address);
+    // Loops by index: an iterator for each would be garbage in every call.
+    for (let i = 0; i < count; i++) {
+      const { id, buffer, address } = staged[i]!;
+      if (buffer.role === 'parameter') this.#copyIn(buffers[id]!.array, buffer.dtype, address);
     }
-    const threads = this.code.threads();
-    this.code.run(this.#table, threads);
-    for (const { buffer, address } of staged) {
-      if (buffer.role === 'output') this.#copyOut(buffers[buffer.id]!.array, buffer.dtype, address);
+    this.code.run(this.#table, this.code.threads());
+    for (let i = 0; i < count; i++) {
+      const { id, buffer, address } = staged[i]!;
+      if (buffer.role === 'output') this.#copyOut(buffers[id]!.array, buffer.dtype, address);
     }
   }
 

@@ -127,9 +127,6 @@ export const kernelWrites = (kernel: Kernel): BufferId[] => [
   ),
 ];
 
-/** Whether a node is evaluated in the loops over the reduced axes. */
-export const isInner = (segment: Segment, depth: number): boolean => depth > segment.axes.length;
-
 /** Floating-point and integer operations that a segment executes, loads and index arithmetic excluded. */
 export function segmentFlops(segment: Segment): number {
   const parallel = product(segment.axes);

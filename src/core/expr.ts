@@ -151,8 +151,6 @@ export function currentScope(): ExprScope {
   return scope;
 }
 
-/** Number of scopes entered; 1 is the outermost. */
-export const scopeDepth = (): number => scopes.length;
 /** The scopes from the outermost to the current one. */
 export const scopeStack = (): readonly ExprScope[] => scopes;
 

@@ -119,7 +119,10 @@ export function permutation(k: Tensor, n: number): Tensor {
   for (let bit = 0; bit < 32; bit++) {
     const one = word.bitwiseAnd(1);
     const ones = one.cumsum(0);
-    const zeroCount = ones.slice([n - 1]).neg().add(n);
+    const zeroCount = ones
+      .slice([n - 1])
+      .neg()
+      .add(n);
     const place = where(one.equal(1), zeroCount.add(ones).sub(1), index.sub(ones));
     word = nothing.scatterAdd(place, word.rightShift(1));
     order = nothing.scatterAdd(place, order);

@@ -34,6 +34,8 @@ export class Runner {
   readonly #buffers: DeviceBuffer[];
   /** For each graph output: the update that it is, or undefined for a result. */
   readonly #updateOf: readonly (Program['updates'][number] | undefined)[];
+  /** For each graph output: the first one that has its buffer. */
+  readonly #firstWith: readonly number[];
   /** Memory of the last ping-pong of each output, for the next call. */
   readonly #spare = new Map<number, DeviceBuffer>();
 
@@ -44,7 +46,13 @@ export class Runner {
     this.source = backend.emit(program);
     this.#executable = backend.compile(this.source);
     this.#buffers = new Array<DeviceBuffer>(program.buffers.length);
-    this.#updateOf = program.outputs.map((_, output) => program.updates.find((update) => update.output === output));
+    const updateOf = new Map(program.updates.map((update) => [update.output, update]));
+    this.#updateOf = program.outputs.map((_, output) => updateOf.get(output));
+    const first = new Map<number, number>();
+    this.#firstWith = program.outputs.map((id, output) => {
+      if (!first.has(id)) first.set(id, output);
+      return first.get(id)!;
+    });
   }
 
   /**
@@ -75,7 +83,7 @@ export class Runner {
         continue;
       }
       const id = program.outputs[output]!;
-      const first = program.outputs.indexOf(id);
+      const first = this.#firstWith[output]!;
       if (first < output) {
         const same = results[first]!;
         same.shared = true;

@@ -207,6 +207,10 @@ export function bitcast(x: Operand, dtype: DType): Expr {
   const value = asExpr(x);
   const has32Bits = (each: DType): boolean => each === 'f32' || each === 'i32' || each === 'u32';
   if (!has32Bits(value.dtype) || value.aval.weak || !has32Bits(dtype))
-    throw new DTypeError('DTYPE_UNSUPPORTED', `bitcast of ${value.aval.key} to ${dtype}`, 'It is defined among f32, i32 and u32.');
+    throw new DTypeError(
+      'DTYPE_UNSUPPORTED',
+      `bitcast of ${value.aval.key} to ${dtype}`,
+      'It is defined among f32, i32 and u32.',
+    );
   return value.dtype === dtype ? value : core.bitcast(value, dtype);
 }

@@ -150,5 +150,3 @@ export function boundPending(node: Expr): void {
   }
 }
 let pendingBytes = 0;
-
-export const clearProgramCache = (): void => programs.clear();

@@ -231,6 +231,13 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
   return { value: handles[0]!, aux, gradients };
 }
 
+/** Gradients by Variables, shaped as the tree `V` of Variables. */
+export type GradientsOf<V> = V extends Variable
+  ? Tensor
+  : V extends ReadonlyMap<infer K, infer E>
+    ? Map<K, GradientsOf<E>>
+    : { [P in keyof V]: GradientsOf<V[P]> };
+
 /**
  * A function that returns `[value, gradients]` of `fn`, a function to a float scalar. Gradients are shaped as the
  * argument (or the list of arguments) that `argnums` names, 0 unless given, or as the tree of Variables `vars`. With
@@ -239,10 +246,18 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
  * @example const [loss, grads] = valueAndGrad(() => crossEntropy(model.call(x), y), { vars: model.trainVars() })();
  * @throws ShapeError `NOT_A_SCALAR`, DTypeError `DTYPE_UNSUPPORTED`, OptionError `ARGNUMS`, when it is called.
  */
+export function valueAndGrad<A extends unknown[], V>(
+  fn: (...args: A) => Tensor,
+  options: GradOptions & { readonly vars: V; readonly argnums?: undefined; readonly hasAux?: false },
+): (...args: A) => [value: Tensor, gradients: GradientsOf<V>];
 export function valueAndGrad<A extends unknown[]>(
   fn: (...args: A) => unknown,
   options?: GradOptions | number | readonly number[],
-): (...args: A) => [value: AnyTree, gradients: AnyTree] {
+): (...args: A) => [value: AnyTree, gradients: AnyTree];
+export function valueAndGrad<A extends unknown[]>(
+  fn: (...args: A) => unknown,
+  options?: GradOptions | number | readonly number[],
+): (...args: A) => [value: unknown, gradients: unknown] {
   const settled = optionsOf(options);
   return (...args) => {
     const { value, aux, gradients } = differentiate(fn, settled, args);

@@ -106,6 +106,11 @@ export class TraceScope extends ExprScope {
       .map(([variable, state]) => [variable, state.current]);
   }
 
+  /** Position of the Variable's parameter. */
+  #indexOf(variable: TracedVariable): number {
+    return this.variableParameter(variable).attributes.index as number;
+  }
+
   /** The recorded function with these outputs; the values of written Variables follow them, as updates. */
   toGraph(outputs: readonly Expr[], outputNames: readonly string[]): Graph {
     const { writes } = this;
@@ -114,13 +119,10 @@ export class TraceScope extends ExprScope {
       parameters: [...this.parameters],
       parameterNames: [...this.names],
       outputs: [...outputs, ...writes.map(([, value]) => value)],
-      outputNames: [
-        ...outputNames,
-        ...writes.map(([variable]) => this.names[this.parameters.indexOf(this.variableParameter(variable))]!),
-      ],
+      outputNames: [...outputNames, ...writes.map(([variable]) => this.names[this.#indexOf(variable)]!)],
       updates: writes.map(([variable], i) => ({
         output: outputs.length + i,
-        parameter: this.parameters.indexOf(this.variableParameter(variable)),
+        parameter: this.#indexOf(variable),
       })),
     };
   }
@@ -177,7 +179,11 @@ export class EagerScope extends ExprScope {
 export const eagerScope = new EagerScope();
 
 /** Whether a function is being traced. */
-export const isTracing = (): boolean => scopeStack().length > 0;
+export const isTracing = (): boolean => {
+  const stack = scopeStack();
+  // `record` enters the eager scope: that is no trace.
+  return stack.length > 0 && stack[stack.length - 1] !== eagerScope;
+};
 /** The innermost scope, eager if nothing is traced. */
 export const activeScope = (): TraceScope | EagerScope =>
   (scopeStack()[scopeStack().length - 1] as TraceScope | undefined) ?? eagerScope;

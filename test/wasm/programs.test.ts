@@ -5,7 +5,7 @@
 import * as L from 'lazuli';
 import type { Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
-import { createWasmBackend } from '../../backends/wasm/index.js';
+import { createWasmBackend } from '../../backends/wasm/backend.js';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
 import { noise } from '../support/arrays.js';

@@ -11,7 +11,7 @@ import { compileModule } from '../../backends/wasm/compile.js';
 import { PHASE } from '../../backends/wasm/contraction/kit.js';
 import { Threads } from '../../backends/wasm/emit/fork.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
-import { createWasmBackend } from '../../backends/wasm/index.js';
+import { createWasmBackend } from '../../backends/wasm/backend.js';
 import { countUp } from '../../backends/wasm/loops.js';
 import { LinearMemory } from '../../backends/wasm/memory.js';
 import { Pool } from '../../backends/wasm/pool.js';
@@ -158,7 +158,7 @@ describe('programs', () => {
 
 test('a process with threads ends by itself', () => {
   const script = `
-    import { createWasmBackend } from './backends/wasm/index.ts';
+    import { createWasmBackend } from './backends/wasm/backend.ts';
     const backend = createWasmBackend();
     await backend.setThreads(2);
     console.log(backend.threads().count);

@@ -55,7 +55,17 @@ interface PointerGroup {
   /** Elements from the operand's start to where the pointer begins. */
   offset: number;
   /** The pointer in each loop depth. */
-  readonly at: (Local | undefined)[];
+  readonly at: (Pointer | undefined)[];
+}
+
+/**
+ * An address: the sum of two locals. In the vectorised loop the second is an offset that all operands of one step share,
+ * so that one addition moves them all; where each had a pointer of its own, TurboFan kept the old and the new value of
+ * each alive and spilled.
+ */
+interface Pointer {
+  readonly base: Local;
+  readonly offset?: Local;
 }
 
 export class Nest {
@@ -67,6 +77,8 @@ export class Nest {
   readonly #splats: (readonly Local[] | undefined)[] = [];
   readonly #vectors = new Map<string, readonly Local[]>();
   readonly #groups = new Map<string, PointerGroup>();
+  /** The offsets of the vectorised loop by the bytes of one step. */
+  readonly #offsets = new Map<number, Local>();
   /** Number of loops that are open. */
   depth = 0;
 
@@ -85,7 +97,7 @@ export class Nest {
       pushBase(group.operand);
       if (group.offset !== 0) f.i32(group.offset * group.bytes).op('i32.add');
       f.set(pointer);
-      group.at[0] = pointer;
+      group.at[0] = { base: pointer };
     }
     space.body.forEach((node, i) => {
       if (node.kind !== 'constant' || !this.#wantsVector.has(i)) return;
@@ -153,28 +165,53 @@ export class Nest {
     const index = f.local('i32', `i${axis}`);
     push(f, from).set(index);
     this.indices[axis] = index;
+    if (axis === this.space.vectorAxis) this.#offsets.clear();
     for (const group of this.#groups.values()) {
-      const outer = group.at[axis];
-      const stride = group.strides[axis]!;
-      if (stride === 0) group.at[axis + 1] = outer;
+      const outer = group.at[axis]!;
+      const step = group.strides[axis]! * group.bytes;
+      if (step === 0) group.at[axis + 1] = outer;
+      else if (axis === this.space.vectorAxis && outer.offset === undefined)
+        group.at[axis + 1] = { base: outer.base, offset: this.#offsetOf(step, from) };
       else {
-        const inner = (group.at[axis + 1] = f.local('i32', `p${group.operand}_${axis}`));
-        f.get(outer!);
-        if (from !== 0) scale(push(f, from), stride * group.bytes).op('i32.add');
-        f.set(inner);
+        const base = f.local('i32', `p${group.operand}_${axis}`);
+        this.#pushPointer(outer);
+        if (from !== 0) scale(push(f, from), step).op('i32.add');
+        f.set(base);
+        group.at[axis + 1] = { base };
       }
     }
     this.depth = axis + 1;
     return index;
   }
 
+  /** The offset that the vectorised loop moves by `step` bytes for each index. */
+  #offsetOf(step: number, from: Local | number): Local {
+    let offset = this.#offsets.get(step);
+    if (offset === undefined) {
+      const { f } = this;
+      offset = f.local('i32', `o${step}`);
+      scale(push(f, from), step);
+      f.set(offset);
+      this.#offsets.set(step, offset);
+    }
+    return offset;
+  }
+
+  #pushPointer({ base, offset }: Pointer): void {
+    const { f } = this;
+    f.get(base);
+    if (offset !== undefined) f.get(offset).op('i32.add');
+  }
+
   /** Moves the loop over `axis` on by `step`. */
   advance(axis: number, step: number): void {
     const { f } = this;
     f.increment(this.indices[axis]!, step);
+    if (axis === this.space.vectorAxis) for (const [bytes, offset] of this.#offsets) f.increment(offset, bytes * step);
     for (const group of this.#groups.values()) {
       const stride = group.strides[axis]!;
-      if (stride !== 0) f.increment(group.at[axis + 1]!, stride * group.bytes * step);
+      const pointer = group.at[axis + 1]!;
+      if (stride !== 0 && pointer.offset === undefined) f.increment(pointer.base, stride * group.bytes * step);
     }
   }
 
@@ -226,7 +263,7 @@ export class Nest {
     const pointer = group.at[this.depth]!;
     const along = mode.vector ? (mode.unit * WIDTH + element) * this.vectorStride(access.map) : 0;
     const constant = (access.map.offset - group.offset + along) * group.bytes;
-    f.get(pointer);
+    this.#pushPointer(pointer);
     if (access.indirect !== undefined) {
       const { node, stride } = access.indirect;
       if (mode.vector && this.varies(node)) f.get(this.parts(node, mode)[0]!).lane('i32x4.extract_lane', element);
