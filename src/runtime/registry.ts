@@ -51,7 +51,10 @@ export function getDefaultBackend(): BackendChoice {
 
 const devices = new Map<string, () => Promise<Backend>>();
 
-/** Makes a kind of device known by how it is opened; `lazuli/webgpu` does so for `'gpu'`. */
+/**
+ * Makes a kind of device known by how it is opened; `lazuli/webgpu` does so for `'gpu'`.
+ * @public
+ */
 export function registerDevice(kind: 'gpu', open: () => Promise<Backend>): void {
   devices.set(kind, open);
 }

@@ -241,9 +241,6 @@ export const instructions = (minLength: number, maxLength: number): fc.Arbitrary
     size: 'max',
   });
 
-/** What an instruction is called, for messages. */
-export const nameOf = (instruction: Instruction): string => NAMES[instruction.op]!;
-
 /** Runs one instruction on the pool; the operand is one of the latest values more often than not. */
 export function step(instruction: Instruction, pool: readonly Tensor[]): Tensor | undefined {
   const { op, a } = instruction;
