@@ -3,13 +3,14 @@
  * Every error that the library throws on purpose is one of these classes.
  */
 
-/** The library's own folder, from this module's address; undefined in a bundle, where its frames cannot be told apart. */
-const LIBRARY_ROOT = /^(file:.*|https?:.*)src\/core\/errors\.[jt]s/.exec(String(import.meta.url))?.[1];
+/**
+ * The library's own folder, read off this module's own stack frame; undefined in a bundle, where its frames cannot be
+ * told apart. (`import.meta.url` would not survive every bundle format.)
+ */
+const LIBRARY_ROOT = /([^\s()]*\/)src\/core\/errors\.[jt]s:/.exec(new Error().stack ?? '')?.[1]?.replace('file://', '');
 const LIBRARY_FOLDERS = LIBRARY_ROOT === undefined ? [] : [`${LIBRARY_ROOT}src/`, `${LIBRARY_ROOT}backends/`];
 
-/** Stack frames name files by URL or by path. */
-const isLibraryFrame = (frame: string): boolean =>
-  LIBRARY_FOLDERS.some((folder) => frame.includes(folder) || frame.includes(folder.replace('file://', '')));
+const isLibraryFrame = (frame: string): boolean => LIBRARY_FOLDERS.some((folder) => frame.includes(folder));
 
 /**
  * The file and line outside the library from which the current call came, as `train.ts:41`;

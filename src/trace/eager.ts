@@ -150,3 +150,6 @@ export function boundPending(node: Expr): void {
   }
 }
 let pendingBytes = 0;
+
+/** Forgets the compiled programs; the next evaluation compiles again. */
+export const clearProgramCache = (): void => programs.clear();
