@@ -34,6 +34,7 @@ export interface Observation {
   /** `crossOriginIsolated`; Node has no such thing. */
   readonly isolated: boolean | undefined;
   readonly backends: Readonly<Partial<Record<BackendName, Outcome>>>;
+  readonly cores: number;
   /** Of `wasm`: what came of asking for threads, how many worked, and why only one did. */
   readonly threads: { readonly refused?: string; readonly count: number; readonly reason?: string };
 }
@@ -41,8 +42,8 @@ export interface Observation {
 export interface ObserveOptions {
   /** Which of the three run. */
   readonly backends: readonly BackendName[];
-  /** Threads to ask for. */
-  readonly threads: number;
+  /** Threads to ask for; those that `wasm` starts by itself unless given. */
+  readonly threads?: number;
   /** Where the worker's file is, if its source may not come as text. */
   readonly workerUrl?: string;
 }
@@ -52,22 +53,40 @@ interface ThreadCount {
   threads(): { readonly count: number; readonly reason: string | undefined };
 }
 
+/** Cores that the host admits to. */
+const CORES = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
+/** Workers are given up for lost after so long. */
+const START_MILLISECONDS = 10_000;
+
 /** Runs the small programs on the backends, the large ones on those that compile. */
 export async function observe({ backends: names, threads, ...options }: ObserveOptions): Promise<Observation> {
-  const refused = await refusal(() => setThreads(threads, options));
+  const refused = threads === undefined ? undefined : await refusal(() => setThreads(threads, options));
   const backends: Partial<Record<BackendName, Outcome>> = {};
   for (const name of names)
     backends[name] = await outcomeOn(
       name,
       name === 'reference' ? smallPrograms : { ...smallPrograms, ...largePrograms },
     );
-  const { count, reason } = (resolveBackend('wasm') as unknown as ThreadCount).threads();
+  const { count, reason } = await startedThreads(threads === undefined ? CORES : 1);
   return {
     unchosen: jit((x: Tensor) => x.add(1)).inspect(ones([2])).backend,
     isolated: (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated,
     backends,
+    cores: CORES,
     threads: { count, ...(refused === undefined ? {} : { refused }), ...(reason === undefined ? {} : { reason }) },
   };
+}
+
+/** The threads of `wasm`, once there are so many or there is a reason for fewer. */
+async function startedThreads(atLeast: number): Promise<ReturnType<ThreadCount['threads']>> {
+  const backend = resolveBackend('wasm') as unknown as ThreadCount;
+  const deadline = performance.now() + START_MILLISECONDS;
+  for (;;) {
+    const threads = backend.threads();
+    if (threads.count >= atLeast || threads.reason !== undefined || performance.now() > deadline) return threads;
+    // Workers for which nobody waits start while the event loop of a page turns.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 async function outcomeOn(name: BackendName, programs: Readonly<Record<string, () => Tensor[]>>): Promise<Outcome> {
@@ -99,6 +118,7 @@ async function refusal(run: () => Promise<void>): Promise<string | undefined> {
 /** The sign and payload of a NaN are nobody's promise, so every NaN becomes the same one. */
 async function elementsOf(t: Tensor): Promise<Elements> {
   const data = await t.data();
+  if (!(data.buffer instanceof ArrayBuffer)) throw new TypeError('data() gave an array of shared memory');
   if (t.dtype === 'f32' || t.dtype === 'f64') data.forEach((x, i) => Number.isNaN(x) && (data[i] = NaN));
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   let text = '';
