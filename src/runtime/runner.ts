@@ -128,7 +128,13 @@ export class Runner {
             { cause },
           );
     if (cause instanceof InternalError) return error;
-    for (const target of targets) target.storage.invalidate(error);
+    this.program.updates.forEach(({ output }, i) => {
+      const target = targets[i]!;
+      // Who shares the former memory keeps it: it was not written.
+      if (target.storage.shared)
+        target.storage = new Storage(this.backend, this.#buffers[this.program.outputs[output]!]!);
+      target.storage.invalidate(error);
+    });
     return error;
   }
 }

@@ -124,7 +124,7 @@ describe.each(BACKENDS)('on %s', (backend) => {
           calls.value = calls.value.add(1);
           return w.value.mul(w.value).mul(w.value);
         };
-        const slope = (): Tensor => valueAndGrad(cube, { vars: w })()[1] as Tensor;
+        const slope = (): Tensor => valueAndGrad(cube, { vars: w })()[1];
         const step = compile(() => {
           const [first, second] = valueAndGrad(slope, { vars: [w] })() as [Tensor, [Tensor]];
           w.value = w.value.sub(second[0]);
@@ -141,7 +141,7 @@ describe.each(BACKENDS)('on %s', (backend) => {
         w.value = w.value.mul(3);
         return w.value.mul(before);
       };
-      const [value, g] = jit(() => valueAndGrad(loss, { vars: w })() as [Tensor, Tensor])();
+      const [value, g] = jit(() => valueAndGrad(loss, { vars: w })())();
       expect([value.item(), g.item(), w.value.item()]).toEqual([12, 12, 6]);
     });
     test('hasAux passes trees through, Variables updated on the way', () => {
