@@ -43,7 +43,7 @@ export class TreeDef {
       case 'leaf':
         return '*';
       case 'none':
-        return 'None';
+        return this.nothing === null ? 'None' : 'undefined';
       case 'array':
         return `[${this.children.join(', ')}]`;
       case 'object':
@@ -66,7 +66,7 @@ export class TreeDef {
 
   /** The first path where `other` differs, with what differs; undefined if nothing does. */
   mismatch(other: TreeDef, path: string): string | undefined {
-    if (this.kind !== other.kind || this.type !== other.type)
+    if (this.kind !== other.kind || this.type !== other.type || this.nothing !== other.nothing)
       return `${path || 'the root'} is ${this.describe()} and ${other.describe()}`;
     if (this.kind === 'class' && !sameAuxiliary(this.auxiliary, other.auxiliary))
       return `${path || 'the root'} has other static values`;
@@ -96,7 +96,7 @@ export class TreeDef {
       : this.kind === 'class'
         ? `a ${this.type?.name ?? '?'}`
         : this.kind === 'none'
-          ? 'nothing'
+          ? String(this.nothing)
           : `an ${this.kind}`.replace('an map', 'a Map');
   }
 
