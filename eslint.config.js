@@ -27,6 +27,8 @@ export default tseslint.config(
         { object: 'describe', property: 'only', message: 'Run one suite with `vitest -t`.' },
       ],
 
+      // `import { type A }` would leave an import for its side effects in the output.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
       '@typescript-eslint/consistent-type-exports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],

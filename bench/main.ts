@@ -16,7 +16,7 @@ import { measurementLines, writeResults } from './run/report.js';
 import { targetRows, targetLines } from './run/targets.js';
 import { adadelta } from './work/adadelta.js';
 import { adam } from './work/adam.js';
-import { type Benchmark } from './work/benchmark.js';
+import type { Benchmark } from './work/benchmark.js';
 import { crossEntropy } from './work/cross-entropy.js';
 import { matmul } from './work/matmul.js';
 import { perceptron } from './work/perceptron.js';

@@ -1,6 +1,6 @@
 /**
  * The public API, the only barrel. What makes tensors or runs them is exported through `connected`: see
- * `connectBackends` for the reason.
+ * `connectBackends` for the reason. The calls are marked pure, so that a page leaves out what it does not use.
  */
 import { jsBackend } from '../backends/js/backend.js';
 import { referenceBackend } from '../backends/reference/backend.js';
@@ -22,28 +22,28 @@ export interface ThreadOptions {
 
 const connected = connectBackends(referenceBackend, jsBackend, ...(supportsWasm() ? [wasmBackend] : []));
 
-export const tensor = connected(tensors.tensor);
-export const zeros = connected(create.zeros);
-export const ones = connected(create.ones);
-export const full = connected(create.full);
-export const arange = connected(create.arange);
-export const linspace = connected(create.linspace);
-export const eye = connected(create.eye);
-export const jit = connected(compiler.jit);
-export const grad = connected(gradients.grad);
-export const valueAndGrad = connected(gradients.valueAndGrad);
-export const Variable = connected(variables.Variable);
+export const tensor = /* @__PURE__ */ connected(tensors.tensor);
+export const zeros = /* @__PURE__ */ connected(create.zeros);
+export const ones = /* @__PURE__ */ connected(create.ones);
+export const full = /* @__PURE__ */ connected(create.full);
+export const arange = /* @__PURE__ */ connected(create.arange);
+export const linspace = /* @__PURE__ */ connected(create.linspace);
+export const eye = /* @__PURE__ */ connected(create.eye);
+export const jit = /* @__PURE__ */ connected(compiler.jit);
+export const grad = /* @__PURE__ */ connected(gradients.grad);
+export const valueAndGrad = /* @__PURE__ */ connected(gradients.valueAndGrad);
+export const Variable = /* @__PURE__ */ connected(variables.Variable);
 export type Variable = variables.Variable;
-export const TrainVar = connected(variables.TrainVar);
+export const TrainVar = /* @__PURE__ */ connected(variables.TrainVar);
 export type TrainVar = variables.TrainVar;
-export const random = connected(randomNumbers);
+export const random = /* @__PURE__ */ connected(randomNumbers);
 /**
  * Sets the threads of the backend `wasm`, the calling one included; resolves when they are ready. The number of cores
  * unless it is set. Results do not depend on it.
  */
 export const setThreads: (count: number, options?: ThreadOptions) => Promise<void> = wasmBackend.setThreads;
-export const fromSafetensors = connected(checkpoints.fromSafetensors);
-export const fromNpz = connected(checkpoints.fromNpz);
+export const fromSafetensors = /* @__PURE__ */ connected(checkpoints.fromSafetensors);
+export const fromNpz = /* @__PURE__ */ connected(checkpoints.fromNpz);
 
 export { Tensor, type NestedArray, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';
 export * from './trace/functions.js';

@@ -1,8 +1,8 @@
 /** The backend of generated JavaScript: runs everywhere, and is the one to read. */
 import { BackendUnavailableError } from '../../src/core/errors.js';
 import { DTYPES, type TypedArray, viewArray } from '../../src/core/dtype.js';
-import { type Program } from '../../src/compile/program.js';
-import { type Backend, type Executable } from '../../src/runtime/backend.js';
+import type { Program } from '../../src/compile/program.js';
+import type { Backend, Executable } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { emitProgram } from './emit.js';
 

@@ -3,11 +3,11 @@
  * factor is used four times. Sums of four rows go to a scratch array, then the epilogue (bias, activation, …) runs over
  * them; the result may so replace an operand of the epilogue. Each output has one accumulator and ascending k.
  */
-import { type AffineMap } from '../../src/core/affine.js';
-import { type DType } from '../../src/core/dtype.js';
-import { type Segment } from '../../src/compile/kernel.js';
+import type { AffineMap } from '../../src/core/affine.js';
+import type { DType } from '../../src/core/dtype.js';
+import type { Segment } from '../../src/compile/kernel.js';
 import { rounded, scalarExpression } from './scalar.js';
-import { type SegmentEmitter } from './nodes.js';
+import type { SegmentEmitter } from './nodes.js';
 
 const TILE = 4;
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

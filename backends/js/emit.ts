@@ -3,9 +3,9 @@
  * table. Everything that comes from the user stays data: names of buffers and programs never reach the source.
  */
 import { allocateArray, arrayName, type DType } from '../../src/core/dtype.js';
-import { type Segment } from '../../src/compile/kernel.js';
-import { type Program } from '../../src/compile/program.js';
-import { type KernelSource } from '../../src/runtime/backend.js';
+import type { Segment } from '../../src/compile/kernel.js';
+import type { Program } from '../../src/compile/program.js';
+import type { KernelSource } from '../../src/runtime/backend.js';
 import { scratchName } from './contraction.js';
 import { PREAMBLE } from './scalar.js';
 import { emitSegment, laneArrays } from './segment.js';

@@ -2,9 +2,9 @@
  * Nodes, addresses and loops of one segment in JavaScript. A node stands in the outermost loop that has all it needs;
  * addresses are built up loop by loop, so the innermost one only adds its own term.
  */
-import { type AffineMap } from '../../src/core/affine.js';
+import type { AffineMap } from '../../src/core/affine.js';
 import { InternalError } from '../../src/core/errors.js';
-import { type IndirectTerm, type ScalarNode, type Segment, type Store } from '../../src/compile/kernel.js';
+import type { IndirectTerm, ScalarNode, Segment, Store } from '../../src/compile/kernel.js';
 import { literal, rounded, scalarExpression } from './scalar.js';
 import { Writer } from './writer.js';
 

@@ -3,7 +3,7 @@
  * (for + − × ÷ √ one f64 operation and one rounding give the correctly rounded f32 result); bool is a JavaScript boolean.
  */
 import { type DType, isFloat } from '../../src/core/dtype.js';
-import { type ScalarOp } from '../../src/core/scalar-op.js';
+import type { ScalarOp } from '../../src/core/scalar-op.js';
 
 /** Helpers that generated code may use, as the preamble of every source. */
 export const PREAMBLE = `'use strict';

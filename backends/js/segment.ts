@@ -1,6 +1,6 @@
 /** Segment → one JavaScript function `(extents…, operands…)`: its loops, and reductions in the order that is stated. */
-import { type DType } from '../../src/core/dtype.js';
-import { type Reduction, type Segment } from '../../src/compile/kernel.js';
+import type { DType } from '../../src/core/dtype.js';
+import type { Reduction, Segment } from '../../src/compile/kernel.js';
 import { JOIN, LANES, type ReduceOp, reductionIdentity } from '../../src/ops/reduction.js';
 import { emitTiledContraction } from './contraction.js';
 import { extentName, indexName, operandName, SegmentEmitter } from './nodes.js';

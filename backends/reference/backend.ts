@@ -2,11 +2,11 @@
  * The interpreter: runs a program's graph node by node, as `evaluate` of each primitive says.
  * It knows neither simplification nor fusion, so it is the oracle that the other backends are compared with.
  */
-import { type HostArray } from '../../src/core/array.js';
+import type { HostArray } from '../../src/core/array.js';
 import { printGraph } from '../../src/core/graph.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { DTYPES } from '../../src/core/dtype.js';
-import { type Backend } from '../../src/runtime/backend.js';
+import type { Backend } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 
 export const referenceBackend: Backend = {

@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { largestError } from './reference.js';
-import { type Contestant } from './contestants.js';
+import type { Contestant } from './contestants.js';
 import { Runner } from './process.js';
 import { type Statistics, statistics } from './statistics.js';
-import { type Benchmark } from '../work/benchmark.js';
+import type { Benchmark } from '../work/benchmark.js';
 
 /** One contestant's figures at one work. */
 export interface Measurement {

@@ -1,8 +1,8 @@
 /** A contestant's process, or several of them that run at the same time. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { type Contestant } from './contestants.js';
-import { type Answer, type Request } from './protocol.js';
+import type { Contestant } from './contestants.js';
+import type { Answer, Request } from './protocol.js';
 
 /** How long the slowest answer may take. */
 const TIMEOUT_MS = 180_000;

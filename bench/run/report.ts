@@ -1,10 +1,10 @@
 /** Figures as text, as Markdown and as JSON. */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type Benchmark } from '../work/benchmark.js';
-import { type Machine } from './machine.js';
-import { type Effort, type Measurement } from './measure.js';
-import { type TargetRow } from './targets.js';
+import type { Benchmark } from '../work/benchmark.js';
+import type { Machine } from './machine.js';
+import type { Effort, Measurement } from './measure.js';
+import type { TargetRow } from './targets.js';
 
 export interface Results {
   readonly machine: Machine;

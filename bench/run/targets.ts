@@ -2,10 +2,10 @@
  * What Lazuli set out to reach, as data: each row computes its measured value from one run. Nothing here fails; a row
  * without figures says so.
  */
-import { type Benchmark } from '../work/benchmark.js';
-import { type Measurement } from './measure.js';
+import type { Benchmark } from '../work/benchmark.js';
+import type { Measurement } from './measure.js';
 import { aligned } from './report.js';
-import { type Statistics } from './statistics.js';
+import type { Statistics } from './statistics.js';
 
 export interface TargetRow {
   readonly name: string;

@@ -4,7 +4,7 @@
  * parameter costs.
  */
 import { expectedAdadelta } from '../run/reference.js';
-import { type Benchmark } from './benchmark.js';
+import type { Benchmark } from './benchmark.js';
 
 const update = (id: string, count: number, size: number): Benchmark => {
   const work = { kind: 'adadelta', count, size } as const;

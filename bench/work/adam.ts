@@ -3,7 +3,7 @@
  * which shows in the smallest gradients: the tolerance lets both pass.
  */
 import { expectedAdam } from '../run/reference.js';
-import { type Benchmark } from './benchmark.js';
+import type { Benchmark } from './benchmark.js';
 
 const work = { kind: 'adam', count: 1, size: 1e6 } as const;
 

@@ -1,5 +1,5 @@
 /** What a file of bench/work describes. */
-import { type Work } from '../run/protocol.js';
+import type { Work } from '../run/protocol.js';
 
 export interface Benchmark {
   /** As `--only` and targets name it; what stands before the first space is its group. */

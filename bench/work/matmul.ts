@@ -2,9 +2,9 @@
  * Matrix products: a square one, the first layer's at a batch of 100 and of 1, its two gradients (the transposes cost a
  * copy where a library makes one), and the small one that generated JavaScript is held to.
  */
-import { type Work } from '../run/protocol.js';
+import type { Work } from '../run/protocol.js';
 import { expectedMatmul } from '../run/reference.js';
-import { type Benchmark } from './benchmark.js';
+import type { Benchmark } from './benchmark.js';
 
 type Transposed = Extract<Work, { kind: 'matmul' }>['transposed'];
 

@@ -3,8 +3,8 @@
  * kernel that touches it, or within that kernel, if it is read only where its replacement is written.
  */
 import { bytesPerElement } from '../core/dtype.js';
-import { type Graph } from '../core/graph.js';
-import { type Fused } from './fuse.js';
+import type { Graph } from '../core/graph.js';
+import type { Fused } from './fuse.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites, readOperands } from './kernel.js';
 import { type Buffer, bufferBytes, type Update } from './program.js';
 import { canReplace } from './schedule.js';

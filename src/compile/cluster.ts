@@ -6,8 +6,8 @@
  * its operand's producers; an element-wise root that is the only reader of a reduction or contraction becomes its
  * epilogue.
  */
-import { type Expr } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
+import type { Expr } from '../core/expr.js';
+import type { Graph } from '../core/graph.js';
 import { type ReductionOrder, reductionOrder } from '../ops/reduction.js';
 import { link, type Preceding, reaches } from './precedence.js';
 import { isParameter, MAX_BODY, type Roots, storageOf, weightOf } from './roots.js';

@@ -3,14 +3,14 @@
  * into horizontal kernels, so that the same update over many parameters is one launch.
  */
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
-import { type DType } from '../core/dtype.js';
+import type { DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import { type Expr } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
+import type { Expr } from '../core/expr.js';
+import type { Graph } from '../core/graph.js';
 import { type DotAttributes, freeAxes } from '../ops/contraction.js';
-import { type ArgReduceOp, type ReduceOp } from '../ops/reduction.js';
+import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
 import { type Cluster, Clustering } from './cluster.js';
-import { type BufferId, type Segment } from './kernel.js';
+import type { BufferId, Segment } from './kernel.js';
 import { inOrder, link, type Preceding, reaches } from './precedence.js';
 import { chooseRoots, isParameter, type Roots, storageOf } from './roots.js';
 import { type BufferLookup, SegmentBuilder } from './segment.js';

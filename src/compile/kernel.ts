@@ -6,12 +6,12 @@
  * address buffers by affine maps of the loop indices, so a transpose, slice or broadcast costs nothing. A node's
  * `depth` is the number of loops that it stands in: 0 is the scalar prologue, hoisted out of all of them.
  */
-import { type AffineMap } from '../core/affine.js';
+import type { AffineMap } from '../core/affine.js';
 import { bytesPerElement, type DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import { formatNumber } from '../core/graph.js';
 import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
-import { type ArgReduceOp, type ReduceOp, type ReductionOrder } from '../ops/reduction.js';
+import type { ArgReduceOp, ReduceOp, ReductionOrder } from '../ops/reduction.js';
 
 /** Number of a buffer of the program. */
 export type BufferId = number;

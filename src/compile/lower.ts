@@ -1,5 +1,5 @@
 /** Graph → Graph: replaces every composite element-wise node by its decomposition into core ops. */
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 import { broadcastScalar } from '../ops/movement.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { rebuild, rewriteGraph } from './rewrite.js';

@@ -4,7 +4,7 @@
  */
 import { bytesPerElement, type DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites, printKernel, verifyKernel } from './kernel.js';
 
 /** Where a buffer's memory comes from. */

@@ -1,6 +1,6 @@
 /** Rewriting a graph: rebuild it node by node in a new scope, where equal nodes become one and dead ones are left out. */
 import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 
 /** The replacement of a node whose inputs have been replaced already. Called in the new scope. */
 export type NodeRewrite = (node: Expr, inputs: readonly Expr[]) => Expr;

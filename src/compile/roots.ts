@@ -8,7 +8,7 @@
 import { sizeOf } from '../core/aval.js';
 import { axisForm } from '../core/affine.js';
 import { type Expr, topologicalOrder } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 
 /** Core ops in one body at most; V8 compiles functions of this size well, and WGSL compilers stay fast. */
 export const MAX_BODY = 256;

@@ -5,11 +5,11 @@
  * that it writes, in the same segment, and every other reader runs before. The last condition adds an edge; where that
  * would close a cycle the update goes to other memory and the two change places after the call (ping-pong).
  */
-import { type Graph } from '../core/graph.js';
-import { type Fused, type Unit } from './fuse.js';
+import type { Graph } from '../core/graph.js';
+import type { Fused, Unit } from './fuse.js';
 import { type BufferId, type Kernel, readOperands, type Segment, writtenOperands } from './kernel.js';
 import { inOrder, link, reaches } from './precedence.js';
-import { type Update } from './program.js';
+import type { Update } from './program.js';
 
 export interface Scheduled {
   readonly kernels: readonly Kernel[];

@@ -17,9 +17,9 @@ import {
 import { stridesOf } from '../core/aval.js';
 import { type DType, isFloat } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import { type Expr } from '../core/expr.js';
-import { type ScalarOp } from '../core/scalar-op.js';
-import { type ArgReduceOp, type ReduceOp, type ReductionOrder } from '../ops/reduction.js';
+import type { Expr } from '../core/expr.js';
+import type { ScalarOp } from '../core/scalar-op.js';
+import type { ArgReduceOp, ReduceOp, ReductionOrder } from '../ops/reduction.js';
 import {
   type BufferId,
   type IndirectTerm,

@@ -5,7 +5,7 @@
  * and read by the next; as it is a few operations on scalars, each reader computes it anew, and one launch does it all.
  */
 import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 
 /** Nodes that are scalars computed from scalar parameters and constants, element-wise. */
 function scalarNodes(order: readonly Expr[]): Set<Expr> {

@@ -7,7 +7,7 @@
  */
 import { type DType, isFloat, isInteger } from '../core/dtype.js';
 import { type Expr, make } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 import { constant } from '../ops/leaf.js';
 import { broadcast, broadcastScalar, reshape, transpose } from '../ops/movement.js';
 import { add, cast, constantLike, mul, neg, sub } from '../ops/elementwise.js';

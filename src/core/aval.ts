@@ -2,7 +2,7 @@
  * Abstract values: what is known of a tensor before it has a value.
  * Avals are interned, so equal ones are (but for an emptied table) one object.
  */
-import { type DType } from './dtype.js';
+import type { DType } from './dtype.js';
 import { ShapeError } from './errors.js';
 
 /** The extent of each axis, outermost first. */

@@ -4,11 +4,11 @@
  * A primitive is one entry: its name, its shape and dtype rule, its meaning, its derivative and its decomposition
  * into core ops. Passes ask the entry; none of them knows an op by name.
  */
-import { type Coordinates, type Moved } from './affine.js';
-import { type Aval } from './aval.js';
-import { type HostArray } from './array.js';
-import { type Builder } from './builder.js';
-import { type ScalarOp } from './scalar-op.js';
+import type { Coordinates, Moved } from './affine.js';
+import type { Aval } from './aval.js';
+import type { HostArray } from './array.js';
+import type { Builder } from './builder.js';
+import type { ScalarOp } from './scalar-op.js';
 import { InternalError } from './errors.js';
 
 /** Compile-time arguments of a primitive: plain data, compared by value. */

@@ -1,8 +1,8 @@
 /** Where a module's Variables live. */
 import { OptionError, UnsupportedError } from '../core/errors.js';
-import { type Backend } from '../runtime/backend.js';
+import type { Backend } from '../runtime/backend.js';
 import { type BackendChoice, getDefaultBackend, openDevice, resolveBackend } from '../runtime/registry.js';
-import { type Variable } from '../trace/variable.js';
+import type { Variable } from '../trace/variable.js';
 
 /** A backend, or a kind of device: the CPU's default backend, the GPU that `lazuli/webgpu` opens. */
 export type Device = BackendChoice | 'cpu' | 'gpu' | 'cuda' | 'tpu';

@@ -6,7 +6,7 @@
  */
 import { OptionError } from '../core/errors.js';
 import { register } from '../core/tree.js';
-import { type TensorDict } from '../io/checkpoint.js';
+import type { TensorDict } from '../io/checkpoint.js';
 import { TrainVar, Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';

@@ -2,7 +2,7 @@
 import { formatShape, sameShape } from '../core/aval.js';
 import { allocateArray, isFloat, type TypedArray } from '../core/dtype.js';
 import { CheckpointError, DTypeError, OptionError, ShapeError } from '../core/errors.js';
-import { type HostArray } from '../io/array-file.js';
+import type { HostArray } from '../io/array-file.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import { Tensor, tensor, type TensorData } from '../trace/tensor.js';

@@ -4,7 +4,7 @@
  */
 import { isFloat } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
-import { type Attributes, type Expr, type Primitive, type TensorBuilder } from '../core/expr.js';
+import type { Attributes, Expr, Primitive, TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
 import { type Transcendental, TRANSCENDENTALS } from './transcendental/table.js';
 

@@ -3,7 +3,7 @@
  * One accumulator per output, starting at +0, contracted coordinates in row-major order, no fused multiply-add.
  */
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
-import { type HostArray } from '../core/array.js';
+import type { HostArray } from '../core/array.js';
 import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import { type DotDimensions, type Expr, make } from '../core/expr.js';

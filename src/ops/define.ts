@@ -1,5 +1,5 @@
 /** The table of primitives: each is defined once, and tests and printers find all of them here. */
-import { type Attributes, type Primitive } from '../core/expr.js';
+import type { Attributes, Primitive } from '../core/expr.js';
 import { InternalError } from '../core/errors.js';
 
 const table = new Map<string, Primitive>();

@@ -5,12 +5,12 @@
 import { axisForm, linearForm } from '../core/affine.js';
 import { type HostArray, zerosArray } from '../core/array.js';
 import { sizeOf } from '../core/aval.js';
-import { type Builder } from '../core/builder.js';
+import type { Builder } from '../core/builder.js';
 import { allocateArray, castValue, type DType, isFloat } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 import { scalarFunction } from './scalar.js';
 
 /** A core op on arrays of one shape; operands of size 1 are spread. */

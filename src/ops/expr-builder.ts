@@ -1,6 +1,6 @@
 /** The builder of expressions: decompositions run on it are lowered, derivatives run on it are recorded. */
-import { type Expr, type Primitive, type TensorBuilder } from '../core/expr.js';
-import { type DType } from '../core/dtype.js';
+import type { Expr, Primitive, TensorBuilder } from '../core/expr.js';
+import type { DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import { dot } from './contraction.js';
 import * as elementwise from './elementwise.js';

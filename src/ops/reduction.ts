@@ -9,11 +9,11 @@
  * without changing a bit.
  */
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
-import { type HostArray } from '../core/array.js';
+import type { HostArray } from '../core/array.js';
 import { allocateArray, type DType, isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError } from '../core/errors.js';
 import { type Expr, make, type TensorBuilder } from '../core/expr.js';
-import { type ScalarOp } from '../core/scalar-op.js';
+import type { ScalarOp } from '../core/scalar-op.js';
 import { define } from './define.js';
 import { broadcast } from './movement.js';
 import { scalarFunction } from './scalar.js';

@@ -4,7 +4,7 @@
  */
 import { castValue, type DType, isFloat, roundTo } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import { type ScalarOp } from '../core/scalar-op.js';
+import type { ScalarOp } from '../core/scalar-op.js';
 
 /** A core op on numbers; it takes as many operands as the op has. */
 export type ScalarFunction = (a: number, b: number, c: number) => number;

@@ -1,6 +1,6 @@
 /** Adam and AdamW. */
 import { maximum, sub } from '../trace/functions.js';
-import { type Tensor } from '../trace/tensor.js';
+import type { Tensor } from '../trace/tensor.js';
 import { BELOW_ONE, NOT_NEGATIVE } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
 import { type Decay, type Rule, type RuleStep, zerosOf } from './rule.js';

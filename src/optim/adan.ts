@@ -1,7 +1,7 @@
 /** Adan. */
 import { sub, where } from '../trace/functions.js';
 import { OptionError } from '../core/errors.js';
-import { type Tensor } from '../trace/tensor.js';
+import type { Tensor } from '../trace/tensor.js';
 import { BY_RATE } from './adam.js';
 import { BELOW_ONE, NOT_NEGATIVE } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';

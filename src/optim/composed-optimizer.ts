@@ -1,10 +1,10 @@
 /** An optimizer of any transformation. */
 import { OptionError } from '../core/errors.js';
 import { mul } from '../trace/functions.js';
-import { type Tensor } from '../trace/tensor.js';
+import type { Tensor } from '../trace/tensor.js';
 import { checkKeys } from './options.js';
 import { Optimizer, type OptimizerOptions } from './optimizer.js';
-import { type GradientTransformation } from './transformation.js';
+import type { GradientTransformation } from './transformation.js';
 
 export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weightDecay'> {
   readonly transformation: GradientTransformation;

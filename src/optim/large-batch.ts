@@ -1,7 +1,7 @@
 /** LARS, SM3 and Lion. */
 import { OptionError } from '../core/errors.js';
 import { maximum, minimum, sub, where } from '../trace/functions.js';
-import { type Tensor } from '../trace/tensor.js';
+import type { Tensor } from '../trace/tensor.js';
 import { zeros } from '../trace/create.js';
 import { BELOW_ONE, NOT_NEGATIVE, POSITIVE } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';

@@ -10,7 +10,7 @@ import { MOMENTUM, NESTEROV, SGD_RULE } from './momentum.js';
 import { checkKeys, checkRange, type Scalar, scalarTensor, UNIT } from './options.js';
 import { leafwise, type Rule, type RuleState } from './rule.js';
 import { Scheduler } from './scheduler.js';
-import { type GradientTransformation } from './transformation.js';
+import type { GradientTransformation } from './transformation.js';
 
 /**
  * Options of a rule as a transformation. A number is part of the program; a Variable, a Scheduler or a tensor may change

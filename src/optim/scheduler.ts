@@ -2,10 +2,10 @@
  * Scheduler: a learning rate that depends on counters. Counters and the base rate are Variables, so they live in the
  * compiled step: another epoch, call or rate needs no other program.
  */
-import { type DType } from '../core/dtype.js';
+import type { DType } from '../core/dtype.js';
 import { OptionError } from '../core/errors.js';
 import { Module } from '../object/module.js';
-import { type Tensor } from '../trace/tensor.js';
+import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { checkKeys, checkRange, COUNTER, NOT_NEGATIVE, scalarTensor, scalarVariable, shown } from './options.js';
 

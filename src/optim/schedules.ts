@@ -1,8 +1,8 @@
 /** Schedules of the learning rate. The first four go by epochs, the rest by calls. */
-import { type DType } from '../core/dtype.js';
+import type { DType } from '../core/dtype.js';
 import { OptionError } from '../core/errors.js';
 import { add, pow, where } from '../trace/functions.js';
-import { type Tensor } from '../trace/tensor.js';
+import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import {
   checkKeys,

@@ -4,7 +4,7 @@
  */
 import { TreeError } from '../core/errors.js';
 import { flatten, flattenUpTo, type TreeDef, unflatten } from '../core/tree.js';
-import { type Tensor } from '../trace/tensor.js';
+import type { Tensor } from '../trace/tensor.js';
 
 /** A tree whose leaves are tensors. */
 export type Tree = unknown;

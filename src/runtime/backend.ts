@@ -2,8 +2,8 @@
  * The interface that every backend implements. Emission is pure: it needs no device, so a source can be a golden file.
  * A backend is five verbs over opaque buffers and two over programs; everything else is decided before it.
  */
-import { type DType, type TypedArray } from '../core/dtype.js';
-import { type Program } from '../compile/program.js';
+import type { DType, TypedArray } from '../core/dtype.js';
+import type { Program } from '../compile/program.js';
 
 /** Memory of one tensor on a backend. Backends extend it; nobody else looks inside. */
 export interface DeviceBuffer {

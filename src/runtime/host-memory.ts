@@ -1,7 +1,7 @@
 /** Buffers in the JavaScript heap, shared by the backends that compute there. */
 import { allocateArray, type DType, type TypedArray } from '../core/dtype.js';
 import { UnsupportedError } from '../core/errors.js';
-import { type Backend, type DeviceBuffer } from './backend.js';
+import type { Backend, DeviceBuffer } from './backend.js';
 
 export interface HostBuffer extends DeviceBuffer {
   readonly array: TypedArray;

@@ -2,7 +2,7 @@
 import { printGraph } from '../core/graph.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
 import { printProgram } from '../compile/program.js';
-import { type Runner } from './runner.js';
+import type { Runner } from './runner.js';
 
 /** One kernel of a program on one backend. */
 export interface KernelReport {

@@ -1,6 +1,6 @@
 /** Which backends there are, and which one runs what names none. */
 import { BackendUnavailableError, OptionError } from '../core/errors.js';
-import { type Backend } from './backend.js';
+import type { Backend } from './backend.js';
 
 /** A built-in backend's name, or a backend object. */
 export type BackendChoice = 'reference' | 'js' | 'wasm' | Backend;

@@ -5,9 +5,9 @@
 import { BackendUnavailableError, InternalError, LazuliError, UnsupportedError } from '../core/errors.js';
 import { DTYPES } from '../core/dtype.js';
 import { topologicalOrder } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
-import { type Program } from '../compile/program.js';
-import { type Backend, type DeviceBuffer, type Executable, type KernelSource } from './backend.js';
+import type { Graph } from '../core/graph.js';
+import type { Program } from '../compile/program.js';
+import type { Backend, DeviceBuffer, Executable, KernelSource } from './backend.js';
 import { Storage } from './storage.js';
 
 /** @throws UnsupportedError `DTYPE_UNSUPPORTED` for a dtype that the backend lacks. */

@@ -3,8 +3,8 @@
  * Tensors are immutable and may share a storage; a Variable's own storage is written in place.
  */
 import { DisposedError, InternalError, type LazuliError, UnsupportedError } from '../core/errors.js';
-import { type DType, type TypedArray } from '../core/dtype.js';
-import { type Backend, type BufferPurpose, type DeviceBuffer } from './backend.js';
+import type { DType, TypedArray } from '../core/dtype.js';
+import type { Backend, BufferPurpose, DeviceBuffer } from './backend.js';
 
 /** Frees the memory of storages that the garbage collector took, for backends whose memory is not the JavaScript heap. */
 const collected = new FinalizationRegistry<{ backend: Backend; buffer: DeviceBuffer }>(({ backend, buffer }) =>

@@ -1,7 +1,7 @@
 /** Element-wise operations as users know them: NumPy's names, promotion and broadcasting, over nodes. */
 import { type DType, isDType, isFloat, isInteger } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
-import { type Expr } from '../core/expr.js';
+import type { Expr } from '../core/expr.js';
 import * as core from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { asExpr, asFloat, broadcastShapes, broadcastToShape, type Operand, requireInteger, unify } from './operand.js';

@@ -7,11 +7,11 @@
  */
 import { attributesKey, type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
 import { allocateArray } from '../core/dtype.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 import { InternalError } from '../core/errors.js';
 import { compileGraph } from '../compile/pipeline.js';
 import { parameter } from '../ops/leaf.js';
-import { type Backend } from '../runtime/backend.js';
+import type { Backend } from '../runtime/backend.js';
 import { LruCache } from '../runtime/lru.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';

@@ -1,9 +1,9 @@
 /** Every method of a tensor as a free function. The first operand may be a number. */
-import { type DType } from '../core/dtype.js';
-import { type Shape } from '../core/aval.js';
+import type { DType } from '../core/dtype.js';
+import type { Shape } from '../core/aval.js';
 import * as arithmetic from './arithmetic.js';
 import * as structure from './structure.js';
-import { type Axis, type ReduceOptions } from './structure.js';
+import type { Axis, ReduceOptions } from './structure.js';
 import { apply, Tensor, type TensorLike } from './tensor.js';
 import { asExpr } from './operand.js';
 

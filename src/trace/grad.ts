@@ -6,7 +6,7 @@ import { isFloat } from '../core/dtype.js';
 import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../core/errors.js';
 import { type Expr, make, topologicalOrder, withScope } from '../core/expr.js';
 import { flatten, unflatten } from '../core/tree.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 import { gradGraph } from '../transform/vjp.js';
 import { asExpr } from './operand.js';
 import { boundPending } from './eager.js';

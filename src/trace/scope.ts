@@ -5,10 +5,10 @@
  */
 import { TraceError } from '../core/errors.js';
 import { Expr, ExprScope, scopeStack, withScope } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 import { constant, dataPrimitive, parameter } from '../ops/leaf.js';
-import { type Storage } from '../runtime/storage.js';
-import { type UpdateTarget } from '../runtime/runner.js';
+import type { Storage } from '../runtime/storage.js';
+import type { UpdateTarget } from '../runtime/runner.js';
 
 /** A Variable as scopes see it. */
 export interface TracedVariable extends UpdateTarget {

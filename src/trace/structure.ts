@@ -2,7 +2,7 @@
 import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
-import { type Expr } from '../core/expr.js';
+import type { Expr } from '../core/expr.js';
 import * as contraction from '../ops/contraction.js';
 import * as core from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';

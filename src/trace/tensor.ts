@@ -21,7 +21,7 @@ import {
   OptionError,
   ShapeError,
 } from '../core/errors.js';
-import { type Expr } from '../core/expr.js';
+import type { Expr } from '../core/expr.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import * as arithmetic from './arithmetic.js';
@@ -29,7 +29,7 @@ import { boundPending, evaluated } from './eager.js';
 import { describeValue, type Operand } from './operand.js';
 import { eagerScope, isTracing, record, useExpr } from './scope.js';
 import * as structure from './structure.js';
-import { type Axis, type ReduceOptions } from './structure.js';
+import type { Axis, ReduceOptions } from './structure.js';
 
 /** Whatever an operation takes where it takes a tensor. */
 export type TensorLike = Tensor | number | boolean;

@@ -2,14 +2,14 @@
  * Variables: the only things that change. Inside a trace reading and writing is recorded, so a Variable becomes a hidden
  * input and a hidden in-place output of the program; outside, it holds a storage or a pending node.
  */
-import { type Aval } from '../core/aval.js';
+import type { Aval } from '../core/aval.js';
 import { DTypeError, ShapeError, TraceError } from '../core/errors.js';
 import { type Expr, scopeStack } from '../core/expr.js';
 import { isFloat } from '../core/dtype.js';
 import { register } from '../core/tree.js';
 import { cast } from '../ops/elementwise.js';
-import { type UpdateTarget } from '../runtime/runner.js';
-import { type Storage } from '../runtime/storage.js';
+import type { UpdateTarget } from '../runtime/runner.js';
+import type { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
 import { asExpr } from './operand.js';
 import { activeScope, type EagerScope, eagerScope, isTracing, record, type TraceScope, useExpr } from './scope.js';

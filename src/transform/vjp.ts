@@ -10,7 +10,7 @@ import { sameShape } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError, UnsupportedError } from '../core/errors.js';
 import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
-import { type Graph } from '../core/graph.js';
+import type { Graph } from '../core/graph.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 
