@@ -88,27 +88,28 @@ async function runInPage(name: string, script: string): Promise<void> {
   await (vm.runInContext('page.finished', context) as Promise<void>);
 }
 
-/** Fails if a page that only trains loads anything but lazuli and itself (zip, parser, graph layout). */
+/**
+ * Fails if a page that only trains loads anything but lazuli and itself (zip, parser, graph layout). Rolldown (so Vite)
+ * splits by what is used; esbuild puts a file that is both re-exported and imported on demand into every page.
+ */
 async function pageLoadsOnlyLazuli(project: string): Promise<void> {
-  const { metafile } = await build({
-    ...page(project),
-    outdir: join(project, 'chunks'),
-    format: 'esm',
-    splitting: true,
-    metafile: true,
+  const { output } = await rolldown({
+    cwd: project,
+    input: join(project, 'train.ts'),
+    platform: 'browser',
+    output: { format: 'esm' },
+    write: false,
   });
+  const chunks = output.filter((each) => each.type === 'chunk');
+  const queue = chunks.filter((chunk) => chunk.isEntry).map((chunk) => chunk.fileName);
   const loaded = new Set<string>();
-  const queue = Object.keys(metafile.outputs).filter((name) => metafile.outputs[name]?.entryPoint === 'train.ts');
   for (const name of queue) {
-    const output = metafile.outputs[name];
-    for (const [input, { bytesInOutput }] of Object.entries(output?.inputs ?? {})) {
-      if (bytesInOutput > 0) loaded.add(input);
-    }
-    for (const { kind, path } of output?.imports ?? []) {
-      if (kind === 'import-statement' && !queue.includes(path)) queue.push(path);
-    }
+    const chunk = chunks.find((each) => each.fileName === name);
+    for (const [id, module] of Object.entries(chunk?.modules ?? {})) if (module.renderedLength > 0) loaded.add(id);
+    for (const next of chunk?.imports ?? []) if (!queue.includes(next)) queue.push(next);
   }
-  const strangers = [...loaded].filter((input) => input !== 'train.ts' && !input.startsWith('node_modules/lazuli/'));
+  const own = /node_modules\/lazuli\/|train\.ts$|rolldown\/runtime/;
+  const strangers = [...loaded].filter((id) => !own.test(id));
   if (loaded.size < 2) throw new Error(`the page loads only ${[...loaded].join(', ')}`);
   if (strangers.length > 0) throw new Error(`a page that only trains loads ${strangers.join(', ')}`);
 }

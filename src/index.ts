@@ -5,7 +5,6 @@
 import { jsBackend } from '../backends/js/backend.js';
 import { referenceBackend } from '../backends/reference/backend.js';
 import { supportsWasm, wasmBackend } from '../backends/wasm/backend.js';
-import * as checkpoints from './io/checkpoint.js';
 import * as randomNumbers from './nn/random.js';
 import { connectBackends } from './runtime/registry.js';
 import * as create from './trace/create.js';
@@ -42,8 +41,6 @@ export const random = /* @__PURE__ */ connected(randomNumbers);
  * unless it is set. Results do not depend on it.
  */
 export const setThreads: (count: number, options?: ThreadOptions) => Promise<void> = wasmBackend.setThreads;
-export const fromSafetensors = /* @__PURE__ */ connected(checkpoints.fromSafetensors);
-export const fromNpz = /* @__PURE__ */ connected(checkpoints.fromNpz);
 
 export { Tensor, type NestedArray, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';
 export * from './trace/functions.js';
@@ -64,7 +61,9 @@ export { NodeDict, NodeList, VarDict, VarList } from './object/containers.js';
 export { clearNameCache } from './object/naming.js';
 export { type Device } from './object/device.js';
 export { type LoadStateOptions, type LoadStateResult, type StateDict, type StateFormat } from './object/state.js';
-export { type TensorDict, toNpz, toSafetensors } from './io/checkpoint.js';
+// Not through `connected`: bundlers would put the zip code into every page.
+export { fromNpz, fromSafetensors, toNpz, toSafetensors } from './io/checkpoint.js';
+export type { TensorDict } from './io/tensor-dict.js';
 export { Adadelta, type AdadeltaOptions } from './optim/adadelta.js';
 export { Adam, type AdamOptions, AdamW, type AdamWOptions } from './optim/adam.js';
 export { Adan, type AdanOptions } from './optim/adan.js';

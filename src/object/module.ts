@@ -6,7 +6,7 @@
  */
 import { OptionError } from '../core/errors.js';
 import { register } from '../core/tree.js';
-import type { TensorDict } from '../io/checkpoint.js';
+import type { TensorDict } from '../io/tensor-dict.js';
 import { TrainVar, Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';
@@ -236,7 +236,7 @@ export class Module {
    * @throws CheckpointError `CHECKPOINT_FORMAT`, `CHECKPOINT_PICKLE`, `CHECKPOINT_WRITE`.
    */
   async saveStates(filename: string, variables: TensorDict = this.vars().unique()): Promise<void> {
-    const { writeCheckpoint } = await import('../io/checkpoint.js');
+    const { writeCheckpoint } = await import('../io/files.js');
     await writeCheckpoint(filename, variables);
   }
 
@@ -245,7 +245,7 @@ export class Module {
    * @throws CheckpointError `CHECKPOINT_MISSING`, `CHECKPOINT_MISMATCH` (unknown keys, other shapes), `CHECKPOINT_CORRUPT`, …
    */
   async loadStates(filename: string, { verbose = false }: { readonly verbose?: boolean } = {}): Promise<void> {
-    const { readCheckpoint } = await import('../io/checkpoint.js');
+    const { readCheckpoint } = await import('../io/files.js');
     loadArrays(this.name, filename, this.vars(), await readCheckpoint(filename), verbose);
   }
 
