@@ -150,6 +150,3 @@ export function boundPending(node: Expr): void {
   }
 }
 let pendingBytes = 0;
-
-/** Forgets the compiled programs; the next evaluation compiles again. */
-export const clearProgramCache = (): void => programs.clear();

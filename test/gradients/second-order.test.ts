@@ -60,7 +60,7 @@ test('a gradient penalty trains through the gradient, in jit and out of it', () 
       return inner.square().sum();
     };
     const step = compile(() => {
-      const [loss, g] = valueAndGrad(penalty, { vars: w })() as [Tensor, Tensor];
+      const [loss, g] = valueAndGrad(penalty, { vars: w })();
       w.value = w.value.sub(g.mul(0.01));
       return loss;
     });
