@@ -12,8 +12,4 @@ export class LruCache<K, V> {
     if (this.#entries.size > this.capacity) this.#entries.delete(this.#entries.keys().next().value as K);
     return value;
   }
-
-  clear(): void {
-    this.#entries.clear();
-  }
 }
