@@ -19,7 +19,7 @@ interface Outcome {
 /** Runs the example; `interruptAfter` sends SIGINT once the output holds that text. */
 function run(args: readonly string[], interruptAfter?: string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), 'examples/mnist.ts', ...args], {
+    const child = spawn(process.execPath, ['--import', 'tsx', 'examples/mnist.ts', ...args], {
       cwd: ROOT,
     });
     let [stdout, stderr, sent] = ['', '', false];
