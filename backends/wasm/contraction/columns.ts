@@ -4,6 +4,7 @@
  */
 import type { FunctionReference, Local } from '../body.js';
 import { countDown, countUp, minimum, scale } from '../loops.js';
+import { emitDot, emitScalarDot } from './dot.js';
 import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
 import type { LaneOps } from './lanes.js';
 import type { ContractionShape } from './plan.js';
@@ -26,6 +27,13 @@ export function emitDotPhase(
 ): FunctionReference {
   const { m, n, k } = shape;
   const width = dotColumns(shape);
+  const [xStride, wStride] = [shape.left.k, shape.right.n];
+  const dot = (groups: number): FunctionReference =>
+    kit.once(`dot ${ops.dtype} ${groups} ${xStride} ${wStride}`, () =>
+      emitDot(kit.module, ops, groups, xStride, wStride),
+    );
+  const scalarDot = (): FunctionReference =>
+    kit.once(`dot ${ops.dtype} ${xStride}`, () => emitScalarDot(kit.module, ops, xStride));
   const pitch = destination.kind === 'direct' ? destination.pitch : width * ops.bytes;
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [left, right] = loadContext(f, context, 'left', 'right') as [Local, Local];
@@ -56,9 +64,8 @@ export function emitDotPhase(
         scale(f.get(right).get(column0), shape.right.n).op('i32.add').set(w);
         scale(f.get(block).get(row), pitch).op('i32.add').set(y);
         f.get(column1).get(column0).op('i32.sub').set(rest);
-        for (const groups of [GROUPS, 1])
-          outputs(groups * ops.lanes, kit.dot(ops, groups, shape.left.k, shape.right.n));
-        outputs(1, kit.scalarDot(ops, shape.left.k));
+        for (const groups of [GROUPS, 1]) outputs(groups * ops.lanes, dot(groups));
+        outputs(1, scalarDot());
       });
       callEpilogue(f, context, destination, block, () => f.i32(0).i32(m).get(column0).get(column1));
     });

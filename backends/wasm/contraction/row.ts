@@ -4,7 +4,7 @@
  */
 import type { FunctionReference, Local } from '../body.js';
 import { advance, countUp, minimum, scale } from '../loops.js';
-import { PASS } from './axpy.js';
+import { emitAxpy, PASS } from './axpy.js';
 import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
 import type { LaneOps } from './lanes.js';
 import type { ContractionShape } from './plan.js';
@@ -39,7 +39,10 @@ export function emitRowPhase(
   const { rows, columns } = rowTask(shape);
   const across = Math.ceil(n / columns);
   const pitch = destination.kind === 'direct' ? destination.pitch : columns * ops.bytes;
-  const axpy = (steps: number): FunctionReference => kit.axpy(ops, steps, shape.left.k, shape.right.k);
+  const axpy = (steps: number): FunctionReference => {
+    const [x, w] = [shape.left.k, shape.right.k];
+    return kit.once(`axpy ${ops.dtype} ${steps} ${x} ${w}`, () => emitAxpy(kit.module, ops, steps, x, w));
+  };
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [left, right] = loadContext(f, context, 'left', 'right') as [Local, Local];
     const [row0, row1, column0, column1, block, row, step, x, w, y] = [
