@@ -17,7 +17,7 @@ import { Workspace } from './workspace.js';
 export { supportsWasm } from './compile.js';
 
 /** One program as a module. Its text is printed when it is asked for. */
-class WasmSource implements KernelSource {
+export class WasmSource implements KernelSource {
   readonly backend = 'wasm';
   readonly bytes: Uint8Array<ArrayBuffer>;
 

@@ -13,7 +13,6 @@ import {
   type Signature,
 } from './body.js';
 import type { ValueType } from './opcodes.js';
-import { verifyFunction } from './verify.js';
 import { ByteWriter } from './writer.js';
 
 /** The limits of an imported memory. */
@@ -122,11 +121,6 @@ export class ModuleBuilder {
     return index;
   }
 
-  /** Checks the stack types of every function. @throws InternalError naming the function and the instruction. */
-  verify(): void {
-    for (const body of this.functions) verifyFunction(body, this.globals);
-  }
-
   /** The module's bytes; with `names`, the functions' names for profilers and disassemblers. */
   toBytes(options: { readonly names?: boolean } = {}): Uint8Array<ArrayBuffer> {
     const w = new ByteWriter();
@@ -215,12 +209,6 @@ function encodeInstruction({ op, value, offset, alignment, data, type }: Instruc
   w.bytes(op.bytes);
   switch (op.immediate) {
     case 'none':
-      break;
-    case 'zero':
-      w.byte(0);
-      break;
-    case 'zerozero':
-      w.byte(0).byte(0);
       break;
     case 'block':
       w.byte(type === undefined ? 0x40 : TYPE_BYTES[type]);

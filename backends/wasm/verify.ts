@@ -1,10 +1,11 @@
 /**
  * Checks that every instruction of a function finds the operand types that it wants on the stack.
  * The algorithm is the one of the WebAssembly specification's appendix "Validation algorithm"; the engine checks the
- * same, but names a byte offset where this names the function and the instruction.
+ * same, but names a byte offset where this names the function and the instruction. Only tests import this file.
  */
 import { InternalError } from '../../src/core/errors.js';
 import type { FunctionBody, GlobalReference, Instruction } from './body.js';
+import type { ModuleBuilder } from './encoder.js';
 import type { ValueType } from './opcodes.js';
 
 interface Frame {
@@ -19,8 +20,12 @@ interface Frame {
 /** What is on the stack: a type, or anything after an unconditional branch. */
 type Operand = ValueType | 'any';
 
-/** @throws InternalError at the first instruction whose operands do not fit. */
-export function verifyFunction(body: FunctionBody, globals: readonly GlobalReference[]): void {
+/** Checks every function. @throws InternalError naming the first instruction whose operands do not fit. */
+export function verifyModule({ functions, globals }: ModuleBuilder): void {
+  for (const body of functions) verifyFunction(body, globals);
+}
+
+function verifyFunction(body: FunctionBody, globals: readonly GlobalReference[]): void {
   const stack: Operand[] = [];
   const frames: Frame[] = [{ kind: 'function', results: body.reference.results, height: 0, unreachable: false }];
   let position = 0;

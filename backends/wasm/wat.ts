@@ -136,8 +136,6 @@ function printInstruction(
   const memory = `${offset > 0 ? ` offset=${offset}` : ''}${alignment === op.alignment ? '' : ` align=${2 ** alignment}`}`;
   switch (op.immediate) {
     case 'none':
-    case 'zero':
-    case 'zerozero':
       return op.name;
     case 'block':
       return `${op.name} $${level}${type === undefined ? '' : ` (result ${type})`}`;

@@ -11,6 +11,7 @@ import { blockPitch, emitContraction, scratchBytes } from '../../backends/wasm/c
 import { laneOps } from '../../backends/wasm/contraction/lanes.js';
 import type { ContractionShape } from '../../backends/wasm/contraction/plan.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
+import { verifyModule } from '../../backends/wasm/verify.js';
 import { countUp } from '../../backends/wasm/loops.js';
 
 interface Case {
@@ -111,7 +112,7 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
     'contract',
     emitContraction(kit, 'contract', shape, fused ? { kind: 'epilogue', epilogue } : { kind: 'direct', pitch }),
   );
-  module.verify();
+  verifyModule(module);
 
   const leftLength = (m - 1) * lm + (k - 1) * lk + 1;
   const rightLength = (k - 1) * rk + (n - 1) * rn + 1;

@@ -5,14 +5,24 @@
 import * as L from 'lazuli';
 import type { Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
-import { createWasmBackend } from '../../backends/wasm/backend.js';
+import { createWasmBackend, type WasmSource } from '../../backends/wasm/backend.js';
+import { verifyModule } from '../../backends/wasm/verify.js';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
 import { noise } from '../support/arrays.js';
 import { read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 
-const wasm = createWasmBackend();
+const plain = createWasmBackend();
+/** Checks each module's stack types as it is emitted, which says more than the engine does. */
+const wasm: typeof plain = {
+  ...plain,
+  emit(program) {
+    const source = plain.emit(program);
+    verifyModule((source as WasmSource).emitted.module);
+    return source;
+  },
+};
 
 const toTensor = ({ data, shape, dtype }: HostArray): Tensor => L.tensor(data, { shape, dtype });
 /** Random elements; integers and floats alike are small, so that nothing saturates. */

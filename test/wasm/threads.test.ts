@@ -11,6 +11,7 @@ import { compileModule } from '../../backends/wasm/compile.js';
 import { PHASE } from '../../backends/wasm/contraction/kit.js';
 import { Threads } from '../../backends/wasm/emit/fork.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
+import { verifyModule } from '../../backends/wasm/verify.js';
 import { createWasmBackend } from '../../backends/wasm/backend.js';
 import { countUp } from '../../backends/wasm/loops.js';
 import { LinearMemory } from '../../backends/wasm/memory.js';
@@ -39,7 +40,7 @@ async function poolWith(
   });
   module.export('run', entry);
   threads.finish();
-  module.verify();
+  verifyModule(module);
   const compiled = compileModule(module.toBytes());
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory: memory.memory, stall: pool.stall } });
   const { run, start } = exports as Record<string, (...values: number[]) => void>;
