@@ -8,9 +8,8 @@
  */
 import type { AffineMap } from '../core/affine.js';
 import { bytesPerElement, type DType } from '../core/dtype.js';
-import { InternalError } from '../core/errors.js';
 import { formatNumber } from '../core/graph.js';
-import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
+import type { ScalarOp } from '../core/scalar-op.js';
 import type { ArgReduceOp, ReduceOp, ReductionOrder } from '../ops/reduction.js';
 
 /** Number of a buffer of the program. */
@@ -150,46 +149,6 @@ export function segmentBytes(segment: Segment, which: 'read' | 'written'): numbe
     bytes += touched * bytesPerElement(segment.operandDTypes[access.operand]!);
   }
   return bytes;
-}
-
-/** Checks operand positions, topological order, depths and arities. */
-export function verifyKernel(kernel: Kernel): void {
-  for (const segment of kernel.segments) {
-    const rank = segment.axes.length + segment.reduceAxes.length;
-    const fail = (what: string): never => {
-      throw new InternalError(`${kernel.name}: ${what}`);
-    };
-    if (segment.operands.length !== segment.operandDTypes.length) fail('operands and dtypes differ in number');
-    const checkMap = (map: AffineMap): void => {
-      if (map.strides.length !== rank) fail(`a map of ${map.strides.length} axes in a space of ${rank}`);
-    };
-    segment.body.forEach((node, i) => {
-      const uses =
-        node.kind === 'op'
-          ? node.inputs
-          : node.kind === 'load'
-            ? [...(node.guard === undefined ? [] : [node.guard]), ...(node.indirect ? [node.indirect.node] : [])]
-            : [];
-      for (const use of uses) {
-        if (use >= i || use < 0) fail(`node ${i} uses node ${use}`);
-        if (segment.body[use]!.depth > node.depth) fail(`node ${i} stands outside the loops of node ${use}`);
-      }
-      if (node.kind === 'op' && node.inputs.length !== SCALAR_OPS[node.op])
-        fail(`${node.op} has ${node.inputs.length} operands`);
-      if (node.kind === 'load') {
-        if (segment.operandDTypes[node.operand] !== node.dtype) fail(`node ${i} loads another dtype`);
-        checkMap(node.map);
-      }
-      if (node.kind === 'index') checkMap(node.map);
-      if (node.depth > rank) fail(`node ${i} has depth ${node.depth}`);
-    });
-    for (const store of segment.stores) {
-      checkMap(store.map);
-      if (segment.operandDTypes[store.operand] !== segment.body[store.node]?.dtype) fail('a store of another dtype');
-      if (store.phase === 'outer' && store.map.strides.slice(segment.axes.length).some((stride) => stride !== 0))
-        fail('an outer store moves with a reduced axis');
-    }
-  }
 }
 
 /** A map as `500·i0 + i1 + 3`; reduced axes are `r0`, `r1`, …. */

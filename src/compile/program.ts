@@ -3,9 +3,8 @@
  * It is one unit for a backend: one source, one entry, one call.
  */
 import { bytesPerElement, type DType } from '../core/dtype.js';
-import { InternalError } from '../core/errors.js';
 import type { Graph } from '../core/graph.js';
-import { type BufferId, type Kernel, kernelReads, kernelWrites, printKernel, verifyKernel } from './kernel.js';
+import { type BufferId, type Kernel, printKernel } from './kernel.js';
 
 /** Where a buffer's memory comes from. */
 export type BufferRole = 'parameter' | 'output' | 'temporary';
@@ -54,35 +53,6 @@ export interface Program {
 
 /** Bytes that a buffer takes. */
 export const bufferBytes = (buffer: Buffer): number => buffer.size * bytesPerElement(buffer.dtype);
-
-/** Checks that each buffer is written before it is read, and that live temporaries do not overlap unless one replaces the other. */
-export function verifyProgram(program: Program): void {
-  const written = new Set(program.buffers.filter((buffer) => buffer.role === 'parameter').map((buffer) => buffer.id));
-  program.kernels.forEach((kernel) => {
-    verifyKernel(kernel);
-    const writes = kernelWrites(kernel);
-    for (const read of kernelReads(kernel))
-      if (!written.has(read) && !writes.includes(read))
-        throw new InternalError(`${kernel.name} reads b${read} before it is written`);
-    for (const write of writes) {
-      if (program.buffers[write]!.role === 'parameter')
-        throw new InternalError(`${kernel.name} writes the parameter b${write}`);
-      written.add(write);
-    }
-  });
-  for (const output of program.outputs) {
-    if (!written.has(output)) throw new InternalError(`the output b${output} of ${program.name} is never written`);
-  }
-  let alive: Buffer[] = [];
-  const temporaries = program.buffers.filter((buffer) => buffer.role === 'temporary' && buffer.size > 0);
-  for (const b of temporaries.sort((x, y) => x.firstUse - y.firstUse)) {
-    alive = alive.filter((a) => a.lastUse > b.firstUse);
-    for (const a of alive)
-      if (a.firstUse < b.lastUse && a.offset < b.offset + bufferBytes(b) && b.offset < a.offset + bufferBytes(a))
-        throw new InternalError(`b${a.id} and b${b.id} are alive at once in one place`);
-    alive.push(b);
-  }
-}
 
 /** The program as text: buffers, kernels, updates. */
 export function printProgram(program: Program): string {

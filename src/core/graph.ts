@@ -1,9 +1,7 @@
 /**
  * Graph: parameters and outputs of one traced function, the program of the stages from trace to fuse.
- * `verifyGraph` checks its invariants, `printGraph` shows it.
+ * `printGraph` shows it.
  */
-import { sameAval } from './aval.js';
-import { InternalError } from './errors.js';
 import { type Expr, topologicalOrder } from './expr.js';
 
 /** A function as data: `outputs` computed from `parameters`. */
@@ -21,28 +19,6 @@ export interface Graph {
 export interface GraphUpdate {
   readonly output: number;
   readonly parameter: number;
-}
-
-/** Checks that each node's aval follows from its inputs and that leaves are parameters or constants. */
-export function verifyGraph(graph: Graph): void {
-  const parameters = new Set(graph.parameters);
-  for (const node of topologicalOrder(graph.outputs)) {
-    const inferred = node.primitive.infer(
-      node.inputs.map((input) => input.aval),
-      node.attributes,
-    );
-    if (!sameAval(inferred, node.aval))
-      throw new InternalError(
-        `${graph.name}: ${node.primitive.name} is ${node.aval.key} where its inputs give ${inferred.key}`,
-      );
-    if (node.primitive.name === 'data' || (node.primitive.name === 'parameter' && !parameters.has(node)))
-      throw new InternalError(`${graph.name}: a ${node.primitive.name} that is no parameter of the graph`);
-  }
-  for (const { output, parameter } of graph.updates) {
-    const [to, from] = [graph.outputs[output], graph.parameters[parameter]];
-    if (!to || !from || !sameAval(to.aval, from.aval))
-      throw new InternalError(`${graph.name}: the update of parameter ${parameter} has another shape or dtype`);
-  }
 }
 
 /** A name for printing: user strings are quoted when they are more than a plain path. */

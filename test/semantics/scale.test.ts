@@ -2,6 +2,7 @@
 import { grad, jit, setDefaultBackend, tensor, type Tensor, Variable } from 'lazuli';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { setVerification } from '../../src/compile/pipeline.js';
+import { verifier } from '../../src/compile/verify.js';
 import { BACKENDS } from '../support/backends.js';
 
 const NODES = 50_000;
@@ -48,9 +49,9 @@ describe.each(BACKENDS.filter((each) => each !== 'reference'))('a chain of 50,00
 describe('without verification', () => {
   beforeAll(() => {
     setDefaultBackend('js');
-    setVerification(false);
+    setVerification(undefined);
   });
-  afterAll(() => setVerification(true));
+  afterAll(() => setVerification(verifier));
 
   test('a chain of 2,000 reductions, each read by what is reduced next', () => {
     const f = jit((x: Tensor) => {
