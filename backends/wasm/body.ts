@@ -36,12 +36,10 @@ export interface FunctionReference extends Signature {
   readonly name: string;
 }
 
-/** A global variable of the module. */
+/** A global variable of the module: a mutable i32. */
 export interface GlobalReference {
   readonly index: number;
   readonly name: string;
-  readonly type: ValueType;
-  readonly mutable: boolean;
   readonly initial: number;
 }
 

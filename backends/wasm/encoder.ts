@@ -31,14 +31,7 @@ interface FunctionImport {
   readonly reference: FunctionReference;
 }
 
-/** Bytes that instantiation copies to a fixed address. */
-export interface DataSegment {
-  readonly address: number;
-  readonly bytes: Uint8Array;
-}
-
 const TYPE_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
-const CONSTANT_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x41, i64: 0x42, f32: 0x43, f64: 0x44, v128: 0 };
 const signatureKey = (signature: Signature): string => `${signature.parameters.join()}:${signature.results.join()}`;
 
 /** Collects the parts of a module. */
@@ -50,7 +43,6 @@ export class ModuleBuilder {
   readonly functions: FunctionBody[] = [];
   readonly globals: GlobalReference[] = [];
   readonly exports: { readonly name: string; readonly reference: FunctionReference }[] = [];
-  readonly data: DataSegment[] = [];
 
   importMemory(memory: MemoryImport): void {
     this.memory = memory;
@@ -99,8 +91,9 @@ export class ModuleBuilder {
     return body.reference;
   }
 
-  global(name: string, type: ValueType, initial: number, mutable = true): GlobalReference {
-    const global = { index: this.globals.length, name, type, mutable, initial };
+  /** A mutable i32. */
+  global(name: string, initial: number): GlobalReference {
+    const global = { index: this.globals.length, name, initial };
     this.globals.push(global);
     return global;
   }
@@ -152,15 +145,7 @@ export class ModuleBuilder {
       this.functions.forEach((body) => s.unsigned(this.typeIndex(body.reference))),
     );
     section(6, this.globals.length, (s) => {
-      for (const global of this.globals) {
-        s.byte(TYPE_BYTES[global.type])
-          .byte(global.mutable ? 1 : 0)
-          .byte(CONSTANT_BYTES[global.type]);
-        if (global.type === 'f32') s.float32(global.initial);
-        else if (global.type === 'f64') s.float64(global.initial);
-        else s.signed64(BigInt(global.initial));
-        s.byte(0x0b);
-      }
+      for (const { initial } of this.globals) s.byte(TYPE_BYTES.i32).byte(1).byte(0x41).signed(initial).byte(0x0b);
     });
     section(7, this.exports.length, (s) =>
       this.exports.forEach(({ name, reference }) => s.name(name).byte(0).unsigned(reference.index)),
@@ -168,10 +153,6 @@ export class ModuleBuilder {
     section(10, this.functions.length, (s) =>
       this.functions.forEach((body) => s.sized((inner) => encodeBody(body, inner))),
     );
-    section(11, this.data.length, (s) => {
-      for (const { address, bytes } of this.data)
-        s.byte(0).byte(0x41).signed(address).byte(0x0b).unsigned(bytes.length).bytes(bytes);
-    });
     if (options.names === true) {
       const named = [
         ...this.functionImports.map(({ reference }) => reference),

@@ -5,6 +5,7 @@
  */
 import { InternalError } from '../../src/core/errors.js';
 import type { FunctionBody, GlobalReference, Instruction } from './body.js';
+import { effectOf } from './effects.js';
 import type { ModuleBuilder } from './encoder.js';
 import type { ValueType } from './opcodes.js';
 
@@ -67,6 +68,7 @@ function verifyFunction(body: FunctionBody, globals: readonly GlobalReference[])
   };
   const localType = (index: number): ValueType =>
     (body.locals[index] ?? fail(`names local ${index} of ${body.locals.length}`)).type;
+  const globalType = (index: number): ValueType => (globals[index] === undefined ? fail('names no global') : 'i32');
 
   const control: Partial<Record<string, (i: Instruction) => void>> = {
     unreachable: stop,
@@ -121,12 +123,8 @@ function verifyFunction(body: FunctionBody, globals: readonly GlobalReference[])
     'local.get': (i) => void stack.push(localType(Number(i.value))),
     'local.set': (i) => void pop(localType(Number(i.value))),
     'local.tee': (i) => void stack.push(pop(localType(Number(i.value)))),
-    'global.get': (i) => void stack.push((globals[Number(i.value)] ?? fail('names no global')).type),
-    'global.set': (i) => {
-      const global = globals[Number(i.value)] ?? fail('names no global');
-      if (!global.mutable) fail(`writes ${global.name}, which is constant`);
-      pop(global.type);
-    },
+    'global.get': (i) => void stack.push(globalType(Number(i.value))),
+    'global.set': (i) => void pop(globalType(Number(i.value))),
   };
 
   for (const instruction of body.instructions) {
@@ -134,8 +132,9 @@ function verifyFunction(body: FunctionBody, globals: readonly GlobalReference[])
     const special = control[op.name];
     if (special) special(instruction);
     else {
-      popAll(op.operands);
-      pushAll(op.results);
+      const { operands, results } = effectOf(op.name);
+      popAll(operands);
+      pushAll(results);
     }
     checkImmediates(instruction, fail);
     position++;
@@ -145,7 +144,8 @@ function verifyFunction(body: FunctionBody, globals: readonly GlobalReference[])
 }
 
 function checkImmediates({ op, value, alignment, data }: Instruction, fail: (problem: string) => never): void {
-  if (op.lanes > 0 && !(Number(value) < op.lanes)) fail(`lane ${value} of ${op.lanes}`);
+  const { lanes } = effectOf(op.name);
+  if (lanes > 0 && !(Number(value) < lanes)) fail(`lane ${value} of ${lanes}`);
   if (op.immediate === 'shuffle' && data!.some((lane) => lane < 0 || lane > 31)) fail('a shuffle lane is outside 0–31');
   if (alignment > op.alignment) fail(`alignment 2^${alignment} is above the natural 2^${op.alignment}`);
   if (op.bytes[0] === 0xfe && alignment !== op.alignment) fail('an atomic access needs its natural alignment');

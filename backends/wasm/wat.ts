@@ -19,9 +19,6 @@ function uniqueNames(names: readonly string[], prefix: string): string[] {
   });
 }
 
-const bytesText = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('');
-
 /** A string literal: printable ASCII as it is, all else escaped. */
 const quoted = (text: string): string =>
   `"${Array.from(new TextEncoder().encode(text), (byte) => (byte >= 32 && byte < 127 && byte !== 34 && byte !== 92 ? String.fromCharCode(byte) : `\\${byte.toString(16).padStart(2, '0')}`)).join('')}"`;
@@ -80,15 +77,12 @@ export function printModule(module: ModuleBuilder): string {
     const { module: from, field, minimum, maximum, shared } = module.memory;
     lines.push(`  (import ${quoted(from)} ${quoted(field)} (memory ${minimum} ${maximum}${shared ? ' shared' : ''}))`);
   }
-  module.globals.forEach(({ type, mutable, initial }, index) => {
-    lines.push(
-      `  (global ${names.globals[index]} ${mutable ? `(mut ${type})` : type} (${type}.const ${floatText(initial)}))`,
-    );
+  module.globals.forEach(({ initial }, index) => {
+    lines.push(`  (global ${names.globals[index]} (mut i32) (i32.const ${initial}))`);
   });
   for (const body of module.functions) lines.push(...printFunction(body, module, names));
   for (const { name, reference } of module.exports)
     lines.push(`  (export ${quoted(name)} (func ${names.functions[reference.index]}))`);
-  for (const { address, bytes } of module.data) lines.push(`  (data (i32.const ${address}) "${bytesText(bytes)}")`);
   lines.push(')', '');
   return lines.join('\n');
 }

@@ -7,8 +7,8 @@ import wabtFactory from 'wabt';
 import type { FunctionBody } from '../../backends/wasm/body.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
 import { verifyModule } from '../../backends/wasm/verify.js';
+import { effectOf, OP_NAMES } from '../../backends/wasm/effects.js';
 import {
-  OP_NAMES,
   opOf,
   type MemoryLaneOp,
   type LaneOp,
@@ -73,7 +73,7 @@ function pushConstant(f: FunctionBody, type: ValueType): void {
 
 /** A use of `name` by its immediate's kind. */
 function use(f: FunctionBody, name: OpName): void {
-  const { immediate, operands, results } = opOf(name);
+  const { immediate, operands, results } = effectOf(name);
   for (const type of operands) pushConstant(f, type);
   if (immediate === 'memory') f.memory(name as MemoryOp, 48);
   else if (immediate === 'memoryLane') f.memoryLane(name as MemoryLaneOp, 1, 16);
@@ -110,6 +110,12 @@ const CONTROL = new Set<OpName>([
 ]);
 
 describe('opcode table', () => {
+  test('the immediates that names tell are those of the effects', () => {
+    for (const name of OP_NAMES) {
+      const { immediate, alignment } = effectOf(name);
+      expect(opOf(name), name).toMatchObject({ name, immediate, alignment });
+    }
+  });
   test.each(OP_NAMES.filter((name) => !CONTROL.has(name)))('%s', (name) => {
     const module = new ModuleBuilder();
     module.importMemory({ module: 'env', field: 'memory', minimum: 1, maximum: 65536, shared: true });
@@ -122,11 +128,10 @@ describe('opcode table', () => {
 });
 
 describe('modules', () => {
-  test('control flow, globals, calls and data', () => {
+  test('control flow, globals and calls', () => {
     const module = new ModuleBuilder();
     module.importMemory({ module: 'env', field: 'memory', minimum: 1, maximum: 2, shared: false });
-    const counter = module.global('counter', 'i32', -7);
-    module.global('scale', 'f32', 0.1, false);
+    const counter = module.global('counter', -7);
     const square = module.function('square "x"', { x: 'i32' }, ['i32'], (f, { x }) => f.get(x).get(x).op('i32.mul'));
     const sum = module.function('sum of squares', { n: 'i32' }, ['i32'], (f, { n }) => {
       const i = f.local('i32', 'i');
@@ -159,8 +164,9 @@ describe('modules', () => {
     });
     module.export('sum "of"\n squares', sum);
     module.export('pick', pick);
-    module.data.push({ address: 8, bytes: Uint8Array.of(1, 0, 0, 0) });
-    const instance = check(module, new WebAssembly.Memory({ initial: 1, maximum: 2 }));
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 });
+    new Uint8Array(memory.buffer)[8] = 1;
+    const instance = check(module, memory);
     expect(instance['sum "of"\n squares']!(4)).toBe(15);
     expect(instance['sum "of"\n squares']!(40)).toBe(0);
     expect([0, 1, 2].map((x) => instance.pick!(x))).toEqual([10, 20, 30]);

@@ -29,9 +29,9 @@ export class Threads {
     /** Phases of less work than so many nanoseconds run on the calling thread. */
     readonly forkFrom: number,
   ) {
-    this.#thread = module.global('thread', 'i32', 0);
-    this.#threads = module.global('threads', 'i32', 1);
-    this.#program = module.global('program', 'i32', 0);
+    this.#thread = module.global('thread', 0);
+    this.#threads = module.global('threads', 1);
+    this.#program = module.global('program', 0);
     if (!shared) return;
     this.#stall = module.importFunction('env', 'stall', [], []);
     this.#work = module.declare('work', {});
