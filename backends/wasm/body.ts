@@ -237,6 +237,7 @@ export class FunctionBody {
   }
 
   #memory(name: OpName, offset: number, alignment: number | undefined, lane: number): this {
+    if (offset < 0) throw new InternalError(`${name} at ${offset}: an instruction's constant does not wrap around`);
     const op = opOf(name);
     this.instructions.push({ ...instruction(op, lane), offset, alignment: alignment ?? op.alignment });
     return this;

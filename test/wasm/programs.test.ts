@@ -151,6 +151,20 @@ describe('element-wise', () => {
       );
   });
 
+  test('what would stand before the operand may stand before the memory', () => {
+    // A memory of its own, in which the Variable lies at the lowest address; elements three rows before it are padding.
+    const fresh = createWasmBackend();
+    const x = random('f32', [8, 300], 4);
+    const w = new L.Variable(x);
+    L.jit(() => void (w.value = w.value.neg()), { backend: fresh })();
+    const padded = (a: Tensor): Tensor =>
+      a.transpose().pad([
+        [0, 0],
+        [3, 2],
+      ]);
+    expectSameBits(read(L.jit(() => padded(w.value), { backend: fresh })()), read(padded(x.neg())));
+  });
+
   test('indices as values', () => {
     agree(
       (a) => [
@@ -319,6 +333,16 @@ describe('contractions', () => {
         random(dtype, [2, 6, 4, 9], 1),
         random(dtype, [2, 5, 4, 9], 2),
       );
+    }
+  });
+
+  test.each(sizes)('%i × %i × %i, flipped', (m, k, n) => {
+    for (const dtype of FLOATS) {
+      const [a, b, bt] = [random(dtype, [m, k], 1), random(dtype, [k, n], 2), random(dtype, [n, k], 3)];
+      for (const axis of [0, 1, undefined]) {
+        agree((x, y) => [x.matmul(y.flip(axis)), x.flip(axis).matmul(y)], a, b);
+        agree((x, y) => [x.matmul(y.flip(axis).transpose())], a, bt);
+      }
     }
   });
 

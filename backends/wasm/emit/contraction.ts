@@ -206,7 +206,7 @@ function emitEpilogue(
       operandDTypes: [...segment.operandDTypes, shape.dtype],
       vectorAxis: vectors ? order.length - 1 : undefined,
       reductionsVary: false,
-      wantedAsVectors: [],
+      reduced: [],
     };
     emitMap(new Nest(f, helpers, space, pushBase), ranges);
   });

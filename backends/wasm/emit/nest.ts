@@ -25,8 +25,8 @@ export interface NestSpace {
   readonly vectorAxis: number | undefined;
   /** Whether the result of a reduction differs along `vectorAxis`. */
   readonly reductionsVary: boolean;
-  /** Nodes that are wanted as vectors though no varying node reads them, as inputs of reductions. */
-  readonly wantedAsVectors: readonly number[];
+  /** Nodes that reductions read: from locals, and as vectors though no varying node may read them. */
+  readonly reduced: readonly number[];
 }
 
 /** Scalar code, or one vector of `active` elements that begins `unit` vectors after the loop's index. */
@@ -98,6 +98,12 @@ export class Nest {
       if (group.offset !== 0) f.i32(group.offset * group.bytes).op('i32.add');
       f.set(pointer);
       group.at[0] = { base: pointer };
+    }
+    for (const i of space.reduced) {
+      const node = this.node(i);
+      if (node.kind !== 'constant') continue;
+      pushConstant(f, node.value, node.dtype);
+      f.set(this.scalar(i));
     }
     space.body.forEach((node, i) => {
       if (node.kind !== 'constant' || !this.#wantsVector.has(i)) return;
@@ -263,6 +269,8 @@ export class Nest {
     const pointer = group.at[this.depth]!;
     const along = mode.vector ? (mode.unit * WIDTH + element) * this.vectorStride(access.map) : 0;
     const constant = (access.map.offset - group.offset + along) * group.bytes;
+    // Where the first element is guarded away, the pointer itself may lie below the operand, even below address 0.
+    const mayWrap = constant < 0 || (constant > 0 && access.guard !== undefined && mayBeBelow(access.map));
     this.#pushPointer(pointer);
     if (access.indirect !== undefined) {
       const { node, stride } = access.indirect;
@@ -270,7 +278,7 @@ export class Nest {
       else this.pushScalar(node);
       scale(f, stride * group.bytes).op('i32.add');
     }
-    if (constant >= 0) return constant;
+    if (!mayWrap) return constant;
     f.i32(constant).op('i32.add');
     return 0;
   }
@@ -309,10 +317,11 @@ export class Nest {
  * Accesses of equal strides share a pointer to the lowest of them, and the constants in their instructions tell them
  * apart. Not so where a pointer might stand below the operand: an instruction's constant does not wrap around at 2³².
  */
-function groupKey({ operand, map }: Access): string {
-  const mayBeBelow = map.offset < 0 || map.strides.some((stride) => stride < 0);
-  return `${operand}:${map.strides.join()}${mayBeBelow ? `:${map.offset}` : ''}`;
-}
+const groupKey = ({ operand, map }: Access): string =>
+  `${operand}:${map.strides.join()}${mayBeBelow(map) ? `:${map.offset}` : ''}`;
+
+/** Whether some loop indices give an element before the operand's first. */
+const mayBeBelow = ({ offset, strides }: AffineMap): boolean => offset < 0 || strides.some((stride) => stride < 0);
 
 const accessesOf = ({ body, stores }: NestSpace): Access[] => [
   ...body.flatMap((node): Access[] => (node.kind === 'load' ? [node] : [])),
@@ -342,12 +351,9 @@ function varyingNodes({ body, vectorAxis, reductionsVary }: NestSpace): boolean[
 }
 
 /** Uniform nodes that something reads as vectors. Addresses and shift amounts are read as scalars. */
-function wantedVectors(
-  { body, stores, wantedAsVectors, vectorAxis }: NestSpace,
-  varies: readonly boolean[],
-): Set<number> {
+function wantedVectors({ body, stores, reduced, vectorAxis }: NestSpace, varies: readonly boolean[]): Set<number> {
   if (vectorAxis === undefined) return new Set();
-  const wanted = new Set(wantedAsVectors);
+  const wanted = new Set(reduced);
   body.forEach((node, i) => {
     if (node.kind === 'op' && varies[i]!) for (const input of node.inputs) wanted.add(input);
   });

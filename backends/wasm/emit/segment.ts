@@ -138,7 +138,7 @@ function spaceOf(segment: Segment, order: readonly number[]): NestSpace {
     stores,
     operandDTypes,
     reductionsVary: !lanes,
-    wantedAsVectors: reductions.map((reduction) => reduction.input),
+    reduced: reductions.map((reduction) => reduction.input),
   };
   const last = isScatter ? order.length - 1 : lanes ? order.length - 1 : parallel - 1;
   const extent = [...axes, ...reduceAxes][order[last] ?? -1] ?? 0;
