@@ -5,7 +5,8 @@
  * Not here, because they change bits: x·0 → 0 (NaN, ∞, −0), x + 0 → x (−0), x − x → 0, (x + c) + d → x + (c + d),
  * x/c → x·(1/c) unless c is a power of two, and every reordering of a float reduction.
  */
-import { type DType, isFloat, isInteger } from '../core/dtype.js';
+import { sizeOf } from '../core/aval.js';
+import { allocateArray, type DType, isFloat, isInteger } from '../core/dtype.js';
 import { type Expr, make } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { constant } from '../ops/leaf.js';
@@ -190,12 +191,28 @@ function foldConstants(node: Expr): Expr | undefined {
   return broadcastScalar(constant(value, node.dtype, node.aval.weak), node.shape);
 }
 
+/** Elements of a constant that are reduced here rather than in each run. */
+const MAX_FOLDED = 1 << 16;
+
+/** The reduction of a constant, in the order of its shape. Its results are all equal, so two along a kept axis will do. */
+function foldReduction(node: Expr): Expr | undefined {
+  if (node.primitive.name !== 'reduce') return undefined;
+  const x = node.input();
+  const value = constantValue(x);
+  const axes = node.attributes.axes as readonly number[];
+  if (value === undefined || sizeOf(axes.map((axis) => x.shape[axis]!)) > MAX_FOLDED) return undefined;
+  const shape = x.shape.map((extent, axis) => (axes.includes(axis) ? extent : Math.min(extent, 2)));
+  const data = allocateArray(x.dtype, sizeOf(shape)).fill(value);
+  const [result] = node.primitive.evaluate!([{ dtype: x.dtype, shape, data }], node.attributes, node.aval).data;
+  return constantLike(node, result ?? 0);
+}
+
 const rulesOf = new Map<string, Rule[]>();
 for (const rule of RULES) rulesOf.set(rule.primitive, [...(rulesOf.get(rule.primitive) ?? []), rule]);
 
 function simplifyNode(node: Expr): Expr {
   for (;;) {
-    let next = foldConstants(node);
+    let next = foldConstants(node) ?? foldReduction(node);
     for (const rule of rulesOf.get(node.primitive.name) ?? []) next ??= rule.apply(node);
     if (next === undefined || next === node) return node;
     node = next;

@@ -1,5 +1,6 @@
 /** Every pass from graph to generated code keeps the bits of random programs. */
 import fc from 'fast-check';
+import { valueAndGrad } from 'lazuli';
 import { describe, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { withScope } from '../../src/core/expr.js';
@@ -14,15 +15,15 @@ import { expectSameBits } from '../support/bits.js';
 import { runGraph } from '../support/graphs.js';
 import { chosen, INPUTS, type Instruction, instructions, runAll } from './programs.js';
 
-/** The program as a graph of the inputs, with some of its values as outputs. */
-function graphOf(program: readonly Instruction[], bits: number): Graph {
+/** What `build` makes of the inputs, as a graph. */
+function graphOf(build: (inputs: readonly Tensor[]) => readonly Tensor[]): Graph {
   const scope = new TraceScope('random');
   const inputs = INPUTS.map(({ shape, dtype }, i) => {
     const aval = { shape, dtype, weak: false } as Tensor['expr']['aval'];
     return new Tensor(scope.parameter({ aval }, `x${i}`, { kind: 'argument', leaf: i }));
   });
   return withScope(scope, () => {
-    const outputs = chosen(runAll(program, inputs), bits).map((x) => x.expr);
+    const outputs = build(inputs).map((x) => x.expr);
     return scope.toGraph(
       outputs,
       outputs.map((_, i) => `y${i}`),
@@ -34,8 +35,7 @@ function expectSame(got: readonly HostArray[], want: readonly HostArray[], what:
   want.forEach((each, i) => expectSameBits(got[i]!, each, `${what}, output ${i} of ${want.length}`));
 }
 
-function check(program: readonly Instruction[], bits: number): void {
-  const graph = graphOf(program, bits);
+function check(graph: Graph): void {
   const want = evaluateGraph(graph, INPUTS);
   const lowered = lower(graph);
   expectSame(evaluateGraph(lowered, INPUTS), want, 'lower');
@@ -45,20 +45,45 @@ function check(program: readonly Instruction[], bits: number): void {
       expectSame(runGraph(backend, graph, INPUTS), want, typeof backend === 'string' ? backend : backend.name);
 }
 
-const RUNS = Number(process.env.LAZULI_RUNS ?? 300);
+/** Some of the program's values. */
+const values = (program: readonly Instruction[], bits: number): Graph =>
+  graphOf((inputs) => chosen(runAll(program, inputs), bits));
+
+/** The derivatives of the sum of the program's last value by all float inputs. */
+const derivatives = (program: readonly Instruction[]): Graph =>
+  graphOf((inputs) => {
+    const floats = inputs.flatMap((x, i) => (x.dtype === 'f32' || x.dtype === 'f64' ? [i] : []));
+    const f = (...args: Tensor[]): Tensor => (runAll(program, args).at(-1) ?? args[0]!).cast('f32').sum();
+    const [value, gradients] = valueAndGrad(f, floats)(...inputs) as [Tensor, Tensor[]];
+    return [value, ...gradients];
+  });
+
+const RUNS = Number(process.env.LAZULI_RUNS ?? 250);
 const options = { numRuns: RUNS, seed: Number(process.env.LAZULI_SEED ?? 1) };
 
 describe('random programs keep their bits through every pass', () => {
   test('short programs', () => {
-    fc.assert(fc.property(instructions(1, 8), fc.nat(65535), check), { ...options, numRuns: 2 * RUNS });
+    fc.assert(
+      fc.property(instructions(1, 8), fc.nat(65535), (program, bits) => check(values(program, bits))),
+      { ...options, numRuns: 2 * RUNS },
+    );
   });
   test('programs of up to 60 operations, several outputs', () => {
-    fc.assert(fc.property(instructions(1, 60), fc.nat(65535), check), options);
+    fc.assert(
+      fc.property(instructions(1, 60), fc.nat(65535), (program, bits) => check(values(program, bits))),
+      options,
+    );
   });
   test('long programs of one output', () => {
     fc.assert(
-      fc.property(instructions(1, 120), (program) => check(program, 0)),
-      { ...options, numRuns: RUNS / 4 },
+      fc.property(instructions(1, 120), (program) => check(values(program, 0))),
+      { ...options, numRuns: Math.ceil(RUNS / 4) },
+    );
+  });
+  test('derivatives of programs', () => {
+    fc.assert(
+      fc.property(instructions(1, 20), (program) => check(derivatives(program))),
+      options,
     );
   });
 });
