@@ -21,8 +21,7 @@ export class Collector<T> extends Map<string, T> {
 
   /** @throws OptionError `DUPLICATE_KEY` if the key holds another thing already. */
   override set(key: string, value: T): this {
-    const present = this.get(key);
-    if (present !== undefined && present !== value)
+    if (this.has(key) && this.get(key) !== value)
       throw new OptionError(
         'DUPLICATE_KEY',
         `the key ${JSON.stringify(key)} would hold two different things`,

@@ -11,6 +11,7 @@ import { TrainVar, Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';
 import { type Device, moveVariables } from './device.js';
+import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
 import { loadArrays, loadState, type LoadStateOptions, type LoadStateResult, type StateDict } from './state.js';
 
@@ -53,7 +54,8 @@ function found(key: string, value: unknown, above: readonly unknown[] = []): Fou
   if (typeof value !== 'object' || value === null || above.includes(value)) return [];
   const inside = [...above, value];
   if (Array.isArray(value)) return value.flatMap((each, i) => found(`${key}-${i}`, each, inside));
-  if (value instanceof NodeDict || value instanceof VarDict || isPlainObject(value))
+  // A Collector holds what other attributes do: `this.all = this.vars()`.
+  if ((value instanceof Map && !(value instanceof Collector)) || isPlainObject(value))
     return dictEntries(value as Dict<unknown>).flatMap(([name, each]) =>
       found(`${key}${each instanceof Variable ? '-' : '.'}${name}`, each, inside),
     );
@@ -66,7 +68,7 @@ const isDynamic = (value: unknown): boolean =>
   value instanceof NodeDict ||
   value instanceof VarList ||
   value instanceof VarDict ||
-  (value instanceof Map ? [...value.values()].some(isDynamic) : found('', value).length > 0);
+  found('', value instanceof Collector ? [...value.values()] : value).length > 0;
 
 /**
  * Base class of everything that holds Variables.
@@ -115,22 +117,23 @@ export class Module {
   }
 
   /**
-   * This module and those below it: children first, then what is below each. Each edge is followed once, so a cycle ends.
+   * This module and those below it: children first, then what is below each. Each edge (an attribute of a module, or an
+   * element of one) is followed once, so a cycle ends.
    * Keys are unique names (`absolute`) or paths, `''` for the root (`relative`).
    */
   nodes({ method = 'absolute', level = -1, includeSelf = true }: NodesOptions = {}): Collector<Module> {
     checkWalk(method, level);
     const gathered = new Collector<Module>();
     if (includeSelf) gathered.set(method === 'absolute' ? this.name : '', this);
-    const followed = new Map<Module, Set<Module>>();
+    const followed = new Map<Module, Set<string>>();
     const walk = (node: Module, path: string, depth: number): void => {
       if (level >= 0 && depth >= level) return;
-      const edges = followed.get(node) ?? new Set();
+      const edges = followed.get(node) ?? new Set<string>();
       followed.set(node, edges);
       const children: Found[] = [];
       for (const [key, child] of contents(node)) {
-        if (!(child instanceof Module) || edges.has(child)) continue;
-        edges.add(child);
+        if (!(child instanceof Module) || edges.has(key)) continue;
+        edges.add(key);
         const at = path === '' ? key : `${path}.${key}`;
         if (method === 'relative') gathered.set(at, child);
         else if (includeSelf || child !== this) gathered.set(child.name, child);
@@ -166,13 +169,13 @@ export class Module {
    */
   registerImplicitVars(...variables: readonly unknown[]): void {
     const [given, type] = splitOptions(variables, 'varCls', Variable as unknown as ClassOf<Variable>);
-    ownCollector(this, 'implicitVars', register_(given, type, Variable, 'var', this.implicitVars, this));
+    register_(given, type, Variable, 'var', this.implicitVars, this);
   }
 
   /** As {@link registerImplicitVars} for modules: `node0`, `node1`, …; `nodeCls` names their class. */
   registerImplicitNodes(...nodes: readonly unknown[]): void {
     const [given, type] = splitOptions(nodes, 'nodeCls', Module as ClassOf<Module>);
-    ownCollector(this, 'implicitNodes', register_(given, type, Module, 'node', this.implicitNodes, this));
+    register_(given, type, Module, 'node', this.implicitNodes, this);
   }
 
   /** The attributes that change (Variables, modules, containers of them) and all else, in the order in which they were set. */
@@ -296,8 +299,33 @@ function setHidden(module: Module, name: string): void {
 function ownCollector(module: Module, key: 'implicitVars' | 'implicitNodes', value: Collector<never>): void {
   Object.defineProperty(module, key, { value, writable: true, enumerable: true, configurable: true });
 }
-for (const key of ['implicitVars', 'implicitNodes'])
-  Object.defineProperty(Module.prototype, key, { get: () => new Collector(), configurable: true });
+/** A module's Collector before it holds something: it becomes the attribute when it does. */
+class Unowned extends Collector<never> {
+  private own: (() => void) | undefined;
+  static of(module: Module, key: 'implicitVars' | 'implicitNodes'): Unowned {
+    const collector = new Unowned();
+    collector.own = () => {
+      ownCollector(module, key, collector);
+    };
+    return collector;
+  }
+  override set(key: string, value: never): this {
+    this.own?.();
+    this.own = undefined;
+    return super.set(key, value);
+  }
+}
+for (const key of ['implicitVars', 'implicitNodes'] as const) {
+  const unowned = new WeakMap<Module, Unowned>();
+  Object.defineProperty(Module.prototype, key, {
+    get(this: Module) {
+      const collector = unowned.get(this) ?? Unowned.of(this, key);
+      unowned.set(this, collector);
+      return collector;
+    },
+    configurable: true,
+  });
+}
 
 function checkWalk(method: string, level: number): void {
   if (method !== 'absolute' && method !== 'relative')
@@ -326,20 +354,20 @@ function splitOptions<T>(
   return [given.slice(0, -1), last[option] as ClassOf<T>];
 }
 
-/** `present` with what was given; nothing is kept where one of it is wrong. */
-function register_(
+/** Adds what was given to `present`; nothing where one of it is wrong. */
+function register_<T extends Module | Variable>(
   given: readonly unknown[],
-  type: ClassOf<unknown>,
-  base: ClassOf<unknown>,
+  type: ClassOf<T>,
+  base: ClassOf<T>,
   stem: string,
-  present: ReadonlyMap<string, unknown>,
+  present: Collector<T>,
   holder: Module,
-): Collector<never> {
-  const next = new Collector<unknown>(present);
+): void {
+  const next = new Collector(present);
   const add = (key: string, value: unknown): void => {
     requireInstance(value, base, `${holder.name}, registering ${JSON.stringify(key)},`);
     requireInstance(value, type, `${holder.name}, registering ${JSON.stringify(key)},`);
-    next.set(key, value);
+    next.set(key, value as T);
   };
   const addOne = (value: unknown): void => {
     if (value instanceof base) {
@@ -356,13 +384,14 @@ function register_(
     else requireInstance(value, base, holder.name);
   };
   given.forEach(addOne);
-  return next as Collector<never>;
+  for (const [key, value] of next) if (!present.has(key)) present.set(key, value);
 }
 
 setModuleClass(Module);
 register(Module, {
   flatten: (module) => {
-    const [children, structure] = module.treeFlatten();
+    const [values, structure] = module.treeFlatten();
+    const children = values.map((value) => separated(value, isDynamic));
     return { children, names: structure[0], auxiliary: [module.constructor, structure] };
   },
   unflatten: (auxiliary, children) => {

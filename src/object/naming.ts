@@ -20,9 +20,15 @@ const isTaken = (name: string, by?: object): boolean => {
   return holder !== undefined && holder !== by;
 };
 
-/** The next free name of a class: its name and a number. */
+/** The next free name: that of the class `type` and a number. A class may have no name. */
 export function nextName(type: string): string {
-  const stem = IDENTIFIER.test(type) ? type : 'Module';
+  const stem = type === '' ? 'Module' : type;
+  if (!IDENTIFIER.test(stem))
+    throw new OptionError(
+      'INVALID_NAME',
+      `a name was asked for with the type ${JSON.stringify(type)}`,
+      'A type is an identifier, as the name of a class is.',
+    );
   for (;;) {
     const count = counters.get(stem) ?? 0;
     counters.set(stem, count + 1);

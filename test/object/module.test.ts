@@ -129,6 +129,35 @@ describe('keys', () => {
     expect(keys(pair.nodes()).filter((key) => key.startsWith('Linear'))).toEqual(['Linear0']);
     expect(keys(pair.nodes({ method: 'relative' }))).toEqual(['', 'left', 'right', 'left.other', 'right.other']);
   });
+
+  test('one child under two attributes, or twice in a list, has two paths', () => {
+    class Tied extends Module {
+      encoder = new Linear();
+      decoder = this.encoder;
+      layers = [this.encoder, this.encoder];
+    }
+    const tied = new Tied();
+    expect(keys(tied.nodes())).toEqual(['Tied0', 'Linear0']);
+    expect(keys(tied.nodes({ method: 'relative' }))).toEqual(['', 'encoder', 'decoder', 'layers-0', 'layers-1']);
+    expect(keys(tied.trainVars({ method: 'relative' })).slice(0, 2)).toEqual(['encoder.weight', 'decoder.weight']);
+    expect(tied.vars().size).toBe(2);
+    class Loop extends Module {
+      self: Module = this;
+    }
+    expect(keys(new Loop().nodes({ method: 'relative' }))).toEqual(['', 'self']);
+  });
+
+  test('a Map is a dict; a Collector that is kept is no second home of what it holds', () => {
+    class Holder extends Module {
+      nodes_ = new Map([['a', new Linear()]]);
+      vars_ = new Map([['k', scalar()]]);
+      kept = this.vars();
+    }
+    const holder = new Holder();
+    expect(keys(holder.nodes({ method: 'relative' }))).toEqual(['', 'nodes_.a']);
+    expect(keys(holder.vars({ method: 'relative' }))).toEqual(['vars_-k', 'nodes_.a.weight', 'nodes_.a.bias']);
+    expect(keys(holder.kept)).toEqual(['Holder0.vars_-k', 'Linear0.weight', 'Linear0.bias']);
+  });
 });
 
 describe('names', () => {
@@ -146,6 +175,7 @@ describe('names', () => {
     expect(a.name).toBe('Linear0');
     expect(a.uniqueName(null, 'Other')).toBe('Other0');
     expect(a.uniqueName('fresh')).toBe('fresh');
+    expect(() => a.uniqueName(null, 'no type')).toThrow(/INVALID_NAME/);
     const taken = new Linear(1, 1, 'Linear2');
     expect(new Linear().name).toBe('Linear3');
     expect(keys(taken.vars())[0]).toBe('Linear2.weight');
@@ -193,6 +223,7 @@ describe('collectors', () => {
     expect(() => all.without(['none'])).toThrow(/MISSING_KEY/);
     expect(() => all.set('a', b)).toThrow(/DUPLICATE_KEY/);
     expect(all.set('a', a).size).toBe(3);
+    expect(() => new Collector([['none', undefined]]).set('none', 1 as never)).toThrow(/DUPLICATE_KEY/);
   });
 
   test('a key that would hold two different things throws', () => {
@@ -225,6 +256,17 @@ describe('implicit things', () => {
     expect(keys(module.nodes({ method: 'relative', level: 1 }))).toEqual(['', 'node0', 'other']);
     expect(() => module.registerImplicitNodes(new Linear(), { nodeCls: Net })).toThrow(/WRONG_CLASS/);
     expect(() => module.registerImplicitNodes(a)).toThrow(/WRONG_CLASS/);
+  });
+
+  test('what is set in the Collector itself is kept, also before anything was registered', () => {
+    const module = new Linear();
+    const early = module.implicitVars;
+    early.set('early', scalar(3));
+    module.registerImplicitVars({ late: scalar(4) });
+    expect(module.implicitVars).toBe(early);
+    expect(keys(module.vars({ method: 'relative' }))).toEqual(['weight', 'bias', 'early', 'late']);
+    expect(module.stateDict().Linear0!.early!.item()).toBe(3);
+    expect(new Linear().implicitVars.size).toBe(0);
   });
 });
 
@@ -272,6 +314,43 @@ describe('modules as trees', () => {
       [1, 1],
       [1, 1],
     ]);
+  });
+
+  test('containers of which only some elements change: the rest is static', () => {
+    class Sequential extends Module {
+      layers: (Linear | ((x: Tensor) => Tensor) | [string, Linear])[] = [
+        new Linear(),
+        (x: Tensor) => x.add(1),
+        ['last', new Linear()],
+      ];
+      options = {
+        scale: 2,
+        gain: scalar(3),
+        by: new Map<string, unknown>([
+          ['k', scalar(1)],
+          ['n', null],
+        ]),
+      };
+    }
+    const model = new Sequential();
+    const step = jit((m: Sequential, x: Tensor) => {
+      const [, add, named] = m.layers as [Linear, (t: Tensor) => Tensor, [string, Linear]];
+      expect([named[0], m.options.scale, m.options.by.get('n')]).toEqual(['last', 2, null]);
+      expect(named[1]).toBeInstanceOf(Linear);
+      m.options.gain.value = add(x).mul(m.options.gain.value).mul(m.options.scale);
+      return m;
+    });
+    const next = step(model, tensor(1));
+    expect(next.options.gain.value.item()).toBe(12);
+    expect(keys(next.vars({ method: 'relative' }))).toEqual(keys(model.vars({ method: 'relative' })));
+    expect(step(next, tensor(0)).options.gain.value.item()).toBe(24);
+    expect(step.stats).toMatchObject({ traces: 1, compiles: 1, calls: 2 });
+    model.options.scale = 5;
+    expect(() => step(model, tensor(1))).toThrow(/to deeply equal/);
+    const cyclic: unknown[] = [new Linear()];
+    cyclic.push(cyclic);
+    Object.assign(model, { cyclic });
+    expect(() => tree.leaves(model)).toThrow(/TREE_CYCLE/);
   });
 
   test('a model passes through jit and grad; what is written to the copy comes back with it', () => {
