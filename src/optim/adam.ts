@@ -1,7 +1,7 @@
 /** Adam and AdamW. */
 import { maximum, sub } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
-import { BELOW_ONE, NOT_NEGATIVE } from './options.js';
+import { BELOW_ONE, checkFlag, NOT_NEGATIVE } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
 import { type Decay, type Rule, type RuleStep, zerosOf } from './rule.js';
 
@@ -59,8 +59,11 @@ const adamwRule = (amsgrad: boolean): Rule<AdamScalar> => ({
   init: (x) => ({ m: zerosOf(x), v: zerosOf(x), ...(amsgrad ? { vmax: zerosOf(x) } : {}) }),
   step: adamStep,
 });
-export const ADAMW = adamwRule(false);
-export const ADAMW_AMSGRAD = adamwRule(true);
+const ADAMW = adamwRule(false);
+const ADAMW_AMSGRAD = adamwRule(true);
+/** The rule that `amsgrad` chooses. @throws OptionError `OPTION_RANGE` */
+export const adamwRuleFor = ({ amsgrad = false }: { readonly amsgrad?: boolean }): Rule<AdamScalar> =>
+  checkFlag('AdamW', 'amsgrad', amsgrad) ? ADAMW_AMSGRAD : ADAMW;
 
 export interface AdamOptions extends OptimizerOptions {
   readonly beta1?: number;
@@ -125,7 +128,10 @@ export class AdamW extends RuleOptimizer<AdamScalar> {
   declare beta2: number;
   declare eps: number;
   constructor(options: AdamWOptions = {}) {
-    super(options.amsgrad === true ? ADAMW_AMSGRAD : ADAMW, options);
+    super(adamwRuleFor(options), options);
+  }
+  protected override shownOptions(): [option: string, text: string][] {
+    return [...super.shownOptions(), ['amsgrad', String(this.rule === ADAMW_AMSGRAD)]];
   }
 }
 defineScalars(AdamW, ADAMW);

@@ -3,7 +3,7 @@ import { sub, where } from '../trace/functions.js';
 import { OptionError } from '../core/errors.js';
 import type { Tensor } from '../trace/tensor.js';
 import { BY_RATE } from './adam.js';
-import { BELOW_ONE, NOT_NEGATIVE } from './options.js';
+import { BELOW_ONE, checkFlag, NOT_NEGATIVE } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
 import { type Decay, type Rule, zerosOf } from './rule.js';
 
@@ -46,8 +46,11 @@ const adanRule = (noProx: boolean): Rule<AdanScalar> => ({
     return { descent: scale.mul(mean), slots: { m, v, n, prev_grad: g } };
   },
 });
-export const ADAN = adanRule(false);
-export const ADAN_NO_PROX = adanRule(true);
+const ADAN = adanRule(false);
+const ADAN_NO_PROX = adanRule(true);
+/** The rule that `noProx` chooses. @throws OptionError `OPTION_RANGE` */
+export const adanRuleFor = ({ noProx = false }: { readonly noProx?: boolean }): Rule<AdanScalar> =>
+  checkFlag('Adan', 'noProx', noProx) ? ADAN_NO_PROX : ADAN;
 
 export interface AdanOptions extends OptimizerOptions {
   /** β₁, β₂, β₃. */
@@ -95,7 +98,15 @@ export class Adan extends RuleOptimizer<AdanScalar> {
   declare beta3: number;
   declare eps: number;
   constructor(options: AdanOptions = {}) {
-    super(options.noProx === true ? ADAN_NO_PROX : ADAN, splitBetas(options));
+    super(adanRuleFor(options), splitBetas(options));
+  }
+  protected override shownOptions(): [option: string, text: string][] {
+    const shown = new Map(super.shownOptions());
+    const betas = ['beta1', 'beta2', 'beta3'].map((beta) => shown.get(beta));
+    return [...shown, ['noProx', String(this.rule === ADAN_NO_PROX)] as [string, string]].flatMap(
+      ([option, text]): [string, string][] =>
+        option === 'beta1' ? [['betas', `[${betas.join(', ')}]`]] : /^beta\d/.test(option) ? [] : [[option, text]],
+    );
   }
 }
 defineScalars(Adan, ADAN);

@@ -6,7 +6,13 @@ import { add, where } from '../trace/functions.js';
 import { Tensor, type TensorLike } from '../trace/tensor.js';
 import { checkRange, FINITE, NOT_NEGATIVE, POSITIVE, POSITIVE_INTEGER, type Scalar, scalarTensor } from './options.js';
 import { Scheduler } from './scheduler.js';
-import { applyUpdates, type GradientTransformation, leavesUpTo, type Tree } from './transformation.js';
+import {
+  applyUpdates,
+  checkTransformation,
+  type GradientTransformation,
+  leavesUpTo,
+  type Tree,
+} from './transformation.js';
 
 type Transformation = GradientTransformation;
 
@@ -43,13 +49,7 @@ function advance(tx: Transformation, grads: Tree, state: Tree, params: Tree): { 
  * @example chain(clipByGlobalNorm(1), adadelta())
  */
 export function chain(...transformations: readonly Transformation[]): Transformation {
-  for (const tx of transformations)
-    if (typeof (tx as Partial<Transformation> | undefined)?.update !== 'function')
-      throw new OptionError(
-        'NOT_A_TRANSFORMATION',
-        'chain got something without init and update',
-        'Pass transformations, as adam() and clipByValue(1).',
-      );
+  for (const tx of transformations) checkTransformation('chain', tx);
   const gate = transformations.findIndex(isGate);
   if (gate >= 0 && gate < transformations.length - 1) {
     const over = (transformations[gate] as Gate).over(chain(...transformations.slice(gate + 1)));
@@ -115,6 +115,12 @@ export function scale(factor: Scalar): Transformation {
 
 /** Updates times the schedule at the number of updates before this one: a Scheduler's `rate`, or a function of the count. */
 export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => TensorLike)): Transformation {
+  if (!(schedule instanceof Scheduler) && typeof schedule !== 'function')
+    throw new OptionError(
+      'NOT_A_SCHEDULE',
+      `scaleBySchedule got ${String(schedule)}`,
+      'Pass a Scheduler, or a function of the number of updates.',
+    );
   return {
     init: () => ({ count: scalarTensor(0) }),
     update: (grads, state) => {
@@ -174,6 +180,7 @@ export function multiTransform(
   transformations: Readonly<Record<string, Transformation>>,
   labels: Labels,
 ): Transformation {
+  for (const tx of Object.values(transformations)) checkTransformation('multiTransform', tx);
   const of = (params: Tree): Split => {
     const found = split(params, labels);
     found.labels.forEach((label, i) => {
@@ -248,6 +255,7 @@ const identity = (): Transformation => stateless((grads) => grads);
  * @example masked(addDecayedWeights(0.01), { w: true, b: false })
  */
 export function masked(tx: Transformation, mask: Labels): Transformation {
+  checkTransformation('masked', tx);
   const labels = (params: Tree): unknown => {
     const parts = split(params, mask);
     for (const [i, value] of parts.labels.entries())
@@ -273,6 +281,7 @@ export function masked(tx: Transformation, mask: Labels): Transformation {
  */
 export function accumulate(n: number, over?: Transformation): Transformation {
   checkRange('accumulate', 'n', n, POSITIVE_INTEGER);
+  if (over !== undefined) checkTransformation('accumulate', over);
   const inner = over ?? identity();
   interface State {
     readonly count: Tensor;

@@ -1,10 +1,9 @@
 /** An optimizer of any transformation. */
-import { OptionError } from '../core/errors.js';
 import { mul } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { checkKeys } from './options.js';
 import { Optimizer, type OptimizerOptions } from './optimizer.js';
-import type { GradientTransformation } from './transformation.js';
+import { checkTransformation, type GradientTransformation } from './transformation.js';
 
 export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weightDecay'> {
   readonly transformation: GradientTransformation;
@@ -32,14 +31,8 @@ export class ComposedOptimizer extends Optimizer {
   constructor(options: ComposedOptimizerOptions) {
     super(options);
     checkKeys('ComposedOptimizer', options, ['transformation', 'lr', 'trainVars', 'name']);
-    const { transformation } = options as Partial<ComposedOptimizerOptions>;
-    if (typeof transformation?.update !== 'function' || typeof transformation.init !== 'function')
-      throw new OptionError(
-        'NOT_A_TRANSFORMATION',
-        'ComposedOptimizer got no transformation',
-        'Pass one, as chain(clipByGlobalNorm(1), adam()).',
-      );
-    this.composed = transformation;
+    checkTransformation('ComposedOptimizer', options.transformation);
+    this.composed = options.transformation;
     this.scaled = options.lr !== undefined;
     if (options.trainVars !== undefined && options.trainVars !== null) this.registerTrainVars(options.trainVars);
   }

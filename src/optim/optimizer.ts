@@ -44,6 +44,13 @@ function mapLeaves<L>(
   return Array.isArray(node) ? mapped.map(([, each]) => each) : Object.fromEntries(mapped);
 }
 
+/** A Map or a plain object: anything else has entries that nobody meant, or none. */
+const isDict = (value: unknown): boolean =>
+  value instanceof Map ||
+  (typeof value === 'object' &&
+    value !== null &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null));
+
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 const isKey = (value: unknown): value is string => typeof value === 'string';
 
@@ -86,13 +93,7 @@ export abstract class Optimizer extends Module {
     const owner = this.constructor.name;
     const wrong = (facts: string, remedy: string): OptionError =>
       new OptionError('TRAIN_VARS', `${owner} ${facts}`, remedy);
-    const isDict =
-      vars instanceof Map ||
-      (typeof vars === 'object' &&
-        (vars as unknown) !== null &&
-        !Array.isArray(vars) &&
-        !((vars as unknown) instanceof Variable));
-    if (!isDict)
+    if (!isDict(vars))
       throw wrong(
         `got trainVars = ${Object.prototype.toString.call(vars)}`,
         'Pass a dict of Variables: model.trainVars(), or { w, b }.',
@@ -121,8 +122,15 @@ export abstract class Optimizer extends Module {
     const all = [...present, ...added];
     const params = new Map(all.map(([key, variable]) => [key, variable.value]));
     const state = new Map<string, Variable>();
+    const taken = new Set<string>();
     const stateKeys = mapLeaves(this.transformation().init(params), isTensor, (value, path) => {
       const key = stateKey(path, params);
+      if (taken.has(key))
+        throw wrong(
+          `has two parts of its state that would both be called ${JSON.stringify(key)}`,
+          'Give the Variables keys that end otherwise: not "w" beside "w_1" in nested chains.',
+        );
+      taken.add(key);
       if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`));
       return key;
     });
@@ -130,6 +138,11 @@ export abstract class Optimizer extends Module {
     this.stateKeys = stateKeys;
     for (const [key, variable] of added) variable.name ??= key;
     this.varsToTrain = present.size === 0 ? vars : vars instanceof Map ? new Map(all) : Object.fromEntries(all);
+  }
+
+  /** As {@link registerTrainVars}, by the name that BrainPy had for it first. */
+  registerVars(vars: Dict<Variable>): void {
+    this.registerTrainVars(vars);
   }
 
   /**
@@ -219,6 +232,16 @@ export abstract class Optimizer extends Module {
     return { params: applyUpdates(params, updates), state: next };
   }
 
+  /** Options and how they are shown, in order. */
+  protected shownOptions(): [option: string, text: string][] {
+    return [['lr', String(this.lr)]];
+  }
+
+  override toString(): string {
+    const options = this.shownOptions().map(([option, text]) => `${option}: ${text}`);
+    return `${this.constructor.name}({ ${options.join(', ')} })`;
+  }
+
   private stateVariable(key: string): Variable {
     const variable = this.implicitVars.get(key);
     if (variable === undefined) throw new InternalError(`${this.name} has no state ${key}`);
@@ -254,7 +277,10 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
       );
     for (const name of names) {
       const { value, range } = rule.scalars[name];
-      scalars[name] = Variable.number(checkRange(owner, name, options[name] ?? value, range), `${this.name}.${name}`);
+      scalars[name] = Variable.number(
+        checkRange(owner, name, options[name] === undefined ? value : options[name], range),
+        `${this.name}.${name}`,
+      );
     }
     this.scalarVars = scalars;
     if (options.trainVars !== undefined && options.trainVars !== null) this.registerTrainVars(options.trainVars);
@@ -289,10 +315,13 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
     this.scalarVars[name]!.value = checkRange(this.name, name, value, range);
   }
 
-  override toString(): string {
-    const scalars = Object.entries(this.scalarVars).map(([name, variable]) => `${name}: ${shown(variable)}`);
-    if (!('weightDecay' in this.scalarVars)) scalars.unshift('weightDecay: null');
-    return `${this.constructor.name}({ ${[`lr: ${String(this.lr)}`, ...scalars].join(', ')} })`;
+  protected override shownOptions(): [option: string, text: string][] {
+    const scalars = Object.entries(this.scalarVars).map(([name, variable]): [string, string] => [
+      name,
+      shown(variable),
+    ]);
+    if (!('weightDecay' in this.scalarVars)) scalars.unshift(['weightDecay', 'null']);
+    return [...super.shownOptions(), ...scalars];
   }
 }
 

@@ -29,6 +29,12 @@ export function checkRange(owner: string, option: string, value: unknown, range:
   );
 }
 
+/** @throws OptionError `OPTION_RANGE` for what is no boolean: 'false' and 0 must not mean something else to each rule. */
+export function checkFlag(owner: string, option: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new OptionError('OPTION_RANGE', `${owner} got ${option} = ${String(value)}`, `${option} is true or false.`);
+}
+
 /** @throws OptionError `UNKNOWN_OPTION` for a key that is no option, a misspelt one for instance. */
 export function checkKeys(owner: string, options: object, known: readonly string[]): void {
   for (const key of Object.keys(options))

@@ -2,8 +2,8 @@
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { ADADELTA } from './adadelta.js';
-import { ADAM, ADAMW, ADAMW_AMSGRAD } from './adam.js';
-import { ADAN, ADAN_NO_PROX, type AdanOptions, splitBetas } from './adan.js';
+import { ADAM, adamwRuleFor } from './adam.js';
+import { type AdanOptions, adanRuleFor, splitBetas } from './adan.js';
 import { ADAGRAD, RMSPROP } from './adaptive.js';
 import { LARS_RULE, LION, type SM3Options, sm3RuleFor } from './large-batch.js';
 import { MOMENTUM, NESTEROV, SGD_RULE } from './momentum.js';
@@ -21,8 +21,12 @@ export type RuleOptions<H extends string> = { readonly [K in H]?: Scalar } & {
   readonly weightDecay?: Scalar | null;
 };
 
-const checked = (rule: string, option: string, value: Scalar, range: Parameters<typeof checkRange>[3]): Scalar =>
-  value instanceof Variable || value instanceof Tensor ? value : checkRange(rule, option, value, range);
+const checked = (
+  rule: string,
+  option: string,
+  value: Scalar | undefined,
+  range: Parameters<typeof checkRange>[3],
+): Scalar => (value instanceof Variable || value instanceof Tensor ? value : checkRange(rule, option, value, range));
 
 function transformation<H extends string>(
   rule: Rule<H>,
@@ -34,7 +38,7 @@ function transformation<H extends string>(
   const scalars = Object.fromEntries(
     names.map((name) => {
       const { value, range } = rule.scalars[name];
-      return [name, checked(rule.name, name, options[name] ?? value, range)];
+      return [name, checked(rule.name, name, options[name] === undefined ? value : options[name], range)];
     }),
   ) as Record<H, Scalar>;
   if (weightDecay !== null) checked(rule.name, 'weightDecay', weightDecay, UNIT);
@@ -82,7 +86,7 @@ export const adam = (options?: RuleOptions<AdamScalars>): GradientTransformation
 /** {@link AdamW} as a transformation. */
 export const adamw = (
   options: RuleOptions<AdamScalars> & { readonly amsgrad?: boolean } = {},
-): GradientTransformation<RuleState> => transformation(options.amsgrad === true ? ADAMW_AMSGRAD : ADAMW, options);
+): GradientTransformation<RuleState> => transformation(adamwRuleFor(options), options);
 /** {@link LARS} as a transformation. */
 export const lars = (options?: RuleOptions<'momentum' | 'tc' | 'eps'>): GradientTransformation<RuleState> =>
   transformation(LARS_RULE, options);
@@ -90,7 +94,7 @@ export const lars = (options?: RuleOptions<'momentum' | 'tc' | 'eps'>): Gradient
 export const adan = (
   options: RuleOptions<'eps'> & Pick<AdanOptions, 'betas' | 'noProx'> = {},
 ): GradientTransformation<RuleState> =>
-  transformation(options.noProx === true ? ADAN_NO_PROX : ADAN, {
+  transformation(adanRuleFor(options), {
     ...options,
     ...splitBetas(options.betas === undefined ? {} : { betas: options.betas }),
     betas: undefined,

@@ -17,6 +17,12 @@ export interface SchedulerOptions {
   readonly name?: string;
 }
 
+/** An index as a number; a tensor of another dtype would have the formula rounded in its own. */
+export const index = (i: number | Tensor): Tensor => {
+  const given = scalarTensor(i);
+  return given.expr.aval.weak ? given : given.cast('f64');
+};
+
 /** Base class: the rate depends on the epoch. */
 export abstract class Scheduler extends Module {
   /** The rate that the schedule begins with. */
@@ -52,7 +58,7 @@ export abstract class Scheduler extends Module {
 
   /** As {@link at}, unrounded: a number that takes the dtype of the tensor it meets. */
   rate(i?: number | Tensor): Tensor {
-    return this.formula(i === undefined ? this.next() : scalarTensor(i));
+    return this.formula(i === undefined ? this.next() : index(i));
   }
 
   /** The rate at epoch or call `i`, the next one unless given, as a scalar; computed in f64 and rounded once. */
@@ -68,8 +74,21 @@ export abstract class Scheduler extends Module {
   /** Ends a call. An optimizer's `update` calls it once. Only schedules by calls count calls. */
   stepCall(): void {}
 
+  /** Shows the class and its options, without the counters. */
   override toString(): string {
-    return `${this.constructor.name}({ lr: ${shown(this.lr)} })`;
+    const own = Object.entries(this).flatMap(([option, value]: [string, unknown]) =>
+      typeof value === 'number' || typeof value === 'boolean'
+        ? [`${option}: ${value}`]
+        : Array.isArray(value)
+          ? [`${option}: [${value.join(', ')}]`]
+          : [],
+    );
+    return `${this.constructor.name}({ ${[...(this.hasBaseRate ? [`lr: ${shown(this.lr)}`] : []), ...own].join(', ')} })`;
+  }
+
+  /** Whether `lr` is an option: the formula uses it. */
+  protected get hasBaseRate(): boolean {
+    return true;
   }
 
   /** Makes `lr` the rate that the schedule begins with. */

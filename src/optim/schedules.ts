@@ -5,6 +5,7 @@ import { add, pow, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import {
+  checkFlag,
   checkKeys,
   checkRange,
   COUNTER,
@@ -15,10 +16,13 @@ import {
   type Range,
   scalarTensor,
 } from './options.js';
-import { Scheduler, type SchedulerOptions } from './scheduler.js';
+import { index, Scheduler, type SchedulerOptions } from './scheduler.js';
 
 /** At least 1. */
 const GROWTH: Range = { holds: (v) => v >= 1 && v < Infinity, text: 'finite and at least 1' };
+
+/** `fallback` for an option that was left out; null was not left out. */
+const otherwise = <T>(option: T | undefined, fallback: T): T => (option === undefined ? fallback : option);
 
 /** A list of numbers that does not descend. @throws OptionError `OPTION_ORDER` */
 function checkAscending(owner: string, option: string, values: readonly number[]): readonly number[] {
@@ -59,7 +63,7 @@ export class StepLR extends Scheduler {
     const owner = this.constructor.name;
     checkKeys(owner, options, [...BASE, 'stepSize', 'gamma']);
     this.stepSize = checkRange(owner, 'stepSize', options.stepSize, POSITIVE_INTEGER);
-    this.gamma = checkRange(owner, 'gamma', options.gamma ?? 0.1, FACTOR);
+    this.gamma = checkRange(owner, 'gamma', otherwise(options.gamma, 0.1), FACTOR);
   }
   protected formula(i: Tensor): Tensor {
     return this.lr.value.mul(pow(this.gamma, i.div(this.stepSize).floor()));
@@ -82,7 +86,7 @@ export class MultiStepLR extends Scheduler {
     const owner = this.constructor.name;
     checkKeys(owner, options, [...BASE, 'milestones', 'gamma']);
     this.milestones = checkAscending(owner, 'milestones', options.milestones);
-    this.gamma = checkRange(owner, 'gamma', options.gamma ?? 0.1, FACTOR);
+    this.gamma = checkRange(owner, 'gamma', otherwise(options.gamma, 0.1), FACTOR);
   }
   protected formula(i: Tensor): Tensor {
     const passed = this.milestones.reduce(
@@ -110,7 +114,7 @@ export class CosineAnnealingLR extends Scheduler {
     const owner = this.constructor.name;
     checkKeys(owner, options, [...BASE, 'tMax', 'etaMin']);
     this.tMax = checkRange(owner, 'tMax', options.tMax, POSITIVE);
-    this.etaMin = checkRange(owner, 'etaMin', options.etaMin ?? 0, NOT_NEGATIVE);
+    this.etaMin = checkRange(owner, 'etaMin', otherwise(options.etaMin, 0), NOT_NEGATIVE);
   }
   protected formula(i: Tensor): Tensor {
     return add(this.etaMin, this.lr.value.sub(this.etaMin).mul(halfCosine(i.div(this.tMax))));
@@ -149,7 +153,7 @@ export abstract class CallScheduler extends Scheduler {
   protected constructor(options: CallSchedulerOptions) {
     super(options);
     this.lastCall = Variable.number(
-      checkRange(this.constructor.name, 'lastCall', options.lastCall ?? -1, COUNTER),
+      checkRange(this.constructor.name, 'lastCall', otherwise(options.lastCall, -1), COUNTER),
       `${this.name}.lastCall`,
     );
   }
@@ -186,13 +190,13 @@ export class CosineAnnealingWarmRestarts extends CallScheduler {
     checkKeys(owner, options, [...CALL_BASE, 'numCallPerEpoch', 't0', 'tMult', 'etaMin']);
     this.numCallPerEpoch = checkRange(owner, 'numCallPerEpoch', options.numCallPerEpoch, POSITIVE_INTEGER);
     this.t0 = checkRange(owner, 't0', options.t0, POSITIVE);
-    this.tMult = checkRange(owner, 'tMult', options.tMult ?? 1, GROWTH);
-    this.etaMin = checkRange(owner, 'etaMin', options.etaMin ?? 0, NOT_NEGATIVE);
+    this.tMult = checkRange(owner, 'tMult', otherwise(options.tMult, 1), GROWTH);
+    this.etaMin = checkRange(owner, 'etaMin', otherwise(options.etaMin, 0), NOT_NEGATIVE);
   }
 
   /** The epoch, with its fraction, at call `i`, the next one unless given. */
   currentEpoch(i?: number | Tensor, { dtype = 'f32' }: { readonly dtype?: DType } = {}): Tensor {
-    return this.epochAt(i === undefined ? this.next() : scalarTensor(i)).cast(dtype);
+    return this.epochAt(i === undefined ? this.next() : index(i)).cast(dtype);
   }
   private epochAt(i: Tensor): Tensor {
     return i.div(this.numCallPerEpoch);
@@ -266,7 +270,7 @@ export class InverseTimeDecayLR extends CallScheduler {
     checkKeys(owner, options, [...CALL_BASE, 'decaySteps', 'decayRate', 'staircase']);
     this.decaySteps = checkRange(owner, 'decaySteps', options.decaySteps, POSITIVE);
     this.decayRate = checkRange(owner, 'decayRate', options.decayRate, NOT_NEGATIVE);
-    this.staircase = options.staircase ?? false;
+    this.staircase = checkFlag(owner, 'staircase', otherwise(options.staircase, false));
   }
   protected formula(i: Tensor): Tensor {
     const steps = this.staircase ? i.div(this.decaySteps).floor() : i.div(this.decaySteps);
@@ -293,7 +297,7 @@ export class PolynomialDecayLR extends CallScheduler {
     checkKeys(owner, options, [...CALL_BASE, 'decaySteps', 'finalLr', 'power']);
     this.decaySteps = checkRange(owner, 'decaySteps', options.decaySteps, POSITIVE);
     this.finalLr = checkRange(owner, 'finalLr', options.finalLr, NOT_NEGATIVE);
-    this.power = checkRange(owner, 'power', options.power ?? 1, POSITIVE);
+    this.power = checkRange(owner, 'power', otherwise(options.power, 1), POSITIVE);
   }
   protected formula(i: Tensor): Tensor {
     const left = i.minimum(this.decaySteps).div(this.decaySteps).neg().add(1);
@@ -332,6 +336,9 @@ export class PiecewiseConstantLR extends CallScheduler {
       (rate, boundary, n) => where(i.greater(boundary), this.values[n + 1]!, rate),
       scalarTensor(this.values[0]!),
     );
+  }
+  protected override get hasBaseRate(): boolean {
+    return false;
   }
   /** @throws OptionError `NO_BASE_RATE`: its rates are its `values`. */
   override setValue(lr: number): void {

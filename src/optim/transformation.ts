@@ -2,7 +2,7 @@
  * Gradient transformations: pure functions from gradients to updates, over trees. An update is added to its parameter.
  * The optimizer classes are thin wrappers that keep the state in Variables.
  */
-import { TreeError } from '../core/errors.js';
+import { OptionError, TreeError } from '../core/errors.js';
 import { flatten, flattenUpTo, type TreeDef, unflatten } from '../core/tree.js';
 import type { Tensor } from '../trace/tensor.js';
 
@@ -15,6 +15,17 @@ export interface GradientTransformation<State = Tree> {
   update(grads: Tree, state: State, params: Tree): { readonly updates: Tree; readonly state: State };
   /** What `update` and {@link applyUpdates} give together, in the rule's own order of rounding; where there is one. */
   advance?(grads: Tree, state: State, params: Tree): { readonly params: Tree; readonly state: State };
+}
+
+/** @throws OptionError `NOT_A_TRANSFORMATION` for what has no `init` and `update`. */
+export function checkTransformation(owner: string, tx: unknown): void {
+  const { init, update } = (tx ?? {}) as Partial<GradientTransformation>;
+  if (typeof init === 'function' && typeof update === 'function') return;
+  throw new OptionError(
+    'NOT_A_TRANSFORMATION',
+    `${owner} got ${tx === undefined ? 'nothing' : `a ${typeof tx}`} without init and update`,
+    'Pass transformations, as adam() and clipByValue(1).',
+  );
 }
 
 /** `params + updates`, leaf by leaf. @throws TreeError `TREE_MISMATCH` */

@@ -194,5 +194,10 @@ describe('ComposedOptimizer', () => {
     expect(z.value.arraySync()).toEqual([-0.5, 2.5]);
     expect(() => new ComposedOptimizer({ transformation: 3 as never })).toThrow(OptionError);
     expect(() => chain(3 as never)).toThrow(OptionError);
+    // Where it is made, and not in the first step.
+    expect(() => masked(null as never, {})).toThrow(/NOT_A_TRANSFORMATION/);
+    expect(() => multiTransform({ a: 3 as never }, {})).toThrow(/NOT_A_TRANSFORMATION/);
+    expect(() => accumulate(2, 'adam' as never)).toThrow(/NOT_A_TRANSFORMATION/);
+    expect(() => scaleBySchedule(0.5 as never)).toThrow(/NOT_A_SCHEDULE/);
   });
 });

@@ -67,6 +67,18 @@ describe('options', () => {
     ['an unknown option', () => new SGD({ learningRate: 1 } as never)],
     ['an array of variables', () => new SGD({ trainVars: [new TrainVar(tensor(1))] as never })],
     ['a tensor to train', () => new SGD({ trainVars: { w: tensor(1) as never } })],
+    ['a Set of variables', () => new SGD({ trainVars: new Set([new TrainVar(tensor(1))]) as never })],
+    ['a tensor as the dict', () => new SGD({ trainVars: tensor([1, 2]) as never })],
+    ['a module as the dict', () => new SGD({ trainVars: new SGD() as never })],
+    ['null for a number', () => new Adadelta({ rho: null as never })],
+    ['null for a number of a rule', () => lazuli.adadelta({ rho: null as never })],
+    ['null as gamma', () => new StepLR({ lr: 1, stepSize: 2, gamma: null as never })],
+    ['amsgrad that is no boolean', () => new AdamW({ amsgrad: 1 as never })],
+    ['noProx that is no boolean', () => lazuli.adan({ noProx: 'yes' as never })],
+    [
+      'staircase that is no boolean',
+      () => new lazuli.InverseTimeDecayLR({ lr: 1, decaySteps: 2, decayRate: 1, staircase: 0 as never }),
+    ],
     ['an integer to train', () => new SGD({ trainVars: { w: new Variable(tensor(new Int32Array([1]))) } })],
     ['milestones out of order', () => new MultiStepLR({ lr: 1, milestones: [5, 2] })],
     ['boundaries out of order', () => new PiecewiseConstantLR({ boundaries: [5, 2], values: [1, 2, 3] })],
@@ -95,7 +107,17 @@ describe('options', () => {
       'Adadelta({ lr: Constant({ lr: 1 }), weightDecay: null, epsilon: 0.000001, rho: 0.95 })',
     );
     expect(String(new AdamW({ lr: new StepLR({ lr: 0.1, stepSize: 3 }) }))).toBe(
-      'AdamW({ lr: StepLR({ lr: 0.1 }), weightDecay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8 })',
+      'AdamW({ lr: StepLR({ lr: 0.1, stepSize: 3, gamma: 0.1 }), weightDecay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, amsgrad: false })',
+    );
+    expect(String(new Adan({ noProx: true }))).toBe(
+      'Adan({ lr: Constant({ lr: 0.001 }), weightDecay: 0.02, betas: [0.02, 0.08, 0.01], eps: 1e-8, noProx: true })',
+    );
+    expect(String(new PiecewiseConstantLR({ boundaries: [2], values: [1, 2] }))).toBe(
+      'PiecewiseConstantLR({ boundaries: [2], values: [1, 2] })',
+    );
+    const transformation = lazuli.adam();
+    expect(String(new lazuli.ComposedOptimizer({ transformation, lr: 0.5 }))).toBe(
+      'ComposedOptimizer({ lr: Constant({ lr: 0.5 }) })',
     );
   });
 
@@ -112,6 +134,21 @@ describe('options', () => {
     expect([...opt.implicitVars.keys()]).toEqual(['w_cache', 'w_delta', 'b_cache', 'b_delta']);
     const dict = { w, b };
     expect(new SGD({ trainVars: dict }).varsToTrain).toBe(dict);
+    const older = new SGD();
+    older.registerVars(dict);
+    expect(older.varsToTrain).toBe(dict);
+  });
+
+  test('two parts of the state never share a Variable', () => {
+    const nested = lazuli.chain(lazuli.adam(), lazuli.chain(lazuli.adam()));
+    const make = (b: string): unknown =>
+      new lazuli.ComposedOptimizer({
+        transformation: nested,
+        trainVars: { w: new TrainVar(tensor(1)), [b]: new TrainVar(tensor(1)) },
+      });
+    // m of "w" in the inner chain would be w_1_0_m, and so would m of "w_1" in the outer one.
+    expect(() => make('w_1')).toThrow(/TRAIN_VARS.*w_1_0_m/);
+    expect(() => make('w1')).not.toThrow();
   });
 
   test('parameters are no part of the optimizer, its state and its Scheduler are', () => {
@@ -207,6 +244,19 @@ describe.each(BACKENDS.map((backend) => [typeof backend === 'string' ? backend :
       expect(run(new Variable(tensor(0.1)))).toEqual(plain);
       const rate = new Variable(tensor(new Float64Array([0.1]), { shape: [] }));
       expect(run(rate)).toEqual(plain);
+    });
+
+    test('a rate at an index that is a tensor is computed in f64 as well', () => {
+      const lr = new ExponentialLR({ lr: 0.1, gamma: 0.9 });
+      const restarts = new lazuli.CosineAnnealingWarmRestarts({ lr: 0.1, numCallPerEpoch: 3, t0: 2, tMult: 2 });
+      for (const dtype of ['f32', 'i32'] as const) {
+        const at = jit((i: Tensor) => [lr.at(i), restarts.at(i), restarts.currentEpoch(i, { dtype: 'f64' })], {
+          backend,
+        });
+        const got = at(tensor(3, { dtype })).map((rate) => rate.item());
+        expect(got).toEqual([lr.at(3).item(), restarts.at(3).item(), 1]);
+      }
+      expect(lr.at(3).item()).toBe(Math.fround(0.1 * 0.9 ** 3));
     });
 
     test('calls and epochs count inside the compiled step', () => {
