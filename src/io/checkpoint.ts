@@ -5,15 +5,15 @@
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import { fromStorage, type Tensor } from '../trace/tensor.js';
-import { entriesOf, type HostArray } from './array-file.js';
+import type { HostArray } from './array-file.js';
 import { npzArrays } from './duplicates.js';
 import { encodeNpz } from './npz.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
-import { type TensorDict, valueOf } from './tensor-dict.js';
+import { type TensorDict, tensorsIn, valueOf } from './tensor-dict.js';
 
 const hostArrays = (tensors: TensorDict): Map<string, HostArray> =>
   new Map(
-    entriesOf(tensors).map(([name, value]) => {
+    tensorsIn(tensors).map(([name, value]) => {
       const tensor = valueOf(name, value);
       return [name, { dtype: tensor.dtype, shape: tensor.shape, data: tensor.dataSync() }];
     }),

@@ -2,12 +2,12 @@
  * Checkpoints on disk, loaded on demand by `saveStates` and `loadStates`. Apart from checkpoint.ts, so that bundlers keep
  * the formats out of pages that only train.
  */
-import { entriesOf, type FileFormat, formatOf, type HostArray } from './array-file.js';
+import { type FileFormat, formatOf, type HostArray } from './array-file.js';
 import { readFileBytes, writeFileAtomically } from './atomic-file.js';
 import { npzArrays } from './duplicates.js';
 import { encodeNpz } from './npz.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
-import { type TensorDict, valueOf } from './tensor-dict.js';
+import { type TensorDict, tensorsIn, valueOf } from './tensor-dict.js';
 
 const DECODERS: Readonly<Record<FileFormat, (bytes: Uint8Array) => Map<string, HostArray>>> = {
   safetensors: (bytes) => decodeSafetensors(bytes).arrays,
@@ -23,7 +23,7 @@ export async function writeCheckpoint(filename: string, tensors: TensorDict): Pr
   const format = formatOf(filename);
   const arrays = new Map<string, HostArray>();
   // A snapshot first: what changes while a device answers is not in the file.
-  const values = entriesOf(tensors).map(([name, value]) => [name, valueOf(name, value)] as const);
+  const values = tensorsIn(tensors).map(([name, value]) => [name, valueOf(name, value)] as const);
   for (const [name, value] of values)
     arrays.set(name, { dtype: value.dtype, shape: value.shape, data: await value.data() });
   await writeFileAtomically(filename, ENCODERS[format](arrays));

@@ -81,6 +81,8 @@ describe('dicts of tensors', () => {
     const named = from(to(new Map([['__proto__', tensor([1])]])));
     expect(Object.hasOwn(named, '__proto__')).toBe(true);
     expect(() => to({ a: 3 as never })).toThrow(OptionError);
+    expect(() => to([tensor(1)] as never)).toThrow(/OPTION_TENSOR.*array/);
+    expect(() => to(null as never)).toThrow(OptionError);
     expect(() => from(new Uint8Array([1, 2, 3]))).toThrow(CheckpointError);
   });
 });
