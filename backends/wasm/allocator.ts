@@ -10,7 +10,7 @@ import { InternalError } from '../../src/core/errors.js';
 /** Bytes: a cache line, so that two threads never write one line of different buffers. */
 export const ALIGNMENT = 64;
 
-interface Block {
+export interface Block {
   address: number;
   bytes: number;
   free: boolean;
@@ -22,13 +22,24 @@ interface Block {
   next: Block | undefined;
 }
 
+/** The blocks of an allocator. */
+export interface AllocatorRecords {
+  /** The block with the highest address. */
+  readonly last: Block | undefined;
+  /** The first free block of each class, and a bit for each class that has one. */
+  readonly heads: readonly (Block | undefined)[];
+  readonly occupied: Int32Array;
+  /** Allocated blocks by address. */
+  readonly used: ReadonlyMap<number, Block>;
+}
+
 /** Classes an octave, as a power of two: a block is at most 1/8 larger than its class says. */
 const STEPS_LOG2 = 3;
 const STEPS = 1 << STEPS_LOG2;
 const CLASSES = 32 * STEPS;
 
 /** The class of blocks of `units` · 64 bytes: exact below 8 units, then 8 classes an octave. */
-function classOf(units: number): number {
+export function classOf(units: number): number {
   if (units < STEPS) return units;
   const octave = 31 - Math.clz32(units);
   return (octave - STEPS_LOG2 + 1) * STEPS + ((units >>> (octave - STEPS_LOG2)) & (STEPS - 1));
@@ -111,28 +122,9 @@ export class Allocator {
     this.#release(block);
   }
 
-  /** Checks that blocks tile the range, that no two free ones touch, and that lists and bits agree. For tests. */
-  verify(): void {
-    let count = 0;
-    let above: Block | undefined;
-    for (let block = this.#last; block !== undefined; above = block, block = block.below) {
-      const touches =
-        above === undefined ? block.address + block.bytes === this.#end : block.address + block.bytes === above.address;
-      if (!touches || block.above !== above) throw new InternalError(`blocks do not meet at ${block.address}`);
-      if (block.free && above?.free === true) throw new InternalError(`free blocks meet at ${above.address}`);
-      if (block.free) count++;
-      else if (this.#used.get(block.address) !== block) throw new InternalError(`block ${block.address} is lost`);
-    }
-    this.#heads.forEach((head, index) => {
-      if ((head !== undefined) !== ((this.#occupied[index >> 5]! >>> (index & 31)) & 1) > 0) {
-        throw new InternalError(`class ${index} has a wrong bit`);
-      }
-      for (let block = head; block !== undefined; block = block.next, count--) {
-        if (!block.free || classOf(block.bytes / ALIGNMENT) !== index)
-          throw new InternalError(`class ${index} has a wrong block`);
-      }
-    });
-    if (count !== 0) throw new InternalError(`${count} free blocks are in no list`);
+  /** What it knows, for tests that check it. */
+  get records(): AllocatorRecords {
+    return { last: this.#last, heads: this.#heads, occupied: this.#occupied, used: this.#used };
   }
 
   /** A free block of at least `size` bytes: the first of a class where all suffice, else one of its own class. */

@@ -6,16 +6,16 @@ import { isFloat } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import type { Attributes, Expr, Primitive, TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
-import { type Transcendental, TRANSCENDENTALS } from './transcendental/table.js';
+import type { Builder } from './builder.js';
+import { DECOMPOSITIONS, type TranscendentalName } from './transcendental/decompositions.js';
 
-type Name = keyof typeof TRANSCENDENTALS;
 type Derivative = (t: TensorBuilder, g: Expr, inputs: readonly Expr[], y: Expr) => readonly (Expr | null)[];
 
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 const like = (t: TensorBuilder, x: Expr, value: number): Expr => t.constantLike(x, value);
 
 /** Derivatives, given the cotangent, the inputs and the result. */
-const DERIVATIVES: Readonly<Record<Name, Derivative>> = {
+const DERIVATIVES: Readonly<Record<TranscendentalName, Derivative>> = {
   exp: (t, g, _x, y) => [t.mul(g, y)],
   expm1: (t, g, _x, y) => [t.mul(g, t.add(y, like(t, y, 1)))],
   log: (t, g, [x]) => [t.div(g, x!)],
@@ -48,8 +48,8 @@ const DERIVATIVES: Readonly<Record<Name, Derivative>> = {
   },
 };
 
-function defineComposite(name: Name): Primitive {
-  const { decompose }: Transcendental = TRANSCENDENTALS[name];
+function defineComposite(name: TranscendentalName): Primitive {
+  const decompose: <T>(b: Builder<T>, ...operands: T[]) => T = DECOMPOSITIONS[name];
   return define<Attributes>({
     name,
     kind: 'elementwise',
@@ -65,6 +65,6 @@ function defineComposite(name: Name): Primitive {
 }
 
 /** The primitives by name. */
-export const composites: Readonly<Record<Name, Primitive>> = Object.fromEntries(
-  (Object.keys(TRANSCENDENTALS) as Name[]).map((name) => [name, defineComposite(name)]),
-) as Record<Name, Primitive>;
+export const composites: Readonly<Record<TranscendentalName, Primitive>> = Object.fromEntries(
+  (Object.keys(DECOMPOSITIONS) as TranscendentalName[]).map((name) => [name, defineComposite(name)]),
+) as Record<TranscendentalName, Primitive>;
