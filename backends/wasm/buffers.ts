@@ -31,6 +31,8 @@ interface Cell {
   fixed: boolean;
   /** Number of the last call that used it in the linear memory; −1 before the first. */
   usedAt: number;
+  /** What `usedAt` was when {@link WasmBuffers} last looked for memory to free. */
+  seenAt: number;
   /** Calls that copied it from the heap. */
   copies: number;
 }
@@ -60,7 +62,7 @@ const bytesOf = ({ dtype, size }: { readonly dtype: DType; readonly size: number
 
 /** Allocates buffers and knows which large ones are in the linear memory. */
 export class WasmBuffers {
-  /** Movable cells in the linear memory, the one used longest ago first. */
+  /** Movable cells in the linear memory; see `#makeRoom` for the order. */
   readonly #resident = new Set<Cell>();
   /** Cells of buffers that other CPU backends made. */
   readonly #adopted = new WeakMap<HostBuffer, Cell>();
@@ -74,7 +76,7 @@ export class WasmBuffers {
   /** Zeroed memory for `size` elements. @throws UnsupportedError `OUT_OF_MEMORY` */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): WasmBuffer {
     const fixed = purpose === 'variable';
-    const cell: Cell = { dtype, size, address: undefined, array: undefined, fixed, usedAt: -1, copies: 0 };
+    const cell: Cell = { dtype, size, address: undefined, array: undefined, fixed, usedAt: -1, seenAt: -1, copies: 0 };
     const buffer = new WasmBuffer(this, cell);
     if (!fixed && bytesOf(cell) <= SMALL_BYTES) cell.array = allocateArray(dtype, size);
     else {
@@ -114,11 +116,6 @@ export class WasmBuffers {
     cell.usedAt = this.#call;
     if (cell.address !== undefined) {
       if (updated) this.#fix(cell);
-      else {
-        // The set keeps the order of insertion.
-        this.#resident.delete(cell);
-        this.#resident.add(cell);
-      }
       return cell.address;
     }
     const bytes = bytesOf(cell);
@@ -140,7 +137,7 @@ export class WasmBuffers {
     let own = this.#adopted.get(buffer);
     if (own === undefined) {
       const { dtype, size, array } = buffer;
-      own = { dtype, size, address: undefined, array, fixed: false, usedAt: -1, copies: 0 };
+      own = { dtype, size, address: undefined, array, fixed: false, usedAt: -1, seenAt: -1, copies: 0 };
       this.#adopted.set(buffer, own);
     }
     return own;
@@ -186,13 +183,21 @@ export class WasmBuffers {
   }
 
   /**
-   * Moves the cells that were used longest ago to the heap until at most `limit` bytes are resident; none that this call
-   * uses. Returns whether any moved.
+   * Moves cells to the heap until at most `limit` bytes are resident; none that this call uses. Returns whether any
+   * moved. A cell that was used since it was last looked at goes to the end of the line (the set keeps the order of
+   * insertion): nearly those that were used longest ago, and a call that uses a cell has nothing to reorder.
    */
   #makeRoom(limit: number): boolean {
     let moved = false;
+    let looks = 2 * this.#resident.size;
     for (const cell of this.#resident) {
-      if (this.#residentBytes <= limit || cell.usedAt === this.#call) break;
+      if (this.#residentBytes <= limit || looks-- === 0) break;
+      if (cell.usedAt === this.#call || cell.usedAt > cell.seenAt) {
+        cell.seenAt = cell.usedAt;
+        this.#resident.delete(cell);
+        this.#resident.add(cell);
+        continue;
+      }
       cell.array = this.view(cell).slice();
       this.#collected.unregister(cell);
       this.#leave(cell);

@@ -247,16 +247,40 @@ export function flattenUpTo(treedef: TreeDef, value: unknown, what = 'the trees'
   return leaves;
 }
 
+/** The prototype of the leaf that {@link isNode} saw last. */
+let leafPrototype: unknown;
+
+/** Whether the object has a structure of its own. */
+function isNode(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === leafPrototype) return false;
+  if (Array.isArray(value) || value instanceof Map || isPlainObject(value) || registrationOf(value) !== undefined)
+    return true;
+  leafPrototype = prototype;
+  return false;
+}
+
+/** {@link matchLeaves} for an object whose keys come in the order of `treedef`; undefined if they do not. */
+function matchInOrder(treedef: TreeDef, value: Record<string, unknown>, leaves: unknown[]): boolean | undefined {
+  const { keys, children } = treedef;
+  const before = leaves.length;
+  let i = 0;
+  for (const key in value) {
+    if (key !== keys[i]) {
+      leaves.length = before;
+      return undefined;
+    }
+    if (!matchLeaves(children[i]!, value[key], leaves)) return false;
+    i++;
+  }
+  return i === keys.length;
+}
+
 /** Appends the leaves of `value` in the order of `treedef`; false if the structure differs. Allocates nothing else. */
 export function matchLeaves(treedef: TreeDef, value: unknown, leaves: unknown[]): boolean {
   switch (treedef.kind) {
     case 'leaf':
-      if (value === null || value === undefined) return false;
-      if (
-        typeof value === 'object' &&
-        (Array.isArray(value) || value instanceof Map || isPlainObject(value) || registrationOf(value) !== undefined)
-      )
-        return false;
+      if (value === null || value === undefined || (typeof value === 'object' && isNode(value))) return false;
       leaves.push(value);
       return true;
     case 'none':
@@ -273,6 +297,8 @@ export function matchLeaves(treedef: TreeDef, value: unknown, leaves: unknown[])
       return true;
     case 'object': {
       if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlainObject(value)) return false;
+      const matched = matchInOrder(treedef, value, leaves);
+      if (matched !== undefined) return matched;
       let count = 0;
       for (const key in value) if (Object.hasOwn(value, key)) count++;
       if (count !== treedef.keys.length) return false;
@@ -315,4 +341,5 @@ export function paths(value: unknown): string[] {
 /** Makes instances of `type` (and of its subclasses) nodes of trees. */
 export function register<T>(type: abstract new (...args: never[]) => T, registration: TreeNodeRegistration<T>): void {
   registered.set(type, registration);
+  leafPrototype = undefined;
 }

@@ -8,7 +8,7 @@ import { topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import type { Program } from '../compile/program.js';
 import type { Backend, DeviceBuffer, Executable, KernelSource } from './backend.js';
-import { Storage } from './storage.js';
+import { bindingVersion, Storage } from './storage.js';
 
 /** @throws UnsupportedError `DTYPE_UNSUPPORTED` for a dtype that the backend lacks. */
 export function checkDTypes(graph: Graph, backend: Backend): void {
@@ -28,84 +28,115 @@ export interface UpdateTarget {
   storage: Storage;
 }
 
+/** An update and its number. */
+type NumberedUpdate = Program['updates'][number] & { readonly index: number };
+
+/** No version of the bindings. */
+const NEVER = -1;
+
 export class Runner {
   readonly source: KernelSource;
   readonly #executable: Executable;
   readonly #buffers: DeviceBuffer[];
-  /** For each graph output: the update that it is, or undefined for a result. */
-  readonly #updateOf: readonly (Program['updates'][number] | undefined)[];
-  /** For each graph output: the first one that has its buffer. */
-  readonly #firstWith: readonly number[];
+  readonly #isVolatile: ReadonlySet<number>;
+  readonly #updates: readonly NumberedUpdate[];
+  /** Updates that take turns between two buffers. */
+  readonly #pingPongs: readonly NumberedUpdate[];
+  /** Outputs that are results, and for each the first one that has its buffer. */
+  readonly #results: readonly { readonly output: number; readonly first: number }[];
   /** Memory of the last ping-pong of each output, for the next call. */
   readonly #spare = new Map<number, DeviceBuffer>();
+  /** {@link bindingVersion} after the last run, if what that run had bound held until then. */
+  #version = NEVER;
 
+  /** @param volatile positions of the parameters that each call brings; all of them unless given. */
   constructor(
     readonly backend: Backend,
     readonly program: Program,
+    readonly volatile: readonly number[] = program.parameters.map((_, i) => i),
   ) {
     this.source = backend.emit(program);
     this.#executable = backend.compile(this.source);
     this.#buffers = new Array<DeviceBuffer>(program.buffers.length);
-    const updateOf = new Map(program.updates.map((update) => [update.output, update]));
-    this.#updateOf = program.outputs.map((_, output) => updateOf.get(output));
+    this.#isVolatile = new Set(volatile);
+    this.#updates = program.updates.map((update, index) => ({ ...update, index }));
+    this.#pingPongs = this.#updates.filter(({ inPlace }) => !inPlace);
+    const updated = new Set(program.updates.map(({ output }) => output));
     const first = new Map<number, number>();
-    this.#firstWith = program.outputs.map((id, output) => {
+    this.#results = program.outputs.flatMap((id, output) => {
+      if (updated.has(output)) return [];
       if (!first.has(id)) first.set(id, output);
-      return first.get(id)!;
+      return [{ output, first: first.get(id)! }];
     });
   }
 
+  /** Whether the last call's parameters, but for the volatile ones, are still where they were. */
+  get isBound(): boolean {
+    return this.#version === bindingVersion();
+  }
+
   /**
-   * Runs on one storage a graph parameter. `targets[i]` holds what update i writes; the results that are no updates
-   * are returned in place of their output, undefined for updates.
+   * Runs on one storage a graph parameter; while {@link isBound}, only the volatile ones are looked at. `targets[i]`
+   * holds what update i writes. Returns the results by output, undefined for updates.
    */
   run(parameters: readonly Storage[], targets: readonly UpdateTarget[] = []): (Storage | undefined)[] {
-    const { program, backend } = this;
+    const { program, backend, volatile, isBound } = this;
     const buffers = this.#buffers;
-    for (let i = 0; i < parameters.length; i++)
-      buffers[program.parameters[i]!] = parameters[i]!.bufferOn(backend, 'input');
+    const before = bindingVersion();
+    // Loops by index: a call is to take less than a microsecond.
+    if (isBound) for (let i = 0; i < volatile.length; i++) this.#bind(parameters, volatile[i]!);
+    else this.#bindAll(parameters);
     // Everything is allocated before anything is written.
-    const results: (Storage | undefined)[] = [];
-    const { updates } = program;
+    const updates = isBound ? this.#pingPongs : this.#updates;
     for (let i = 0; i < updates.length; i++) {
-      const { output, parameter, inPlace } = updates[i]!;
-      const own = buffers[program.parameters[parameter]!]!;
-      const to = program.outputs[output]!;
-      buffers[to] =
-        inPlace && !targets[i]!.storage.shared
+      const { index, output, parameter, inPlace } = updates[i]!;
+      const own = targets[index]!.storage.bufferOn(backend, 'variable');
+      buffers[program.parameters[parameter]!] = own;
+      buffers[program.outputs[output]!] =
+        inPlace && !targets[index]!.storage.shared
           ? own
           : (this.#spare.get(output) ?? backend.allocate(own.dtype, own.size, 'variable'));
       this.#spare.delete(output);
     }
-    for (let output = 0; output < program.outputs.length; output++) {
-      if (this.#updateOf[output] !== undefined) {
-        results.push(undefined);
-        continue;
-      }
-      const id = program.outputs[output]!;
-      const first = this.#firstWith[output]!;
+    const results: (Storage | undefined)[] = [];
+    for (let i = 0; i < this.#results.length; i++) {
+      const { output, first } = this.#results[i]!;
       if (first < output) {
         const same = results[first]!;
         same.shared = true;
-        results.push(same);
+        results[output] = same;
         continue;
       }
+      const id = program.outputs[output]!;
       const { dtype, size } = program.buffers[id]!;
       const storage = Storage.allocate(backend, dtype, size, 'result');
       buffers[id] = storage.bufferOn(backend, 'result');
-      results.push(storage);
+      results[output] = storage;
     }
     try {
       backend.run(this.#executable, buffers);
     } catch (cause) {
       throw this.#failed(cause, targets);
     }
-    for (let i = 0; i < updates.length; i++) this.#adopt(updates[i]!, targets[i]!);
+    for (let i = 0; i < updates.length; i++) this.#adopt(updates[i]!, targets[updates[i]!.index]!);
+    // The own ping-pongs were bound anew; whatever else changed is for the next call to find out.
+    this.#version = bindingVersion() - before === this.#pingPongs.length ? bindingVersion() : NEVER;
     return results;
   }
 
+  #bind(parameters: readonly Storage[], i: number): void {
+    this.#buffers[this.program.parameters[i]!] = parameters[i]!.bufferOn(this.backend, 'input');
+  }
+
+  #bindAll(parameters: readonly Storage[]): void {
+    for (const [i, storage] of parameters.entries()) {
+      if (!this.#isVolatile.has(i)) storage.bound = true;
+      this.#bind(parameters, i);
+    }
+  }
+
   /** The target takes the memory that was written; its former memory, unless somebody else sees it, is kept for next time. */
-  #adopt({ output }: Program['updates'][number], target: UpdateTarget): void {
+  #adopt({ output }: NumberedUpdate, target: UpdateTarget): void {
     const written = this.#buffers[this.program.outputs[output]!]!;
     const { storage } = target;
     if (storage.shared) {

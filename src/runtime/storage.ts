@@ -11,13 +11,21 @@ const collected = new FinalizationRegistry<{ backend: Backend; buffer: DeviceBuf
   backend.free(buffer),
 );
 
+let version = 0;
+/**
+ * Grows whenever what a program has bound (`Storage.bound`) may no longer hold: its memory is another, its Variable has
+ * another storage, or somebody else may see it. While it stands still, a program runs on the buffers of its last call.
+ */
+export const bindingVersion = (): number => version;
+
 export class Storage {
   #backend: Backend;
   #buffer: DeviceBuffer;
   #failure: LazuliError | undefined;
   #freed = false;
-  /** Set once a second handle or Variable may reach this storage: whoever wants to write in place takes other memory. */
-  shared = false;
+  #shared = false;
+  /** Whether a program keeps its buffer from one call to the next. */
+  bound = false;
 
   constructor(backend: Backend, buffer: DeviceBuffer) {
     this.#backend = backend;
@@ -38,6 +46,21 @@ export class Storage {
 
   get backend(): Backend {
     return this.#backend;
+  }
+
+  /** Set once a second handle or Variable may reach this storage: whoever wants to write in place takes other memory. */
+  get shared(): boolean {
+    return this.#shared;
+  }
+  set shared(shared: boolean) {
+    if (shared === this.#shared) return;
+    this.#shared = shared;
+    this.unbind();
+  }
+
+  /** Tells programs that have it bound to look again. */
+  unbind(): void {
+    if (this.bound) version++;
   }
 
   get #usable(): DeviceBuffer {
@@ -73,6 +96,7 @@ export class Storage {
   /** Takes `buffer` for its own and frees the former one. */
   replace(backend: Backend, buffer: DeviceBuffer): void {
     const [formerBackend, former] = [this.#backend, this.#buffer];
+    this.unbind();
     this.#backend = backend;
     this.#buffer = buffer;
     this.#untrack(formerBackend);
@@ -83,6 +107,7 @@ export class Storage {
   /** Exchanges its buffer for `buffer` of the same backend, and returns the former one unfreed. */
   swap(buffer: DeviceBuffer): DeviceBuffer {
     const former = this.#buffer;
+    this.unbind();
     this.#buffer = buffer;
     this.#untrack(this.#backend);
     if (this.#backend.memory !== 'host') collected.register(this, { backend: this.#backend, buffer }, this);
@@ -112,12 +137,14 @@ export class Storage {
 
   /** Makes every later use throw: the run that was to write it failed half-way. */
   invalidate(error: LazuliError): void {
+    this.unbind();
     this.#failure = error;
   }
 
   /** Frees the memory now. */
   dispose(): void {
     if (this.#freed) return;
+    this.unbind();
     this.#freed = true;
     this.#untrack(this.#backend);
     this.#backend.free(this.#buffer);

@@ -133,8 +133,20 @@ function evaluateAll(targets: readonly Expr[]): void {
   eagerScope.settle();
 }
 
+/** Memory for a node that holds one number in every element, such as the state of a new optimizer: needs no program. */
+function filled(node: Expr): Storage | undefined {
+  if (node.primitive.name !== 'broadcast' || node.input().primitive.name !== 'constant') return undefined;
+  const value = node.input().attributes.value as number;
+  const backend = resolveBackend(getDefaultBackend());
+  if (!backend.capabilities.dtypes.includes(node.dtype)) return undefined;
+  return value === 0 && !Object.is(value, -0)
+    ? Storage.allocate(backend, node.dtype, node.aval.size, 'result')
+    : Storage.from(backend, node.dtype, allocateArray(node.dtype, node.aval.size).fill(value), 'result');
+}
+
 /** The storage of an eager node, computed if need be. */
 export function evaluated(expr: Expr): Storage {
+  if (expr.value === undefined) expr.value = filled(expr);
   if (expr.value === undefined) evaluatePending([expr]);
   const storage = storageOfExpr(expr);
   if (storage === undefined) throw new InternalError('an evaluated node has no storage');

@@ -189,7 +189,8 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     });
     const graph = withDonations(traced.graph, traced.resultAvals.length, scope.bindings, donatedLeaves(treedef));
     checkDTypes(graph, backend);
-    const runner = new Runner(backend, compileGraph(graph));
+    const volatile = scope.bindings.flatMap(({ kind }, i) => (kind === 'argument' ? [i] : []));
+    const runner = new Runner(backend, compileGraph(graph), volatile);
     stats.compiles++;
     return {
       backend,
@@ -250,25 +251,28 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     const entry = find(args);
     // `find` has left the arguments' leaves, in the entry's order, in `leaves`.
     const { bindings, parameters, writes, runner } = entry;
-    const donated = options.donate === undefined ? undefined : donatedLeaves(entry.treedef);
-    for (let i = 0; i < bindings.length; i++) {
-      const binding = bindings[i]!;
-      parameters[i] =
-        binding.kind === 'argument'
-          ? argumentStorage(entry, binding.leaf, leaves[binding.leaf])
-          : binding.kind === 'variable'
-            ? binding.variable.storage
-            : evaluated(binding.expr);
+    const { volatile, isBound } = runner;
+    for (let i = 0; i < volatile.length; i++) {
+      const { leaf } = bindings[volatile[i]!] as Extract<Binding, { kind: 'argument' }>;
+      parameters[volatile[i]!] = argumentStorage(entry, leaf, leaves[leaf]);
     }
-    const targets: { storage: Storage }[] = [...writes];
-    const updates = runner.program.updates.slice(writes.length);
-    for (const { parameter } of updates) targets.push(donation(parameters, parameter, bindings[parameter]!, leaves));
-    const results = runner.run(parameters, updates.length === 0 ? writes : targets);
+    if (!isBound) bindVariables(entry);
+    const donates = runner.program.updates.length > writes.length;
+    const results = donates ? runDonated(entry) : runner.run(parameters, writes);
     stats.calls++;
-    for (const leaf of donated ?? []) if (leaves[leaf] instanceof Tensor) leaves[leaf].markDonated();
-    updates.forEach(({ output }, i) => (results[output] = targets[writes.length + i]!.storage));
+    if (options.donate !== undefined)
+      for (const leaf of donatedLeaves(entry.treedef)) if (leaves[leaf] instanceof Tensor) leaves[leaf].markDonated();
     leaves.length = 0;
     return finish(entry, results) as R;
+  };
+
+  /** A run in which results take the memory of donated arguments. */
+  const runDonated = ({ bindings, parameters, writes, runner }: Entry): (Storage | undefined)[] => {
+    const updates = runner.program.updates.slice(writes.length);
+    const donations = updates.map(({ parameter }) => donation(parameters, parameter, bindings[parameter]!, leaves));
+    const results = runner.run(parameters, [...writes, ...donations]);
+    updates.forEach(({ output }, i) => (results[output] = donations[i]!.storage));
+    return results;
   };
 
   const finish = (entry: Entry, results: readonly (Storage | undefined)[]): unknown => {
@@ -302,6 +306,14 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       Object.assign(stats, { traces: 0, compiles: 0, calls: 0 });
       warned = false;
     },
+  });
+}
+
+/** Looks up the storages of Variables and of captured tensors. */
+function bindVariables({ bindings, parameters }: Entry): void {
+  bindings.forEach((binding, i) => {
+    if (binding.kind === 'variable') parameters[i] = binding.variable.storage;
+    else if (binding.kind === 'capture') parameters[i] = evaluated(binding.expr);
   });
 }
 
