@@ -4,7 +4,7 @@
  */
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
-import { fromStorage, type Tensor } from '../trace/tensor.js';
+import { fromStorage, Tensor } from '../trace/tensor.js';
 import type { HostArray } from './array-file.js';
 import { npzArrays } from './duplicates.js';
 import { encodeNpz } from './npz.js';
@@ -21,11 +21,19 @@ const hostArrays = (tensors: TensorDict): Map<string, HostArray> =>
 
 function tensorsOf(arrays: ReadonlyMap<string, HostArray>): Record<string, Tensor> {
   const backend = resolveBackend(getDefaultBackend());
+  // Names of one array share its memory: a small file may name an array a million times.
+  const tensors = new Map<HostArray, Tensor>();
   return Object.fromEntries(
-    [...arrays].map(([name, { dtype, shape, data }]) => [
-      name,
-      fromStorage(Storage.from(backend, dtype, data, 'input'), shape, dtype),
-    ]),
+    [...arrays].map(([name, array]) => {
+      const { dtype, shape, data } = array;
+      const made = tensors.get(array);
+      const tensor =
+        made === undefined
+          ? fromStorage(Storage.from(backend, dtype, data, 'input'), shape, dtype)
+          : new Tensor(made.expr);
+      tensors.set(array, tensor);
+      return [name, tensor];
+    }),
   );
 }
 
@@ -60,4 +68,4 @@ export const toNpz = (tensors: TensorDict, options?: { readonly compress?: boole
  * (`duplicate_keys`, `duplicate_targets`) are there twice.
  * @throws CheckpointError `CHECKPOINT_CORRUPT`, `CHECKPOINT_DTYPE`, `CHECKPOINT_PICKLE`, `CHECKPOINT_LIMIT`
  */
-export const fromNpz = (bytes: Uint8Array): Record<string, Tensor> => tensorsOf(npzArrays(bytes));
+export const fromNpz = (bytes: Uint8Array): Record<string, Tensor> => tensorsOf(npzArrays(bytes).arrays);

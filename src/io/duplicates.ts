@@ -3,11 +3,18 @@ import { CheckpointError } from '../core/errors.js';
 import { type HostArray, quote } from './array-file.js';
 import { decodeNpz } from './npz.js';
 
-/** The arrays of a .npz file, duplicates included. @throws CheckpointError `CHECKPOINT_CORRUPT` */
-export function npzArrays(bytes: Uint8Array): Map<string, HostArray> {
+const KEYS = 'duplicate_keys';
+const TARGETS = 'duplicate_targets';
+
+/**
+ * The arrays of a .npz file, duplicates included (each is the very array that it duplicates), and the names of its other
+ * arrays of text.
+ * @throws CheckpointError `CHECKPOINT_CORRUPT`
+ */
+export function npzArrays(bytes: Uint8Array): { arrays: Map<string, HostArray>; texts: string[] } {
   const { arrays, strings } = decodeNpz(bytes);
-  const keys = strings.get('duplicate_keys') ?? [];
-  const targets = strings.get('duplicate_targets') ?? [];
+  const keys = strings.get(KEYS) ?? [];
+  const targets = strings.get(TARGETS) ?? [];
   if (keys.length !== targets.length)
     throw new CheckpointError(
       'CHECKPOINT_CORRUPT',
@@ -15,8 +22,7 @@ export function npzArrays(bytes: Uint8Array): Map<string, HostArray> {
       'Save it again.',
     );
   // NumPy saves an empty list as an array of floats.
-  for (const name of ['duplicate_keys', 'duplicate_targets'])
-    if (arrays.get(name)?.data.length === 0) arrays.delete(name);
+  for (const name of [KEYS, TARGETS]) if (arrays.get(name)?.data.length === 0) arrays.delete(name);
   keys.forEach((key, i) => {
     const target = arrays.get(targets[i]!);
     if (target === undefined)
@@ -25,7 +31,13 @@ export function npzArrays(bytes: Uint8Array): Map<string, HostArray> {
         `the file stores ${quote(key)} as a duplicate of ${quote(targets[i]!)}, which is not in it`,
         'Save it again.',
       );
+    if (arrays.has(key))
+      throw new CheckpointError(
+        'CHECKPOINT_CORRUPT',
+        `the file stores ${quote(key)}, and again as a duplicate of ${quote(targets[i]!)}`,
+        'Save it again.',
+      );
     arrays.set(key, target);
   });
-  return arrays;
+  return { arrays, texts: [...strings.keys()].filter((name) => name !== KEYS && name !== TARGETS) };
 }

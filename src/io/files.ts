@@ -2,7 +2,8 @@
  * Checkpoints on disk, loaded on demand by `saveStates` and `loadStates`. Apart from checkpoint.ts, so that bundlers keep
  * the formats out of pages that only train.
  */
-import { type FileFormat, formatOf, type HostArray } from './array-file.js';
+import { CheckpointError } from '../core/errors.js';
+import { type FileFormat, formatOf, type HostArray, quote } from './array-file.js';
 import { readFileBytes, writeFileAtomically } from './atomic-file.js';
 import { npzArrays } from './duplicates.js';
 import { encodeNpz } from './npz.js';
@@ -11,7 +12,15 @@ import { type TensorDict, tensorsIn, valueOf } from './tensor-dict.js';
 
 const DECODERS: Readonly<Record<FileFormat, (bytes: Uint8Array) => Map<string, HostArray>>> = {
   safetensors: (bytes) => decodeSafetensors(bytes).arrays,
-  npz: npzArrays,
+  npz: (bytes) => {
+    const { arrays, texts } = npzArrays(bytes);
+    if (texts.length === 0) return arrays;
+    throw new CheckpointError(
+      'CHECKPOINT_MISMATCH',
+      `the file stores text as ${texts.map(quote).join(', ')}, which no Variable holds`,
+      "Read it with fromNpz, which leaves text out, and load that with loadStateDict(…, { compatible: 'v1' }).",
+    );
+  },
 };
 const ENCODERS: Readonly<Record<FileFormat, (arrays: Map<string, HostArray>) => Uint8Array>> = {
   safetensors: (arrays) => encodeSafetensors(arrays),

@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   Adadelta,
   CheckpointError,
@@ -10,8 +10,11 @@ import {
   DTypeError,
   fromNpz,
   fromSafetensors,
+  getDefaultBackend,
+  jit,
   Module,
   OptionError,
+  setDefaultBackend,
   ShapeError,
   tensor,
   type Tensor,
@@ -20,6 +23,8 @@ import {
   toSafetensors,
   Variable,
 } from 'lazuli';
+import { encodeNpy } from '../../src/io/npy.js';
+import { makeZip } from './support.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -27,6 +32,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 beforeEach(clearNameCache);
+const usual = getDefaultBackend();
+afterEach(() => setDefaultBackend(usual));
 
 class Model extends Module {
   w = new TrainVar(
@@ -91,6 +98,61 @@ test('names that BrainPy stored once are there twice', async () => {
   const arrays = fromNpz(await readFile(new URL('fixtures/brainpy.npz', import.meta.url)));
   expect(Object.keys(arrays).sort()).toEqual(['Dense0.b', 'Dense1.größe', 'Dense1.w', 'MLP0.w']);
   expect(arrays['Dense1.w']!.arraySync()).toEqual(arrays['MLP0.w']!.arraySync());
+});
+
+describe('duplicates in .npz files', () => {
+  /** A .npy file of texts of one length. */
+  const texts = (items: readonly string[]): Uint8Array => {
+    const dict = `{'descr': '|S${items[0]!.length}', 'fortran_order': False, 'shape': (${items.length},), }`;
+    const header = `${dict.padEnd(117)}\n`;
+    return Buffer.concat([
+      Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, header.length, 0]),
+      Buffer.from(header + items.join('')),
+    ]);
+  };
+  const npz = (keys: readonly string[], targets: readonly string[], size = 2): Uint8Array =>
+    makeZip([
+      { name: 'w.npy', content: encodeNpy({ dtype: 'f32', shape: [size], data: new Float32Array(size).fill(7) }) },
+      { name: 'duplicate_keys.npy', content: texts(keys) },
+      { name: 'duplicate_targets.npy', content: texts(targets) },
+    ]);
+
+  test('share memory, so that a small file cannot ask for much', () => {
+    setDefaultBackend('js');
+    const names = Array.from({ length: 4000 }, (_, i) => `n${1000 + i}`);
+    const file = npz(
+      names,
+      names.map(() => 'w'),
+      65_536,
+    );
+    const before = process.memoryUsage().arrayBuffers;
+    const dict = fromNpz(file);
+    // 4,000 copies would be 1 GB.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50e6);
+    expect(Object.keys(dict)).toHaveLength(4001);
+    dict.n1000!.dispose();
+    expect(dict.n1001!.slice([0], [1]).item()).toBe(7);
+    const donating = jit((x: Tensor) => x.add(1), { donate: [0] });
+    expect(donating(dict.n1001!).slice([65_535], [65_536]).item()).toBe(8);
+    expect(dict.w!.slice([65_535], [65_536]).item()).toBe(7);
+  });
+
+  test('a name that is there already, or a target that is not, is a fault', () => {
+    expect(Object.keys(fromNpz(npz(['a', 'b'], ['w', 'a'])))).toEqual(['w', 'a', 'b']);
+    expect(() => fromNpz(npz(['w'], ['w']))).toThrow(/CHECKPOINT_CORRUPT.*"w"/);
+    expect(() => fromNpz(npz(['a', 'a'], ['w', 'w']))).toThrow(/CHECKPOINT_CORRUPT.*"a"/);
+    expect(() => fromNpz(npz(['a'], ['z']))).toThrow(/CHECKPOINT_CORRUPT.*"z"/);
+    expect(() => fromNpz(npz(['a', 'b'], ['w']))).toThrow(/CHECKPOINT_CORRUPT/);
+  });
+
+  test('other text in a file is an unknown key of a module', async () => {
+    const file = join(folder, 'text.npz');
+    const model = new Model();
+    const members = [{ name: 'Model0.notes.npy', content: texts(['ab']) }];
+    await writeFile(file, makeZip(members));
+    expect(fromNpz(await readFile(file))).toEqual({});
+    await expect(model.loadStates(file)).rejects.toThrow(/CHECKPOINT_MISMATCH.*Model0\.notes/);
+  });
 });
 
 describe('state dicts', () => {
@@ -206,6 +268,41 @@ describe('files', () => {
     await model.loadStates(file, { verbose: true });
     expect(log.mock.calls.map(([line]) => String(line))).toHaveLength(4);
     log.mockRestore();
+  });
+
+  test.each(['js', 'wasm'] as const)('%s: a load copies each byte once', async (backend) => {
+    setDefaultBackend(backend);
+    const size = 2 ** 20;
+    class Large extends Module {
+      w = new TrainVar(tensor(new Float32Array(size)));
+    }
+    const file = join(folder, 'large.safetensors');
+    await writeFile(file, toSafetensors({ 'Large0.w': tensor(new Float32Array(size).fill(3)) }));
+    const model = new Large();
+    // Every copy between arrays goes through one of these two.
+    const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
+    const { set, slice } = typedArray;
+    let copied = 0;
+    Object.assign(typedArray, {
+      set(this: Uint8Array, source: ArrayLike<number>, at?: number) {
+        if (ArrayBuffer.isView(source)) copied += source.byteLength;
+        set.call(this, source, at);
+      },
+      slice(this: Uint8Array, start?: number, end?: number) {
+        const result = slice.call(this, start, end);
+        copied += result.byteLength;
+        return result;
+      },
+    });
+    try {
+      await model.loadStates(file);
+    } finally {
+      Object.assign(typedArray, { set, slice });
+    }
+    // And the header.
+    expect(copied - 4 * size).toBeGreaterThanOrEqual(0);
+    expect(copied - 4 * size).toBeLessThan(1000);
+    expect(model.w.value.slice([size - 1], [size]).item()).toBe(3);
   });
 
   test('a failed load leaves the module as it was', async () => {
