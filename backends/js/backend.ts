@@ -3,7 +3,7 @@ import { BackendUnavailableError } from '../../src/core/errors.js';
 import { DTYPES, type TypedArray, viewArray } from '../../src/core/dtype.js';
 import type { Program } from '../../src/compile/program.js';
 import type { Backend, Executable } from '../../src/runtime/backend.js';
-import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
+import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
 import { emitProgram } from './emit.js';
 
 interface JsExecutable extends Executable {
@@ -30,7 +30,7 @@ function instantiate(text: string): JsExecutable['entry'] {
 }
 
 function temporaries(program: Program): TypedArray[] {
-  const arena = new ArrayBuffer(program.arenaBytes);
+  const arena = withMemory(`${program.arenaBytes} bytes of temporaries`, () => new ArrayBuffer(program.arenaBytes));
   const table: TypedArray[] = [];
   for (const buffer of program.buffers)
     if (buffer.role === 'temporary') table[buffer.id] = viewArray(buffer.dtype, arena, buffer.offset, buffer.size);

@@ -7,7 +7,7 @@ import { printGraph } from '../../src/core/graph.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { DTYPES } from '../../src/core/dtype.js';
 import type { Backend } from '../../src/runtime/backend.js';
-import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
+import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
 
 export const referenceBackend: Backend = {
   name: 'reference',
@@ -23,9 +23,10 @@ export const referenceBackend: Backend = {
       const { array } = buffers[program.parameters[i]!] as HostBuffer;
       return { dtype: parameter.dtype, shape: parameter.shape, data: array };
     });
-    const outputs = evaluateGraph(program.graph, parameters);
     // Copied before anything is written: an output may be a parameter's own memory.
-    const values = outputs.map((output) => output.data.slice());
+    const values = withMemory('the values of the program', () =>
+      evaluateGraph(program.graph, parameters).map((output) => output.data.slice()),
+    );
     values.forEach((value, i) => (buffers[program.outputs[i]!] as HostBuffer).array.set(value));
   },
 };

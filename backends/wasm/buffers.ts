@@ -80,7 +80,7 @@ export class WasmBuffers {
     const buffer = new WasmBuffer(this, cell);
     if (!fixed && bytesOf(cell) <= SMALL_BYTES) cell.array = allocateArray(dtype, size);
     else {
-      this.#place(buffer, cell);
+      this.#place(buffer, cell, fixed);
       this.view(cell).fill(0);
     }
     return buffer;
@@ -121,8 +121,7 @@ export class WasmBuffers {
     const bytes = bytesOf(cell);
     if (!updated && (bytes <= TINY_BYTES || (bytes <= SMALL_BYTES && ++cell.copies < COPIES))) return undefined;
     const { array } = cell;
-    cell.fixed = updated;
-    this.#place(buffer, cell);
+    this.#place(buffer, cell, updated);
     if (!(buffer instanceof WasmBuffer)) this.#adopt(buffer, cell);
     cell.array = undefined;
     if (array !== undefined) this.view(cell).set(array);
@@ -160,13 +159,14 @@ export class WasmBuffers {
     if (this.#resident.delete(cell)) this.#residentBytes -= bytesOf(cell);
   }
 
-  /** Gives a buffer memory; its content is undefined. */
-  #place(buffer: HostBuffer, cell: Cell): void {
+  /** Gives a buffer memory, for good if `fixed`; its content is undefined. If there is none the cell stays as it was. */
+  #place(buffer: HostBuffer, cell: Cell, fixed: boolean): void {
     const bytes = bytesOf(cell);
-    if (!cell.fixed) this.#makeRoom(RESIDENT_BYTES - bytes);
+    if (!fixed) this.#makeRoom(RESIDENT_BYTES - bytes);
     cell.address = this.take(bytes);
+    cell.fixed = fixed;
     this.#collected.register(buffer, cell, cell);
-    if (cell.fixed) return;
+    if (fixed) return;
     this.#resident.add(cell);
     this.#residentBytes += bytes;
   }

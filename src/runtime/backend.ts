@@ -51,6 +51,10 @@ export interface Backend {
   write(buffer: DeviceBuffer, data: TypedArray): void;
   /** A fresh, unshared copy of the elements. */
   read(buffer: DeviceBuffer): TypedArray | Promise<TypedArray>;
-  /** Runs on `buffers`: one for each parameter and output buffer of the program, by buffer number; an update in place has one twice. */
+  /**
+   * Runs on `buffers`: one for each parameter and output buffer of the program, by buffer number; an update in place has
+   * one twice. An UnsupportedError (no memory) comes before anything is written; after any other error what the program
+   * writes is unknown.
+   */
   run(executable: Executable, buffers: readonly DeviceBuffer[]): void;
 }

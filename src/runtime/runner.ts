@@ -147,8 +147,9 @@ export class Runner {
     this.#spare.set(output, storage.swap(written));
   }
 
-  /** A run that broke off leaves what it was writing unknown. */
+  /** A run that broke off leaves what it was writing unknown; one that found no memory had not begun to write. */
   #failed(cause: unknown, targets: readonly UpdateTarget[]): LazuliError {
+    if (cause instanceof InternalError || cause instanceof UnsupportedError) return cause;
     const error =
       cause instanceof LazuliError
         ? cause
@@ -158,7 +159,6 @@ export class Runner {
             'Set or load the Variables that it writes again.',
             { cause },
           );
-    if (cause instanceof InternalError) return error;
     this.program.updates.forEach(({ output }, i) => {
       const target = targets[i]!;
       // Who shares the former memory keeps it: it was not written.
