@@ -55,6 +55,27 @@ function independent(call: () => A[]): Task['modes'] {
 
 const zeros = (shape: number[]): A => array(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
 
+/** Adam, or AdamW where parameters decay. The rate with both bias corrections is an argument of the jitted update. */
+function adam(size: number, learningRate: number, decay?: number): Task {
+  const gradient = array(uniform(size, gradientSeed(0)));
+  const state = { value: { x: zeros([size]), m: zeros([size]), v: zeros([size]) } };
+  const update = jit(({ x, m, v }: { x: A; m: A; v: A }, g: A, rate: A) => {
+    m = m.mul(0.9).add(g.ref.mul(0.1));
+    v = v.mul(0.999).add(g.ref.mul(0.001).mul(g));
+    const before = decay === undefined ? x : x.mul(1 - learningRate * decay);
+    return { x: before.sub(m.ref.mul(rate).div(np.sqrt(v.ref).add(1e-8))), m, v };
+  });
+  let t = 0;
+  return {
+    modes: loop(state, (each) => {
+      t++;
+      const rate = (learningRate * Math.sqrt(1 - 0.999 ** t)) / (1 - 0.9 ** t);
+      return update(each, gradient.ref, np.array(rate)) as typeof each;
+    }),
+    results: async () => [await state.value.x.ref.data()],
+  };
+}
+
 const makers: Makers = {
   adadelta({ count, size }) {
     const grads = Array.from({ length: count }, (_, p) => array(uniform(size, gradientSeed(p))));
@@ -73,24 +94,8 @@ const makers: Makers = {
     };
   },
 
-  adam({ size }) {
-    const gradient = array(uniform(size, gradientSeed(0)));
-    const state = { value: { x: zeros([size]), m: zeros([size]), v: zeros([size]) } };
-    const update = jit(({ x, m, v }: { x: A; m: A; v: A }, g: A, rate: A) => {
-      m = m.mul(0.9).add(g.ref.mul(0.1));
-      v = v.mul(0.999).add(g.ref.mul(0.001).mul(g));
-      return { x: x.sub(m.ref.mul(rate).div(np.sqrt(v.ref).add(1e-8))), m, v };
-    });
-    let t = 0;
-    return {
-      modes: loop(state, (each) => {
-        t++;
-        const rate = (0.001 * Math.sqrt(1 - 0.999 ** t)) / (1 - 0.9 ** t);
-        return update(each, gradient.ref, np.array(rate)) as typeof each;
-      }),
-      results: async () => [await state.value.x.ref.data()],
-    };
-  },
+  adam: ({ size }) => adam(size, 0.001),
+  adamw: ({ size }) => adam(size, 0.1, 0.1),
 
   matmul({ m, k, n, transposed }) {
     const a = array(uniform(m * k, SEEDS.a), transposed === 'a' ? [k, m] : [m, k]);

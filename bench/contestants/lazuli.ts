@@ -6,7 +6,7 @@ import { makePerceptron, perceptronBatch } from './perceptron.js';
 import { type Makers, repeated, serve, type Task, THREADS } from '../run/serve.js';
 
 const { crossEntropy, jit, tensor, TrainVar, valueAndGrad } = lazuli;
-type Optimizer = InstanceType<typeof lazuli.Adadelta | typeof lazuli.Adam>;
+type Optimizer = InstanceType<typeof lazuli.Adadelta | typeof lazuli.Adam | typeof lazuli.AdamW>;
 type Parameters = Map<string, InstanceType<typeof TrainVar>>;
 
 /** One update of `count` parameters by gradients that are there already. */
@@ -27,6 +27,8 @@ function updates(count: number, size: number, make: (trainVars: Parameters) => O
 const makers: Makers = {
   adadelta: ({ count, size }) => updates(count, size, (trainVars) => new lazuli.Adadelta({ trainVars })),
   adam: ({ count, size }) => updates(count, size, (trainVars) => new lazuli.Adam({ trainVars, lr: 0.001 })),
+  adamw: ({ count, size }) =>
+    updates(count, size, (trainVars) => new lazuli.AdamW({ trainVars, lr: 0.1, weightDecay: 0.1 })),
 
   matmul({ m, k, n, transposed }) {
     const a = tensor(uniform(m * k, SEEDS.a), { shape: transposed === 'a' ? [k, m] : [m, k] });

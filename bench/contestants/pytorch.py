@@ -58,6 +58,10 @@ def adam(parameters, foreach):
     return torch.optim.Adam(parameters, lr=0.001, betas=(0.9, 0.999), eps=1e-8, foreach=foreach)
 
 
+def adamw(parameters, foreach):
+    return torch.optim.AdamW(parameters, lr=0.1, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.1, foreach=foreach)
+
+
 def matmul(work):
     m, k, n, transposed = work["m"], work["k"], work["n"], work["transposed"]
     a = uniform(m * k, 1).reshape((k, m) if transposed == "a" else (m, k))
@@ -111,6 +115,7 @@ def perceptron(_work):
 MAKERS = {
     "adadelta": lambda work: updates(work, adadelta),
     "adam": lambda work: updates(work, adam),
+    "adamw": lambda work: updates(work, adamw),
     "matmul": matmul,
     "crossEntropy": cross_entropy,
     "perceptron": perceptron,

@@ -12,6 +12,8 @@ export type Work =
   | { readonly kind: 'adadelta'; readonly count: number; readonly size: number }
   /** One Adam step (β 0.9 and 0.999, ε 1e-8, rate 0.001). */
   | { readonly kind: 'adam'; readonly count: number; readonly size: number }
+  /** One AdamW step (β and ε as Adam, rate 0.1, weight decay 0.1: enough that a missing decay shows in three steps). */
+  | { readonly kind: 'adamw'; readonly count: number; readonly size: number }
   /** C[m,n] = A[m,k]·B[k,n]; a transposed operand is stored as [k,m] or [n,k]. */
   | {
       readonly kind: 'matmul';

@@ -48,14 +48,16 @@ export function expectedAdadelta({ count, size }: Extract<Work, { kind: 'adadelt
   return [[...optimizer.x]];
 }
 
-export function expectedAdam({ count, size }: Extract<Work, { kind: 'adam' }>): Samples {
+export function expectedAdam({ kind, count, size }: Extract<Work, { kind: 'adam' | 'adamw' }>): Samples {
+  const [rate, decay] = kind === 'adam' ? [0.001, 0] : [0.1, 0.1];
   return [
     sample(uniform(size, gradientSeed(count - 1))).map((g) => {
       let [x, m, v] = [0, 0, 0];
       for (let t = 1; t <= CHECK_STEPS; t++) {
         m = 0.9 * m + 0.1 * g;
         v = 0.999 * v + 0.001 * g * g;
-        x -= ((0.001 * Math.sqrt(1 - 0.999 ** t)) / (1 - 0.9 ** t)) * (m / (Math.sqrt(v) + 1e-8));
+        x =
+          (1 - rate * decay) * x - ((rate * Math.sqrt(1 - 0.999 ** t)) / (1 - 0.9 ** t)) * (m / (Math.sqrt(v) + 1e-8));
       }
       return x;
     }),

@@ -111,6 +111,10 @@ const TARGETS: readonly Target[] = [
   ),
   ratio('wasm: adadelta 1e6, jax-js over ours', ['≥', 4], (run) => run.speedup('adadelta 1e6', 'wasm', 'jax')),
   ratio('wasm: adadelta 1e6, PyTorch over ours', ['≥', 2.5], (run) => run.speedup('adadelta 1e6', 'wasm', 'torch')),
+  ...['adam 1e6', 'adamw 1e6'].flatMap((work) => [
+    ratio(`wasm: ${work}, jax-js over ours`, ['≥', 3], (run) => run.speedup(work, 'wasm', 'jax')),
+    ratio(`wasm: ${work}, PyTorch over ours`, ['≥', 2], (run) => run.speedup(work, 'wasm', 'torch')),
+  ]),
   ratio(
     'wasm: adadelta 1e7 over the C loop, all threads',
     ['≤', 1.25],
