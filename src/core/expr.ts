@@ -199,3 +199,18 @@ export function topologicalOrder(outputs: readonly Expr[]): Expr[] {
   }
   return order;
 }
+
+/** Makes the nodes that `outputs` need anew in the current scope, from the copies of leaves that are in `copies` already. */
+export function copyInto(copies: Map<Expr, Expr>, outputs: readonly Expr[]): Expr[] {
+  for (const node of topologicalOrder(outputs))
+    if (!copies.has(node))
+      copies.set(
+        node,
+        make(
+          node.primitive,
+          node.inputs.map((input) => copies.get(input)!),
+          node.attributes,
+        ),
+      );
+  return outputs.map((output) => copies.get(output)!);
+}

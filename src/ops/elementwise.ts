@@ -112,9 +112,10 @@ export const bitwiseOr = binary('bitwiseOr');
 export const bitwiseXor = binary('bitwiseXor');
 export const leftShift = binary('leftShift');
 export const rightShift = binary('rightShift');
-export const highWord = unary('highWord', undefined, 'i32');
-export const lowWord = unary('lowWord', undefined, 'i32');
-export const fromWords = binary('fromWords', undefined, 'f64');
+// Words of f64, which only decompositions use, by way of the builder.
+unary('highWord', undefined, 'i32');
+unary('lowWord', undefined, 'i32');
+binary('fromWords', undefined, 'f64');
 
 const wherePrimitive = defineCore('where', (g, _y, [condition], t) => {
   const zero = t.constantLike(g, 0);

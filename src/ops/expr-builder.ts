@@ -1,23 +1,36 @@
 /** The builder of expressions: decompositions run on it are lowered, derivatives run on it are recorded. */
-import type { Expr, Primitive, TensorBuilder } from '../core/expr.js';
+import type { Builder } from '../core/builder.js';
 import type { DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
+import { type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
 import { dot } from './contraction.js';
+import { primitives } from './define.js';
 import * as elementwise from './elementwise.js';
 import { gather, scatterAdd } from './indexing.js';
 import { constant } from './leaf.js';
-import { make } from '../core/expr.js';
 import { broadcast, broadcastScalar, flip, pad, reshape, slice, transpose } from './movement.js';
 import { cumulative, spread, sumOver } from './reduction.js';
 import { composites } from './composite.js';
 
-/** Lets a scalar operand (a constant of a decomposition) meet the other's shape. */
-const binary =
-  (op: (a: Expr, b: Expr) => Expr) =>
-  (a: Expr, b: Expr): Expr =>
-    op(a.shape.length === 0 ? broadcastScalar(a, b.shape) : a, b.shape.length === 0 ? broadcastScalar(b, a.shape) : b);
+/** A core op; a scalar operand (a constant of a decomposition) is spread to the others' shape. */
+const coreOp =
+  (op: ScalarOp) =>
+  (...inputs: Expr[]): Expr => {
+    const shape = inputs.find((x) => x.shape.length > 0)?.shape ?? [];
+    return make(
+      primitives().get(op)!,
+      inputs.map((x) => (x.shape.length === 0 ? broadcastScalar(x, shape) : x)),
+    );
+  };
+
+/** Every core op by its name; those that take more than expressions are replaced below. */
+const coreOps = Object.fromEntries(
+  (Object.keys(SCALAR_OPS) as ScalarOp[]).map((op) => [op, coreOp(op)]),
+) as unknown as Builder<Expr>;
 
 export const exprBuilder: TensorBuilder = {
+  ...coreOps,
   dtypeOf: (x) => x.dtype,
   constant: (value: number, dtype: DType) => constant(value, dtype),
   constantLike: elementwise.constantLike,
@@ -26,43 +39,8 @@ export const exprBuilder: TensorBuilder = {
     if (primitive === undefined) throw new InternalError(`there is no primitive ${name}`);
     return make(primitive, inputs);
   },
-  neg: elementwise.neg,
-  abs: elementwise.abs,
-  sqrt: elementwise.sqrt,
-  floor: elementwise.floor,
-  ceil: elementwise.ceil,
-  trunc: elementwise.trunc,
-  round: elementwise.round,
-  add: binary(elementwise.add),
-  sub: binary(elementwise.sub),
-  mul: binary(elementwise.mul),
-  div: binary(elementwise.div),
-  quotient: binary(elementwise.quotient),
-  remainder: binary(elementwise.remainder),
-  maximum: binary(elementwise.maximum),
-  minimum: binary(elementwise.minimum),
-  equal: binary(elementwise.equal),
-  notEqual: binary(elementwise.notEqual),
-  less: binary(elementwise.less),
-  lessEqual: binary(elementwise.lessEqual),
-  logicalAnd: binary(elementwise.logicalAnd),
-  logicalOr: binary(elementwise.logicalOr),
-  logicalNot: elementwise.logicalNot,
-  bitwiseAnd: binary(elementwise.bitwiseAnd),
-  bitwiseOr: binary(elementwise.bitwiseOr),
-  bitwiseXor: binary(elementwise.bitwiseXor),
-  leftShift: binary(elementwise.leftShift),
-  rightShift: binary(elementwise.rightShift),
-  where(condition, a, b) {
-    const shape = [condition, a, b].find((x) => x.shape.length > 0)?.shape ?? [];
-    const [c, x, y] = [condition, a, b].map((each) => (each.shape.length === 0 ? broadcastScalar(each, shape) : each));
-    return elementwise.where(c!, x!, y!);
-  },
   cast: elementwise.cast,
   bitcast: elementwise.bitcast,
-  highWord: elementwise.highWord,
-  lowWord: elementwise.lowWord,
-  fromWords: binary(elementwise.fromWords),
   sign: elementwise.sign,
   broadcast,
   reshape,

@@ -4,7 +4,7 @@
  */
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../core/errors.js';
-import { type Expr, make, topologicalOrder, withScope } from '../core/expr.js';
+import { copyInto, type Expr, withScope } from '../core/expr.js';
 import { flatten, unflatten } from '../core/tree.js';
 import type { Graph } from '../core/graph.js';
 import { gradGraph } from '../transform/vjp.js';
@@ -79,23 +79,8 @@ function variablesIn(tree: unknown): { list: Variable[]; rebuild: (values: reado
 }
 
 /** Records `graph` in the innermost scope with `values` for its parameters. */
-function inline(graph: Graph, values: readonly Expr[]): Expr[] {
-  return record(() => {
-    const copies = new Map<Expr, Expr>();
-    graph.parameters.forEach((parameter, i) => copies.set(parameter, values[i]!));
-    for (const node of topologicalOrder(graph.outputs))
-      if (!copies.has(node))
-        copies.set(
-          node,
-          make(
-            node.primitive,
-            node.inputs.map((input) => copies.get(input)!),
-            node.attributes,
-          ),
-        );
-    return graph.outputs.map((output) => copies.get(output)!);
-  });
-}
+const inline = (graph: Graph, values: readonly Expr[]): Expr[] =>
+  record(() => copyInto(new Map(graph.parameters.map((parameter, i) => [parameter, values[i]!])), graph.outputs));
 
 function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
   switch (binding.kind) {

@@ -9,7 +9,7 @@
 import { sameShape } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError, UnsupportedError } from '../core/errors.js';
-import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import { copyInto, type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
@@ -114,17 +114,7 @@ export function gradGraph(graph: Graph, output: number, wrt: readonly number[]):
       copies.set(parameter, copy);
       return copy;
     });
-    for (const node of topologicalOrder(graph.outputs))
-      if (!copies.has(node))
-        copies.set(
-          node,
-          make(
-            node.primitive,
-            node.inputs.map((input) => copies.get(input)!),
-            node.attributes,
-          ),
-        );
-    const outputs = graph.outputs.map((each) => copies.get(each)!);
+    const outputs = copyInto(copies, graph.outputs);
     const value = outputs[output]!;
     const inputs = wrt.map((index) => {
       const parameter = parameters[index]!;
