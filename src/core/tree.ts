@@ -54,8 +54,6 @@ export class TreeDef {
       }
       case 'class':
         return `${this.type?.name ?? '?'}(${this.children.map((child, i) => `${this.keys[i] === undefined ? '' : `${formatKey(this.keys[i])}: `}${child.toString()}`).join(', ')})`;
-      default:
-        throw new InternalError(`unknown tree node ${String(this.kind satisfies never)}`);
     }
   }
 
@@ -223,8 +221,6 @@ export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown
           throw new InternalError(`the class ${def.type?.name ?? '?'} is no longer registered`);
         return registration.unflatten(def.auxiliary, def.children.map(build));
       }
-      default:
-        throw new InternalError(`unknown tree node ${String(def.kind satisfies never)}`);
     }
   };
   return build(treedef);

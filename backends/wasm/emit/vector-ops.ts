@@ -3,7 +3,6 @@
  * vector of 32-bit masks, all ones or all zeros. So bodies of mixed dtypes walk the loop in step.
  */
 import { isFloat, type DType } from '../../../src/core/dtype.js';
-import { InternalError } from '../../../src/core/errors.js';
 import type { ScalarOp } from '../../../src/core/scalar-op.js';
 import type { FunctionBody, Local } from '../body.js';
 import type { LaneOp, PlainOp } from '../opcodes.js';
@@ -251,9 +250,7 @@ export function emitVectorOp(
   operands: readonly VectorOperand[],
   into: readonly Local[],
 ): void {
-  const emit = EMIT[op] as Emit | undefined;
-  if (emit === undefined) throw new InternalError(`wasm has no vector code for ${op}`);
-  emit({ f, helpers, op, from, to, into }, operands);
+  EMIT[op]({ f, helpers, op, from, to, into }, operands);
 }
 
 /** Sets `into` to the scalar that `push` pushes, in every element. */

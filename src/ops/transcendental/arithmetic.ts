@@ -2,12 +2,12 @@
  * Small pieces of which the transcendental decompositions are made: literals, polynomials, powers of two, signs.
  * Everything here is straight-line code over {@link Builder}, so it vectorises: choices are `where`, never branches.
  */
-import type { DType } from '../../core/dtype.js';
+import { type DType, isFloat } from '../../core/dtype.js';
 import { InternalError } from '../../core/errors.js';
 import type { Builder } from '../builder.js';
 
-/** A decomposition of one argument. */
-export type Unary = <T>(b: Builder<T>, x: T) => T;
+/** A function over core ops. */
+type Decomposition = <T>(b: Builder<T>, ...operands: [T, ...T[]]) => T;
 
 /** `c(value)` is the constant `value` in `dtype`. */
 export const literals =
@@ -16,14 +16,13 @@ export const literals =
     b.constant(value, dtype);
 
 /** The decomposition that is `f32` for f32 and `f64` for f64. */
-export function byDtype(name: string, f32: Unary, f64: Unary): Unary {
-  return (b, x) => {
-    const dtype = b.dtypeOf(x);
-    if (dtype === 'f32') return f32(b, x);
-    if (dtype === 'f64') return f64(b, x);
+export const byDtype =
+  (name: string, f32: Decomposition, f64: Decomposition): Decomposition =>
+  (b, ...operands) => {
+    const dtype = b.dtypeOf(operands[0]);
+    if (isFloat(dtype)) return (dtype === 'f32' ? f32 : f64)(b, ...operands);
     throw new InternalError(`${name} got ${dtype}, and is defined for f32 and f64`);
   };
-}
 
 /** c₀ + x·(c₁ + x·(c₂ + …)), by Horner's rule: 2·(n − 1) ops for n coefficients. */
 export function polynomial<T>(b: Builder<T>, x: T, coefficients: readonly number[]): T {

@@ -3,9 +3,8 @@
  * f32 runs in plain f64, which is precise enough to round almost always correctly. f64 carries log₂|x| and its product
  * with y in two parts (the scheme of fdlibm `e_pow.c`, without its table); coefficients were made with Sollya.
  */
-import { InternalError } from '../../core/errors.js';
 import type { Builder } from '../builder.js';
-import { head, literals, polynomial, powerOfTwo64, shifter64 } from './arithmetic.js';
+import { byDtype, head, literals, polynomial, powerOfTwo64, shifter64 } from './arithmetic.js';
 import { expRest64 } from './exp.js';
 import { split64 } from './log.js';
 
@@ -153,9 +152,4 @@ const pow64 = <T>(b: Builder<T>, x: T, y: T): T => {
  * for NaN, a negative finite x with a y that is no integer gives NaN, zeros and infinities keep the sign for odd y.
  * Source: fdlibm `e_pow.c`.
  */
-export function pow<T>(b: Builder<T>, x: T, y: T): T {
-  const dtype = b.dtypeOf(x);
-  if (dtype === 'f32') return pow32(b, x, y);
-  if (dtype === 'f64') return pow64(b, x, y);
-  throw new InternalError(`pow got ${dtype}, and is defined for f32 and f64`);
-}
+export const pow = byDtype('pow', pow32, pow64);
