@@ -286,17 +286,17 @@ export function fuse(graph: Graph): Fused {
 
   const units: Unit[] = [];
   const unitOf = new Map<Cluster, Unit>();
-  const open = { map: new OpenUnits(), reduce: new OpenUnits() };
+  const open = new OpenUnits();
   for (const cluster of inOrder(clustering.clusters)) {
     const needs = new Set([...cluster.needs].map((need) => unitOf.get(need)!));
     const launches = segmentsOf(cluster, clustering, buffers);
     const [first] = launches;
-    const joins = launches.length === 1 && first!.every(({ kind }) => kind === 'map' || kind === 'reduce');
-    const host = joins ? open[first![0]!.kind === 'map' ? 'map' : 'reduce'].host(first!, needs) : undefined;
+    const joins = launches.length === 1 && first!.every((segment) => segment.kind === 'map');
+    const host = joins ? open.host(first!, needs) : undefined;
     if (host !== undefined) {
       host.segments.push(...first!);
       for (const need of needs) link(host, need);
-      open[first![0]!.kind as 'map'].enter(host, first!);
+      open.enter(host, first!);
       unitOf.set(cluster, host);
       continue;
     }
@@ -306,7 +306,7 @@ export function fuse(graph: Graph): Fused {
       for (const need of before === undefined ? needs : [before]) link(unit, need);
       units.push(unit);
       unitOf.set(cluster, unit);
-      if (joins) open[first![0]!.kind as 'map'].enter(unit, segments);
+      if (joins) open.enter(unit, segments);
     }
   }
   return { units, buffers: buffers.specs, parameters: buffers.parameters, outputs: buffers.outputs };
