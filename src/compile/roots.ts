@@ -63,6 +63,8 @@ class Regions {
   readonly #inputs: readonly (readonly number[])[];
   readonly #costs: Uint8Array;
   readonly #weights: Float32Array;
+  /** Upper bounds of the regions' weights; roots are only ever added, so they stay bounds. */
+  readonly #bounds: Float32Array;
   readonly #isRoot: Uint8Array;
   /** The walk that saw a node last. */
   readonly #seen: Uint32Array;
@@ -78,6 +80,7 @@ class Regions {
     );
     this.#costs = Uint8Array.from(order, costOf);
     this.#weights = Float32Array.from(order, weightOf);
+    this.#bounds = new Float32Array(order.length);
     this.#isRoot = new Uint8Array(order.length);
     this.#seen = new Uint32Array(order.length);
     for (const root of roots) this.addRoot(root);
@@ -121,6 +124,18 @@ class Regions {
       return false;
     });
     return weight;
+  }
+  /**
+   * Whether the region of `node` counts for more than `limit`; to be asked of the inputs first. A bound that counts
+   * shared nodes twice mostly says no without a walk.
+   */
+  exceeds(limit: number, node: Expr): boolean {
+    const at = this.#position.get(node)!;
+    let bound = this.#weights[at]!;
+    for (const input of this.#inputs[at]!) if (this.#isRoot[input] === 0) bound += this.#bounds[input]!;
+    if (bound > limit) bound = this.weight(node);
+    this.#bounds[at] = bound;
+    return bound > limit;
   }
   isExpensive(node: Expr): boolean {
     let cost = 0;
@@ -168,7 +183,7 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
         if (sizeOf(node.shape) > input.aval.size && regions.isExpensive(input)) store(input);
       }
     }
-    while (regions.weight(node) > MAX_REGION) {
+    while (regions.exceeds(MAX_REGION, node)) {
       const inlined = node.inputs.filter((input) => !isStored(input) && input.primitive.kind !== 'leaf');
       const weights = inlined.map((input) => regions.weight(input));
       const largest = inlined[weights.indexOf(Math.max(...weights))];

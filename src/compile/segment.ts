@@ -21,8 +21,10 @@ import type { Expr } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type { ArgReduceOp, ReduceOp, ReductionOrder } from '../ops/reduction.js';
 import {
+  type BareNode,
   type BufferId,
   type IndirectTerm,
+  nodeKey,
   type Reduction,
   type ScalarNode,
   type Segment,
@@ -31,9 +33,6 @@ import {
   type Store,
 } from './kernel.js';
 import { isParameter, storageOf } from './roots.js';
-
-type WithoutDepth<T> = T extends unknown ? Omit<T, 'depth'> : never;
-type BareNode = WithoutDepth<ScalarNode>;
 
 /** Looks up buffers: where a stored node is read from. */
 export interface BufferLookup {
@@ -46,7 +45,12 @@ export interface BufferLookup {
 /** Builds the body of one segment over `rank` loops. */
 export class SegmentBuilder {
   readonly #body: BareNode[] = [];
-  readonly #memo = new Map<string, number>();
+  /** Nodes of the body by their keys. */
+  readonly #nodes = new Map<string, number>();
+  /** Values of expressions by expression, coordinates and guard. */
+  readonly #values = new Map<string, number>();
+  /** Numbers of coordinates; expressions mostly hand on the very array that they got. */
+  readonly #numberOf = new Map<Coordinates | string, number>();
   readonly #operands: BufferId[] = [];
   readonly #operandDTypes: DType[] = [];
   readonly #reductions: Reduction[] = [];
@@ -66,15 +70,11 @@ export class SegmentBuilder {
   }
 
   #add(node: BareNode): number {
-    const key = JSON.stringify(node, (_, value: unknown) =>
-      typeof value === 'number' && (Object.is(value, -0) || !Number.isFinite(value))
-        ? `#${Object.is(value, -0) ? '-0' : value}`
-        : value,
-    );
-    let index = this.#memo.get(key);
+    const key = nodeKey(node);
+    let index = this.#nodes.get(key);
     if (index === undefined) {
       index = this.#body.push(node) - 1;
-      this.#memo.set(key, index);
+      this.#nodes.set(key, index);
     }
     return index;
   }
@@ -120,12 +120,23 @@ export class SegmentBuilder {
 
   /** The node's value at `coordinates`; where the bool node `guard` is false any value will do, but nothing is loaded. */
   value(node: Expr, coordinates: Coordinates, guard?: number): number {
-    const key = `${node.id}@${coordinatesKey(coordinates)}?${guard ?? ''}`;
-    const found = this.#memo.get(key);
+    const key = `${node.id}@${this.#number(coordinates)}?${guard}`;
+    const found = this.#values.get(key);
     if (found !== undefined) return found;
     const result = this.#valueOf(node, coordinates, guard);
-    this.#memo.set(key, result);
+    this.#values.set(key, result);
     return result;
+  }
+
+  /** Equal coordinates have equal numbers. */
+  #number(coordinates: Coordinates): number {
+    let number = this.#numberOf.get(coordinates);
+    if (number === undefined) {
+      const key = coordinatesKey(coordinates);
+      number = this.#numberOf.get(key) ?? this.#numberOf.size;
+      this.#numberOf.set(key, number).set(coordinates, number);
+    }
+    return number;
   }
 
   #valueOf(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
