@@ -1,6 +1,6 @@
 /**
- * Graph → Kernel[]: chooses roots, clusters them, builds each cluster's segments, and joins independent map segments
- * into horizontal kernels, so that the same update over many parameters is one launch.
+ * Graph → Kernel[]: chooses roots, clusters them, builds each cluster's segments, and joins independent segments into
+ * horizontal kernels, so that the same update over many parameters is one launch, and all their norms are another.
  */
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
 import type { DType } from '../core/dtype.js';
@@ -279,6 +279,17 @@ class OpenUnits {
   }
 }
 
+/** A reduction that writes nothing but its results, as a norm. */
+const isReductionAlone = ({ kind, stores }: Segment): boolean =>
+  kind === 'reduce' && stores.every(({ phase }) => phase === 'outer');
+
+/**
+ * An earlier unit of reductions that one which needs these can join, whatever its code: norms of all parameters are one
+ * launch. It must not wait longer than it did, or an update of what it reads could no longer happen in place.
+ */
+const reductionHost = (reductions: readonly Unit[], needs: ReadonlySet<Unit>): Unit | undefined =>
+  reductions.slice(-MAX_HOSTS).find((unit) => [...needs].every((need) => need !== unit && reaches(unit, need)));
+
 export function fuse(graph: Graph): Fused {
   const { roots, clustering } = clusterGraph(graph);
   const buffers = new BufferTable(graph);
@@ -287,16 +298,18 @@ export function fuse(graph: Graph): Fused {
   const units: Unit[] = [];
   const unitOf = new Map<Cluster, Unit>();
   const open = new OpenUnits();
+  const reductions: Unit[] = [];
   for (const cluster of inOrder(clustering.clusters)) {
     const needs = new Set([...cluster.needs].map((need) => unitOf.get(need)!));
     const launches = segmentsOf(cluster, clustering, buffers);
     const [first] = launches;
     const joins = launches.length === 1 && first!.every((segment) => segment.kind === 'map');
-    const host = joins ? open.host(first!, needs) : undefined;
+    const reduces = launches.length === 1 && first!.every(isReductionAlone);
+    const host = joins ? open.host(first!, needs) : reduces ? reductionHost(reductions, needs) : undefined;
     if (host !== undefined) {
       host.segments.push(...first!);
       for (const need of needs) link(host, need);
-      open.enter(host, first!);
+      if (joins) open.enter(host, first!);
       unitOf.set(cluster, host);
       continue;
     }
@@ -307,6 +320,7 @@ export function fuse(graph: Graph): Fused {
       units.push(unit);
       unitOf.set(cluster, unit);
       if (joins) open.enter(unit, segments);
+      if (reduces) reductions.push(unit);
     }
   }
   return { units, buffers: buffers.specs, parameters: buffers.parameters, outputs: buffers.outputs };
