@@ -4,6 +4,7 @@
  */
 import type { AffineMap } from '../../src/core/affine.js';
 import { InternalError } from '../../src/core/errors.js';
+import { inheriting } from '../../src/compile/body.js';
 import type { IndirectTerm, ScalarNode, Segment, Store } from '../../src/compile/kernel.js';
 import { literal, rounded, scalarExpression } from './scalar.js';
 import { Writer } from './writer.js';
@@ -26,16 +27,7 @@ export class SegmentEmitter {
   constructor(readonly segment: Segment) {
     this.parallel = segment.axes.length;
     this.rank = segment.axes.length + segment.reduceAxes.length;
-    this.#afterReduction = [];
-    for (const node of segment.body) {
-      const uses =
-        node.kind === 'op'
-          ? node.inputs
-          : node.kind === 'load'
-            ? [node.guard, node.indirect?.node].filter((use) => use !== undefined)
-            : [];
-      this.#afterReduction.push(node.kind === 'reduction' || uses.some((use) => this.#afterReduction[use]));
-    }
+    this.#afterReduction = inheriting(segment.body, (node) => node.kind === 'reduction');
   }
 
   /** The expression that names node `node`. */

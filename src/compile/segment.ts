@@ -20,13 +20,13 @@ import { InternalError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type { ArgReduceOp, ReduceOp, ReductionOrder } from '../ops/reduction.js';
+import { renumberedStore, storeInputs, withDepths, withoutDead } from './body.js';
 import {
   type BareNode,
   type BufferId,
   type IndirectTerm,
   nodeKey,
   type Reduction,
-  type ScalarNode,
   type Segment,
   type SegmentKind,
   segmentSignature,
@@ -250,26 +250,15 @@ export class SegmentBuilder {
 
   /** The finished segment: dead nodes gone, loops tidied, depths known. */
   finish(): Segment {
-    const alive = this.#alive();
-    const renumber = new Map<number, number>();
-    const bare: BareNode[] = [];
-    this.#body.forEach((node, i) => {
-      if (!alive.has(i)) return;
-      renumber.set(i, bare.length);
-      bare.push(renamed(node, renumber));
-    });
-    const at = (node: number): number => renumber.get(node)!;
-    const withIndirect = (store: Store): Store => ({
-      ...store,
-      node: at(store.node),
-      ...(store.guard === undefined ? {} : { guard: at(store.guard) }),
-      ...(store.indirect === undefined ? {} : { indirect: { ...store.indirect, node: at(store.indirect.node) } }),
-    });
+    const { body, number } = withoutDead(this.#body, [
+      ...this.#stores.flatMap(storeInputs),
+      ...this.#reductions.map((reduction) => reduction.input),
+    ]);
     const loops = tidyLoops(
       this.axes,
       this.reduceAxes,
-      bare,
-      this.#stores.map(withIndirect),
+      body,
+      this.#stores.map((store) => renumberedStore(store, number)),
       this.#reductions.some((reduction) => reduction.order.kind === 'lanes'),
     );
     const segment = {
@@ -278,59 +267,16 @@ export class SegmentBuilder {
       reduceAxes: loops.reduceAxes,
       operands: this.#operands,
       operandDTypes: this.#operandDTypes,
-      body: withDepths(
-        loops.body,
-        loops.axes.length,
-        this.kind === 'scan' ? loops.axes.length + loops.reduceAxes.length : loops.axes.length,
-      ),
-      reductions: this.#reductions.map((reduction) => ({ ...reduction, input: at(reduction.input) })),
+      // In a scan what reads the running value stands in all loops.
+      body: withDepths(loops.body, loops.axes.length + (this.kind === 'scan' ? loops.reduceAxes.length : 0)),
+      reductions: this.#reductions.map((reduction) => ({ ...reduction, input: number(reduction.input) })),
       stores: loops.stores,
       ...(this.#contraction === undefined
         ? {}
-        : { contraction: { lhs: at(this.#contraction.lhs), rhs: at(this.#contraction.rhs) } }),
+        : { contraction: { lhs: number(this.#contraction.lhs), rhs: number(this.#contraction.rhs) } }),
     };
     return { ...segment, signature: segmentSignature(segment) };
   }
-
-  #alive(): Set<number> {
-    const alive = new Set<number>();
-    const stack = [
-      ...this.#stores.flatMap((store) => [
-        store.node,
-        ...(store.guard === undefined ? [] : [store.guard]),
-        ...(store.indirect ? [store.indirect.node] : []),
-      ]),
-      ...this.#reductions.map((reduction) => reduction.input),
-    ];
-    while (stack.length > 0) {
-      const i = stack.pop()!;
-      if (alive.has(i)) continue;
-      alive.add(i);
-      stack.push(...usesOf(this.#body[i]!));
-    }
-    return alive;
-  }
-}
-
-const usesOf = (node: BareNode): number[] =>
-  node.kind === 'op'
-    ? [...node.inputs]
-    : node.kind === 'load'
-      ? [
-          ...(node.guard === undefined ? [] : [node.guard]),
-          ...(node.indirect === undefined ? [] : [node.indirect.node]),
-        ]
-      : [];
-
-function renamed(node: BareNode, names: ReadonlyMap<number, number>): BareNode {
-  if (node.kind === 'op') return { ...node, inputs: node.inputs.map((input) => names.get(input)!) };
-  if (node.kind === 'load')
-    return {
-      ...node,
-      ...(node.guard === undefined ? {} : { guard: names.get(node.guard)! }),
-      ...(node.indirect === undefined ? {} : { indirect: { ...node.indirect, node: names.get(node.indirect.node)! } }),
-    };
-  return node;
 }
 
 interface Loops {
@@ -383,20 +329,4 @@ function tidyLoops(
     ),
     stores: stores.map((store) => ({ ...store, map: retarget(store.map) })),
   };
-}
-
-/** Number of loops that each node stands in: as many as its address or its operands need. */
-function withDepths(body: readonly BareNode[], parallel: number, reductionDepth: number): ScalarNode[] {
-  const out: ScalarNode[] = [];
-  for (const node of body) {
-    const own =
-      node.kind === 'load' || node.kind === 'index'
-        ? node.map.strides.findLastIndex((stride) => stride !== 0) + 1
-        : node.kind === 'reduction'
-          ? Math.max(parallel, reductionDepth)
-          : 0;
-    const depth = usesOf(node).reduce((deepest, use) => Math.max(deepest, out[use]!.depth), own);
-    out.push({ ...node, depth });
-  }
-  return out;
 }

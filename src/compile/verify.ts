@@ -7,6 +7,7 @@ import { InternalError } from '../core/errors.js';
 import { topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { SCALAR_OPS } from '../core/scalar-op.js';
+import { inputsOf } from './body.js';
 import { type Kernel, kernelReads, kernelWrites } from './kernel.js';
 import type { Verifier } from './pipeline.js';
 import { type Buffer, bufferBytes, type Program } from './program.js';
@@ -45,13 +46,7 @@ function verifyKernel(kernel: Kernel): void {
       if (map.strides.length !== rank) fail(`a map of ${map.strides.length} axes in a space of ${rank}`);
     };
     segment.body.forEach((node, i) => {
-      const uses =
-        node.kind === 'op'
-          ? node.inputs
-          : node.kind === 'load'
-            ? [...(node.guard === undefined ? [] : [node.guard]), ...(node.indirect ? [node.indirect.node] : [])]
-            : [];
-      for (const use of uses) {
+      for (const use of inputsOf(node)) {
         if (use >= i || use < 0) fail(`node ${i} uses node ${use}`);
         if (segment.body[use]!.depth > node.depth) fail(`node ${i} stands outside the loops of node ${use}`);
       }

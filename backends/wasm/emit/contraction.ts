@@ -4,6 +4,7 @@
 import type { AffineMap } from '../../../src/core/affine.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
 import { InternalError } from '../../../src/core/errors.js';
+import { withoutDead } from '../../../src/compile/body.js';
 import type { ScalarNode, Segment, Store } from '../../../src/compile/kernel.js';
 import type { FunctionReference, Local } from '../body.js';
 import { blockPitch, emitContraction, scratchBytes } from '../contraction/contraction.js';
@@ -12,7 +13,7 @@ import type { ContractionShape } from '../contraction/plan.js';
 import { scale } from '../loops.js';
 import type { Helpers } from './helpers.js';
 import { emitMap, type Range } from './map.js';
-import { inputsOf, Nest } from './nest.js';
+import { Nest } from './nest.js';
 import { reorderBody, reorderStores } from './segment.js';
 import { WIDTH } from './vector-ops.js';
 
@@ -160,14 +161,17 @@ function emitEpilogue(
       .map((_, axis) => (axis === row ? pitch : axis === column ? 1 : 0))
       .concat(segment.reduceAxes.map(() => 0)),
   };
-  const { body, renumber } = withoutFactors(segment, (node) => ({
-    kind: 'load',
-    operand: block,
-    map: blockMap,
-    dtype: node.dtype,
-    depth: 0,
-  }));
-  const stores = segment.stores.map((store) => ({ ...store, node: renumber(store.node) }));
+  if (segment.stores.some((store) => store.guard !== undefined || store.indirect !== undefined))
+    throw new InternalError('a contraction stores indirectly');
+  // What only the sum needs goes.
+  const loaded = segment.body.map((node): ScalarNode =>
+    node.kind === 'reduction' ? { kind: 'load', operand: block, map: blockMap, dtype: node.dtype, depth: 0 } : node,
+  );
+  const { body, number } = withoutDead(
+    loaded,
+    segment.stores.map((store) => store.node),
+  );
+  const stores = segment.stores.map((store) => ({ ...store, node: number(store.node) }));
   const parameters = {
     arguments: 'i32',
     batch: 'i32',
@@ -211,39 +215,3 @@ function emitEpilogue(
     emitMap(new Nest(f, helpers, space, pushBase), ranges);
   });
 }
-
-/** The body without what only the sum needs; the sum itself is what `replace` makes of it. */
-function withoutFactors(
-  segment: Segment,
-  replace: (node: ScalarNode) => ScalarNode,
-): { body: ScalarNode[]; renumber: (node: number) => number } {
-  const { body, stores } = segment;
-  const alive = new Set<number>();
-  const stack = stores.map((store) => store.node);
-  while (stack.length > 0) {
-    const node = stack.pop()!;
-    if (alive.has(node)) continue;
-    alive.add(node);
-    stack.push(...inputsOf(body[node]!));
-  }
-  const names = new Map<number, number>();
-  const renumber = (node: number): number => names.get(node)!;
-  const out: ScalarNode[] = [];
-  body.forEach((node, i) => {
-    if (!alive.has(i)) return;
-    names.set(i, out.length);
-    if (node.kind === 'reduction') out.push(replace(node));
-    else if (node.kind === 'op') out.push({ ...node, inputs: node.inputs.map(renumber) });
-    else if (node.kind === 'load') out.push(renamedLoad(node, renumber));
-    else out.push(node);
-  });
-  if (stores.some((store) => store.guard !== undefined || store.indirect !== undefined))
-    throw new InternalError('a contraction stores indirectly');
-  return { body: out, renumber };
-}
-
-const renamedLoad = (node: Extract<ScalarNode, { kind: 'load' }>, renumber: (node: number) => number): ScalarNode => ({
-  ...node,
-  ...(node.guard === undefined ? {} : { guard: renumber(node.guard) }),
-  ...(node.indirect === undefined ? {} : { indirect: { ...node.indirect, node: renumber(node.indirect.node) } }),
-});

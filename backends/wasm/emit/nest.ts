@@ -8,6 +8,7 @@
 import type { AffineMap } from '../../../src/core/affine.js';
 import { bytesPerElement, type DType } from '../../../src/core/dtype.js';
 import { InternalError } from '../../../src/core/errors.js';
+import { inheriting } from '../../../src/compile/body.js';
 import type { IndirectTerm, ScalarNode, Store } from '../../../src/compile/kernel.js';
 import type { FunctionBody, Local } from '../body.js';
 import { push, scale } from '../loops.js';
@@ -328,27 +329,12 @@ const accessesOf = ({ body, stores }: NestSpace): Access[] => [
   ...stores,
 ];
 
-/** Nodes that a node reads. */
-export function inputsOf(node: ScalarNode): readonly number[] {
-  if (node.kind === 'op') return node.inputs;
-  if (node.kind !== 'load') return [];
-  return [
-    ...(node.guard === undefined ? [] : [node.guard]),
-    ...(node.indirect === undefined ? [] : [node.indirect.node]),
-  ];
-}
-
-function varyingNodes({ body, vectorAxis, reductionsVary }: NestSpace): boolean[] {
-  const varies: boolean[] = [];
-  for (const node of body) {
-    const own =
-      node.kind === 'load' || node.kind === 'index'
-        ? vectorAxis !== undefined && node.map.strides[vectorAxis] !== 0
-        : node.kind === 'reduction' && reductionsVary;
-    varies.push(own || inputsOf(node).some((input) => varies[input]!));
-  }
-  return varies;
-}
+const varyingNodes = ({ body, vectorAxis, reductionsVary }: NestSpace): boolean[] =>
+  inheriting(body, (node) =>
+    node.kind === 'load' || node.kind === 'index'
+      ? vectorAxis !== undefined && node.map.strides[vectorAxis] !== 0
+      : node.kind === 'reduction' && reductionsVary,
+  );
 
 /** Uniform nodes that something reads as vectors. Addresses and shift amounts are read as scalars. */
 function wantedVectors({ body, stores, reduced, vectorAxis }: NestSpace, varies: readonly boolean[]): Set<number> {

@@ -3,12 +3,13 @@
  * vectors over outputs; `lanes` with sixteen accumulators, in vectors over the reduced elements.
  */
 import { InternalError } from '../../../src/core/errors.js';
+import { inheriting } from '../../../src/compile/body.js';
 import type { Reduction } from '../../../src/compile/kernel.js';
 import { JOIN, LANES, reductionIdentity, type ReduceOp } from '../../../src/ops/reduction.js';
 import type { Local } from '../body.js';
 import { minimum } from '../loops.js';
 import { emitParallelLoops, nodesByDepth, type Range } from './map.js';
-import { inputsOf, SCALAR, vectorMode, type Mode, type Nest } from './nest.js';
+import { SCALAR, vectorMode, type Mode, type Nest } from './nest.js';
 import { applyLocals, emitNodes, emitStore, setConstant } from './nodes.js';
 import { partsOf, pushElement, splat, WIDTH } from './vector-ops.js';
 
@@ -37,18 +38,10 @@ const usedReductions = (nest: Nest, reductions: readonly Reduction[]): Used[] =>
 
 const isArg = ({ op }: Reduction): boolean => op === 'argmax' || op === 'argmin';
 
-/** For each node whether it needs a reduction's result. */
-function nodesAfter(nest: Nest): boolean[] {
-  const after: boolean[] = [];
-  for (const node of nest.space.body)
-    after.push(node.kind === 'reduction' || inputsOf(node).some((input) => after[input]!));
-  return after;
-}
-
 /** Emits the whole nest. */
 export function emitReduce(nest: Nest, space: ReduceSpace): void {
   const parallel = space.ranges.length;
-  const after = nodesAfter(nest);
+  const after = inheriting(nest.space.body, (node) => node.kind === 'reduction');
   const before = nodesByDepth(nest, (node) => !after[node]!);
   const rest = after.flatMap((is, node) => (is && nest.node(node).kind !== 'reduction' ? [node] : []));
   const atDepth = (depth: number): void => emitNodes(nest, before[depth]!, [SCALAR]);

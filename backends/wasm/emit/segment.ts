@@ -4,12 +4,13 @@
  */
 import type { AffineMap } from '../../../src/core/affine.js';
 import { InternalError } from '../../../src/core/errors.js';
+import { inheriting, withDepths } from '../../../src/compile/body.js';
 import type { ScalarNode, Segment, Store } from '../../../src/compile/kernel.js';
 import type { FunctionReference } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
 import type { Helpers } from './helpers.js';
 import { emitMap, type Range } from './map.js';
-import { inputsOf, Nest, type NestSpace } from './nest.js';
+import { Nest, type NestSpace } from './nest.js';
 import { emitReduce } from './reduce.js';
 import { WIDTH } from './vector-ops.js';
 
@@ -83,20 +84,14 @@ const reordered = (map: AffineMap, order: readonly number[]): AffineMap => ({
   strides: order.map((axis) => map.strides[axis]!),
 });
 
-/** Nodes with their loops in another order, and the depths that follow. */
-export function reorderBody(body: readonly ScalarNode[], order: readonly number[]): ScalarNode[] {
-  const out: ScalarNode[] = [];
-  for (const node of body) {
-    const moved = node.kind === 'load' || node.kind === 'index' ? { ...node, map: reordered(node.map, order) } : node;
-    const own =
-      moved.kind === 'load' || moved.kind === 'index'
-        ? moved.map.strides.findLastIndex((stride) => stride !== 0) + 1
-        : 0;
-    const depth = inputsOf(moved).reduce((deepest, input) => Math.max(deepest, out[input]!.depth), own);
-    out.push({ ...moved, depth });
-  }
-  return out;
-}
+/** Nodes without reductions, with their loops in another order and the depths that follow. */
+export const reorderBody = (body: readonly ScalarNode[], order: readonly number[]): ScalarNode[] =>
+  withDepths(
+    body.map((node) =>
+      node.kind === 'load' || node.kind === 'index' ? { ...node, map: reordered(node.map, order) } : node,
+    ),
+    0,
+  );
 
 export const reorderStores = (stores: readonly Store[], order: readonly number[]): Store[] =>
   stores.map((store) => ({ ...store, map: reordered(store.map, order) }));
@@ -151,11 +146,10 @@ function spaceOf(segment: Segment, order: readonly number[]): NestSpace {
 
 /** Whether the address of an accumulating store depends on `axis` in other ways than by its stride. */
 function scattersAlong(body: readonly ScalarNode[], stores: readonly Store[], axis: number): boolean {
-  const varies: boolean[] = [];
-  for (const node of body) {
-    const own = (node.kind === 'load' || node.kind === 'index') && node.map.strides[axis] !== 0;
-    varies.push(own || inputsOf(node).some((input) => varies[input]!));
-  }
+  const varies = inheriting(
+    body,
+    (node) => (node.kind === 'load' || node.kind === 'index') && node.map.strides[axis] !== 0,
+  );
   return stores.some(
     (store) => store.map.strides[axis] === 0 || (store.indirect !== undefined && varies[store.indirect.node]!),
   );
