@@ -72,13 +72,16 @@ export interface WasmOptions {
   readonly threadsFrom?: number;
   /** Phases of less work than so many nanoseconds do. */
   readonly forkFrom?: number;
+  /** Cuts everything as small as may be and leaves all of it to the workers, if there are any. */
+  readonly onlyWorkers?: boolean;
 }
 
 /** A backend with a linear memory of its own, which is made when it is first needed. */
 export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   const shared = options.shared ?? canShareMemory();
-  const forkFrom = options.forkFrom ?? FORK_NANOSECONDS;
-  const threadsFrom = options.threadsFrom ?? THREADS_NANOSECONDS;
+  const { onlyWorkers = false } = options;
+  const forkFrom = options.forkFrom ?? (onlyWorkers ? 0 : FORK_NANOSECONDS);
+  const threadsFrom = options.threadsFrom ?? (onlyWorkers ? 0 : THREADS_NANOSECONDS);
   let made: State | undefined;
   const state = (): State => {
     if (made === undefined) {
@@ -91,7 +94,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     ...hostMemory,
     name: 'wasm',
     capabilities: { dtypes: DTYPES, synchronous: true },
-    emit: (program) => new WasmSource(program, emitProgram(program, { shared, forkFrom })),
+    emit: (program) => new WasmSource(program, emitProgram(program, { shared, forkFrom, onlyWorkers })),
     compile(source) {
       const { program, bytes, emitted } = source as WasmSource;
       const { buffers, workspace, pool } = state();
@@ -105,7 +108,11 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
       const code: Code = {
         run,
         limit: () => (parallel ? pool.limit : 1),
-        threads: () => (parallel && pool.limit > 1 ? pool.enter() : 1),
+        threads: () => {
+          if (!parallel || pool.limit === 1) return 1;
+          if (onlyWorkers) pool.settle();
+          return pool.enter();
+        },
         drop: () => parallel && pool.unregister(number),
       };
       return new WasmExecutable(program, emitted.table, code, buffers, workspace);

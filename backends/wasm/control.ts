@@ -21,6 +21,8 @@ export const CONTROL = {
   sleepers: 320,
   /** Messages sent to the workers: one that has seen fewer returns to its event loop. i32 */
   messages: 384,
+  /** Messages that all workers together have dealt with. i32 */
+  dealtWith: 388,
   /** Set by a worker whose task threw. i32 */
   failed: 448,
   /** Workers that are ready. i32 */

@@ -153,7 +153,8 @@ export class Pool {
 
   async #startAll(): Promise<void> {
     const words = this.#words;
-    for (const name of ['ready', 'failed', 'sleepers', 'messages'] as const) Atomics.store(words, CONTROL[name] / 4, 0);
+    for (const name of ['ready', 'failed', 'sleepers', 'messages', 'dealtWith'] as const)
+      Atomics.store(words, CONTROL[name] / 4, 0);
     const ready: Promise<void>[] = [];
     for (let thread = 1; thread < this.limit; thread++) ready.push(this.#startOne(thread));
     this.#post({ memory: this.memory.memory, control: CONTROL, spinMilliseconds: SPIN_MILLISECONDS, thread: 0 });
@@ -191,6 +192,18 @@ export class Pool {
   enter(): number {
     if (this.#starting === undefined) void this.start();
     return this.threads;
+  }
+
+  /** Returns when every worker has the programs that it was sent. */
+  settle(): void {
+    const words = this.#words;
+    const sent = Atomics.load(words, CONTROL.messages / 4) * this.#workers.length;
+    for (;;) {
+      const dealtWith = Atomics.load(words, CONTROL.dealtWith / 4);
+      if (this.#workers.length === 0 || dealtWith >= sent) return;
+      Atomics.wait(words, CONTROL.dealtWith / 4, dealtWith, 0.05);
+      this.stall();
+    }
   }
 
   /** Gives the workers a program's module; returns the number by which forks name it. */

@@ -19,7 +19,9 @@ export type WorkerMessage =
     }
   | { readonly program: number; readonly module: WebAssembly.Module | undefined };
 
-type ControlWords = Readonly<Record<'generation' | 'messages' | 'program' | 'sleepers' | 'failed' | 'ready', number>>;
+type ControlWords = Readonly<
+  Record<'generation' | 'messages' | 'dealtWith' | 'program' | 'sleepers' | 'failed' | 'ready', number>
+>;
 
 interface WorkerExports {
   readonly start: (thread: number, program: number) => void;
@@ -88,6 +90,7 @@ export function workerMain(port: Port): void {
       own.start(thread, message.program);
       programs.set(message.program, own);
     }
+    Atomics.add(words!, word!.dealtWith, 1);
     if (received === Atomics.load(words!, word!.messages)) wait();
   };
 }

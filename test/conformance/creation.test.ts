@@ -2,7 +2,7 @@
 import { arange, eye, full, jit, linspace, ones, tensor, type Tensor, zeros } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import { DTYPES } from '../../src/core/dtype.js';
-import { BACKENDS } from '../support/backends.js';
+import { THREADED_BACKENDS } from '../support/backends.js';
 
 const ARRAYS = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u32: Uint32Array, bool: Uint8Array };
 
@@ -87,7 +87,7 @@ describe('reading', () => {
   });
 });
 
-describe.each([...BACKENDS])('from nothing, in jit on %s', (backend) => {
+describe.each([...THREADED_BACKENDS])('from nothing, in jit on %s', (backend) => {
   const values = (f: () => Tensor): number[] => [...jit(f, { backend })().dataSync()];
 
   test('zeros, ones, full', () => {

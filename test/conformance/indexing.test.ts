@@ -7,7 +7,7 @@ import type { HostArray } from '../../src/core/array.js';
 import { sizeOf } from '../../src/core/aval.js';
 import { allocateArray, type DType } from '../../src/core/dtype.js';
 import { arrays, noise, shapes } from '../support/arrays.js';
-import { BACKENDS, read, runJit } from '../support/backends.js';
+import { THREADED_BACKENDS, read, runJit } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 
 const of = ({ data, shape, dtype }: HostArray): Tensor => tensor(data, { shape, dtype });
@@ -47,7 +47,7 @@ const withAxis = (): fc.Arbitrary<{ x: HostArray; axis: number }> =>
     .filter((x) => x.shape.length > 0)
     .chain((x) => fc.integer({ min: -x.shape.length, max: x.shape.length - 1 }).map((axis) => ({ x, axis })));
 
-describe.each([...BACKENDS])('on %s', (backend) => {
+describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
   const run = (f: (...inputs: Tensor[]) => Tensor, ...inputs: HostArray[]): HostArray =>
     read(runJit(backend, f, inputs.map(of)));
 

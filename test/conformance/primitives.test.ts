@@ -11,7 +11,7 @@ import { acceptsDType } from '../../src/ops/scalar.js';
 import { TRANSCENDENTALS } from '../../src/ops/transcendental/table.js';
 import '../../src/trace/operand.js';
 import { arrays, CORNERS, elements, shapes } from '../support/arrays.js';
-import { BACKENDS } from '../support/backends.js';
+import { THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { primitiveGraph, runGraph } from '../support/graphs.js';
 
@@ -274,7 +274,7 @@ test('the table has every primitive', () => {
   expect(Object.keys(TABLE).sort()).toEqual([...primitives().keys()].filter((name) => !BOUND.includes(name)).sort());
 });
 
-describe.each([...BACKENDS])('on %s', (backend) => {
+describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
   describe.each(Object.entries(TABLE))('%s', (name, { dtypes, generate }) => {
     const primitive = primitives().get(name)!;
     // The reference backend runs `evaluate` itself; a transcendental compiles to a hundred ops, and meets all corners below.

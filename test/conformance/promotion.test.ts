@@ -7,7 +7,7 @@ import type { HostArray } from '../../src/core/array.js';
 import { allocateArray, DTYPES, type DType } from '../../src/core/dtype.js';
 import { sizeOf } from '../../src/core/aval.js';
 import { arrays, broadcastingShapes, noise } from '../support/arrays.js';
-import { BACKENDS, read, runJit } from '../support/backends.js';
+import { THREADED_BACKENDS, read, runJit } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 
 const of = ({ data, shape, dtype }: HostArray): Tensor => tensor(data, { shape, dtype });
@@ -57,7 +57,7 @@ describe.each(PAIRS)('%s with %s', (a, b) => {
   });
 });
 
-describe.each([...BACKENDS])('numbers and booleans on %s', (backend) => {
+describe.each([...THREADED_BACKENDS])('numbers and booleans on %s', (backend) => {
   const cases: readonly [DType, number | boolean, DType, number][] = [
     ['f32', 0.1, 'f32', Math.fround(1 + Math.fround(0.1))],
     ['f64', 0.1, 'f64', 1.1],
@@ -181,7 +181,7 @@ function broadcastElement(x: HostArray, index: readonly number[]): number {
   return x.data[at]!;
 }
 
-describe.each([...BACKENDS])('broadcasting on %s', (backend) => {
+describe.each([...THREADED_BACKENDS])('broadcasting on %s', (backend) => {
   test('is NumPy’s', () => {
     fc.assert(
       fc.property(

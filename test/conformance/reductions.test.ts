@@ -9,7 +9,7 @@ import type { HostArray } from '../../src/core/array.js';
 import { sizeOf } from '../../src/core/aval.js';
 import { allocateArray, DTYPES, type DType } from '../../src/core/dtype.js';
 import { arrays, noise, shapes } from '../support/arrays.js';
-import { BACKENDS, read, runJit } from '../support/backends.js';
+import { THREADED_BACKENDS, read, runJit } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 
 const of = ({ data, shape, dtype }: HostArray): Tensor => tensor(data, { shape, dtype });
@@ -143,7 +143,7 @@ const LARGE: readonly [shape: number[], axes: number[]][] = [
   ],
 ];
 
-describe.each([...BACKENDS])('on %s', (backend) => {
+describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
   const run = (f: (x: Tensor) => Tensor, x: HostArray): HostArray => read(runJit(backend, f, [of(x)]));
 
   describe.each([...DTYPES])('order of %s', (dtype) => {

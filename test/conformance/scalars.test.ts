@@ -3,7 +3,7 @@ import { tensor, type Tensor, where } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import { allocateArray, DTYPES, type DType } from '../../src/core/dtype.js';
 import { CORNERS } from '../support/arrays.js';
-import { BACKENDS, read, runJit } from '../support/backends.js';
+import { THREADED_BACKENDS, read, runJit } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 
 const rounded = (dtype: DType, x: number): number => allocateArray(dtype, 1).fill(x)[0]!;
@@ -118,7 +118,7 @@ const method =
   (x: Tensor, ...rest: Tensor[]): Tensor =>
     (x as unknown as Record<string, Method>)[name]!(...rest);
 
-describe.each([...BACKENDS])('on %s', (backend) => {
+describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
   describe.each(Object.entries(ARITHMETIC))('%s', (name, { float, integer }) => {
     const run = (dtype: DType): [Tensor, number[], number[]] => {
       const [a, b] = pairs(dtype);
@@ -312,7 +312,7 @@ describe.each([...BACKENDS])('on %s', (backend) => {
   });
 });
 
-describe.each([...BACKENDS])('two casts in one program are two casts, on %s', (backend) => {
+describe.each([...THREADED_BACKENDS])('two casts in one program are two casts, on %s', (backend) => {
   test.each(DTYPES.flatMap((from) => DTYPES.map((through) => [from, through] as const)))('%s, %s', (from, through) => {
     const x = make(from, CORNERS[from]);
     for (const to of DTYPES) {

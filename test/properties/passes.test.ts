@@ -10,7 +10,7 @@ import { simplify } from '../../src/compile/simplify.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { TraceScope } from '../../src/trace/scope.js';
 import { Tensor } from '../../src/trace/tensor.js';
-import { BACKENDS } from '../support/backends.js';
+import { BACKENDS, wasmWithThreads } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { runGraph } from '../support/graphs.js';
 import { chosen, INPUTS, type Instruction, instructions, runAll } from './programs.js';
@@ -35,12 +35,15 @@ function expectSame(got: readonly HostArray[], want: readonly HostArray[], what:
   want.forEach((each, i) => expectSameBits(got[i]!, each, `${what}, output ${i} of ${want.length}`));
 }
 
+/** Every part of a program runs on another thread. */
+const THREADED = await wasmWithThreads(2);
+
 function check(graph: Graph): void {
   const want = evaluateGraph(graph, INPUTS);
   const lowered = lower(graph);
   expectSame(evaluateGraph(lowered, INPUTS), want, 'lower');
   expectSame(evaluateGraph(simplify(lowered), INPUTS), want, 'simplify');
-  for (const backend of BACKENDS)
+  for (const backend of [...BACKENDS, THREADED])
     if (backend !== 'reference')
       expectSame(runGraph(backend, graph, INPUTS), want, typeof backend === 'string' ? backend : backend.name);
 }
@@ -58,7 +61,8 @@ const derivatives = (program: readonly Instruction[]): Graph =>
     return [value, ...gradients];
   });
 
-const RUNS = Number(process.env.LAZULI_RUNS ?? 250);
+/** Whole numbers: fast-check never ends where the number of runs is a fraction. */
+const RUNS = Number(process.env.LAZULI_RUNS ?? 150);
 const options = { numRuns: RUNS, seed: Number(process.env.LAZULI_SEED ?? 1) };
 
 describe('random programs keep their bits through every pass', () => {

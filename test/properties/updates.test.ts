@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { jit, setDefaultBackend, tensor, type Tensor, Variable } from 'lazuli';
 import { afterAll, describe, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
-import { BACKENDS } from '../support/backends.js';
+import { THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { noise } from '../support/arrays.js';
 import { chosen, INPUTS, type Instruction, instructions, step } from './programs.js';
@@ -121,12 +121,12 @@ function withValues(scenario: Scenario): HostArray[] {
   return run(scenario, store, (inputs) => body(scenario, store, inputs));
 }
 
-const RUNS = Number(process.env.LAZULI_RUNS ?? 40);
+const RUNS = Number(process.env.LAZULI_RUNS ?? 25);
 
 describe('Variables under random aliasing', () => {
   afterAll(() => setDefaultBackend('js'));
 
-  test.each(BACKENDS)('on %s, jitted and not', (backend) => {
+  test.each(THREADED_BACKENDS)('on %s, jitted and not', (backend) => {
     fc.assert(
       fc.property(scenarios, (scenario) => {
         const want = withValues(scenario);

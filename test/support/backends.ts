@@ -1,9 +1,25 @@
 /** Which backends a test runs on, and how to run a function compiled on one of them. */
 import { jit, type BackendChoice, type Tensor } from 'lazuli';
+import { createWasmBackend } from '../../backends/wasm/backend.js';
 import type { HostArray } from '../../src/core/array.js';
 
 /** The backends whose results are the same bits. */
 export const BACKENDS: readonly BackendChoice[] = ['reference', 'js', 'wasm'];
+
+/** wasm with so many threads, of which the calling one does nothing: programs of any size run on the others. */
+export async function wasmWithThreads(count: number): Promise<BackendChoice> {
+  const name = `wasm with ${count} threads`;
+  const backend = createWasmBackend({ onlyWorkers: true });
+  await backend.setThreads(count);
+  return Object.assign(backend, { name, toString: () => name });
+}
+
+/** The backends whose results are the same bits, wasm with one, two and three threads. */
+export const THREADED_BACKENDS: readonly BackendChoice[] = [
+  ...BACKENDS,
+  await wasmWithThreads(2),
+  await wasmWithThreads(3),
+];
 
 /** The elements of a tensor with their shape and dtype. */
 export const read = (x: Tensor): HostArray => ({ dtype: x.dtype, shape: x.shape, data: x.dataSync() });

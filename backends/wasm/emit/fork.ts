@@ -28,6 +28,8 @@ export class Threads {
     readonly shared: boolean,
     /** Phases of less work than so many nanoseconds run on the calling thread. */
     readonly forkFrom: number,
+    /** Whether the calling thread leaves every task to the workers. */
+    readonly onlyWorkers = false,
   ) {
     this.#thread = module.global('thread', 0);
     this.#threads = module.global('threads', 1);
@@ -109,7 +111,7 @@ export class Threads {
         f.i32(0).get(generation).memory('i32.atomic.store', CONTROL.generation);
         f.i32(0).memory('i32.atomic.load', CONTROL.sleepers);
         f.if(() => f.i32(0).i32(-1).memory('memory.atomic.notify', CONTROL.generation).op('drop'));
-        f.call(this.#work!.reference);
+        if (!this.onlyWorkers) f.call(this.#work!.reference);
         f.block((exit) => {
           f.loop((again) => {
             f.i32(0).memory('i32.atomic.load', CONTROL.done).get(count).op('i32.eq').brIf(exit);

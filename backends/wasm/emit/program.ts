@@ -58,6 +58,8 @@ export interface EmitOptions {
   readonly shared: boolean;
   /** Phases of less work than so many nanoseconds run on the calling thread. */
   readonly forkFrom: number;
+  /** Whether the work is cut as small as may be, and the calling thread leaves all of it to the workers: for tests. */
+  readonly onlyWorkers?: boolean;
 }
 
 /** Bytes of a task in the table. */
@@ -100,11 +102,12 @@ class ProgramEmitter {
 
   constructor(
     readonly program: Program,
-    { shared, forkFrom }: EmitOptions,
+    readonly options: EmitOptions,
   ) {
+    const { shared, forkFrom, onlyWorkers } = options;
     const { module } = this;
     module.importMemory({ module: 'env', field: 'memory', minimum: 1, maximum: MAXIMUM_PAGES, shared });
-    this.threads = new Threads(module, shared, forkFrom);
+    this.threads = new Threads(module, shared, forkFrom, onlyWorkers);
     this.helpers = new Helpers(module);
     const fork: Fork = (f, phase, context, count, nanoseconds) =>
       this.threads.fork(f, phase, context, count, nanoseconds);
@@ -183,7 +186,7 @@ class ProgramEmitter {
     const count = this.tasks.length - first;
     const context = f.local('i32', 'tasks');
     const alone = (): void => divided.forEach(direct);
-    if (count === 1 || !this.threads.isWorth(nanoseconds)) {
+    if ((count === 1 && this.options.onlyWorkers !== true) || !this.threads.isWorth(nanoseconds)) {
       this.tasks.length = first;
       return alone();
     }
@@ -197,8 +200,8 @@ class ProgramEmitter {
   /** Adds the tasks of one call: parts of equal size, bounds at multiples of the grain. */
   #divide({ emitted, offset, extent }: Call, nanoseconds: number): void {
     const { axis, grain } = emitted.split;
-    const parts =
-      axis === undefined ? 1 : Math.max(1, Math.min(MOST_TASKS, Math.floor(nanoseconds / TASK_NANOSECONDS)));
+    const most = this.options.onlyWorkers === true ? MOST_TASKS : Math.floor(nanoseconds / TASK_NANOSECONDS);
+    const parts = axis === undefined ? 1 : Math.max(1, Math.min(MOST_TASKS, most));
     const size = Math.ceil(extent / parts / grain) * grain;
     for (let from = 0; from < extent; from += size) {
       this.tasks.push({ argumentsOffset: offset, from, to: Math.min(extent, from + size), code: emitted.code });
