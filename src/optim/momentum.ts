@@ -93,8 +93,8 @@ defineScalars(Momentum, MOMENTUM);
  *
  * @example
  * const x = new TrainVar(tensor([1]));
- * new MomentumNesterov({ lr: 0.5, trainVars: { x } }).update({ x: tensor([1]) });
- * x.value.item(); // 0.05, as f32
+ * new MomentumNesterov({ lr: 0.5, momentum: 0.5, trainVars: { x } }).update({ x: tensor([1]) });
+ * x.value.item(); // 0.25
  */
 export class MomentumNesterov extends RuleOptimizer<'momentum'> {
   declare momentum: number;
