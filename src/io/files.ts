@@ -31,7 +31,7 @@ const ENCODERS: Readonly<Record<FileFormat, (arrays: Map<string, HostArray>) => 
 export async function writeCheckpoint(filename: string, tensors: TensorDict): Promise<void> {
   const format = formatOf(filename);
   const arrays = new Map<string, HostArray>();
-  // A snapshot first: what changes while a device answers is not in the file.
+  // All of them before the first wait: what changes while a device answers is not in the file.
   const values = tensorsIn(tensors).map(([name, value]) => [name, valueOf(name, value)] as const);
   for (const [name, value] of values)
     arrays.set(name, { dtype: value.dtype, shape: value.shape, data: await value.data() });

@@ -7,6 +7,7 @@
 import { OptionError } from '../core/errors.js';
 import { register } from '../core/tree.js';
 import type { TensorDict } from '../io/tensor-dict.js';
+import type { Tensor } from '../trace/tensor.js';
 import { TrainVar, Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';
@@ -234,13 +235,14 @@ export class Module {
   }
 
   /**
-   * Writes Variables (all of this module unless given, each once) to `.safetensors` or `.npz`. The old file, or the whole
-   * new one, is there at every moment.
+   * Writes Variables (all of this module unless given, each once) to `.safetensors` or `.npz`: the values that they have
+   * when it is called. The old file, or the whole new one, is there at every moment.
    * @throws CheckpointError `CHECKPOINT_FORMAT`, `CHECKPOINT_PICKLE`, `CHECKPOINT_WRITE`.
    */
   async saveStates(filename: string, variables: TensorDict = this.vars().unique()): Promise<void> {
+    const values = valuesNow(variables);
     const { writeCheckpoint } = await import('../io/files.js');
-    await writeCheckpoint(filename, variables);
+    await writeCheckpoint(filename, values);
   }
 
   /**
@@ -280,6 +282,17 @@ export class Module {
     return this.name;
   }
 }
+
+/** The Variables' values at this moment: training may go on while they are written. */
+const valuesNow = (variables: TensorDict): TensorDict =>
+  typeof variables !== 'object' || (variables as unknown) === null || Array.isArray(variables)
+    ? variables
+    : new Map(
+        dictEntries<Tensor | Variable>(variables).map(([key, each]) => [
+          key,
+          each instanceof Variable ? each.value : each,
+        ]),
+      );
 
 /** Modules and Variables among the attributes and the implicit ones, in order, with their keys. */
 function contents(module: Module): Found[] {

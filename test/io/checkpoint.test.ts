@@ -260,6 +260,29 @@ describe('files', () => {
     await expect(other.loadStates(file)).rejects.toThrow(/CHECKPOINT_MISMATCH.*Tied0\.a/);
   });
 
+  test.each(['js', 'wasm'] as const)('%s: what changes after the call is not in the file', async (backend) => {
+    const file = join(folder, 'snapshot.safetensors');
+    const model = new Model();
+    const step = jit(
+      () => {
+        model.w.value = model.w.value.add(1);
+      },
+      { backend },
+    );
+    step();
+    const before = values(model);
+    const saved = model.saveStates(file);
+    step();
+    model.steps.value = tensor([8], { dtype: 'i32' });
+    await saved;
+    expect(values(model)).not.toEqual(before);
+    await model.loadStates(file);
+    expect(values(model)).toEqual(before);
+    step();
+    await model.loadStates(file);
+    expect(values(model)).toEqual(before);
+  });
+
   test('verbose prints each key', async () => {
     const file = join(folder, 'verbose.npz');
     const model = new Model();
