@@ -98,6 +98,11 @@ export class FunctionBody {
     return local;
   }
 
+  /** New local variables by their names. */
+  newLocals<Names extends readonly string[]>(type: ValueType, ...names: Names): { [K in keyof Names]: Local } {
+    return names.map((name) => this.local(type, name)) as { [K in keyof Names]: Local };
+  }
+
   get(local: Local): this {
     return this.#push('local.get', local.index);
   }

@@ -56,3 +56,10 @@ export function minimum(f: FunctionBody, value: Local, limit: Local | number): F
   push(f, limit).get(value);
   return push(f, limit).op('i32.lt_u').op('select');
 }
+
+/** From the number of a block on the stack: `begin ← number · size` and `end ← min(begin + size, limit)`. */
+export function blockBounds(f: FunctionBody, size: number, limit: Local | number, begin: Local, end: Local): void {
+  scale(f, size).set(begin);
+  f.get(begin).i32(size).op('i32.add').set(end);
+  minimum(f, end, limit).set(end);
+}

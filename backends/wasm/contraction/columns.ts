@@ -2,8 +2,8 @@
  * Contractions with few rows, whose right operand is adjacent in k (`y = W·x`): nothing is packed, each element of the
  * right operand is read once.
  */
-import type { FunctionReference, Local } from '../body.js';
-import { countDown, countUp, minimum, scale } from '../loops.js';
+import type { FunctionReference } from '../body.js';
+import { blockBounds, countDown, countUp, scale } from '../loops.js';
 import { emitDot, emitScalarDot } from './dot.js';
 import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
 import type { LaneOps } from './lanes.js';
@@ -36,8 +36,9 @@ export function emitDotPhase(
     kit.once(`dot ${ops.dtype} ${xStride}`, () => emitScalarDot(kit.module, ops, xStride));
   const pitch = destination.kind === 'direct' ? destination.pitch : width * ops.bytes;
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
-    const [left, right] = loadContext(f, context, 'left', 'right') as [Local, Local];
-    const [column0, column1, block, row, rest, x, w, y] = [
+    const [left, right] = loadContext(f, context, 'left', 'right');
+    const [column0, column1, block, row, rest, x, w, y] = f.newLocals(
+      'i32',
       'column0',
       'column1',
       'block',
@@ -46,16 +47,14 @@ export function emitDotPhase(
       'x',
       'w',
       'y',
-    ].map((local) => f.local('i32', local)) as [Local, Local, Local, Local, Local, Local, Local, Local];
+    );
     const outputs = (count: number, callee: FunctionReference): void =>
       countDown(f, rest, count, () => {
         f.get(x).get(w).get(y).i32(k).call(callee);
         f.increment(w, count * shape.right.n).increment(y, count * ops.bytes);
       });
     countUp(f, from, to, 1, () => {
-      scale(f.get(from), width).set(column0);
-      f.get(column0).i32(width).op('i32.add').set(column1);
-      minimum(f, column1, n).set(column1);
+      blockBounds(f.get(from), width, n, column0, column1);
       pushBlock(kit, f, context, destination, width * m * ops.bytes, () => scale(f.get(column0), ops.bytes));
       f.set(block);
       f.i32(0).set(row);

@@ -86,12 +86,14 @@ export class ContractionKit {
 export const PHASE = { context: 'i32', from: 'i32', to: 'i32' } as const;
 
 /** Loads context fields into locals of their names. */
-export function loadContext(f: FunctionBody, context: Local, ...fields: readonly (keyof typeof CONTEXT)[]): Local[] {
-  return fields.map((field) => {
-    const local = f.local('i32', field);
-    f.get(context).memory('i32.load', CONTEXT[field]).set(local);
-    return local;
-  });
+export function loadContext<Fields extends readonly (keyof typeof CONTEXT)[]>(
+  f: FunctionBody,
+  context: Local,
+  ...fields: Fields
+): { [K in keyof Fields]: Local } {
+  const locals = f.newLocals('i32', ...fields);
+  fields.forEach((field, i) => f.get(context).memory('i32.load', CONTEXT[field]).set(locals[i]));
+  return locals;
 }
 
 /**

@@ -2,7 +2,7 @@
  * The packing phase of either operand: panels `from … to`, each by the loop that its strides allow. Shape and strides are
  * in the context, so one function serves every contraction of a module.
  */
-import type { FunctionBody, FunctionReference, Local } from '../body.js';
+import type { FunctionBody, FunctionReference } from '../body.js';
 import { countUp, minimum, scale } from '../loops.js';
 import { loadContext, PHASE, type ContractionKit } from './kit.js';
 import type { LaneOps } from './lanes.js';
@@ -33,15 +33,7 @@ function emitPackPhase(kit: ContractionKit, ops: LaneOps, side: Side, kind: Pack
   const vectors = (lanes * ops.bytes) / 16;
   const wideCopy = (): FunctionReference => kit.once(`copy ${vectors}`, () => emitWideCopy(kit.module, vectors));
   return kit.module.function(`pack_${side}_${ops.dtype}_${kind}`, PHASE, [], (f, { context, from, to }) => {
-    const [base, packed, first, count, laneStride, kStride, k] = loadContext(f, context, ...FIELDS[side]) as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
+    const [base, packed, first, count, laneStride, kStride, k] = loadContext(f, context, ...FIELDS[side]);
     const rest = f.local('i32', 'rest');
     const panelBytes = f.local('i32', 'panelBytes');
     scale(f.get(k), lanes * ops.bytes).set(panelBytes);

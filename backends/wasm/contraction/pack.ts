@@ -160,8 +160,7 @@ function emitTransposes(f: FunctionBody, p: Parameters, ops: LaneOps, streams: r
       return;
     }
     // Pairs of rows are interleaved, then the halves are joined: eight shuffles for 16 elements.
-    const interleaved = ['low01', 'low23', 'high01', 'high23'].map((name) => f.local('v128', name));
-    const [low01, low23, high01, high23] = interleaved as [Local, Local, Local, Local];
+    const [low01, low23, high01, high23] = f.newLocals('v128', 'low01', 'low23', 'high01', 'high23');
     f.get(r0).get(r1).shuffle32(0, 4, 1, 5).set(low01).get(r2).get(r3).shuffle32(0, 4, 1, 5).set(low23);
     f.get(r0).get(r1).shuffle32(2, 6, 3, 7).set(high01).get(r2).get(r3).shuffle32(2, 6, 3, 7).set(high23);
     for (const [first, second] of [

@@ -7,7 +7,7 @@
  * memory, because other threads read it.
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
-import { advance, ceilDivide, countUp, minimum, push, scale } from '../loops.js';
+import { advance, blockBounds, ceilDivide, countUp, minimum, push, scale } from '../loops.js';
 import {
   callEpilogue,
   CONTEXT,
@@ -118,15 +118,11 @@ function emitTilePhase(
       'columns',
       'firstRow',
       'firstColumn',
-    ) as [Local, Local, Local, Local, Local, Local];
+    );
     const across = f.local('i32', 'across');
-    const [row0, row1, column0, column1] = ['row0', 'row1', 'column0', 'column1'].map((n) => f.local('i32', n)) as [
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
-    const [block, depth0, depth, a, b, c, row, column] = [
+    const [row0, row1, column0, column1] = f.newLocals('i32', 'row0', 'row1', 'column0', 'column1');
+    const [block, depth0, depth, a, b, c, row, column] = f.newLocals(
+      'i32',
       'block',
       'depth0',
       'depth',
@@ -135,7 +131,7 @@ function emitTilePhase(
       'c',
       'row',
       'column',
-    ].map((n) => f.local('i32', n)) as [Local, Local, Local, Local, Local, Local, Local, Local];
+    );
 
     const callTile = (tileRows: number, tileCols: number): void => {
       f.get(a).get(b).get(c).i32(pitch).get(depth).get(depth0).call(tile(tileRows, tileCols));
@@ -174,12 +170,8 @@ function emitTilePhase(
 
     ceilDivide(f.get(columns), plan.taskColumns).set(across);
     countUp(f, from, to, 1, () => {
-      scale(f.get(from).get(across).op('i32.div_u'), plan.taskRows).set(row0);
-      f.get(row0).i32(plan.taskRows).op('i32.add').set(row1);
-      minimum(f, row1, rows).set(row1);
-      scale(f.get(from).get(across).op('i32.rem_u'), plan.taskColumns).set(column0);
-      f.get(column0).i32(plan.taskColumns).op('i32.add').set(column1);
-      minimum(f, column1, columns).set(column1);
+      blockBounds(f.get(from).get(across).op('i32.div_u'), plan.taskRows, rows, row0, row1);
+      blockBounds(f.get(from).get(across).op('i32.rem_u'), plan.taskColumns, columns, column0, column1);
       pushBlock(kit, f, context, destination, plan.taskRows * pitch, () => {
         scale(f.get(firstRow).get(row0).op('i32.add'), pitch);
         scale(f.get(firstColumn).get(column0).op('i32.add'), ops.bytes).op('i32.add');

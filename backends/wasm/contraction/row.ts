@@ -2,8 +2,8 @@
  * Contractions with few rows, whose right operand has adjacent columns: nothing is packed, each element of the right
  * operand is read once, in order.
  */
-import type { FunctionReference, Local } from '../body.js';
-import { advance, countUp, minimum, scale } from '../loops.js';
+import type { FunctionReference } from '../body.js';
+import { advance, blockBounds, countUp, scale } from '../loops.js';
 import { emitAxpy, PASS } from './axpy.js';
 import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
 import type { LaneOps } from './lanes.js';
@@ -44,8 +44,9 @@ export function emitRowPhase(
     return kit.once(`axpy ${ops.dtype} ${steps} ${x} ${w}`, () => emitAxpy(kit.module, ops, steps, x, w));
   };
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
-    const [left, right] = loadContext(f, context, 'left', 'right') as [Local, Local];
-    const [row0, row1, column0, column1, block, row, step, x, w, y] = [
+    const [left, right] = loadContext(f, context, 'left', 'right');
+    const [row0, row1, column0, column1, block, row, step, x, w, y] = f.newLocals(
+      'i32',
       'row0',
       'row1',
       'column0',
@@ -56,7 +57,7 @@ export function emitRowPhase(
       'x',
       'w',
       'y',
-    ].map((local) => f.local('i32', local)) as [Local, Local, Local, Local, Local, Local, Local, Local, Local, Local];
+    );
     const rowsOfResults = (steps: number): void => {
       f.get(block).set(y);
       f.get(row0).set(row);
@@ -72,12 +73,8 @@ export function emitRowPhase(
       });
     };
     countUp(f, from, to, 1, () => {
-      scale(f.get(from).i32(across).op('i32.div_u'), rows).set(row0);
-      f.get(row0).i32(rows).op('i32.add').set(row1);
-      minimum(f, row1, m).set(row1);
-      scale(f.get(from).i32(across).op('i32.rem_u'), columns).set(column0);
-      f.get(column0).i32(columns).op('i32.add').set(column1);
-      minimum(f, column1, n).set(column1);
+      blockBounds(f.get(from).i32(across).op('i32.div_u'), rows, m, row0, row1);
+      blockBounds(f.get(from).i32(across).op('i32.rem_u'), columns, n, column0, column1);
       pushBlock(kit, f, context, destination, columns * rows * ops.bytes, () => {
         scale(f.get(row0), pitch);
         scale(f.get(column0), ops.bytes).op('i32.add');

@@ -125,11 +125,7 @@ export class Threads {
 
   #emitWork(f: FunctionBody): void {
     const ticket = f.local('i64', 'ticket');
-    const [task, phase, context] = ['task', 'phase', 'context'].map((name) => f.local('i32', name)) as [
-      Local,
-      Local,
-      Local,
-    ];
+    const [task, phase, context] = f.newLocals('i32', 'task', 'phase', 'context');
     f.block((exit) => {
       f.loop((again) => {
         f.i32(0).memory('i64.atomic.load', CONTROL.ticket).tee(ticket).op('i32.wrap_i64').set(task);

@@ -67,8 +67,8 @@ const EMITTERS = {
  */
 function emitRemainder(module: ModuleBuilder): FunctionReference {
   return module.function('remainder_f64', { a: 'f64', b: 'f64' }, ['f64'], (f, { a, b }) => {
-    const [x, y] = [f.local('i64', 'x'), f.local('i64', 'y')];
-    const [ex, ey] = [f.local('i32', 'ex'), f.local('i32', 'ey')];
+    const [x, y] = f.newLocals('i64', 'x', 'y');
+    const [ex, ey] = f.newLocals('i32', 'ex', 'ey');
     const sign = f.local('i64', 'sign');
     const bits = (value: typeof a, into: typeof x): void => {
       f.get(value).op('i64.reinterpret_f64').i64(0x7fffffffffffffffn).op('i64.and').set(into);
