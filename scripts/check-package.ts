@@ -4,6 +4,7 @@
 //   node        the consumer trains two steps in Node
 //   types       it type-checks under NodeNext and Bundler, without skipLibCheck, DOM or @types/node
 //   browser     esbuild and Rolldown bundle it for a page without a shim, and it runs where Node's globals are missing
+//   worker      the module lazuli/wasm-worker, bundled, listens for messages
 //   publint, attw, size-limit
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -114,6 +115,20 @@ async function pageLoadsOnlyLazuli(project: string): Promise<void> {
   if (strangers.length > 0) throw new Error(`a page that only trains loads ${strangers.join(', ')}`);
 }
 
+/** Fails unless `lazuli/wasm-worker`, as one file, does in a worker's global scope what a thread of the pool does first. */
+async function workerListens(project: string): Promise<void> {
+  const { outputFiles, warnings } = await build({
+    ...page(project),
+    entryPoints: ['lazuli/wasm-worker'],
+    format: 'esm',
+    write: false,
+  });
+  if (warnings.length > 0) throw new Error(`esbuild warns ${warnings.length} times about the worker's bundle`);
+  const context = vm.createContext({});
+  vm.runInContext(outputFiles[0]!.text, context, { filename: 'wasm-worker.js' });
+  if (vm.runInContext('typeof onmessage', context) !== 'function') throw new Error('the worker does not listen');
+}
+
 function page(project: string) {
   return {
     absWorkingDir: project,
@@ -143,6 +158,8 @@ try {
     await runInPage(bundler, script);
   }
   await pageLoadsOnlyLazuli(project);
+  step("the worker's module");
+  await workerListens(project);
 
   step('publint');
   run(root, bin('publint'), 'run', tarball, '--strict');

@@ -15,7 +15,7 @@ import * as variables from './trace/variable.js';
 
 /** How the worker threads of `wasm` are made. */
 export interface ThreadOptions {
-  /** Address of the package's `dist/backends/wasm/worker-entry.js`, for a page whose policy forbids `worker-src blob:`. */
+  /** Address of the module `lazuli/wasm-worker`, for a page whose policy forbids `worker-src blob:`. */
   readonly workerUrl?: string;
 }
 

@@ -3,7 +3,7 @@
  */
 import { DTYPES } from '../../src/core/dtype.js';
 import type { Program } from '../../src/compile/program.js';
-import type { Backend, KernelSource } from '../../src/runtime/backend.js';
+import type { Backend, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { WasmBuffers } from './buffers.js';
 import { compileModule } from './compile.js';
@@ -57,7 +57,7 @@ export interface WasmBackend extends Backend {
   /** Sets the number of threads, the calling one included; resolves when they are ready. */
   readonly setThreads: (count: number, options?: WorkerOptions) => Promise<void>;
   /** Threads that work now, and why there is only one, if so. */
-  readonly threads: () => { readonly count: number; readonly reason: string | undefined };
+  readonly threads: () => ThreadCount;
   /** Bytes in use and in all. */
   readonly memoryStats: () => MemoryStats;
 }

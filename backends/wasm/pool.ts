@@ -12,7 +12,7 @@ import { workerMain, type WorkerMessage } from './worker.js';
 /** Workers spin for so long before they park: a step's forks lie closer together, and waking one takes 50–100 µs. */
 const SPIN_MILLISECONDS = 1;
 /** A task that shows no progress for so long belongs to a worker that is dead; tasks are made to take 20 ms at most. */
-const DEAD_MILLISECONDS = 800;
+const DEAD_MILLISECONDS = 600;
 /** More threads than this are never started unasked. */
 const DEFAULT_LIMIT = 16;
 
@@ -25,7 +25,7 @@ interface WorkerHandle {
 /** How workers are made. */
 export interface WorkerOptions {
   /**
-   * URL of `worker-entry.js`. Without it the worker's source goes along as text, which needs `worker-src blob:` in a
+   * URL of the module `lazuli/wasm-worker` (`worker-entry.ts`). Without it the worker's source goes along as text, which needs `worker-src blob:` in a
    * page with a Content-Security-Policy; with it `worker-src 'self'` is enough.
    */
   readonly workerUrl?: string | URL;
@@ -84,6 +84,20 @@ function startWorker(options: WorkerOptions, ready: () => void, lost: (reason: u
   return worker;
 }
 
+const workerLost = (thread: number, started: boolean, reason: unknown): BackendUnavailableError =>
+  new BackendUnavailableError(
+    'WORKER_LOST',
+    `worker ${thread} ${started ? 'ended' : 'did not start'}: ${String(reason)}`,
+    started
+      ? 'Call setThreads to start others.'
+      : 'A page whose policy forbids workers from blob: URLs gives setThreads a workerUrl; setThreads(1) needs none.',
+  );
+
+/** Fewer threads change no result, only the time. */
+function warn(error: unknown): void {
+  console.warn(`lazuli: wasm goes on with fewer threads. ${String(error)}`);
+}
+
 /** The workers of one memory. */
 export class Pool {
   /** Threads that are wanted, the calling one included; undefined until someone says. */
@@ -91,6 +105,8 @@ export class Pool {
   #workers: WorkerHandle[] = [];
   #options: WorkerOptions = {};
   #starting: Promise<void> | undefined;
+  /** Why workers that were wanted are not there. */
+  #failure: string | undefined;
   /** Resolves when former workers have ended. */
   #stopped: Promise<void> = Promise.resolve();
   readonly #modules = new Map<number, WebAssembly.Module>();
@@ -118,7 +134,8 @@ export class Pool {
     if (!this.memory.shared) return 'this host shares no memory among threads (a page must be cross-origin isolated)';
     if (!canStartWorkers())
       return 'this host has no workers that can be started from a function (Node has them from 20.16 on)';
-    return this.limit === 1 ? 'one thread was asked for, or there is one core' : undefined;
+    if (this.limit === 1) return 'one thread was asked for, or there is one core';
+    return this.threads === 1 ? this.#failure : undefined;
   }
 
   get #words(): Int32Array {
@@ -144,9 +161,10 @@ export class Pool {
   /** Starts the workers if there are none; resolves when they are ready. */
   start(): Promise<void> {
     if (this.#starting === undefined) {
+      this.#failure = undefined;
       this.#starting = this.#stopped.then(() => this.#startAll());
-      // Who started them in passing does not wait; a failure shows in `threads`.
-      this.#starting.catch(() => undefined);
+      // Who started them in passing does not wait; a failure shows in `reason`.
+      this.#starting.catch((error: unknown) => (this.#failure = String(error)));
     }
     return this.#starting;
   }
@@ -170,27 +188,33 @@ export class Pool {
         if (index < 0) return;
         // It ended by itself: the others go on, and it is no longer counted.
         this.#workers.splice(index, 1);
-        if (isReady) Atomics.sub(this.#words, CONTROL.ready / 4, 1);
-        reject(
-          new BackendUnavailableError(
-            'WORKER_LOST',
-            `worker ${thread} ended: ${String(reason)}`,
-            'Call setThreads again to start another.',
-          ),
-        );
+        const error = workerLost(thread, isReady, reason);
+        if (isReady) {
+          Atomics.sub(this.#words, CONTROL.ready / 4, 1);
+          this.#failure = String(error);
+          warn(error);
+        }
+        reject(error);
       };
       const ready = (): void => {
         isReady = true;
         resolve();
       };
-      const worker: WorkerHandle = startWorker(this.#options, ready, lost);
+      const worker = ((): WorkerHandle => {
+        try {
+          return startWorker(this.#options, ready, lost);
+        } catch (error) {
+          throw workerLost(thread, false, error);
+        }
+      })();
       this.#workers.push(worker);
     });
   }
 
   /** Threads for a call that begins now; starts the workers if there are none yet, without waiting for them. */
   enter(): number {
-    if (this.#starting === undefined) void this.start();
+    // Nobody waits for these, so nobody else would say that there are none.
+    if (this.#starting === undefined) this.start().catch(warn);
     return this.threads;
   }
 

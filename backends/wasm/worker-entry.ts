@@ -1,6 +1,6 @@
 /**
- * The worker as a module, for pages whose security policy allows neither `blob:` nor `data:` workers: serve this file
- * and give its URL to `setThreads`.
+ * The worker as a module, for pages whose security policy allows neither `blob:` nor `data:` workers: serve this file,
+ * the package's `lazuli/wasm-worker`, and give its URL to `setThreads`.
  */
 import { workerMain } from './worker.js';
 

@@ -38,6 +38,12 @@ export interface Executable {
   readonly program: Program;
 }
 
+/** How many threads a backend computes on now, and why there is only one, if so. */
+export interface ThreadCount {
+  readonly count: number;
+  readonly reason: string | undefined;
+}
+
 export interface Backend {
   readonly name: string;
   /** Backends of equal `memory` read each other's buffers. */
@@ -57,4 +63,6 @@ export interface Backend {
    * writes is unknown.
    */
   run(executable: Executable, buffers: readonly DeviceBuffer[]): void;
+  /** The threads that take part now, the calling one included. A backend without this computes on the calling one. */
+  threads?(): ThreadCount;
 }

@@ -2,6 +2,7 @@
 import { printGraph } from '../core/graph.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
 import { printProgram } from '../compile/program.js';
+import type { Backend, ThreadCount } from './backend.js';
 import type { Runner } from './runner.js';
 
 /** One kernel of a program on one backend. */
@@ -23,6 +24,8 @@ export interface KernelReport {
 export interface Report {
   readonly name: string;
   readonly backend: string;
+  /** Threads of the backend now, the calling one included, and why there is only one, if so. */
+  readonly threads: ThreadCount;
   /** As traced, and as it was fused. */
   readonly graph: string;
   readonly simplified: string;
@@ -63,6 +66,7 @@ export function makeReport(runner: Runner): Report {
   const data = {
     name: program.name,
     backend: backend.name,
+    threads: threadsOf(backend),
     graph: printGraph(program.graph),
     simplified: printGraph(program.simplified),
     kernels,
@@ -79,13 +83,20 @@ export function makeReport(runner: Runner): Report {
   };
 }
 
+function threadsOf(backend: Backend): ThreadCount {
+  if (backend.threads === undefined) return { count: 1, reason: `${backend.name} runs on the calling thread` };
+  const { count, reason } = backend.threads();
+  return { count, reason: count > 1 ? undefined : (reason ?? 'workers start with the first program that is worth it') };
+}
+
 function reportText(report: Omit<Report, 'toString' | 'toJSON' | 'toDot'>): string {
+  const { threads } = report;
   const rows = report.kernels.map(
     (kernel) =>
       `  ${kernel.name}: ${kernel.flops} flops, ${kernel.bytesRead} bytes read, ${kernel.bytesWritten} written (${kernel.inputs.length} inputs, ${kernel.outputs.length} outputs)`,
   );
   return [
-    `${report.name} on ${report.backend}: ${report.launches} ${report.launches === 1 ? 'kernel' : 'kernels'}, ${report.peakBytes} bytes at peak`,
+    `${report.name} on ${report.backend}: ${report.launches} ${report.launches === 1 ? 'kernel' : 'kernels'}, ${report.peakBytes} bytes at peak, ${threads.count} ${threads.count === 1 ? `thread: ${threads.reason}` : 'threads'}`,
     ...rows,
     '',
     report.graph,

@@ -3,9 +3,10 @@
  * that dies is noticed.
  */
 import { execFileSync } from 'node:child_process';
+import nodeThreads from 'node:worker_threads';
 import * as L from 'lazuli';
 import type { Tensor } from 'lazuli';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { FunctionBody, Local } from '../../backends/wasm/body.js';
 import { compileModule } from '../../backends/wasm/compile.js';
 import { PHASE } from '../../backends/wasm/contraction/kit.js';
@@ -101,7 +102,7 @@ describe('fork and join', () => {
     expect(() => run(context, 2)).toThrow(
       expect.objectContaining({ name: 'BackendUnavailableError', code: 'WORKER_DIED' }) as Error,
     );
-    expect(performance.now() - before).toBeLessThan(1500);
+    expect(performance.now() - before).toBeLessThan(1000);
     expect(pool.threads).toBe(1);
     await pool.start();
     expect(pool.threads).toBe(2);
@@ -154,6 +155,66 @@ describe('programs', () => {
     for (let round = 0; round < 20; round++) {
       compiled(...inputs).forEach((got, i) => expectSameBits(read(got), read(want[i]!), `output ${i}`));
     }
+  });
+});
+
+describe('reports name the threads', () => {
+  afterEach(() => void vi.restoreAllMocks());
+  const x = (): Tensor => L.zeros([300, 300]);
+  const product = (backend: L.BackendChoice): L.Jitted<[Tensor], Tensor> =>
+    L.jit((a: Tensor) => a.add(1).matmul(a.add(1)).sum(), { backend });
+  const threadsOf = (backend: L.BackendChoice): unknown => product(backend).inspect(x()).threads;
+
+  test('as they are, or why there is one only', async () => {
+    const backend = createWasmBackend({ threadsFrom: 0, forkFrom: 0 });
+    expect(threadsOf('js')).toEqual({ count: 1, reason: 'js runs on the calling thread' });
+    expect(threadsOf(backend)).toEqual({ count: 1, reason: expect.stringContaining('workers start with') as string });
+    await backend.setThreads(3);
+    expect(threadsOf(backend)).toEqual({ count: 3, reason: undefined });
+    expect(String(product(backend).inspect(x())).split('\n')[0]).toMatch(/ at peak, 3 threads$/);
+    await backend.setThreads(1);
+    expect(threadsOf(backend)).toEqual({ count: 1, reason: expect.stringContaining('asked for') as string });
+    const alone = createWasmBackend({ shared: false });
+    expect(threadsOf(alone)).toEqual({ count: 1, reason: expect.stringContaining('cross-origin isolated') as string });
+    expect(String(product(alone).inspect(x())).split('\n')[0]).toMatch(/ at peak, 1 thread: .*isolated\)$/);
+  });
+
+  const constructors: Readonly<Record<string, () => nodeThreads.Worker>> = {
+    'that the host refuses': () => {
+      throw new Error('forbidden by policy');
+    },
+    'that end before they are ready': () =>
+      new nodeThreads.Worker('throw new Error("forbidden by policy")', { eval: true }),
+  };
+  test.each(Object.entries(constructors))('workers %s are missed aloud, once', async (_, make) => {
+    const backend = createWasmBackend({ threadsFrom: 0, forkFrom: 0 });
+    const warned = vi.spyOn(console, 'warn').mockReturnValue();
+    const builtin = vi.spyOn(process, 'getBuiltinModule');
+    const hosts: Readonly<Record<string, unknown>> = {
+      'node:worker_threads': {
+        Worker: function Worker() {
+          return make();
+        },
+      },
+      'node:os': { availableParallelism: () => 3 },
+    };
+    builtin.mockImplementation(((name: string) => hosts[name]) as never);
+    const step = product(backend);
+    for (let i = 0; i < 3; i++) {
+      expect(step(x()).item()).toBe(300 ** 3);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    expect(warned.mock.calls).toEqual([[expect.stringMatching(/fewer threads.*did not start.*forbidden by policy/)]]);
+    expect(threadsOf(backend)).toEqual({
+      count: 1,
+      reason: expect.stringMatching(/did not start.*forbidden by policy.*workerUrl/) as string,
+    });
+    await expect(backend.setThreads(2)).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    builtin.mockRestore();
+    await backend.setThreads(2);
+    expect(threadsOf(backend)).toEqual({ count: 2, reason: undefined });
+    expect(warned).toHaveBeenCalledTimes(1);
+    await backend.setThreads(1);
   });
 });
 
