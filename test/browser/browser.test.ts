@@ -102,8 +102,16 @@ describe.skipIf(skip)('in Chromium', () => {
   }, 120_000);
   afterAll(() => browser?.close());
 
-  /** Opens the page and waits for what it posts; fails on whatever the browser has to say about it. */
-  async function visit(isolated: boolean, strict: boolean): Promise<{ report: PageReport; requests: string[] }> {
+  interface Visit {
+    readonly report: PageReport;
+    /** Method and path of each request. */
+    readonly requests: readonly string[];
+    /** Whatever the browser has to say about the page. */
+    readonly complaints: readonly string[];
+  }
+
+  /** Opens the page and waits for what it posts. */
+  async function visit(isolated: boolean, strict: boolean, options: ObserveOptions): Promise<Visit> {
     const server = await servePage(files, { isolated, strict });
     const context = await browser.newContext();
     try {
@@ -123,16 +131,10 @@ describe.skipIf(skip)('in Chromium', () => {
       });
       const page = await context.newPage();
       const crashed = new Promise<never>((_, reject) => page.on('crash', () => reject(new Error('the page crashed'))));
-      const backends = strict ? BACKENDS : (['js', 'wasm'] as const);
-      const options: ObserveOptions = {
-        backends,
-        // A policy that forbids code from strings forbids workers from strings too.
-        ...(strict ? { threads: THREADS, workerUrl: '/worker-entry.js' } : {}),
-      };
       await page.goto(`${server.origin}/#${encodeURIComponent(JSON.stringify(options))}`);
       const report = await Promise.race([server.report, crashed]);
-      expect({ complaints, elsewhere, errors: report.errors }).toEqual({ complaints: [], elsewhere: [], errors: [] });
-      return { report, requests: [...server.requests] };
+      expect({ elsewhere, errors: report.errors }).toEqual({ elsewhere: [], errors: [] });
+      return { report, requests: [...server.requests], complaints };
     } finally {
       await context.close();
       await server.close();
@@ -146,7 +148,12 @@ describe.skipIf(skip)('in Chromium', () => {
     { isolated: false, strict: false },
   ];
   test.each(modes)('isolated: $isolated, no code from strings: $strict', async ({ isolated, strict }) => {
-    const { report, requests } = await visit(isolated, strict);
+    const { report, requests, complaints } = await visit(isolated, strict, {
+      backends: strict ? BACKENDS : ['js', 'wasm'],
+      // A policy that forbids code from strings forbids workers from strings too.
+      ...(strict ? { threads: THREADS, workerUrl: '/worker-entry.js' } : {}),
+    });
+    expect(complaints).toEqual([]);
     for (const observation of [report.page!, report.worker!]) {
       expect(observation.isolated).toBe(isolated);
       expect(observation.unchosen).toBe('wasm');
@@ -162,6 +169,21 @@ describe.skipIf(skip)('in Chromium', () => {
     const own = ['GET /', 'GET /page.js', 'GET /worker.js', 'POST /report'];
     if (isolated && strict) own.push('GET /worker-entry.js');
     expect(new Set(requests)).toEqual(new Set([...own, ...shared]));
+  });
+
+  test('a policy that forbids the pool its workers leaves one thread, and says so once', async () => {
+    const { report, complaints } = await visit(true, true, { backends: ['wasm'] });
+    for (const observation of [report.page!, report.worker!]) {
+      expect(observation.threads).toEqual({
+        count: 1,
+        reason: expect.stringMatching(/did not start.*workerUrl/) as string,
+      });
+      expectSameElements(observation);
+    }
+    const own = complaints.filter((each) => each.includes('lazuli'));
+    expect(own).toEqual(
+      Array(2).fill(expect.stringMatching(/^console.warning: lazuli: wasm goes on with fewer threads/)),
+    );
   });
 });
 
