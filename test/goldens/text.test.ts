@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   Adadelta,
+  type BackendChoice,
   clearNameCache,
   crossEntropy,
   jit,
@@ -62,11 +63,19 @@ function plainUpdate(): Report {
 }
 const gradients = (): Map<string, Tensor> => new Map(Object.entries(SHAPES).map(([key, shape]) => [key, zeros(shape)]));
 
-function classUpdate(): Report {
+function classUpdate(backend: BackendChoice = 'js'): Report {
   clearNameCache();
   const opt = new Adadelta({ trainVars: parameters(), name: 'Adadelta' });
-  return jit((grads: Map<string, Tensor>) => opt.update(grads), { backend: 'js', name: 'update' }).inspect(gradients());
+  return jit((grads: Map<string, Tensor>) => opt.update(grads), { backend, name: 'update' }).inspect(gradients());
 }
+
+/** A layer: a packed product whose epilogue adds the bias and keeps what is positive. */
+const layer = (): Report =>
+  jit((x: Tensor, w: Tensor, b: Tensor) => x.matmul(w).add(b).relu(), { backend: 'wasm', name: 'layer' }).inspect(
+    zeros([100, 784]),
+    zeros([784, 500]),
+    zeros([500]),
+  );
 
 function mlpStep(): Report {
   const vars = parameters();
@@ -87,7 +96,7 @@ function mlpStep(): Report {
 }
 
 describe.each([
-  ['adadelta', classUpdate],
+  ['adadelta', () => classUpdate()],
   ['mlp', mlpStep],
 ])('%s', (name, inspect) => {
   const report = inspect();
@@ -96,6 +105,11 @@ describe.each([
   test('kernels', () => expectGolden(`${name}.kernels.txt`, report.program));
   test('JavaScript', () => expectGolden(`${name}.js.txt`, report.source));
 });
+
+test.each([
+  ['adadelta', () => classUpdate('wasm')],
+  ['contraction', layer],
+])('WebAssembly of %s', (name, inspect) => expectGolden(`${name}.wat.txt`, inspect().source));
 
 test('a standalone update of six parameters is one kernel, in place', () => {
   for (const report of [plainUpdate(), classUpdate()]) {
