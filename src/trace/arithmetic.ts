@@ -1,10 +1,19 @@
 /** Element-wise operations as users know them: NumPy's names, promotion and broadcasting, over nodes. */
-import { type DType, isDType, isFloat, isInteger } from '../core/dtype.js';
+import { type DType, isFloat, isInteger } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import * as core from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
-import { asExpr, asFloat, broadcastShapes, broadcastToShape, type Operand, requireInteger, unify } from './operand.js';
+import {
+  asExpr,
+  asFloat,
+  broadcastShapes,
+  broadcastToShape,
+  checkDType,
+  type Operand,
+  requireInteger,
+  unify,
+} from './operand.js';
 
 type Binary = (a: Operand, b: Operand) => Expr;
 type Unary = (x: Operand) => Expr;
@@ -194,12 +203,7 @@ function unifyShapes(nodes: readonly Expr[]): Expr[] {
 }
 
 export function cast(x: Operand, dtype: DType): Expr {
-  if (!isDType(dtype))
-    throw new DTypeError(
-      'UNKNOWN_DTYPE',
-      `cast got the dtype ${String(dtype)}`,
-      `dtypes are 'f32', 'f64', 'i32', 'u32' and 'bool'.`,
-    );
+  checkDType('cast', dtype);
   return core.cast(asExpr(x), dtype);
 }
 

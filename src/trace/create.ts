@@ -1,11 +1,11 @@
 /** Tensors from nothing: zeros, ones, ranges, the identity. They are expressions, so inside `jit` they cost no memory. */
 import { checkShape, type Shape } from '../core/aval.js';
-import { type DType, isDType, isFloat } from '../core/dtype.js';
-import { DTypeError, OptionError, ShapeError } from '../core/errors.js';
+import { type DType, isFloat } from '../core/dtype.js';
+import { DTypeError, ShapeError } from '../core/errors.js';
 import * as core from '../ops/elementwise.js';
 import { constant, iota } from '../ops/leaf.js';
 import { broadcastScalar } from '../ops/movement.js';
-import { describeValue, literal } from './operand.js';
+import { checkDType, checkOptions, describeValue, literal } from './operand.js';
 import { apply, type Tensor } from './tensor.js';
 
 export interface CreateOptions {
@@ -14,15 +14,9 @@ export interface CreateOptions {
 }
 
 function dtypeOf(name: string, options: CreateOptions | undefined, otherwise: DType = 'f32'): DType {
-  if (options !== undefined && (typeof options !== 'object' || options === null))
-    throw new OptionError('OPTIONS', `${name} got ${describeValue(options)} as its options`, `Pass { dtype: 'f32' }.`);
+  if (options !== undefined) checkOptions(name, options, "{ dtype: 'f32' }");
   const dtype = options?.dtype ?? otherwise;
-  if (!isDType(dtype))
-    throw new DTypeError(
-      'UNKNOWN_DTYPE',
-      `${name} got the dtype ${String(dtype)}`,
-      `dtypes are 'f32', 'f64', 'i32', 'u32' and 'bool'.`,
-    );
+  checkDType(name, dtype);
   return dtype;
 }
 

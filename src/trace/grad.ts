@@ -96,6 +96,7 @@ function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
 function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unknown[]): Differentiated {
   if (typeof fn !== 'function')
     throw new OptionError('NOT_A_FUNCTION', `grad got ${String(fn)}`, 'Pass a function that returns a scalar.');
+  const name = fn.name || 'the function';
   const byVariables = options.vars !== undefined;
   const argnums =
     byVariables && options.argnums === undefined
@@ -107,7 +108,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
     if (!Number.isInteger(argnum) || argnum < 0 || argnum >= args.length)
       throw new OptionError(
         'ARGNUMS',
-        `grad of ${fn.name || 'the function'} got argnums ${String(argnum)} and ${args.length} arguments`,
+        `grad of ${name} got argnums ${String(argnum)} and ${args.length} arguments`,
         'Name arguments by their position, from 0.',
       );
   const vars = byVariables ? variablesIn(options.vars) : undefined;
@@ -142,37 +143,25 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
     argnums.forEach((argnum, which) => (traced[argnum] = unflatten(trees[which]![1], handlesOf[which]!)));
     const result = fn(...traced);
     if (result instanceof Promise)
-      throw new TraceError(
-        'ASYNC_FUNCTION',
-        `${fn.name || 'the function'} returned a Promise`,
-        'Differentiate a synchronous function.',
-      );
+      throw new TraceError('ASYNC_FUNCTION', `${name} returned a Promise`, 'Differentiate a synchronous function.');
     if (options.hasAux === true && !(Array.isArray(result) && result.length === 2))
       throw new TraceError(
         'NO_AUX',
-        `${fn.name || 'the function'} was to return [value, aux] and did not`,
+        `${name} was to return [value, aux] and did not`,
         'Return both, or leave hasAux out.',
       );
     const [value, aux] = options.hasAux === true ? (result as [unknown, unknown]) : [result, undefined];
     const loss = leafExpr(value);
     if (loss === undefined)
-      throw new TraceError(
-        'NOT_A_SCALAR',
-        `${fn.name || 'the function'} returned ${typeof value}`,
-        'Return a scalar tensor.',
-      );
+      throw new TraceError('NOT_A_SCALAR', `${name} returned ${typeof value}`, 'Return a scalar tensor.');
     if (loss.aval.size !== 1 || loss.shape.length !== 0)
       throw new ShapeError(
         'NOT_A_SCALAR',
-        `${fn.name || 'the function'} returned ${loss.aval.key}`,
+        `${name} returned ${loss.aval.key}`,
         'Reduce it to a scalar, for example with mean().',
       );
     if (!isFloat(loss.dtype))
-      throw new DTypeError(
-        'DTYPE_UNSUPPORTED',
-        `${fn.name || 'the function'} returned ${loss.aval.key}`,
-        'Return a float.',
-      );
+      throw new DTypeError('DTYPE_UNSUPPORTED', `${name} returned ${loss.aval.key}`, 'Return a float.');
     const [leaves, treedef] = flatten(aux);
     const exprs = leaves.map((leaf) => leafExpr(leaf));
     const outputs = [loss, ...exprs.filter((expr) => expr !== undefined)];

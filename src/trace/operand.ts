@@ -1,7 +1,7 @@
 /** What users pass to an operation, turned into expressions: promotion, weak numbers, broadcasting, axes. */
 import { checkShape, formatShape, makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
-import { castValue, type DType, isFloat, isInteger, promote } from '../core/dtype.js';
-import { DTypeError, ShapeError } from '../core/errors.js';
+import { castValue, type DType, DTYPES, isDType, isFloat, isInteger, promote } from '../core/dtype.js';
+import { DTypeError, OptionError, ShapeError } from '../core/errors.js';
 import { Expr, make } from '../core/expr.js';
 import { cast } from '../ops/elementwise.js';
 import { define } from '../ops/define.js';
@@ -35,6 +35,22 @@ export function checkOperand(op: string, x: unknown): asserts x is Operand {
 export function checkOperandList(op: string, list: unknown): asserts list is readonly Operand[] {
   if (!Array.isArray(list))
     throw new DTypeError('NOT_A_TENSOR', `${op} got ${describeValue(list)}`, 'Pass an array of tensors.');
+}
+
+/** @throws DTypeError `UNKNOWN_DTYPE` */
+export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
+  if (!isDType(dtype))
+    throw new DTypeError(
+      'UNKNOWN_DTYPE',
+      `${op} got the dtype ${String(dtype)}`,
+      `dtypes are ${DTYPES.map((each) => `'${each}'`).join(', ')}.`,
+    );
+}
+
+/** @throws OptionError `OPTIONS` unless it is an object; `example` shows one. */
+export function checkOptions(op: string, options: unknown, example: string): void {
+  if (typeof options !== 'object' || options === null)
+    throw new OptionError('OPTIONS', `${op} got ${describeValue(options)} as its options`, `Pass ${example}.`);
 }
 
 /** A number outside every trace: an input of the program that will be compiled, so that another value needs no new one. */
@@ -162,6 +178,13 @@ export function normalizeAxes(op: string, axis: number | readonly number[] | und
   if (new Set(axes).size !== axes.length)
     throw new ShapeError('REPEATED_AXIS', `${op} got the axes ${formatShape(axes)}`, 'Name each axis once.');
   return axes.sort((a, b) => a - b);
+}
+
+/** A node that holds integers or booleans; a whole number is an i32. @throws DTypeError `DTYPE_UNSUPPORTED` */
+export function asInteger(op: string, x: Operand): Expr {
+  const node = typeof x === 'number' && Number.isInteger(x) ? literal(x, 'i32') : asExpr(x);
+  requireInteger(op, [node]);
+  return node;
 }
 
 /** @throws DTypeError `DTYPE_UNSUPPORTED` unless every operand is an integer or a boolean. */

@@ -14,16 +14,15 @@ import { div, sub } from './arithmetic.js';
 import {
   asExpr,
   asFloat,
+  asInteger,
   broadcastShapes,
   broadcastToShape,
   checkOperandList,
   describeValue,
-  literal,
   normalizeAxes,
   normalizeAxis,
   type Operand,
   promoteOperands,
-  requireInteger,
 } from './operand.js';
 
 /** An axis, several, or all. */
@@ -44,16 +43,21 @@ const kept = (x: Expr, shape: Shape, axes: readonly number[], options: ReduceOpt
       )
     : x;
 
+/** @throws ShapeError `EMPTY_REDUCTION` if one of the axes is empty. */
+function checkElements(name: string, x: Expr, axes: readonly number[]): void {
+  if (axes.some((axis) => x.shape[axis] === 0))
+    throw new ShapeError(
+      'EMPTY_REDUCTION',
+      `${name} of ${x.aval.key} over ${formatShape(axes)} has no elements to choose from`,
+      'Reduce an axis that is not empty.',
+    );
+}
+
 function reduceWith(name: string, op: reduction.ReduceOp, prepare: (x: Expr) => Expr, needsElements: boolean) {
   return (operand: Operand, axis?: Axis, options?: ReduceOptions): Expr => {
     const x = prepare(asExpr(operand));
     const axes = normalizeAxes(name, axis, x.shape.length);
-    if (needsElements && sizeOf(axes.map((each) => x.shape[each]!)) === 0)
-      throw new ShapeError(
-        'EMPTY_REDUCTION',
-        `${name} of ${x.aval.key} over ${formatShape(axes)} has no elements to choose from`,
-        'Reduce an axis that is not empty.',
-      );
+    if (needsElements) checkElements(name, x, axes);
     // An empty tensor may shrink to a large one.
     checkShape(
       name,
@@ -97,12 +101,7 @@ const argReduce =
     const { shape } = x;
     if (axis === undefined || axis === null) x = movement.reshape(x, [x.aval.size]);
     const along = axis === undefined || axis === null ? 0 : normalizeAxis(op, axis, x.shape.length);
-    if (x.shape[along] === 0)
-      throw new ShapeError(
-        'EMPTY_REDUCTION',
-        `${op} of ${x.aval.key} has no elements to choose from`,
-        'Reduce an axis that is not empty.',
-      );
+    checkElements(op, x, [along]);
     const axes = axis === undefined || axis === null ? range(shape.length) : [along];
     return kept(reduction.argReduce(x, op, along), shape, axes, options);
   };
@@ -340,8 +339,7 @@ export function matmul(left: Operand, right: Operand): Expr {
 
 /** Integer indices along an axis of `extent`; negative ones count from the end. */
 function indicesOf(name: string, indices: Operand, extent: number): Expr {
-  const at = typeof indices === 'number' && Number.isInteger(indices) ? literal(indices, 'i32') : asExpr(indices);
-  requireInteger(name, [at]);
+  const at = asInteger(name, indices);
   if (at.dtype === 'u32') return at;
   const fromEnd = core.add(at, core.constantLike(at, extent));
   return core.where(core.less(at, core.zerosLike(at)), fromEnd, at);
@@ -365,15 +363,21 @@ export function scatterAdd(base: Operand, indices: Operand, updates: Operand, ax
   return indexing.scatterAdd(x, at, broadcastTo(values, shape), along);
 }
 
+/** Several tensors in the dtype in which they meet, and the first of them. @throws ShapeError `NOTHING_TO_CONCAT` */
+function promoteList(name: string, operands: readonly Operand[]): [first: Expr, all: Expr[]] {
+  checkOperandList(name, operands);
+  if (operands.length === 0) throw new ShapeError('NOTHING_TO_CONCAT', `${name} got no tensors`, 'Pass at least one.');
+  const all = promoteOperands(name, operands);
+  return [all[0]!, all];
+}
+
 export function concat(operands: readonly Operand[], axis = 0): Expr {
-  checkOperandList('concat', operands);
-  if (operands.length === 0) throw new ShapeError('NOTHING_TO_CONCAT', 'concat got no tensors', 'Pass at least one.');
-  const nodes = promoteOperands('concat', operands);
-  const along = normalizeAxis('concat', axis, nodes[0]!.shape.length);
+  const [first, nodes] = promoteList('concat', operands);
+  const along = normalizeAxis('concat', axis, first.shape.length);
   for (const node of nodes)
     if (
-      node.shape.length !== nodes[0]!.shape.length ||
-      node.shape.some((extent, i) => i !== along && extent !== nodes[0]!.shape[i])
+      node.shape.length !== first.shape.length ||
+      node.shape.some((extent, i) => i !== along && extent !== first.shape[i])
     )
       throw new ShapeError(
         'SHAPE_MISMATCH',
@@ -381,23 +385,21 @@ export function concat(operands: readonly Operand[], axis = 0): Expr {
         'All other axes must agree.',
       );
   const extent = nodes.reduce((sum, node) => sum + node.shape[along]!, 0);
-  checkShape('concat', nodes[0]!.shape.with(along, extent));
+  checkShape('concat', first.shape.with(along, extent));
   return movement.concat(nodes, along);
 }
 
 export function stack(operands: readonly Operand[], axis = 0): Expr {
-  checkOperandList('stack', operands);
-  if (operands.length === 0) throw new ShapeError('NOTHING_TO_CONCAT', 'stack got no tensors', 'Pass at least one.');
-  const nodes = promoteOperands('stack', operands);
-  const along = normalizeAxis('stack', axis, nodes[0]!.shape.length + 1);
+  const [first, nodes] = promoteList('stack', operands);
+  const along = normalizeAxis('stack', axis, first.shape.length + 1);
   for (const node of nodes)
-    if (formatShape(node.shape) !== formatShape(nodes[0]!.shape))
+    if (formatShape(node.shape) !== formatShape(first.shape))
       throw new ShapeError(
         'SHAPE_MISMATCH',
         `stack got ${nodes.map((each) => each.aval.key).join(', ')}`,
         'All shapes must agree.',
       );
-  checkShape('stack', nodes[0]!.shape.toSpliced(along, 0, nodes.length));
+  checkShape('stack', first.shape.toSpliced(along, 0, nodes.length));
   return movement.concat(
     nodes.map((node) => expandDims(node, along)),
     along,
@@ -406,8 +408,7 @@ export function stack(operands: readonly Operand[], axis = 0): Expr {
 
 /** f32[…, n] with 1 where the last index is the label. */
 export function oneHot(labels: Operand, classes: number): Expr {
-  const at = typeof labels === 'number' && Number.isInteger(labels) ? literal(labels, 'i32') : asExpr(labels);
-  requireInteger('oneHot', [at]);
+  const at = asInteger('oneHot', labels);
   const shape = [...checkShape('oneHot', [...at.shape, classes])];
   const index = iota(shape, at.shape.length, at.dtype);
   return core.cast(core.equal(movement.broadcast(at, shape, range(at.shape.length)), index), 'f32');

@@ -4,29 +4,14 @@
  * inside, it is part of the function that is being recorded. Every method is NumPy's in camelCase.
  */
 import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
-import {
-  allocateArray,
-  castValue,
-  type DType,
-  dtypeOfArray,
-  isDType,
-  isFloat,
-  type TypedArray,
-} from '../core/dtype.js';
-import {
-  ConcretizationError,
-  DisposedError,
-  DonatedError,
-  DTypeError,
-  OptionError,
-  ShapeError,
-} from '../core/errors.js';
+import { allocateArray, castValue, type DType, dtypeOfArray, isFloat, type TypedArray } from '../core/dtype.js';
+import { ConcretizationError, DisposedError, DonatedError, DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import * as arithmetic from './arithmetic.js';
 import { boundPending, evaluated } from './eager.js';
-import { describeValue, type Operand } from './operand.js';
+import { checkDType, checkOptions, describeValue, type Operand } from './operand.js';
 import { eagerScope, isTracing, record, useExpr } from './scope.js';
 import * as structure from './structure.js';
 import type { Axis, ReduceOptions } from './structure.js';
@@ -489,14 +474,8 @@ export const fromStorage = (storage: Storage, shape: Shape, dtype: DType, weak =
  * @throws ShapeError `RAGGED_ARRAY`, `SHAPE_DATA`, `INVALID_SHAPE`; DTypeError `UNKNOWN_DTYPE`, `NOT_A_NUMBER`.
  */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
-  if (typeof options !== 'object' || options === null)
-    throw new OptionError('OPTIONS', `tensor got ${describeValue(options)} as its options`, `Pass { shape, dtype }.`);
-  if (options.dtype !== undefined && !isDType(options.dtype))
-    throw new DTypeError(
-      'UNKNOWN_DTYPE',
-      `tensor got the dtype ${String(options.dtype)}`,
-      `dtypes are 'f32', 'f64', 'i32', 'u32' and 'bool'.`,
-    );
+  checkOptions('tensor', options, '{ shape, dtype }');
+  if (options.dtype !== undefined) checkDType('tensor', options.dtype);
   const from = ArrayBuffer.isView(data) ? dtypeOfArray(data) : undefined;
   if (ArrayBuffer.isView(data) && from === undefined)
     throw new DTypeError(
