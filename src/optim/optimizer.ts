@@ -287,10 +287,14 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
   }
 
   protected override transformation(): GradientTransformation {
+    const { lr } = this;
     return leafwise(this.rule, {
       weightDecay: null,
       ...this.scalarVars,
-      lr: this.lr.rate(),
+      // When an update asks: the initial state needs no rate, and a pending one would be compiled for nothing.
+      get lr() {
+        return lr.rate();
+      },
     } as unknown as Parameters<typeof leafwise<H>>[1]);
   }
 
