@@ -152,25 +152,37 @@ function immediateOf(type: string, word: string): ImmediateKind {
 const accessBits = (type: string, word: string): number =>
   Number(/(?:load|store)(\d+)/.exec(word)?.[1] ?? /\d+/.exec(type)?.[0] ?? 32);
 
-function entriesOf(run: string): [OpName, Op][] {
-  const [first, type, ...words] = run.split(' ') as [string, string, ...string[]];
-  const prefix = first.length > 2 ? [Number.parseInt(first.slice(0, 2), 16)] : [];
-  const start = Number.parseInt(first.slice(-2), 16);
-  return words.map((word, i) => {
-    const name = (type === '' ? word : `${type}.${word}`) as OpName;
-    const code = start + i;
-    // After a prefix a number above 127 takes two LEB128 bytes; there is none above 255.
-    const bytes = prefix.length > 0 && code > 127 ? [...prefix, code, 1] : [...prefix, code];
-    const immediate = immediateOf(type, word);
-    const alignment = immediate.startsWith('memory') ? Math.log2(accessBits(type, word) / 8) : 0;
-    return [name, { name, bytes, immediate, alignment }];
-  });
+/** The opcode of each name; a prefix stands above the lowest eight bits. */
+function readRuns(): Map<string, number> {
+  const codes = new Map<string, number>();
+  for (const run of RUNS) {
+    const [first, type, ...words] = run.split(' ') as [string, string, ...string[]];
+    const start = Number.parseInt(first, 16);
+    words.forEach((word, i) => codes.set(type === '' ? word : `${type}.${word}`, start + i));
+  }
+  return codes;
 }
 
-let ops: ReadonlyMap<OpName, Op> | undefined;
+function makeOp(name: OpName, code: number): Op {
+  const dot = name.indexOf('.');
+  const [type, word] = [name.slice(0, Math.max(0, dot)), name.slice(dot + 1)];
+  const [prefix, low] = [code >> 8, code & 255];
+  // After a prefix a number above 127 takes two LEB128 bytes; there is none above 255.
+  const bytes = prefix === 0 ? [low] : low > 127 ? [prefix, low, 1] : [prefix, low];
+  const immediate = immediateOf(type, word);
+  const alignment = immediate.startsWith('memory') ? Math.log2(accessBits(type, word) / 8) : 0;
+  return { name, bytes, immediate, alignment };
+}
 
-/** The instruction `name`; the table is read when it is first asked for one. */
-export const opOf = (name: OpName): Op => (ops ??= new Map(RUNS.flatMap(entriesOf))).get(name)!;
+let codes: ReadonlyMap<string, number> | undefined;
+const ops = new Map<OpName, Op>();
+
+/** The instruction `name`; made when it is first asked for. */
+export function opOf(name: OpName): Op {
+  let op = ops.get(name);
+  if (op === undefined) ops.set(name, (op = makeOp(name, (codes ??= readRuns()).get(name)!)));
+  return op;
+}
 
 type OpsWith<Row extends string> = { [K in OpName]: (typeof EFFECTS)[K] extends Row ? K : never }[OpName];
 /** Instructions with an alignment and an offset, and no lane. */
