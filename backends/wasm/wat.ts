@@ -19,10 +19,6 @@ function uniqueNames(names: readonly string[], prefix: string): string[] {
   });
 }
 
-/** A string literal: printable ASCII as it is, all else escaped. */
-const quoted = (text: string): string =>
-  `"${Array.from(new TextEncoder().encode(text), (byte) => (byte >= 32 && byte < 127 && byte !== 34 && byte !== 92 ? String.fromCharCode(byte) : `\\${byte.toString(16).padStart(2, '0')}`)).join('')}"`;
-
 /** The shortest decimal that reads back as `value`; WAT spells infinities and NaN its own way. */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) return 'nan';
@@ -70,19 +66,21 @@ export function printModule(module: ModuleBuilder): string {
   module.types.forEach((type, index) => lines.push(`  (type $t${index} (func${signatureText(type)}))`));
   for (const { module: from, field, reference } of module.functionImports) {
     lines.push(
-      `  (import ${quoted(from)} ${quoted(field)} (func ${names.functions[reference.index]} (type $t${module.typeIndex(reference)})))`,
+      `  (import ${JSON.stringify(from)} ${JSON.stringify(field)} (func ${names.functions[reference.index]} (type $t${module.typeIndex(reference)})))`,
     );
   }
   if (module.memory) {
     const { module: from, field, minimum, maximum, shared } = module.memory;
-    lines.push(`  (import ${quoted(from)} ${quoted(field)} (memory ${minimum} ${maximum}${shared ? ' shared' : ''}))`);
+    lines.push(
+      `  (import ${JSON.stringify(from)} ${JSON.stringify(field)} (memory ${minimum} ${maximum}${shared ? ' shared' : ''}))`,
+    );
   }
   module.globals.forEach(({ initial }, index) => {
     lines.push(`  (global ${names.globals[index]} (mut i32) (i32.const ${initial}))`);
   });
   for (const body of module.functions) lines.push(...printFunction(body, module, names));
   for (const { name, reference } of module.exports)
-    lines.push(`  (export ${quoted(name)} (func ${names.functions[reference.index]}))`);
+    lines.push(`  (export ${JSON.stringify(name)} (func ${names.functions[reference.index]}))`);
   lines.push(')', '');
   return lines.join('\n');
 }
@@ -112,12 +110,11 @@ function printFunction(body: FunctionBody, module: ModuleBuilder, names: Names):
   return lines;
 }
 
-/** Four bytes as a hexadecimal word; the first is the lowest. */
-const wordText = (bytes: readonly number[]): string =>
-  `0x${bytes
-    .toReversed()
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('')}`;
+/** A vector constant as four hexadecimal words. */
+const vectorText = (bytes: readonly number[]): string =>
+  Array.from(new Uint32Array(Uint8Array.from(bytes).buffer), (word) => `0x${word.toString(16).padStart(8, '0')}`).join(
+    ' ',
+  );
 
 /** Blocks are named after their nesting level: `$0` is the outermost. */
 function printInstruction(
@@ -151,7 +148,7 @@ function printInstruction(
     case 'f64':
       return `${op.name} ${floatText(Number(value))}`;
     case 'bytes':
-      return `${op.name} i32x4 ${[0, 4, 8, 12].map((at) => wordText(data!.slice(at, at + 4))).join(' ')}`;
+      return `${op.name} i32x4 ${vectorText(data!)}`;
     case 'shuffle':
       return `${op.name} ${data!.join(' ')}`;
     case 'memory':
