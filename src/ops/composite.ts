@@ -14,6 +14,23 @@ type Derivative = (t: TensorBuilder, g: Expr, inputs: readonly Expr[], y: Expr) 
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 const like = (t: TensorBuilder, x: Expr, value: number): Expr => t.constantLike(x, value);
 
+/**
+ * Φ(x) + x·φ(x), the derivative of y = gelu(x). Below −1, where 1 + erf(x/√2) cancels, Φ(x) is y/x; elsewhere that has no
+ * derivative at 0. x² = h² + (x − h)(x + h) with h² exact, since an error of x² is one of φ(x) as large as x² times it.
+ */
+function geluSlope(t: TensorBuilder, x: Expr, y: Expr): Expr {
+  const c = (value: number): Expr => like(t, x, value);
+  const below = t.less(x, c(-1));
+  const erf = t.call('erf', t.mul(t.where(below, c(0), x), c(Math.SQRT1_2)));
+  const cumulative = t.where(below, t.div(y, t.where(below, x, c(1))), t.mul(c(0.5), t.add(c(1), erf)));
+  // φ(x) is 0 in f64 from 39 on, and x·φ(x) at ∞ too.
+  const near = t.maximum(c(-64), t.minimum(c(64), x));
+  const h = t.mul(t.round(t.mul(near, c(16))), c(1 / 16));
+  const exp = (a: Expr, b: Expr): Expr => t.call('exp', t.mul(c(-0.5), t.mul(a, b)));
+  const density = t.mul(exp(h, h), t.mul(c(1 / Math.sqrt(2 * Math.PI)), exp(t.sub(near, h), t.add(near, h))));
+  return t.add(cumulative, t.mul(near, density));
+}
+
 /** Derivatives, given the cotangent, the inputs and the result. */
 const DERIVATIVES: Readonly<Record<TranscendentalName, Derivative>> = {
   exp: (t, g, _x, y) => [t.mul(g, y)],
@@ -29,13 +46,7 @@ const DERIVATIVES: Readonly<Record<TranscendentalName, Derivative>> = {
   softplus: (t, g, [x]) => [t.mul(g, t.call('sigmoid', x!))],
   /** 2/√π · e^(−x²). */
   erf: (t, g, [x]) => [t.mul(g, t.mul(like(t, x!, TWO_OVER_SQRT_PI), t.call('exp', t.neg(t.mul(x!, x!)))))],
-  /** Φ(x) + x·φ(x). */
-  gelu: (t, g, [x]) => {
-    const half = like(t, x!, 0.5);
-    const cumulative = t.mul(half, t.add(like(t, x!, 1), t.call('erf', t.mul(x!, like(t, x!, Math.SQRT1_2)))));
-    const density = t.mul(like(t, x!, 1 / Math.sqrt(2 * Math.PI)), t.call('exp', t.neg(t.mul(half, t.mul(x!, x!)))));
-    return [t.mul(g, t.add(cumulative, t.mul(x!, density)))];
-  },
+  gelu: (t, g, [x], y) => [t.mul(g, geluSlope(t, x!, y))],
   /** b·a^(b−1) and a^b·ln a; where b is 0 or a is not positive, that side's derivative is taken as 0. */
   pow: (t, g, [a, b], y) => {
     const zero = like(t, a!, 0);
