@@ -15,12 +15,8 @@ import { add, cast, constantLike, mul, neg, sub } from '../ops/elementwise.js';
 import { scalarFunction } from '../ops/scalar.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
 
-/** One identity: the primitive it looks at and the simpler node, or undefined where it does not apply. */
-export interface Rule {
-  readonly name: string;
-  readonly primitive: string;
-  readonly apply: (node: Expr) => Expr | undefined;
-}
+/** One identity: the simpler node for a node of its primitive, or undefined where it does not apply. */
+type Rule = (node: Expr) => Expr | undefined;
 
 /** The value if the node is a constant in every element. */
 function constantValue(node: Expr): number | undefined {
@@ -39,79 +35,71 @@ const isPowerOfTwo = (x: number): boolean => {
 /** x + zero = x for every x: −0 for floats, where (−0) + (+0) is +0. */
 const additiveZero = (dtype: DType): number => (isFloat(dtype) ? -0 : 0);
 
-export const RULES: readonly Rule[] = [
-  {
-    name: 'x + (−0) → x',
-    primitive: 'add',
-    apply: (n) => inputIf(n, 0, isConstant(n.input(1), additiveZero(n.dtype))),
-  },
-  {
-    name: '(−0) + x → x',
-    primitive: 'add',
-    apply: (n) => inputIf(n, 1, isConstant(n.input(0), additiveZero(n.dtype))),
-  },
-  { name: 'x − 0 → x', primitive: 'sub', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 0)) },
-  {
-    name: '(−0) − x → −x',
-    primitive: 'sub',
-    apply: (n) => (isConstant(n.input(0), -0) && isFloat(n.dtype) ? neg(n.input(1)) : undefined),
-  },
-  {
-    name: 'x − (−y) → x + y',
-    primitive: 'sub',
-    apply: (n) =>
-      n.input(1).primitive.name === 'neg' && isFloat(n.dtype) ? add(n.input(0), n.input(1).input()) : undefined,
-  },
-  {
-    name: 'x + (−y) → x − y',
-    primitive: 'add',
-    apply: (n) =>
-      n.input(1).primitive.name === 'neg' && isFloat(n.dtype) ? sub(n.input(0), n.input(1).input()) : undefined,
-  },
-  { name: 'x · 1 → x', primitive: 'mul', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 1)) },
-  { name: '1 · x → x', primitive: 'mul', apply: (n) => inputIf(n, 1, isConstant(n.input(0), 1)) },
-  { name: 'x · (−1) → −x', primitive: 'mul', apply: (n) => (isConstant(n.input(1), -1) ? neg(n.input(0)) : undefined) },
-  { name: '(−1) · x → −x', primitive: 'mul', apply: (n) => (isConstant(n.input(0), -1) ? neg(n.input(1)) : undefined) },
-  { name: 'x / 1 → x', primitive: 'div', apply: (n) => inputIf(n, 0, isConstant(n.input(1), 1)) },
-  {
-    name: 'x / 2ᵏ → x · 2⁻ᵏ',
-    primitive: 'div',
-    apply: (n) => {
+/** The identities of each primitive. */
+const RULES: Readonly<Record<string, readonly Rule[]>> = {
+  add: [
+    // x + (−0) → x
+    (n) => inputIf(n, 0, isConstant(n.input(1), additiveZero(n.dtype))),
+    // (−0) + x → x
+    (n) => inputIf(n, 1, isConstant(n.input(0), additiveZero(n.dtype))),
+    // x + (−y) → x − y
+    (n) => (n.input(1).primitive.name === 'neg' && isFloat(n.dtype) ? sub(n.input(0), n.input(1).input()) : undefined),
+  ],
+  sub: [
+    // x − 0 → x
+    (n) => inputIf(n, 0, isConstant(n.input(1), 0)),
+    // (−0) − x → −x
+    (n) => (isConstant(n.input(0), -0) && isFloat(n.dtype) ? neg(n.input(1)) : undefined),
+    // x − (−y) → x + y
+    (n) => (n.input(1).primitive.name === 'neg' && isFloat(n.dtype) ? add(n.input(0), n.input(1).input()) : undefined),
+  ],
+  mul: [
+    // x · 1 → x
+    (n) => inputIf(n, 0, isConstant(n.input(1), 1)),
+    // 1 · x → x
+    (n) => inputIf(n, 1, isConstant(n.input(0), 1)),
+    // x · (−1) → −x
+    (n) => (isConstant(n.input(1), -1) ? neg(n.input(0)) : undefined),
+    // (−1) · x → −x
+    (n) => (isConstant(n.input(0), -1) ? neg(n.input(1)) : undefined),
+  ],
+  div: [
+    // x / 1 → x
+    (n) => inputIf(n, 0, isConstant(n.input(1), 1)),
+    // x / 2ᵏ → x · 2⁻ᵏ
+    (n) => {
       const divisor = constantValue(n.input(1));
       return divisor !== undefined && isPowerOfTwo(divisor)
         ? mul(n.input(0), constantLike(n.input(1), 1 / divisor))
         : undefined;
     },
-  },
-  {
-    name: '−(−x) → x',
-    primitive: 'neg',
-    apply: (n) => (n.input().primitive.name === 'neg' ? n.input().input() : undefined),
-  },
-  {
-    name: '|−x| → |x|',
-    primitive: 'abs',
-    apply: (n) => (n.input().primitive.name === 'neg' ? make(n.primitive, [n.input().input()]) : undefined),
-  },
-  { name: '||x|| → |x|', primitive: 'abs', apply: (n) => inputIf(n, 0, n.input().primitive.name === 'abs') },
-  {
-    name: '¬¬x → x',
-    primitive: 'logicalNot',
-    apply: (n) => (n.input().primitive.name === 'logicalNot' ? n.input().input() : undefined),
-  },
-  {
-    name: 'where(constant, a, b)',
-    primitive: 'where',
-    apply: (n) => {
+  ],
+  neg: [
+    // −(−x) → x
+    (n) => (n.input().primitive.name === 'neg' ? n.input().input() : undefined),
+  ],
+  abs: [
+    // |−x| → |x|
+    (n) => (n.input().primitive.name === 'neg' ? make(n.primitive, [n.input().input()]) : undefined),
+    // ||x|| → |x|
+    (n) => inputIf(n, 0, n.input().primitive.name === 'abs'),
+  ],
+  logicalNot: [
+    // ¬¬x → x
+    (n) => (n.input().primitive.name === 'logicalNot' ? n.input().input() : undefined),
+  ],
+  where: [
+    // where(constant, a, b)
+    (n) => {
       const condition = constantValue(n.input(0));
       return condition === undefined ? undefined : n.input(condition !== 0 ? 1 : 2);
     },
-  },
-  { name: 'where(c, a, a) → a', primitive: 'where', apply: (n) => inputIf(n, 1, n.input(1) === n.input(2)) },
-  {
-    name: 'cast(cast(x)) → cast(x), where the first loses nothing',
-    primitive: 'cast',
-    apply: (n) => {
+    // where(c, a, a) → a
+    (n) => inputIf(n, 1, n.input(1) === n.input(2)),
+  ],
+  cast: [
+    // cast(cast(x)) → cast(x), where the first loses nothing
+    (n) => {
       const inner = n.input();
       if (inner.primitive.name !== 'cast') return undefined;
       const [from, through] = [inner.input().dtype, inner.dtype];
@@ -119,21 +107,16 @@ export const RULES: readonly Rule[] = [
       const exact = from === 'bool' || (through === 'f64' && !(isInteger(from) && isInteger(n.dtype)));
       return exact && !inner.input().aval.weak ? cast(inner.input(), n.dtype) : undefined;
     },
-  },
-  {
-    name: 'reshape(reshape(x)) → reshape(x)',
-    primitive: 'reshape',
-    apply: (n) => (n.input().primitive.name === 'reshape' ? reshape(n.input().input(), n.shape) : undefined),
-  },
-  {
-    name: 'reshape(constant) → constant',
-    primitive: 'reshape',
-    apply: (n) => (constantValue(n.input()) === undefined ? undefined : constantLike(n, constantValue(n.input())!)),
-  },
-  {
-    name: 'transpose(transpose(x)) → transpose(x)',
-    primitive: 'transpose',
-    apply: (n) => {
+  ],
+  reshape: [
+    // reshape(reshape(x)) → reshape(x)
+    (n) => (n.input().primitive.name === 'reshape' ? reshape(n.input().input(), n.shape) : undefined),
+    // reshape(constant) → constant
+    (n) => (constantValue(n.input()) === undefined ? undefined : constantLike(n, constantValue(n.input())!)),
+  ],
+  transpose: [
+    // transpose(transpose(x)) → transpose(x)
+    (n) => {
       const inner = n.input();
       if (inner.primitive.name !== 'transpose') return undefined;
       const [outer, first] = [n.attributes.permutation, inner.attributes.permutation] as [
@@ -145,11 +128,10 @@ export const RULES: readonly Rule[] = [
         outer.map((axis) => first[axis]!),
       );
     },
-  },
-  {
-    name: 'broadcast(broadcast(x)) → broadcast(x)',
-    primitive: 'broadcast',
-    apply: (n) => {
+  ],
+  broadcast: [
+    // broadcast(broadcast(x)) → broadcast(x)
+    (n) => {
       const inner = n.input();
       if (inner.primitive.name !== 'broadcast') return undefined;
       const [outer, first] = [n.attributes.axes, inner.attributes.axes] as [readonly number[], readonly number[]];
@@ -159,11 +141,8 @@ export const RULES: readonly Rule[] = [
         first.map((axis) => outer[axis]!),
       );
     },
-  },
-  {
-    name: 'broadcast to the same shape → x',
-    primitive: 'broadcast',
-    apply: (n) =>
+    // broadcast to the same shape → x
+    (n) =>
       inputIf(
         n,
         0,
@@ -173,8 +152,8 @@ export const RULES: readonly Rule[] = [
               extent === n.input().shape[axis] && (n.attributes.axes as readonly number[])[axis] === axis,
           ),
       ),
-  },
-];
+  ],
+};
 
 /** A core op whose operands are all constants, computed by its own meaning. */
 function foldConstants(node: Expr): Expr | undefined {
@@ -207,13 +186,10 @@ function foldReduction(node: Expr): Expr | undefined {
   return constantLike(node, result ?? 0);
 }
 
-const rulesOf = new Map<string, Rule[]>();
-for (const rule of RULES) rulesOf.set(rule.primitive, [...(rulesOf.get(rule.primitive) ?? []), rule]);
-
 function simplifyNode(node: Expr): Expr {
   for (;;) {
     let next = foldConstants(node) ?? foldReduction(node);
-    for (const rule of rulesOf.get(node.primitive.name) ?? []) next ??= rule.apply(node);
+    for (const rule of RULES[node.primitive.name] ?? []) next ??= rule(node);
     if (next === undefined || next === node) return node;
     node = next;
   }
