@@ -8,6 +8,11 @@ import { InternalError, TreeError } from './errors.js';
 export interface TreeNodeRegistration<T> {
   flatten(value: T): { children: readonly unknown[]; names?: readonly string[]; auxiliary?: unknown };
   unflatten(auxiliary: unknown, children: readonly unknown[]): T;
+  /**
+   * Whether instances have an identity: one that stands in a tree twice has its leaves there once, and is one object in
+   * what is unflattened. Without it a model that uses a weight twice would leave `jit` with two.
+   */
+  readonly shared?: boolean;
 }
 
 // Registered behaviours are stored for their class; each only ever sees instances of it.
@@ -17,7 +22,7 @@ type AnyRegistration = TreeNodeRegistration<any>;
 type AnyClass = abstract new (...args: any[]) => unknown;
 const registered = new Map<AnyClass, AnyRegistration>();
 
-type NodeKind = 'leaf' | 'none' | 'array' | 'object' | 'map' | 'class';
+type NodeKind = 'leaf' | 'none' | 'array' | 'object' | 'map' | 'class' | 'repeat';
 
 /** The structure of a tree without its leaves. */
 export class TreeDef {
@@ -27,10 +32,18 @@ export class TreeDef {
     readonly keys: readonly unknown[],
     readonly children: readonly TreeDef[],
     readonly type: AnyClass | undefined,
+    /** What its class keeps; for a `repeat`, which of the shared objects it is, in the order in which they begin. */
     readonly auxiliary: unknown,
     /** null or undefined, for `none`. */
     readonly nothing: null | undefined,
-  ) {}
+  ) {
+    this.shares =
+      children.some((child) => child.shares) ||
+      (type !== undefined && registrationFrom(type.prototype)?.shared === true);
+  }
+
+  /** Whether objects with an identity are in it. */
+  readonly shares: boolean;
 
   /** Number of leaves. */
   get size(): number {
@@ -52,6 +65,8 @@ export class TreeDef {
         if (this.kind === 'object') entries.sort();
         return `${this.kind === 'map' ? 'Map' : ''}{${entries.join(', ')}}`;
       }
+      case 'repeat':
+        return `^${String(this.auxiliary)}`;
       case 'class':
         return `${this.type?.name ?? '?'}(${this.children.map((child, i) => `${this.keys[i] === undefined ? '' : `${formatKey(this.keys[i])}: `}${child.toString()}`).join(', ')})`;
     }
@@ -66,6 +81,8 @@ export class TreeDef {
   mismatch(other: TreeDef, path: string): string | undefined {
     if (this.kind !== other.kind || this.type !== other.type || this.nothing !== other.nothing)
       return `${path || 'the root'} is ${this.describe()} and ${other.describe()}`;
+    if (this.kind === 'repeat' && this.auxiliary !== other.auxiliary)
+      return `${path || 'the root'} repeats another object`;
     if (this.kind === 'class' && !sameAuxiliary(this.auxiliary, other.auxiliary))
       return `${path || 'the root'} has other static values`;
     if (this.kind === 'object' || this.kind === 'map') {
@@ -95,7 +112,9 @@ export class TreeDef {
         ? `a ${this.type?.name ?? '?'}`
         : this.kind === 'none'
           ? String(this.nothing)
-          : `an ${this.kind}`.replace('an map', 'a Map');
+          : this.kind === 'repeat'
+            ? 'an object that stands before'
+            : `an ${this.kind}`.replace('an map', 'a Map');
   }
 
   /** Appends the leaves' paths, as `layers[0].weight`. */
@@ -154,20 +173,25 @@ const isPlainObject = (value: object): value is Record<string, unknown> => {
   return prototype === null || prototype === Object.prototype;
 };
 
-function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]): TreeDef {
+function flattenInto(value: unknown, leaves: unknown[], above: readonly object[], seen: Map<object, number>): TreeDef {
   if (value === null) return NULL;
   if (value === undefined) return UNDEFINED;
   if (typeof value !== 'object') return (leaves.push(value), LEAF);
   if (above.includes(value))
     throw new TreeError('TREE_CYCLE', 'a tree contains itself', 'Break the cycle; a tree has no way back to its root.');
   const inside = [...above, value];
-  const each = (child: unknown): TreeDef => flattenInto(child, leaves, inside);
+  const each = (child: unknown): TreeDef => flattenInto(child, leaves, inside, seen);
   if (isArray(value)) return new TreeDef('array', [], value.map(each), undefined, undefined, null);
   if (isMap(value))
     return new TreeDef('map', [...value.keys()], [...value.values()].map(each), undefined, undefined, null);
   const registration = registrationOf(value);
   if (registration !== undefined) {
     const [type, behaviour] = registration;
+    if (behaviour.shared === true) {
+      const first = seen.get(value);
+      if (first !== undefined) return new TreeDef('repeat', [], [], undefined, first, null);
+      seen.set(value, seen.size);
+    }
     const { children, names, auxiliary } = behaviour.flatten(value);
     return new TreeDef('class', names ?? [], children.map(each), type, auxiliary, null);
   }
@@ -180,7 +204,7 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
 /** The leaves in order, and the structure. A class that is not registered is a leaf. */
 export function flatten(value: unknown): [leaves: unknown[], treedef: TreeDef] {
   const leaves: unknown[] = [];
-  return [leaves, flattenInto(value, leaves, [])];
+  return [leaves, flattenInto(value, leaves, [], new Map())];
 }
 
 /** The tree of this structure with these leaves. */
@@ -192,6 +216,7 @@ export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown
       'Pass one value for each leaf.',
     );
   let next = 0;
+  const shared: unknown[] = [];
   const build = (def: TreeDef): unknown => {
     switch (def.kind) {
       case 'leaf':
@@ -219,8 +244,12 @@ export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown
         const registration = def.type && registrationFrom(def.type.prototype);
         if (registration === undefined)
           throw new InternalError(`the class ${def.type?.name ?? '?'} is no longer registered`);
-        return registration.unflatten(def.auxiliary, def.children.map(build));
+        if (registration.shared !== true) return registration.unflatten(def.auxiliary, def.children.map(build));
+        const place = shared.push(undefined) - 1;
+        return (shared[place] = registration.unflatten(def.auxiliary, def.children.map(build)));
       }
+      case 'repeat':
+        return shared[def.auxiliary as number];
     }
   };
   return build(treedef);
@@ -257,23 +286,41 @@ function isNode(value: object): boolean {
 }
 
 /** {@link matchLeaves} for an object whose keys come in the order of `treedef`; undefined if they do not. */
-function matchInOrder(treedef: TreeDef, value: Record<string, unknown>, leaves: unknown[]): boolean | undefined {
+function matchInOrder(
+  treedef: TreeDef,
+  value: Record<string, unknown>,
+  leaves: unknown[],
+  seen: Map<object, number>,
+): boolean | undefined {
   const { keys, children } = treedef;
   const before = leaves.length;
+  const known = seen.size;
   let i = 0;
   for (const key in value) {
     if (key !== keys[i]) {
       leaves.length = before;
+      for (const [object, place] of seen) if (place >= known) seen.delete(object);
       return undefined;
     }
-    if (!matchLeaves(children[i]!, value[key], leaves)) return false;
+    if (!matchLeaves(children[i]!, value[key], leaves, seen)) return false;
     i++;
   }
   return i === keys.length;
 }
 
-/** Appends the leaves of `value` in the order of `treedef`; false if the structure differs. Allocates nothing else. */
-export function matchLeaves(treedef: TreeDef, value: unknown, leaves: unknown[]): boolean {
+/** For structures without shared objects; stays empty. */
+const NONE_SEEN = new Map<object, number>();
+
+/**
+ * Appends the leaves of `value` in the order of `treedef`; false if the structure differs. Allocates nothing else unless
+ * objects with an identity are among them: `seen` has those that were met, by their place.
+ */
+export function matchLeaves(
+  treedef: TreeDef,
+  value: unknown,
+  leaves: unknown[],
+  seen = treedef.shares ? new Map<object, number>() : NONE_SEEN,
+): boolean {
   switch (treedef.kind) {
     case 'leaf':
       if (value === null || value === undefined || (typeof value === 'object' && isNode(value))) return false;
@@ -283,34 +330,42 @@ export function matchLeaves(treedef: TreeDef, value: unknown, leaves: unknown[])
       return value === treedef.nothing;
     case 'array':
       if (!isArray(value) || value.length !== treedef.children.length) return false;
-      for (let i = 0; i < value.length; i++) if (!matchLeaves(treedef.children[i]!, value[i], leaves)) return false;
+      for (let i = 0; i < value.length; i++)
+        if (!matchLeaves(treedef.children[i]!, value[i], leaves, seen)) return false;
       return true;
     case 'map':
       if (!isMap(value) || value.size !== treedef.keys.length) return false;
       for (let i = 0; i < treedef.keys.length; i++)
-        if (!value.has(treedef.keys[i]) || !matchLeaves(treedef.children[i]!, value.get(treedef.keys[i]), leaves))
+        if (!value.has(treedef.keys[i]) || !matchLeaves(treedef.children[i]!, value.get(treedef.keys[i]), leaves, seen))
           return false;
       return true;
     case 'object': {
       if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlainObject(value)) return false;
-      const matched = matchInOrder(treedef, value, leaves);
+      const matched = matchInOrder(treedef, value, leaves, seen);
       if (matched !== undefined) return matched;
       let count = 0;
       for (const key in value) if (Object.hasOwn(value, key)) count++;
       if (count !== treedef.keys.length) return false;
       for (let i = 0; i < treedef.keys.length; i++) {
         const key = treedef.keys[i] as string;
-        if (!Object.hasOwn(value, key) || !matchLeaves(treedef.children[i]!, value[key], leaves)) return false;
+        if (!Object.hasOwn(value, key) || !matchLeaves(treedef.children[i]!, value[key], leaves, seen)) return false;
       }
       return true;
     }
     case 'class': {
       if (typeof value !== 'object' || value === null || value.constructor !== treedef.type) return false;
-      const { children, names, auxiliary } = registrationOf(value)![1].flatten(value);
+      const registration = registrationOf(value)![1];
+      if (registration.shared === true) {
+        if (seen.has(value)) return false;
+        seen.set(value, seen.size);
+      }
+      const { children, names, auxiliary } = registration.flatten(value);
       if (children.length !== treedef.children.length || !sameAuxiliary(auxiliary, treedef.auxiliary)) return false;
       if (names !== undefined && names.some((name, i) => name !== treedef.keys[i])) return false;
-      return children.every((child, i) => matchLeaves(treedef.children[i]!, child, leaves));
+      return children.every((child, i) => matchLeaves(treedef.children[i]!, child, leaves, seen));
     }
+    case 'repeat':
+      return seen.get(value as object) === treedef.auxiliary;
   }
 }
 

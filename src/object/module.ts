@@ -411,4 +411,5 @@ register(Module, {
     const [type, structure] = auxiliary as [typeof Module, ModuleStructure];
     return type.treeUnflatten(structure, children);
   },
+  shared: true,
 });

@@ -178,4 +178,5 @@ export class TrainVar extends Variable {}
 register(Variable, {
   flatten: (variable) => ({ children: [variable.value], names: ['value'], auxiliary: variable.constructor }),
   unflatten: (type, [value]) => new (type as typeof Variable)(value as Tensor),
+  shared: true,
 });

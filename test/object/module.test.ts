@@ -10,11 +10,13 @@ import {
   NodeDict,
   NodeList,
   OptionError,
+  SGD,
   tensor,
   type Tensor,
   TrainVar,
   tree,
   UnsupportedError,
+  valueAndGrad,
   VarDict,
   Variable,
   VarList,
@@ -23,6 +25,7 @@ import {
 import type { NamingMethod } from 'lazuli';
 
 const keys = (collector: ReadonlyMap<string, unknown>): string[] => [...collector.keys()];
+const dictOf = (dict: unknown): ReadonlyMap<string, unknown> => dict as ReadonlyMap<string, unknown>;
 const scalar = (value = 0): TrainVar => new TrainVar(tensor(value));
 /** For names that only the collector keeps: the registry is emptied before each test. */
 beforeEach(clearNameCache);
@@ -351,6 +354,45 @@ describe('modules as trees', () => {
     cyclic.push(cyclic);
     Object.assign(model, { cyclic });
     expect(() => tree.leaves(model)).toThrow(/TREE_CYCLE/);
+  });
+
+  test('a child or Variable that stands twice in an argument is one object in the copy', () => {
+    class Tied extends Module {
+      encoder = new Linear(1, 1);
+      decoder = this.encoder;
+      call(x: Tensor): Tensor {
+        return x.matmul(this.encoder.weight.value).matmul(this.decoder.weight.value);
+      }
+    }
+    const model = new Tied();
+    model.encoder.weight.value = tensor([[3]]);
+    expect(tree.leaves(model)).toHaveLength(2);
+    const copy = tree.map((x: Tensor) => x, model) as Tied;
+    expect(copy.decoder).toBe(copy.encoder);
+    expect(keys(copy.vars())).toEqual(['Linear0.weight', 'Linear0.bias']);
+    // d(w·x·w)/dw = 2wx, in one place.
+    const gradient = grad((m: Tied) => m.call(tensor([[2]])).sum())(model) as Tied;
+    expect(gradient.decoder.weight.value.item()).toBe(12);
+    expect(gradient.decoder).toBe(gradient.encoder);
+
+    // A model and its optimizer share the model's Variables, in one argument or two.
+    const opt = new SGD({ lr: 0.25, trainVars: model.trainVars() });
+    const step = jit((m: Tied, o: SGD, x: Tensor) => {
+      const [, grads] = valueAndGrad(() => m.call(x).sum(), { vars: o.varsToTrain })() as [Tensor, unknown];
+      o.update(grads);
+      return [m, o] as const;
+    });
+    const [trained, optimizer] = step(model, opt, tensor([[2]]));
+    expect(trained.encoder.weight.value.item()).toBe(0);
+    expect(dictOf(optimizer.varsToTrain).get('Linear0.weight')).toBe(trained.encoder.weight);
+    expect(model.encoder.weight.value.item()).toBe(3);
+    step(trained, optimizer, tensor([[2]]));
+    expect(step.stats).toMatchObject({ traces: 1, compiles: 1, calls: 2 });
+    // Another sharing is another structure.
+    const untied = new Tied();
+    untied.decoder = new Linear(1, 1);
+    step(untied, new SGD({ lr: 0.25, trainVars: untied.trainVars() }), tensor([[2]]));
+    expect(step.stats.traces).toBe(2);
   });
 
   test('a model passes through jit and grad; what is written to the copy comes back with it', () => {

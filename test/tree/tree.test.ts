@@ -202,3 +202,57 @@ describe('mistakes', () => {
     expect(messageOf(() => tree.unflatten(treedef, [1, 2, 3]))).toMatch(/TREE_LEAVES/);
   });
 });
+
+describe('objects with an identity', () => {
+  class Cell {
+    constructor(readonly value: unknown) {}
+  }
+  tree.register(Cell, {
+    flatten: ({ value }) => ({ children: [value], names: ['value'] }),
+    unflatten: (_, [value]) => new Cell(value),
+    shared: true,
+  });
+  const add = (a: number, b: number): number => a + b;
+
+  test('have their leaves once, and stay one object', () => {
+    const [inner, other] = [new Cell(1), new Cell(5)];
+    const outer = new Cell([inner, 2]);
+    const value = { outer, again: outer, list: [inner, other, new Map([['k', other]])] };
+    expect(tree.leaves(value)).toEqual([1, 2, 5]);
+    expect(tree.paths(value)).toEqual(['.outer.value[0].value', '.outer.value[1]', '.list[1].value']);
+    expect(String(tree.structure(value))).toBe(
+      '{again: ^0, list: [^1, Cell(value: *), Map{k: ^2}], outer: Cell(value: [Cell(value: *), *])}',
+    );
+    const copy = tree.map((x: number) => 10 * x, value) as typeof value;
+    expect(copy.again).toBe(copy.outer);
+    expect(copy.list[0]).toBe((copy.outer.value as unknown[])[0]);
+    expect((copy.list[2] as Map<string, Cell>).get('k')).toBe(copy.list[1]);
+    expect(tree.leaves(copy)).toEqual([10, 20, 50]);
+  });
+
+  test('match where the same ones repeat, in any order of keys', () => {
+    const [a, b] = [new Cell(1), new Cell(2)];
+    const [c, d] = [new Cell(30), new Cell(40)];
+    const sum = tree.map(add, { x: a, y: b, z: [a, b] }, { z: [c, d], y: d, x: c }) as Record<string, Cell>;
+    expect([sum.x!.value, sum.y!.value]).toEqual([31, 42]);
+    for (const [first, second] of [
+      [
+        [a, a],
+        [c, d],
+      ],
+      [
+        [a, b],
+        [c, c],
+      ],
+      [
+        [a, b, a],
+        [c, d, d],
+      ],
+      [
+        [a, a],
+        [c, 3],
+      ],
+    ])
+      expect(messageOf(() => tree.map(add, first, second))).toMatch(/TREE_MISMATCH.*\[1\]|TREE_MISMATCH.*\[2\]/);
+  });
+});
