@@ -119,6 +119,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     },
     allocate: (dtype, size, purpose) => state().buffers.allocate(dtype, size, purpose),
     free: (buffer) => made?.buffers.free(buffer as HostBuffer),
+    demote: (buffer) => made?.buffers.demote(buffer as HostBuffer),
     run: (executable, buffers) => (executable as WasmExecutable).call(buffers as readonly HostBuffer[]),
     setThreads: (count, threadOptions) => state().pool.setThreads(count, threadOptions),
     threads: () => ({ count: state().pool.threads, reason: state().pool.reason }),

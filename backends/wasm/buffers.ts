@@ -68,6 +68,8 @@ export class WasmBuffers {
   readonly #adopted = new WeakMap<HostBuffer, Cell>();
   #residentBytes = 0;
   #call = 0;
+  /** Grows when a buffer that was fixed may move. */
+  demotions = 0;
   /** Buffers that were dropped give their memory back. */
   readonly #collected = new FinalizationRegistry<Cell>((cell) => this.#release(cell));
 
@@ -148,7 +150,22 @@ export class WasmBuffers {
     Object.defineProperty(buffer, 'array', { get: array, enumerable: true, configurable: true });
   }
 
-  /** Whether the buffer keeps its address as long as it lives. */
+  /**
+   * The buffer is no Variable's any more: a small one moves to the heap now, a large one when its place is needed, so
+   * that the values which a synchronous loop leaves behind do not wait for a finalizer.
+   */
+  demote(buffer: HostBuffer): void {
+    const cell = this.#cellOf(buffer);
+    if (cell?.address === undefined || !cell.fixed) return;
+    this.demotions++;
+    cell.fixed = false;
+    this.#resident.add(cell);
+    this.#residentBytes += bytesOf(cell);
+    if (bytesOf(cell) <= SMALL_BYTES) this.#moveToHeap(cell);
+    else this.#makeRoom(RESIDENT_BYTES);
+  }
+
+  /** Whether the buffer keeps its address until the next demotion. */
   isFixed(buffer: HostBuffer): boolean {
     return this.#cellOf(buffer)?.fixed === true;
   }
@@ -198,12 +215,16 @@ export class WasmBuffers {
         this.#resident.add(cell);
         continue;
       }
-      cell.array = this.view(cell).slice();
-      this.#collected.unregister(cell);
-      this.#leave(cell);
+      this.#moveToHeap(cell);
       moved = true;
     }
     return moved;
+  }
+
+  #moveToHeap(cell: Cell): void {
+    cell.array = this.view(cell).slice();
+    this.#collected.unregister(cell);
+    this.#leave(cell);
   }
 
   #leave(cell: Cell): void {

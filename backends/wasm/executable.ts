@@ -45,6 +45,7 @@ export class WasmExecutable implements Executable {
   /** Numbers of the buffers outside, and those that came last time and are where they were: one look at each will do. */
   readonly #ids: Int32Array;
   readonly #settled: (HostBuffer | undefined)[];
+  #demotions = 0;
   readonly #table: number;
   readonly #arenaBytes: number;
   readonly #taken: number[];
@@ -105,6 +106,10 @@ export class WasmExecutable implements Executable {
     this.buffers.begin();
     this.#refreshWorkspace();
     const own = this.buffers;
+    if (this.#demotions !== own.demotions) {
+      this.#demotions = own.demotions;
+      this.#settled.fill(undefined);
+    }
     const staged = this.#staged;
     // The array keeps its length: emptied, it would lose its memory and take it anew in every call.
     let count = 0;

@@ -54,6 +54,8 @@ export interface Backend {
   /** Zeroed memory for `size` elements. */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
+  /** Told that `buffer` was a Variable's and now only old handles may read it: it need not stay where it is. */
+  demote?(buffer: DeviceBuffer): void;
   write(buffer: DeviceBuffer, data: TypedArray): void;
   /** A fresh, unshared copy of the elements. */
   read(buffer: DeviceBuffer): TypedArray | Promise<TypedArray>;

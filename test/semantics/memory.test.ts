@@ -21,8 +21,6 @@ describe.each(['js', 'wasm'])('on %s', (backend) => {
     expect(status, stderr).toBe(0);
     const results = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, Growth>;
     for (const [name, { heap, arrays, resident, ms }] of Object.entries(results)) {
-      // Memory of a Variable that was left to an old handle waits for a finalizer there.
-      if (backend === 'wasm' && name.startsWith('jitted, old values')) continue;
       console.log(`${backend}: ${name}: heap ${heap} KiB, arrays ${arrays} KiB, resident ${resident} KiB in ${ms} ms`);
       expect(heap, `${name}: heap`).toBeLessThan(1024);
       expect(arrays, `${name}: typed arrays`).toBeLessThan(1024);

@@ -411,6 +411,20 @@ describe('variables', () => {
     expect(process.memoryUsage().heapUsed - heap).toBeLessThan(2e6);
   });
 
+  test('4,000 old values in one job stay within bounds, and those that are kept keep their elements', () => {
+    const w = new L.Variable(L.zeros([100_000]));
+    const step = L.jit(() => void (w.value = w.value.add(1)), { backend: wasm });
+    const kept: Tensor[] = [];
+    for (let i = 0; i < 4000; i++) {
+      if (i % 1000 === 0) kept.push(w.value);
+      else void w.value.shape;
+      step();
+    }
+    expect(wasm.memoryStats().totalBytes).toBeLessThan(2 ** 29);
+    for (const [i, old] of kept.entries()) expect(new Set(old.dataSync())).toEqual(new Set([1000 * i]));
+    expect(new Set(w.value.dataSync())).toEqual(new Set([4000]));
+  });
+
   test('20,000 large results in one job stay within bounds', () => {
     const step = L.jit((x: Tensor) => x.add(1), { backend: wasm });
     let x = random('f32', [20_000], 1);
