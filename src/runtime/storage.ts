@@ -2,7 +2,7 @@
  * Storage: the elements of one evaluated tensor, in the memory of one backend.
  * Tensors are immutable and may share a storage; a Variable's own storage is written in place.
  */
-import { DisposedError, InternalError, type LazuliError, UnsupportedError } from '../core/errors.js';
+import { DisposedError, type LazuliError, UnsupportedError } from '../core/errors.js';
 import type { DType, TypedArray } from '../core/dtype.js';
 import type { Backend, BufferPurpose, DeviceBuffer } from './backend.js';
 
@@ -148,14 +148,5 @@ export class Storage {
     this.#freed = true;
     this.#untrack(this.#backend);
     this.#backend.free(this.#buffer);
-  }
-
-  /** Checks that it holds `size` elements of `dtype`. */
-  expect(dtype: DType, size: number): this {
-    if (this.#buffer.dtype !== dtype || this.#buffer.size !== size)
-      throw new InternalError(
-        `a storage of ${this.#buffer.dtype} × ${this.#buffer.size} where ${dtype} × ${size} was planned`,
-      );
-    return this;
   }
 }
