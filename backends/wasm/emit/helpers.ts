@@ -4,6 +4,7 @@
  */
 import type { FunctionReference } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
+import type { PlainOp } from '../opcodes.js';
 
 export type HelperName = keyof typeof EMITTERS;
 
@@ -22,6 +23,18 @@ export class Helpers {
 
 const PAIR = { a: 'i32', b: 'i32' } as const;
 
+/** The instruction, and 0 where the divisor is 0, for which it traps. */
+const orZero =
+  (name: string, instruction: PlainOp) =>
+  (module: ModuleBuilder): FunctionReference =>
+    module.function(name, PAIR, ['i32'], (f, { a, b }) => {
+      f.get(b).if(
+        () => f.get(a).get(b).op(instruction),
+        () => f.i32(0),
+        'i32',
+      );
+    });
+
 const EMITTERS = {
   /** a / b truncated; x/0 = 0 and INT_MIN/−1 = INT_MIN, where the instruction traps. */
   quotient_i32: (module: ModuleBuilder) =>
@@ -33,31 +46,9 @@ const EMITTERS = {
         'i32',
       );
     }),
-  quotient_u32: (module: ModuleBuilder) =>
-    module.function('quotient_u32', PAIR, ['i32'], (f, { a, b }) => {
-      f.get(b).if(
-        () => f.get(a).get(b).op('i32.div_u'),
-        () => f.i32(0),
-        'i32',
-      );
-    }),
-  /** x rem 0 = 0. */
-  remainder_i32: (module: ModuleBuilder) =>
-    module.function('remainder_i32', PAIR, ['i32'], (f, { a, b }) => {
-      f.get(b).if(
-        () => f.get(a).get(b).op('i32.rem_s'),
-        () => f.i32(0),
-        'i32',
-      );
-    }),
-  remainder_u32: (module: ModuleBuilder) =>
-    module.function('remainder_u32', PAIR, ['i32'], (f, { a, b }) => {
-      f.get(b).if(
-        () => f.get(a).get(b).op('i32.rem_u'),
-        () => f.i32(0),
-        'i32',
-      );
-    }),
+  quotient_u32: orZero('quotient_u32', 'i32.div_u'),
+  remainder_i32: orZero('remainder_i32', 'i32.rem_s'),
+  remainder_u32: orZero('remainder_u32', 'i32.rem_u'),
   remainder_f64: emitRemainder,
 } satisfies Record<string, (module: ModuleBuilder) => FunctionReference>;
 
