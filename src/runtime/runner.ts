@@ -140,7 +140,6 @@ export class Runner {
     const written = this.#buffers[this.program.outputs[output]!]!;
     const { storage } = target;
     if (storage.shared) {
-      this.backend.demote?.(storage.bufferOn(this.backend, 'variable'));
       target.storage = new Storage(this.backend, written);
       return;
     }

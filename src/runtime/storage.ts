@@ -63,6 +63,12 @@ export class Storage {
     if (this.bound) version++;
   }
 
+  /** Its Variable has another value from now on: only old handles may still read this one. */
+  leave(): void {
+    this.unbind();
+    if (!this.#freed) this.#backend.demote?.(this.#buffer);
+  }
+
   get #usable(): DeviceBuffer {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#freed)

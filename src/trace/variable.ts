@@ -145,7 +145,7 @@ export class Variable implements UpdateTarget {
       return;
     }
     this.#expr = expr;
-    this.#storage?.unbind();
+    this.#storage?.leave();
     this.#storage = undefined;
     expr.handles++;
   }
@@ -162,7 +162,7 @@ export class Variable implements UpdateTarget {
 
   /** Called by a program that wrote other memory. */
   set storage(storage: Storage) {
-    this.#storage?.unbind();
+    this.#storage?.leave();
     this.#storage = storage;
     this.#expr = undefined;
   }

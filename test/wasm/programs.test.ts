@@ -425,6 +425,17 @@ describe('variables', () => {
     expect(new Set(w.value.dataSync())).toEqual(new Set([4000]));
   });
 
+  test('4,000 values that are set in one job stay within bounds', () => {
+    const w = new L.Variable(L.zeros([100_000]));
+    const step = L.jit(() => void (w.value = w.value.add(1)), { backend: wasm });
+    for (let i = 0; i < 4000; i++) {
+      w.value = L.tensor(new Float32Array(100_000).fill(i));
+      step();
+    }
+    expect(wasm.memoryStats().totalBytes).toBeLessThan(2 ** 29);
+    expect(new Set(w.value.dataSync())).toEqual(new Set([4000]));
+  });
+
   test('20,000 large results in one job stay within bounds', () => {
     const step = L.jit((x: Tensor) => x.add(1), { backend: wasm });
     let x = random('f32', [20_000], 1);
