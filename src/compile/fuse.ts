@@ -10,7 +10,7 @@ import type { Graph } from '../core/graph.js';
 import { type DotAttributes, freeAxes } from '../ops/contraction.js';
 import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
 import { type Cluster, Clustering } from './cluster.js';
-import type { BufferId, Segment } from './kernel.js';
+import { type BufferId, readOperands, type Segment, writtenOperands } from './kernel.js';
 import { inOrder, link, type Preceding, reaches } from './precedence.js';
 import { chooseRoots, isParameter, type Roots, storageOf } from './roots.js';
 import { type BufferLookup, SegmentBuilder } from './segment.js';
@@ -279,16 +279,43 @@ class OpenUnits {
   }
 }
 
-/** A reduction that writes nothing but its results, as a norm. */
-const isReductionAlone = ({ kind, stores }: Segment): boolean =>
-  kind === 'reduce' && stores.every(({ phase }) => phase === 'outer');
+/** Units of reductions, which others may join whatever their code: norms of all parameters are one launch. */
+class OpenReductions {
+  readonly #units: Unit[] = [];
+  /** The parameter that an output replaces. */
+  readonly #replaced = new Map<BufferId, BufferId>();
 
-/**
- * An earlier unit of reductions that one which needs these can join, whatever its code: norms of all parameters are one
- * launch. It must not wait longer than it did, or an update of what it reads could no longer happen in place.
- */
-const reductionHost = (reductions: readonly Unit[], needs: ReadonlySet<Unit>): Unit | undefined =>
-  reductions.slice(-MAX_HOSTS).find((unit) => [...needs].every((need) => need !== unit && reaches(unit, need)));
+  constructor(graph: Graph, { parameters, outputs }: BufferTable) {
+    for (const { output, parameter } of graph.updates) this.#replaced.set(outputs[output]!, parameters[parameter]!);
+  }
+
+  enter(unit: Unit): void {
+    this.#units.push(unit);
+  }
+
+  /**
+   * An earlier unit that the segments can join. It must not wait longer than it did, and neither may replace what the other
+   * reads, or updates could no longer happen in place.
+   */
+  host(segments: readonly Segment[], needs: ReadonlySet<Unit>): Unit | undefined {
+    return this.#units
+      .slice(-MAX_HOSTS)
+      .find(
+        (unit) =>
+          [...needs].every((need) => need !== unit && reaches(unit, need)) &&
+          !this.#replaces(segments, unit.segments) &&
+          !this.#replaces(unit.segments, segments),
+      );
+  }
+
+  /** Whether one of `writers` is to write over what one of `readers` reads. */
+  #replaces(writers: readonly Segment[], readers: readonly Segment[]): boolean {
+    const replaced = new Set(
+      writers.flatMap((each) => writtenOperands(each).map((operand) => this.#replaced.get(each.operands[operand]!))),
+    );
+    return readers.some((each) => readOperands(each).some((operand) => replaced.has(each.operands[operand])));
+  }
+}
 
 export function fuse(graph: Graph): Fused {
   const { roots, clustering } = clusterGraph(graph);
@@ -298,14 +325,14 @@ export function fuse(graph: Graph): Fused {
   const units: Unit[] = [];
   const unitOf = new Map<Cluster, Unit>();
   const open = new OpenUnits();
-  const reductions: Unit[] = [];
+  const reductions = new OpenReductions(graph, buffers);
   for (const cluster of inOrder(clustering.clusters)) {
     const needs = new Set([...cluster.needs].map((need) => unitOf.get(need)!));
     const launches = segmentsOf(cluster, clustering, buffers);
     const [first] = launches;
     const joins = launches.length === 1 && first!.every((segment) => segment.kind === 'map');
-    const reduces = launches.length === 1 && first!.every(isReductionAlone);
-    const host = joins ? open.host(first!, needs) : reduces ? reductionHost(reductions, needs) : undefined;
+    const reduces = launches.length === 1 && first!.every((segment) => segment.kind === 'reduce');
+    const host = joins ? open.host(first!, needs) : reduces ? reductions.host(first!, needs) : undefined;
     if (host !== undefined) {
       host.segments.push(...first!);
       for (const need of needs) link(host, need);
@@ -320,7 +347,7 @@ export function fuse(graph: Graph): Fused {
       units.push(unit);
       unitOf.set(cluster, unit);
       if (joins) open.enter(unit, segments);
-      if (reduces) reductions.push(unit);
+      if (reduces) reductions.enter(unit);
     }
   }
   return { units, buffers: buffers.specs, parameters: buffers.parameters, outputs: buffers.outputs };
