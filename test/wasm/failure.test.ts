@@ -127,8 +127,9 @@ describe('a worker that ends in mid-step', () => {
         super(doomed(fate), options);
       }
     }
-    builtin.mockImplementation(((name: string) =>
-      name === 'node:worker_threads' ? { Worker: Doomed } : { availableParallelism: () => 2 }));
+    builtin.mockImplementation((name: string) =>
+      name === 'node:worker_threads' ? { Worker: Doomed } : { availableParallelism: () => 2 },
+    );
     await backend.setThreads(2);
     builtin.mockRestore();
 

@@ -4,11 +4,12 @@
  */
 import * as L from 'lazuli';
 import type { Tensor } from 'lazuli';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createWasmBackend, type WasmSource } from '../../backends/wasm/backend.js';
 import { verifyModule } from '../../backends/wasm/verify.js';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
+import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import { noise } from '../support/arrays.js';
 import { read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
@@ -434,6 +435,53 @@ describe('variables', () => {
     }
     expect(wasm.memoryStats().totalBytes).toBeLessThan(2 ** 29);
     expect(new Set(w.value.dataSync())).toEqual(new Set([4000]));
+  });
+
+  test('keep their address while the memory grows around them', () => {
+    const backend = createWasmBackend();
+    const w = new L.Variable(L.zeros([10_000]));
+    const step = L.jit(() => void (w.value = w.value.add(1)), { backend });
+    step();
+    const address = (): number => {
+      const { array } = w.storage.bufferOn(backend, 'variable') as HostBuffer;
+      return array.byteOffset;
+    };
+    const [first, total] = [address(), backend.memoryStats().totalBytes];
+    const kept = L.jit((x: Tensor) => x.add(1), { backend })(L.zeros([2_000_000]));
+    expect(backend.memoryStats().totalBytes).toBeGreaterThan(total);
+    step();
+    expect(address()).toBe(first);
+    expect(new Set(w.value.dataSync())).toEqual(new Set([2]));
+    expect(kept.dataSync()[1_999_999]).toBe(1);
+  });
+
+  test('disposed results give their memory back at once', () => {
+    const backend = createWasmBackend();
+    const step = L.jit((x: Tensor) => x.add(1), { backend });
+    const x = L.tensor(new Float32Array(100_000));
+    step(x).dispose();
+    const used = backend.memoryStats().usedBytes;
+    const y = step(x);
+    expect(backend.memoryStats().usedBytes).toBe(used + 400_000);
+    y.dispose();
+    expect(backend.memoryStats().usedBytes).toBe(used);
+  });
+
+  test('dropped results give their memory back after a collection', async () => {
+    const backend = createWasmBackend();
+    const step = L.jit((x: Tensor) => x.add(1), { backend });
+    const x = L.zeros([100_000]);
+    step(x);
+    const many = (): void => {
+      for (let i = 0; i < 50; i++) step(x);
+    };
+    many();
+    const used = backend.memoryStats().usedBytes;
+    expect(used).toBeGreaterThan(50 * 400_000);
+    await vi.waitFor(() => {
+      globalThis.gc!();
+      expect(backend.memoryStats().usedBytes).toBeLessThan(4 * 400_000);
+    }, 5000);
   });
 
   test('20,000 large results in one job stay within bounds', () => {

@@ -3,6 +3,7 @@
  * that dies is noticed.
  */
 import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import nodeThreads from 'node:worker_threads';
 import * as L from 'lazuli';
 import type { Tensor } from 'lazuli';
@@ -155,6 +156,35 @@ describe('programs', () => {
     for (let round = 0; round < 20; round++) {
       compiled(...inputs).forEach((got, i) => expectSameBits(read(got), read(want[i]!), `output ${i}`));
     }
+  });
+});
+
+describe('workers', () => {
+  const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const large = (backend: L.BackendChoice): number =>
+    L.jit((a: Tensor) => a.matmul(a).sum(), { backend })(L.ones([200, 200])).item();
+
+  test('start with the first large program, one a core, and not with small ones', async () => {
+    const backend = createWasmBackend();
+    expect(L.jit((a: Tensor) => a.add(1).sum(), { backend })(L.ones([1000])).item()).toBe(2000);
+    await pause(200);
+    expect(backend.threads().count).toBe(1);
+    expect(large(backend)).toBe(200 ** 3);
+    await vi.waitFor(() => expect(backend.threads().count).toBe(Math.min(16, availableParallelism())), 5000);
+    await backend.setThreads(1);
+  });
+
+  test('park when there is nothing to do', async () => {
+    const backend = createWasmBackend({ threadsFrom: 0, forkFrom: 0 });
+    await backend.setThreads(3);
+    expect(large(backend)).toBe(200 ** 3);
+    await pause(50);
+    const before = process.cpuUsage();
+    await pause(400);
+    const { user, system } = process.cpuUsage(before);
+    // Two that spun would have had 400 ms each, or what two cores give.
+    expect((user + system) / 1000).toBeLessThan(150);
+    await backend.setThreads(1);
   });
 });
 
