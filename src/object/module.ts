@@ -127,18 +127,23 @@ export class Module {
     const gathered = new Collector<Module>();
     if (includeSelf) gathered.set(method === 'absolute' ? this.name : '', this);
     const followed = new Map<Module, Set<string>>();
+    const nearest = new Map<Module, number>();
     const walk = (node: Module, path: string, depth: number): void => {
       if (level >= 0 && depth >= level) return;
+      // Reached again by a shorter way: below its edges there may be what the level cut off before.
+      const isNearer = level >= 0 && depth < (nearest.get(node) ?? Infinity);
+      if (isNearer) nearest.set(node, depth);
       const edges = followed.get(node) ?? new Set<string>();
       followed.set(node, edges);
       const children: Found[] = [];
       for (const [key, child] of contents(node)) {
-        if (!(child instanceof Module) || edges.has(key)) continue;
-        edges.add(key);
+        if (!(child instanceof Module) || (edges.has(key) && !isNearer)) continue;
         const at = path === '' ? key : `${path}.${key}`;
+        children.push([at, child]);
+        if (edges.has(key)) continue;
+        edges.add(key);
         if (method === 'relative') gathered.set(at, child);
         else if (includeSelf || child !== this) gathered.set(child.name, child);
-        children.push([at, child]);
       }
       for (const [at, child] of children) walk(child as Module, at, depth + 1);
     };

@@ -68,6 +68,36 @@ describe('keys', () => {
     expect(keys(net.nodes({ method: 'relative' }))).toEqual(['', 'first', 'second']);
   });
 
+  test('a node that a longer way reaches first is as near as its shortest way', () => {
+    class Link extends Module {
+      next: Module | undefined;
+      constructor(next?: Module) {
+        super();
+        if (next !== undefined) this.next = next;
+      }
+    }
+    class Root extends Module {
+      far: Module;
+      near: Module;
+      constructor() {
+        super();
+        const shared = new Link(new Link(new Link()));
+        this.far = new Link(shared);
+        this.near = shared;
+      }
+    }
+    const root = new Root();
+    expect(keys(root.nodes({ method: 'relative', level: 3 }))).toEqual([
+      '',
+      'far',
+      'near',
+      'far.next',
+      'far.next.next',
+      'near.next.next',
+    ]);
+    expect(keys(root.nodes({ level: 3 }))).toHaveLength(5);
+  });
+
   test('level, includeSelf and excludeTypes', () => {
     const net = new Net();
     expect(keys(net.nodes({ level: 0 }))).toEqual(['Net0']);
