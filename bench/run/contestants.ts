@@ -40,15 +40,14 @@ export function torchCommand(): Contestant['command'] {
   return { missing: INSTALL_TORCH };
 }
 
-function cCommand(): Contestant['command'] {
+/** A C file of bench/, compiled. */
+export function cCommand(file: string): Contestant['command'] {
   mkdirSync(CACHE, { recursive: true });
-  const binary = `${CACHE}loops`;
+  const binary = `${CACHE}${file.replaceAll('/', '-')}.out`;
   const flags = ['-O3', '-march=native', '-fno-math-errno', '-fopenmp'];
-  const compiled = spawnSync('cc', [...flags, `${bench}contestants/loops.c`, '-o', binary, '-lm'], {
-    encoding: 'utf8',
-  });
+  const compiled = spawnSync('cc', [...flags, `${bench}${file}`, '-o', binary, '-lm'], { encoding: 'utf8' });
   if (compiled.status === 0) return [binary];
-  return { missing: compiled.error === undefined ? 'cc cannot compile loops.c' : 'there is no cc' };
+  return { missing: compiled.error === undefined ? `cc cannot compile ${file}` : 'there is no cc' };
 }
 
 /**
@@ -86,7 +85,7 @@ export async function prepareLibrary(): Promise<void> {
 
 export function makeContestants(): Contestant[] {
   const torch = torchCommand();
-  const c = cCommand();
+  const c = cCommand('contestants/loops.c');
   const make = (
     id: string,
     title: string,

@@ -1,7 +1,7 @@
 /** Works that are measured in processes of their own, once or a few times: what `bench/probes` prints. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { ALL_THREADS, CACHE, script, torchCommand } from './contestants.js';
+import { ALL_THREADS, CACHE, cCommand, script, torchCommand } from './contestants.js';
 import { median } from './statistics.js';
 
 export interface Probe {
@@ -36,11 +36,23 @@ function mnistCommands(): Record<string, readonly string[]> {
   };
 }
 
+function peakCommands(): Record<string, readonly string[]> {
+  const command = cCommand('probes/peak.c');
+  return 'missing' in command ? {} : { c: command };
+}
+
+const threadCommands = (): Record<string, readonly string[]> => ({
+  wasm: script('probes/threads', 'wasm', '1'),
+  ...(ALL_THREADS > 1 ? { 'wasm-all': script('probes/threads', 'wasm', String(ALL_THREADS)) } : {}),
+});
+
 export const PROBES: readonly Probe[] = [
   { id: 'launches', commands: () => lazuli('launches'), repeats: 1 },
   { id: 'calls', commands: () => lazuli('calls'), repeats: 3 },
   { id: 'first-call', commands: () => lazuli('first-call'), repeats: 5 },
   { id: 'heap', commands: () => lazuli('heap'), repeats: 1 },
+  { id: 'threads', commands: threadCommands, repeats: 3 },
+  { id: 'peak', commands: peakCommands, repeats: 1 },
   { id: 'mnist', commands: mnistCommands, repeats: 1 },
 ];
 
