@@ -5,7 +5,7 @@
  * What is computed: the nodes asked for, and every pending node that no other uses (the updated weights of a loop, say),
  * so nothing is recorded for ever. A node that was computed before without being stored, and is needed again, is stored.
  */
-import { attributesKey, type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import { attributesKey, copyInto, type Expr, ExprScope, topologicalOrder, withScope } from '../core/expr.js';
 import { allocateArray } from '../core/dtype.js';
 import type { Graph } from '../core/graph.js';
 import { InternalError } from '../core/errors.js';
@@ -64,22 +64,13 @@ function pendingGraph(targets: readonly Expr[]): Pending {
       for (const input of node.inputs) key += `,${position.get(input)!}`;
       key += ';';
       if (isLeaf) copies.set(node, parameter(leaves.push(node) - 1, shape, dtype, weak));
-      else
-        copies.set(
-          node,
-          make(
-            node.primitive,
-            node.inputs.map((input) => copies.get(input)!),
-            node.attributes,
-          ),
-        );
     }
     key += outputs.map((output) => position.get(output)!).join();
     return {
       name: 'eager',
       parameters: leaves.map((leaf) => copies.get(leaf)!),
       parameterNames: leaves.map((_, i) => `p${i}`),
-      outputs: outputs.map((output) => copies.get(output)!),
+      outputs: copyInto(copies, outputs),
       outputNames: outputs.map((_, i) => `out${i}`),
       updates: [],
     };

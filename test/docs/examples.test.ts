@@ -7,6 +7,7 @@ import { runInThisContext } from 'node:vm';
 import ts from 'typescript';
 import { beforeEach, describe, expect, test } from 'vitest';
 import * as lazuli from 'lazuli';
+import { OPTIMIZERS } from '../support/optimizers.js';
 
 const source = (path: string): string => readFileSync(new URL(`../../src/${path}`, import.meta.url), 'utf8');
 const FILES = [
@@ -73,20 +74,7 @@ test('examples promise values', () => {
   expect(all.filter((code) => promised(code) !== undefined).length).toBeGreaterThanOrEqual(23);
 });
 
-test.each([
-  'SGD',
-  'Momentum',
-  'MomentumNesterov',
-  'Adagrad',
-  'Adadelta',
-  'RMSProp',
-  'Adam',
-  'AdamW',
-  'LARS',
-  'Adan',
-  'SM3',
-  'Lion',
-])('the documentation of %s is complete', (name) => {
+test.each(OPTIMIZERS)('the documentation of %s is complete', (name) => {
   const comment = FILES.flatMap((file) => docComments(source(file))).find(({ of }) =>
     of.startsWith(`export class ${name} `),
   );

@@ -19,6 +19,7 @@ import {
   zeros,
 } from 'lazuli';
 import { describe, expect, test } from 'vitest';
+import { PERCEPTRON_SHAPES } from '../support/perceptron.js';
 
 const UPDATE = process.env.UPDATE_GOLDENS === '1';
 
@@ -32,16 +33,8 @@ function expectGolden(name: string, text: string): void {
   expect(`${text}\n`, `golden ${name} (refresh with UPDATE_GOLDENS=1)`).toBe(readFileSync(file, 'utf8'));
 }
 
-const SHAPES: Readonly<Record<string, number[]>> = {
-  w1: [784, 500],
-  b1: [500],
-  w2: [500, 300],
-  b2: [300],
-  w3: [300, 10],
-  b3: [10],
-};
 const parameters = (): Map<string, TrainVar> =>
-  new Map(Object.entries(SHAPES).map(([key, shape]) => [key, new TrainVar(zeros(shape))]));
+  new Map(Object.entries(PERCEPTRON_SHAPES).map(([key, shape]) => [key, new TrainVar(zeros(shape))]));
 
 /** ε, ρ and η as the class has them, written with Variables and tensors alone. */
 function plainUpdate(): Report {
@@ -61,7 +54,7 @@ function plainUpdate(): Report {
   };
   return jit(update, { backend: 'js' }).inspect(gradients());
 }
-const gradients = (): Map<string, Tensor> => new Map(Object.entries(SHAPES).map(([key, shape]) => [key, zeros(shape)]));
+const gradients = (): Map<string, Tensor> => new Map(Object.entries(PERCEPTRON_SHAPES).map(([key, shape]) => [key, zeros(shape)]));
 
 function classUpdate(backend: BackendChoice = 'js'): Report {
   clearNameCache();

@@ -12,19 +12,12 @@ import {
   zeros,
 } from 'lazuli';
 import { BACKENDS } from '../support/backends.js';
+import { PERCEPTRON_SHAPES } from '../support/perceptron.js';
 
-const SHAPES: Record<string, number[]> = {
-  w1: [784, 500],
-  b1: [500],
-  w2: [500, 300],
-  b2: [300],
-  w3: [300, 10],
-  b3: [10],
-};
 const trainVars = (): Record<string, TrainVar> =>
-  Object.fromEntries(Object.entries(SHAPES).map(([key, shape]) => [key, new TrainVar(zeros(shape))]));
+  Object.fromEntries(Object.entries(PERCEPTRON_SHAPES).map(([key, shape]) => [key, new TrainVar(zeros(shape))]));
 const gradients = Object.fromEntries(
-  Object.entries(SHAPES).map(([key, shape]) => {
+  Object.entries(PERCEPTRON_SHAPES).map(([key, shape]) => {
     const size = shape.reduce((a, b) => a * b, 1);
     return [key, tensor(new Float32Array(size).fill(0.1), { shape })];
   }),

@@ -30,22 +30,9 @@ import {
   zeros,
 } from 'lazuli';
 import { BACKENDS } from '../support/backends.js';
+import { OPTIMIZERS } from '../support/optimizers.js';
 
 const classes = lazuli as unknown as Record<string, new (options: object) => Optimizer>;
-const NAMES = [
-  'SGD',
-  'Momentum',
-  'MomentumNesterov',
-  'Adagrad',
-  'Adadelta',
-  'RMSProp',
-  'Adam',
-  'AdamW',
-  'LARS',
-  'Adan',
-  'SM3',
-  'Lion',
-] as const;
 const pair = (): { w: TrainVar; b: TrainVar } => ({ w: new TrainVar(tensor([1, 2, 3])), b: new TrainVar(tensor(1)) });
 beforeEach(clearNameCache);
 
@@ -331,7 +318,7 @@ describe('problems', () => {
   };
   const start = (values: number[]): TrainVar => new TrainVar(tensor(new Float64Array(values)));
 
-  const RATES: Record<(typeof NAMES)[number], [parabola: number, rosenbrock: number, options?: object]> = {
+  const RATES: Record<(typeof OPTIMIZERS)[number], [parabola: number, rosenbrock: number, options?: object]> = {
     SGD: [0.1, 1e-3],
     Momentum: [0.02, 2e-4],
     MomentumNesterov: [0.02, 2e-4],
@@ -345,7 +332,7 @@ describe('problems', () => {
     SM3: [1, 0.5],
     Lion: [0.002, 1e-3],
   };
-  test.each(NAMES)('%s finds the bottom of a parabola and of Rosenbrock’s valley', (name) => {
+  test.each(OPTIMIZERS)('%s finds the bottom of a parabola and of Rosenbrock’s valley', (name) => {
     const [forParabola, forRosenbrock, options = {}] = RATES[name];
     const make = (lr: number): Optimizer => new classes[name]!({ lr, ...options });
     // The problems, starts, steps and tolerance of optax's table.
