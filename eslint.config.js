@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const published = ['src/**/*.ts', 'backends/**/*.ts'];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', '.cache/', 'bench/', 'examples/.*/', '**/goldens/'] },
+  { ignores: ['dist/', 'coverage/', '.cache/', 'bench/', 'examples/.*/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
