@@ -5,6 +5,7 @@
  * for a moment after each fork, so that the next one of the same step finds them awake, and then park.
  */
 import { BackendUnavailableError, OptionError } from '../../src/core/errors.js';
+import { checkOptions, describeValue } from '../../src/core/options.js';
 import { CLOSED, CONTROL } from './control.js';
 import type { LinearMemory } from './memory.js';
 import { workerMain, type WorkerMessage } from './worker.js';
@@ -144,8 +145,9 @@ export class Pool {
 
   /** Sets the number of threads, the calling one included; resolves when they are ready. */
   async setThreads(count: number, options: WorkerOptions = {}): Promise<void> {
+    checkOptions('setThreads', options, ['workerUrl']);
     if (!Number.isInteger(count) || count < 1 || count > 256)
-      throw new OptionError('THREADS', `setThreads got ${count}`, 'Give a whole number from 1 to 256.');
+      throw new OptionError('THREADS', `setThreads got ${describeValue(count)}`, 'Give an integer from 1 to 256.');
     if (count > 1 && !(this.memory.shared && canStartWorkers()))
       throw new BackendUnavailableError(
         'THREADS_UNAVAILABLE',

@@ -4,6 +4,7 @@
  */
 import type { DType } from './dtype.js';
 import { ShapeError } from './errors.js';
+import { describeValue } from './options.js';
 
 /** The extent of each axis, outermost first. */
 export type Shape = readonly number[];
@@ -47,12 +48,16 @@ export const formatShape = (shape: Shape): string => `[${shape.join(',')}]`;
 export function checkShape(op: string, shape: Shape): Shape {
   const given: unknown = shape;
   if (!Array.isArray(given))
-    throw new ShapeError('INVALID_SHAPE', `${op} got ${String(shape)} as a shape`, 'A shape is an array of extents.');
+    throw new ShapeError(
+      'INVALID_SHAPE',
+      `${op} got ${describeValue(shape)} as a shape`,
+      'A shape is an array of extents.',
+    );
   for (const extent of shape) {
     if (!Number.isInteger(extent) || extent < 0)
       throw new ShapeError(
         'INVALID_SHAPE',
-        `${op} got the shape ${formatShape(shape)} with the extent ${String(extent)}`,
+        `${op} got the shape ${formatShape(shape)} with the extent ${describeValue(extent)}`,
         'Extents are non-negative integers.',
       );
   }

@@ -2,7 +2,8 @@
  * Trees: nested arrays, plain objects, Maps and registered classes whose leaves are tensors, numbers and the like.
  * `flatten` and `unflatten` are each other's inverse; objects are matched by key name, so key order does not matter.
  */
-import { InternalError, TreeError } from './errors.js';
+import { InternalError, OptionError, TreeError } from './errors.js';
+import { describeValue } from './options.js';
 
 /** How a class takes part in trees. `auxiliary` is compared by `Object.is`, or by its `key` where it is an object that has one. */
 export interface TreeNodeRegistration<T> {
@@ -209,6 +210,12 @@ export function flatten(value: unknown): [leaves: unknown[], treedef: TreeDef] {
 
 /** The tree of this structure with these leaves. */
 export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown {
+  if (!(treedef instanceof TreeDef) || !Array.isArray(leaves))
+    throw new TreeError(
+      'NOT_A_STRUCTURE',
+      `tree.unflatten got ${describeValue(treedef)} and ${describeValue(leaves)}`,
+      'Pass a structure, as tree.structure gives, and an array of leaves.',
+    );
   if (leaves.length !== treedef.size)
     throw new TreeError(
       'TREE_LEAVES',
@@ -371,6 +378,12 @@ export function matchLeaves(
 
 /** `f` applied to corresponding leaves of trees of equal structure. */
 export function map(f: (...leaves: never[]) => unknown, first: unknown, ...rest: readonly unknown[]): unknown {
+  if (typeof f !== 'function')
+    throw new OptionError(
+      'NOT_A_FUNCTION',
+      `tree.map got ${describeValue(f)}`,
+      'Pass the function first, then the trees: tree.map((leaf) => leaf.mul(2), params).',
+    );
   const [leaves, treedef] = flatten(first);
   const others = rest.map((value) => flattenUpTo(treedef, value));
   return unflatten(
@@ -391,6 +404,13 @@ export function paths(value: unknown): string[] {
 
 /** Makes instances of `type` (and of its subclasses) nodes of trees. */
 export function register<T>(type: abstract new (...args: never[]) => T, registration: TreeNodeRegistration<T>): void {
+  const { flatten, unflatten } = (registration ?? {}) as Partial<TreeNodeRegistration<T>>;
+  if (typeof type !== 'function' || typeof flatten !== 'function' || typeof unflatten !== 'function')
+    throw new OptionError(
+      'NOT_A_CLASS',
+      `tree.register got ${describeValue(type)} and ${describeValue(registration)}`,
+      'Pass a class, and { flatten, unflatten }.',
+    );
   registered.set(type, registration);
   leafPrototype = undefined;
 }

@@ -4,6 +4,7 @@
  */
 import { checkShape, type Shape, sizeOf } from '../core/aval.js';
 import { OptionError } from '../core/errors.js';
+import { checkOptions, describeValue } from '../core/options.js';
 import { arange, zeros } from '../trace/create.js';
 import { concat, where } from '../trace/functions.js';
 import { Tensor, tensor } from '../trace/tensor.js';
@@ -38,7 +39,7 @@ function checkKey(key: unknown): Tensor {
   if (!(key instanceof Tensor) || key.dtype !== 'u32' || key.size !== 2)
     throw new OptionError(
       'NOT_A_KEY',
-      `a random key was expected and ${key instanceof Tensor ? key.toString() : typeof key} came`,
+      `a random key was expected and ${key instanceof Tensor ? key.toString() : describeValue(key)} came`,
       'Make one with random.key(seed).',
     );
   return key;
@@ -47,7 +48,11 @@ function checkKey(key: unknown): Tensor {
 /** A key from an integer seed. @throws OptionError `SEED` */
 export function key(seed: number): Tensor {
   if (!Number.isSafeInteger(seed))
-    throw new OptionError('SEED', `random.key got ${String(seed)}`, 'A seed is an integer below 2^53 in magnitude.');
+    throw new OptionError(
+      'SEED',
+      `random.key got ${describeValue(seed)}`,
+      'A seed is an integer below 2^53 in magnitude.',
+    );
   const low = ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32;
   return tensor(new Uint32Array([Math.floor(seed / 2 ** 32) >>> 0, low]));
 }
@@ -64,7 +69,7 @@ function words(k: Tensor, n: number): Tensor {
 export function split(k: Tensor, n = 2): Tensor[] {
   checkKey(k);
   if (!Number.isInteger(n) || n < 1)
-    throw new OptionError('COUNT', `random.split got n = ${String(n)}`, 'Ask for at least one key.');
+    throw new OptionError('COUNT', `random.split got n = ${describeValue(n)}`, 'Ask for at least one key.');
   const all = words(k, 2 * n);
   return Array.from({ length: n }, (_, i) => all.slice([2 * i], [2 * i + 2]));
 }
@@ -80,8 +85,19 @@ export interface UniformOptions {
   readonly max?: number;
 }
 
-/** f32 in [min, max): min + (bits >>> 8)·2⁻²⁴·(max − min). */
-export function uniform(k: Tensor, shape: Shape, { min = 0, max = 1 }: UniformOptions = {}): Tensor {
+/**
+ * f32 in [min, max): min + (bits >>> 8)·2⁻²⁴·(max − min).
+ * @throws OptionError `OPTION_RANGE` unless min and max are finite and min ≤ max.
+ */
+export function uniform(k: Tensor, shape: Shape, options: UniformOptions = {}): Tensor {
+  checkOptions('random.uniform', options, ['min', 'max']);
+  const { min = 0, max = 1 } = options;
+  if (!(Number.isFinite(min) && Number.isFinite(max) && min <= max))
+    throw new OptionError(
+      'OPTION_RANGE',
+      `random.uniform got min = ${describeValue(min)} and max = ${describeValue(max)}`,
+      'Both are finite numbers, min not above max.',
+    );
   const unit = bits(k, shape)
     .rightShift(8)
     .cast('f32')

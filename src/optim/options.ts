@@ -1,9 +1,12 @@
 /** Options of rules and schedulers: their ranges, and how each may be given. */
 import { OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import { apply, Tensor } from '../trace/tensor.js';
 import { asExpr } from '../trace/operand.js';
 import { isTracing } from '../trace/scope.js';
 import { Variable } from '../trace/variable.js';
+
+export { checkFlag, checkKeys } from '../core/options.js';
 
 /** Which numbers an option takes, and how to say so. */
 export interface Range {
@@ -24,26 +27,9 @@ export function checkRange(owner: string, option: string, value: unknown, range:
   if (typeof value === 'number' && range.holds(value)) return value;
   throw new OptionError(
     'OPTION_RANGE',
-    `${owner} got ${option} = ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`,
+    `${owner} got ${option} = ${describeValue(value)}`,
     `${option} must be a number, ${range.text}.`,
   );
-}
-
-/** @throws OptionError `OPTION_RANGE` for what is no boolean: 'false' and 0 must not mean something else to each rule. */
-export function checkFlag(owner: string, option: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value;
-  throw new OptionError('OPTION_RANGE', `${owner} got ${option} = ${String(value)}`, `${option} is true or false.`);
-}
-
-/** @throws OptionError `UNKNOWN_OPTION` for a key that is no option, a misspelt one for instance. */
-export function checkKeys(owner: string, options: object, known: readonly string[]): void {
-  for (const key of Object.keys(options))
-    if (!known.includes(key))
-      throw new OptionError(
-        'UNKNOWN_OPTION',
-        `${owner} got the option ${JSON.stringify(key)}`,
-        `Its options are ${known.join(', ')}.`,
-      );
 }
 
 /** A number, or something that holds one and may change without another trace. */

@@ -2,10 +2,11 @@
 import { checkShape, type Shape } from '../core/aval.js';
 import { type DType, isFloat } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
+import { checkOptions, describeValue } from '../core/options.js';
 import * as core from '../ops/elementwise.js';
 import { constant, iota } from '../ops/leaf.js';
 import { broadcastScalar } from '../ops/movement.js';
-import { checkDType, checkOptions, describeValue, literal } from './operand.js';
+import { checkDType, literal } from './operand.js';
 import { apply, type Tensor } from './tensor.js';
 
 export interface CreateOptions {
@@ -14,7 +15,7 @@ export interface CreateOptions {
 }
 
 function dtypeOf(name: string, options: CreateOptions | undefined, otherwise: DType = 'f32'): DType {
-  if (options !== undefined) checkOptions(name, options, "{ dtype: 'f32' }");
+  if (options !== undefined) checkOptions(name, options, ['dtype']);
   const dtype = options?.dtype ?? otherwise;
   checkDType(name, dtype);
   return dtype;
@@ -46,7 +47,7 @@ const finite = (name: string, ...values: number[]): void => {
     if (!Number.isFinite(value))
       throw new ShapeError(
         'INVALID_RANGE',
-        `${name} got the bound ${String(value)}`,
+        `${name} got the bound ${describeValue(value)}`,
         'Bounds and steps are finite numbers.',
       );
 };

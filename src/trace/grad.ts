@@ -7,6 +7,7 @@ import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../c
 import { copyInto, type Expr, withScope } from '../core/expr.js';
 import { flatten, unflatten } from '../core/tree.js';
 import type { Graph } from '../core/graph.js';
+import { checkOptions, describeValue } from '../core/options.js';
 import { gradGraph } from '../transform/vjp.js';
 import { asExpr } from './operand.js';
 import { boundPending } from './eager.js';
@@ -45,7 +46,9 @@ export function leafExpr(leaf: unknown): Expr | undefined {
 
 function optionsOf(given: GradOptions | number | readonly number[] | undefined): GradOptions {
   if (given === undefined) return {};
-  return typeof given === 'number' || Array.isArray(given) ? { argnums: given as number } : (given as GradOptions);
+  if (typeof given === 'number' || Array.isArray(given)) return { argnums: given as number };
+  checkOptions('grad', given, ['vars', 'argnums', 'hasAux']);
+  return given as GradOptions;
 }
 
 /** The Variables in a tree whose leaves they are (a Variable is otherwise a node with one leaf, its value). */
@@ -63,7 +66,7 @@ function variablesIn(tree: unknown): { list: Variable[]; rebuild: (values: reado
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, visit(each)]));
     throw new TreeError(
       'NOT_A_VARIABLE',
-      `vars holds ${value instanceof Tensor ? 'a tensor' : String(value)}`,
+      `vars holds ${describeValue(value)}`,
       'Give a Variable, or arrays, objects or Maps of Variables.',
     );
   };
@@ -95,7 +98,7 @@ function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
 
 function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unknown[]): Differentiated {
   if (typeof fn !== 'function')
-    throw new OptionError('NOT_A_FUNCTION', `grad got ${String(fn)}`, 'Pass a function that returns a scalar.');
+    throw new OptionError('NOT_A_FUNCTION', `grad got ${describeValue(fn)}`, 'Pass a function that returns a scalar.');
   const name = fn.name || 'the function';
   const byVariables = options.vars !== undefined;
   const argnums =
@@ -108,7 +111,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
     if (!Number.isInteger(argnum) || argnum < 0 || argnum >= args.length)
       throw new OptionError(
         'ARGNUMS',
-        `grad of ${name} got argnums ${String(argnum)} and ${args.length} arguments`,
+        `grad of ${name} got argnums ${describeValue(argnum)} and ${args.length} arguments`,
         'Name arguments by their position, from 0.',
       );
   const vars = byVariables ? variablesIn(options.vars) : undefined;
@@ -124,7 +127,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
       if (expr === undefined || !isFloat(expr.dtype))
         throw new DTypeError(
           'DTYPE_UNSUPPORTED',
-          `grad by argument ${argnum}, whose leaf ${i} is ${expr?.aval.key ?? typeof leaf}`,
+          `grad by argument ${argnum}, whose leaf ${i} is ${expr?.aval.key ?? describeValue(leaf)}`,
           'Differentiate by f32 or f64 tensors, and pass the rest as other arguments.',
         );
       const node = scope.parameter(expr, `x${argumentExprs.length}`, {
@@ -153,7 +156,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
     const [value, aux] = options.hasAux === true ? (result as [unknown, unknown]) : [result, undefined];
     const loss = leafExpr(value);
     if (loss === undefined)
-      throw new TraceError('NOT_A_SCALAR', `${name} returned ${typeof value}`, 'Return a scalar tensor.');
+      throw new TraceError('NOT_A_SCALAR', `${name} returned ${describeValue(value)}`, 'Return a scalar tensor.');
     if (loss.aval.size !== 1 || loss.shape.length !== 0)
       throw new ShapeError(
         'NOT_A_SCALAR',

@@ -9,6 +9,7 @@ import { allocateArray } from '../core/dtype.js';
 import { InternalError, OptionError, TraceError } from '../core/errors.js';
 import { withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { checkOptions, describeValue } from '../core/options.js';
 import { flatten, matchLeaves, type TreeDef, unflatten } from '../core/tree.js';
 import { compileGraph } from '../compile/pipeline.js';
 import type { Backend } from '../runtime/backend.js';
@@ -72,19 +73,18 @@ interface Entry {
 
 const isPosition = (index: unknown): boolean => Number.isInteger(index) && (index as number) >= 0;
 
-/** @throws OptionError `JIT_OPTIONS` */
-function checkOptions(options: JitOptions): void {
-  const refuse = (what: string, remedy: string): never => {
-    throw new OptionError('JIT_OPTIONS', `jit got ${what}`, remedy);
+/** @throws OptionError `UNKNOWN_OPTION`, `JIT_OPTIONS` */
+function checkJitOptions(options: JitOptions): void {
+  checkOptions('jit', options, ['backend', 'donate', 'static', 'name']);
+  const refuse = (key: 'donate' | 'static' | 'name', remedy: string): never => {
+    throw new OptionError('JIT_OPTIONS', `jit got ${key}: ${describeValue(options[key])}`, remedy);
   };
-  if (typeof options !== 'object' || options === null) refuse(`${String(options)} as its options`, 'Pass an object.');
   for (const key of ['donate', 'static'] as const) {
     const positions: unknown = options[key];
     if (positions !== undefined && !(Array.isArray(positions) && positions.every(isPosition)))
-      refuse(`${key}: ${describe(positions)}`, 'Name arguments by their positions, from 0, in an array.');
+      refuse(key, 'Name arguments by their positions, from 0, in an array.');
   }
-  if (options.name !== undefined && typeof options.name !== 'string')
-    refuse(`name: ${String(options.name)}`, 'A name is a string.');
+  if (options.name !== undefined && typeof options.name !== 'string') refuse('name', 'A name is a string.');
 }
 
 /** The aval of an argument. @throws TraceError `LEAKED_TENSOR` */
@@ -99,8 +99,9 @@ const avalOf = (leaf: unknown): Aval | undefined =>
  * `ASYNC_FUNCTION` if `fn` returns a Promise.
  */
 export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
-  if (typeof fn !== 'function') throw new OptionError('NOT_A_FUNCTION', `jit got ${String(fn)}`, 'Pass a function.');
-  checkOptions(options);
+  if (typeof fn !== 'function')
+    throw new OptionError('NOT_A_FUNCTION', `jit got ${describeValue(fn)}`, 'Pass a function.');
+  checkJitOptions(options);
   const name = options.name ?? (fn.name || 'function');
   const isStatic = (index: number): boolean => options.static?.includes(index) === true;
   for (const index of options.donate ?? [])
@@ -150,7 +151,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       if (aval === undefined)
         throw new TraceError(
           'STATIC_ARGUMENT',
-          `${name} got ${describe(leaf)} at ${paths[i]!.slice(0, 60)}`,
+          `${name} got ${describeValue(leaf)} at ${paths[i]!.slice(0, 60)}`,
           'Name the argument in { static: [position] }, or pass a tensor or number.',
         );
       avals.push(aval);
@@ -179,7 +180,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
         if (expr === undefined)
           throw new TraceError(
             'RESULT_TYPE',
-            `${name} returned ${describe(leaf)} at ${resultPaths[i] === '' ? 'the root' : resultPaths[i]!}`,
+            `${name} returned ${describeValue(leaf)} at ${resultPaths[i] === '' ? 'the root' : resultPaths[i]!}`,
             'Return tensors and numbers, in arrays, objects and Maps.',
           );
         return expr;
@@ -363,12 +364,6 @@ function withDonations(
   return { ...graph, updates };
 }
 
-function describe(value: unknown): string {
-  if (typeof value === 'string') return `the string ${JSON.stringify(value)}`;
-  if (typeof value === 'object' && value !== null) return `a ${value.constructor.name}`;
-  return typeof value === 'function' ? 'a function' : `a ${typeof value}`;
-}
-
 /** `[0].weight` as `arg0.weight`. */
 const argumentName = (path: string): string => path.replace(/^\[(\d+)\]/, 'arg$1');
 
@@ -384,6 +379,6 @@ function whatChanged(before: Entry | undefined, after: Entry): string {
     return `${argumentName(paths[leaf]!)} went from ${before.avals[leaf]!.key} to ${after.avals[leaf]!.key}`;
   const position = after.statics.findIndex((value, i) => !Object.is(value, before.statics[i]));
   return position >= 0
-    ? `static argument ${position} went from ${describe(before.statics[position])} to ${describe(after.statics[position])}`
+    ? `static argument ${position} went from ${describeValue(before.statics[position])} to ${describeValue(after.statics[position])}`
     : 'its entry had been forgotten';
 }

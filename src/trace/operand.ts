@@ -1,8 +1,9 @@
 /** What users pass to an operation, turned into expressions: promotion, weak numbers, broadcasting, axes. */
 import { checkShape, formatShape, makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
 import { castValue, type DType, DTYPES, isDType, isFloat, isInteger, promote } from '../core/dtype.js';
-import { DTypeError, OptionError, ShapeError } from '../core/errors.js';
+import { DTypeError, ShapeError } from '../core/errors.js';
 import { Expr, make } from '../core/expr.js';
+import { describeValue } from '../core/options.js';
 import { cast } from '../ops/elementwise.js';
 import { define } from '../ops/define.js';
 import { constant } from '../ops/leaf.js';
@@ -11,15 +12,6 @@ import { isTracing } from './scope.js';
 
 /** An operand: a node, or a number or boolean that the user wrote. */
 export type Operand = Expr | number | boolean;
-
-/** A value as an error names it. */
-export function describeValue(value: unknown): string {
-  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
-  if (typeof value === 'bigint') return `the bigint ${value}`;
-  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
-  if (typeof value !== 'object' || value === null) return String(value);
-  return Array.isArray(value) ? 'an array' : `a ${value.constructor?.name ?? 'object'}`;
-}
 
 /** @throws DTypeError `NOT_A_TENSOR` unless it is a node, a number or a boolean. */
 export function checkOperand(op: string, x: unknown): asserts x is Operand {
@@ -34,7 +26,11 @@ export function checkOperand(op: string, x: unknown): asserts x is Operand {
 /** @throws DTypeError `NOT_A_TENSOR` unless it is an array. */
 export function checkOperandList(op: string, list: unknown): asserts list is readonly Operand[] {
   if (!Array.isArray(list))
-    throw new DTypeError('NOT_A_TENSOR', `${op} got ${describeValue(list)}`, 'Pass an array of tensors.');
+    throw new DTypeError(
+      'NOT_A_TENSOR',
+      `${op} got ${describeValue(list)}`,
+      `Pass an array of tensors, as ${op}([a, b]).`,
+    );
 }
 
 /** @throws DTypeError `UNKNOWN_DTYPE` */
@@ -42,15 +38,9 @@ export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
   if (!isDType(dtype))
     throw new DTypeError(
       'UNKNOWN_DTYPE',
-      `${op} got the dtype ${String(dtype)}`,
+      `${op} got the dtype ${describeValue(dtype)}`,
       `dtypes are ${DTYPES.map((each) => `'${each}'`).join(', ')}.`,
     );
-}
-
-/** @throws OptionError `OPTIONS` unless it is an object; `example` shows one. */
-export function checkOptions(op: string, options: unknown, example: string): void {
-  if (typeof options !== 'object' || options === null)
-    throw new OptionError('OPTIONS', `${op} got ${describeValue(options)} as its options`, `Pass ${example}.`);
 }
 
 /** A number outside every trace: an input of the program that will be compiled, so that another value needs no new one. */
@@ -157,8 +147,8 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
     throw new ShapeError(
       'INVALID_AXIS',
-      `${op} got the axis ${String(axis)} for a tensor of ${rank} axes`,
-      rank === 0 ? 'A scalar has no axes.' : `Axes are ${-rank} to ${rank - 1}.`,
+      `${op} got ${typeof axis === 'number' ? `the axis ${axis}` : `${describeValue(axis)} as its axis`} for a tensor of ${rank} axes`,
+      rank === 0 ? 'A scalar has no axes.' : `An axis is one integer from ${-rank} to ${rank - 1}.`,
     );
   return axis < 0 ? axis + rank : axis;
 }
@@ -170,7 +160,7 @@ export function normalizeAxes(op: string, axis: number | readonly number[] | und
     throw new ShapeError(
       'INVALID_AXIS',
       `${op} got ${describeValue(axis)} as its axes`,
-      'Axes are an integer or an array.',
+      'Axes are an integer or an array of them; options come after them.',
     );
   const axes = (typeof axis === 'number' ? [axis] : (axis as readonly number[])).map((each) =>
     normalizeAxis(op, each, rank),

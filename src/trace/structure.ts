@@ -3,6 +3,7 @@ import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
+import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 import * as contraction from '../ops/contraction.js';
 import * as core from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
@@ -18,7 +19,6 @@ import {
   broadcastShapes,
   broadcastToShape,
   checkOperandList,
-  describeValue,
   normalizeAxes,
   normalizeAxis,
   type Operand,
@@ -33,6 +33,13 @@ export interface ReduceOptions {
 }
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** @throws OptionError `OPTIONS`, `UNKNOWN_OPTION`, `OPTION_RANGE` */
+function checkReduceOptions(name: string, options: ReduceOptions | undefined): void {
+  if (options === undefined) return;
+  checkOptions(name, options, ['keepDims']);
+  if (options.keepDims !== undefined) checkFlag(name, 'keepDims', options.keepDims);
+}
 
 /** Gives reduced axes back with extent 1. */
 const kept = (x: Expr, shape: Shape, axes: readonly number[], options: ReduceOptions | undefined): Expr =>
@@ -55,6 +62,7 @@ function checkElements(name: string, x: Expr, axes: readonly number[]): void {
 
 function reduceWith(name: string, op: reduction.ReduceOp, prepare: (x: Expr) => Expr, needsElements: boolean) {
   return (operand: Operand, axis?: Axis, options?: ReduceOptions): Expr => {
+    checkReduceOptions(name, options);
     const x = prepare(asExpr(operand));
     const axes = normalizeAxes(name, axis, x.shape.length);
     if (needsElements) checkElements(name, x, axes);
@@ -83,6 +91,7 @@ export const all = reduceWith('all', 'all', truth, false);
 
 /** Sum divided by the count; of nothing NaN; of integers f32. */
 export function mean(operand: Operand, axis?: Axis, options?: ReduceOptions): Expr {
+  checkReduceOptions('mean', options);
   const x = asFloat(asExpr(operand));
   const axes = normalizeAxes('mean', axis, x.shape.length);
   checkShape(
@@ -97,6 +106,7 @@ export function mean(operand: Operand, axis?: Axis, options?: ReduceOptions): Ex
 const argReduce =
   (op: 'argmax' | 'argmin') =>
   (operand: Operand, axis?: number | null, options?: ReduceOptions): Expr => {
+    checkReduceOptions(op, options);
     let x = counted(asExpr(operand));
     const { shape } = x;
     if (axis === undefined || axis === null) x = movement.reshape(x, [x.aval.size]);
@@ -235,7 +245,7 @@ export function pad(
   const invalid = (): never => {
     throw new ShapeError(
       'INVALID_PADDING',
-      `pad of ${x.aval.key} got ${Array.isArray(widths) ? `[${widths.map(String).join('; ')}]` : String(widths)}`,
+      `pad of ${x.aval.key} got ${Array.isArray(widths) ? `[${widths.map(String).join('; ')}]` : describeValue(widths)}`,
       `Give a pair of non-negative widths for each of the ${x.shape.length} axes.`,
     );
   };
@@ -437,6 +447,7 @@ export function logSoftmax(operand: Operand, axis: Axis = -1): Expr {
 }
 /** max + log Σ e^(x − max); an infinite maximum is not subtracted from itself. */
 export function logSumExp(operand: Operand, axis?: Axis, options?: ReduceOptions): Expr {
+  checkReduceOptions('logSumExp', options);
   const [x, axes] = floatAlong('logSumExp', operand, axis);
   const top = largest(x, axes);
   const finite = core.where(core.less(core.abs(top), core.constantLike(top, Infinity)), top, core.zerosLike(top));

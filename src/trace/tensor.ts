@@ -7,11 +7,12 @@ import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
 import { allocateArray, castValue, type DType, dtypeOfArray, isFloat, type TypedArray } from '../core/dtype.js';
 import { ConcretizationError, DisposedError, DonatedError, DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
+import { checkOptions, describeValue } from '../core/options.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import * as arithmetic from './arithmetic.js';
 import { boundPending, evaluated } from './eager.js';
-import { checkDType, checkOptions, describeValue, type Operand } from './operand.js';
+import { checkDType, type Operand } from './operand.js';
 import { eagerScope, isTracing, record, useExpr } from './scope.js';
 import * as structure from './structure.js';
 import type { Axis, ReduceOptions } from './structure.js';
@@ -474,13 +475,13 @@ export const fromStorage = (storage: Storage, shape: Shape, dtype: DType, weak =
  * @throws ShapeError `RAGGED_ARRAY`, `SHAPE_DATA`, `INVALID_SHAPE`; DTypeError `UNKNOWN_DTYPE`, `NOT_A_NUMBER`.
  */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
-  checkOptions('tensor', options, '{ shape, dtype }');
+  checkOptions('tensor', options, ['shape', 'dtype']);
   if (options.dtype !== undefined) checkDType('tensor', options.dtype);
   const from = ArrayBuffer.isView(data) ? dtypeOfArray(data) : undefined;
   if (ArrayBuffer.isView(data) && from === undefined)
     throw new DTypeError(
       'UNSUPPORTED_ARRAY',
-      `tensor got a ${(data as object).constructor.name}`,
+      `tensor got ${describeValue(data)}`,
       'Pass a Float32Array, Float64Array, Int32Array, Uint32Array or Uint8Array (bool).',
     );
   let values: ArrayLike<number | boolean>;

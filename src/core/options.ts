@@ -1,0 +1,79 @@
+/** How messages call what a user passed, and the options that functions take. */
+import { OptionError } from './errors.js';
+
+/** A value as an error names it: `the string "3"`, `the array [0]`, `a Tensor (f32[2])`. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'bigint') return `the bigint ${value}`;
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value))
+    return value.length <= 8 && value.every((each) => typeof each === 'number')
+      ? `the array [${value.join(', ')}]`
+      : 'an array';
+  const { aval } = value as { aval?: { key: string } };
+  const constructor: unknown = value.constructor;
+  const type = typeof constructor === 'function' && constructor.name !== '' ? constructor.name : tagOf(value);
+  // Operations see the node of a tensor.
+  const name = type === 'Expr' ? 'Tensor' : type;
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}${aval === undefined ? '' : ` (${aval.key})`}`;
+}
+
+/** `Generator`, for what has no class of its own. */
+const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1);
+
+/** Insertions, removals and replacements of a letter that lead from `a` to `b`. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+const plain = (key: string): string => key.toLowerCase().replaceAll(/[_-]/g, '');
+
+/** `Did you mean lr? ` where one of the names is near; empty where none is. */
+function suggestion(key: string, known: readonly string[]): string {
+  const [nearest] = known
+    .map((name) => ({ name, distance: editDistance(plain(key), plain(name)) }))
+    .sort((a, b) => a.distance - b.distance);
+  return nearest !== undefined && nearest.distance <= Math.max(key.length, nearest.name.length) / 3
+    ? `Did you mean ${nearest.name}? `
+    : '';
+}
+
+/** @throws OptionError `UNKNOWN_OPTION` for a key that is no option, a misspelt one for instance. */
+export function checkKeys(owner: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options))
+    if (!known.includes(key))
+      throw new OptionError(
+        'UNKNOWN_OPTION',
+        `${owner} got the option ${JSON.stringify(key)}`,
+        `${suggestion(key, known)}Its options are ${known.join(', ')}.`,
+      );
+}
+
+/** @throws OptionError `OPTIONS` unless it is an object, `UNKNOWN_OPTION` as {@link checkKeys}. */
+export function checkOptions(owner: string, options: unknown, known: readonly string[]): asserts options is object {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new OptionError(
+      'OPTIONS',
+      `${owner} got ${describeValue(options)} as its options`,
+      `Pass an object of ${known.join(', ')}.`,
+    );
+  checkKeys(owner, options, known);
+}
+
+/** @throws OptionError `OPTION_RANGE` for what is no boolean: 'false' and 0 must not mean something else to each rule. */
+export function checkFlag(owner: string, option: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new OptionError(
+    'OPTION_RANGE',
+    `${owner} got ${option} = ${describeValue(value)}`,
+    `${option} is true or false.`,
+  );
+}
