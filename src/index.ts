@@ -49,13 +49,8 @@ export { type Axis, type ReduceOptions } from './trace/structure.js';
 export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
 export { type GradOptions } from './trace/grad.js';
 export { crossEntropy, meanSquaredError } from './nn/losses.js';
-export {
-  Module,
-  type ModuleStructure,
-  type NamingMethod,
-  type NodesOptions,
-  type VarsOptions,
-} from './object/module.js';
+export { Module, type ModuleStructure, type NodesOptions, type VarsOptions } from './object/module.js';
+export type { NamingMethod } from './object/walk.js';
 export { Collector, type Dict } from './object/collector.js';
 export { NodeDict, NodeList, VarDict, VarList } from './object/containers.js';
 export { clearNameCache } from './object/naming.js';

@@ -14,6 +14,9 @@ export const dictEntries = <T>(dict: Dict<T>): [string, T][] =>
 
 /** An ordered Map. `collector.subset(TrainVar)`, `a.concat(b)`, `a.without(b)` make new ones. */
 export class Collector<T> extends Map<string, T> {
+  /** The attribute paths of Variables that a module collected. */
+  paths?: ReadonlyMap<T, string>;
+
   constructor(entries?: Iterable<readonly [string, T]> | null) {
     super();
     for (const [key, value] of entries ?? []) this.set(key, value);
@@ -36,7 +39,12 @@ export class Collector<T> extends Map<string, T> {
   }
 
   protected where(keep: (value: T, key: string) => boolean): Collector<T> {
-    return new Collector([...this].filter(([key, value]) => keep(value, key)));
+    return this.keepingPaths(new Collector([...this].filter(([key, value]) => keep(value, key))));
+  }
+  private keepingPaths(next: Collector<T>, other?: Dict<T>): Collector<T> {
+    const others = other instanceof Collector ? (other as Collector<T>).paths : undefined;
+    if (this.paths ?? others) next.paths = new Map([...(others ?? []), ...(this.paths ?? [])]);
+    return next;
   }
 
   /** What is an instance of `type`. */
@@ -58,7 +66,7 @@ export class Collector<T> extends Map<string, T> {
   }
   /** This and `other`. @throws OptionError `DUPLICATE_KEY` where a key would hold two different things. */
   concat(other: Dict<T>): Collector<T> {
-    return new Collector([...this, ...dictEntries(other)]);
+    return this.keepingPaths(new Collector([...this, ...dictEntries(other)]), other);
   }
   /**
    * What is not in `other`: a dict, or keys.

@@ -3,6 +3,7 @@ import { OptionError } from '../core/errors.js';
 import { register } from '../core/tree.js';
 import { Variable } from '../trace/variable.js';
 import { type ClassOf, dictEntries, type Dict } from './collector.js';
+import type { Module } from './module.js';
 
 /** @throws OptionError `WRONG_CLASS` unless `value` is an instance of `type`. */
 export function requireInstance(value: unknown, type: ClassOf<unknown>, holder: string): void {
@@ -53,6 +54,7 @@ abstract class ClassDict<T> extends Map<string, T> {
 /** Any module; set by module.ts, which needs these classes itself. */
 let moduleClass: ClassOf<object> = Object;
 export const setModuleClass = (type: ClassOf<object>): void => void (moduleClass = type);
+export const isModule = (value: unknown): value is Module => value instanceof moduleClass;
 
 /** A list of modules: the i-th has the path `<attr>-i`. */
 export class NodeList<T extends object = object> extends ClassList<T> {

@@ -5,33 +5,41 @@
 import { TreeError } from '../core/errors.js';
 import { register } from '../core/tree.js';
 
-type Plain = readonly unknown[] | ReadonlyMap<unknown, unknown> | Readonly<Record<string, unknown>>;
+type Plain =
+  readonly unknown[] | ReadonlySet<unknown> | ReadonlyMap<unknown, unknown> | Readonly<Record<string, unknown>>;
 
 /** Not lists, dicts and Collectors of one class, which are subclasses. */
 function isPlain(value: unknown): value is Plain {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return [Array.prototype, Map.prototype, Object.prototype, null].includes(prototype as object | null);
+  return [Array.prototype, Set.prototype, Map.prototype, Object.prototype, null].includes(prototype as object | null);
 }
 
 const entriesOf = (container: Plain): (readonly [key: unknown, value: unknown])[] =>
   container instanceof Map
     ? [...(container as ReadonlyMap<unknown, unknown>)]
-    : Array.isArray(container)
-      ? container.map((value, i) => [i, value])
+    : Array.isArray(container) || container instanceof Set
+      ? [...(container as Iterable<unknown>)].map((value, i) => [i, value])
       : Object.entries(container);
 
-/** A container of the kind of `like`. */
-const containerOf = (like: Plain | Mixed['kind'], entries: readonly (readonly [unknown, unknown])[]): Plain =>
-  like === 'map' || like instanceof Map
+type Kind = 'array' | 'set' | 'map' | 'object';
+const kindOf = (container: Plain): Kind =>
+  Array.isArray(container) ? 'array' : container instanceof Set ? 'set' : container instanceof Map ? 'map' : 'object';
+
+const containerOf = (kind: Kind, entries: readonly (readonly [unknown, unknown])[]): Plain => {
+  const values = entries.map(([, value]) => value);
+  return kind === 'map'
     ? new Map(entries)
-    : like === 'array' || Array.isArray(like)
-      ? entries.map(([, value]) => value)
-      : Object.fromEntries(entries as [string, unknown][]);
+    : kind === 'array'
+      ? values
+      : kind === 'set'
+        ? new Set(values)
+        : Object.fromEntries(entries as [string, unknown][]);
+};
 
 class Mixed {
   constructor(
-    readonly kind: 'array' | 'map' | 'object',
+    readonly kind: Kind,
     readonly entries: readonly (readonly [key: unknown, value: unknown, changes: boolean])[],
   ) {}
 }
@@ -50,12 +58,14 @@ export function separated(
     separated(each, isDynamic, [...above, value]),
     isDynamic(each),
   ]);
-  if (entries.every(([, , changes]) => changes))
+  const kind = kindOf(value);
+  // A Set is no node of trees.
+  if (kind !== 'set' && entries.every(([, , changes]) => changes))
     return containerOf(
-      value,
+      kind,
       entries.map(([key, each]) => [key, each]),
     );
-  return new Mixed(Array.isArray(value) ? 'array' : value instanceof Map ? 'map' : 'object', entries);
+  return new Mixed(kind, entries);
 }
 
 register(Mixed, {
@@ -69,7 +79,7 @@ register(Mixed, {
   },
   // What holds it gets the container itself.
   unflatten: (auxiliary, children) => {
-    const [kind, entries] = auxiliary as [Mixed['kind'], [key: unknown, changes: boolean, value: unknown][]];
+    const [kind, entries] = auxiliary as [Kind, [key: unknown, changes: boolean, value: unknown][]];
     const left = [...children];
     return containerOf(
       kind,

@@ -14,10 +14,8 @@ import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList }
 import { type Device, moveVariables } from './device.js';
 import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
+import { attributes, holdsState, isPlainObject, type NamingMethod, walkNodes, walkVars } from './walk.js';
 import { loadArrays, loadState, type LoadStateOptions, type LoadStateResult, type StateDict } from './state.js';
-
-/** Names by the modules' unique names, or by the path from the root. */
-export type NamingMethod = 'absolute' | 'relative';
 
 export interface NodesOptions {
   /** `'absolute'` unless given. */
@@ -41,35 +39,13 @@ export type ModuleStructure = readonly [
   staticValues: readonly unknown[],
 ];
 
-/** What an attribute holds: pairs of the key below the attribute and a module or Variable. */
-type Found = readonly [key: string, thing: Module | Variable];
-
-const isPlainObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' &&
-  value !== null &&
-  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
-
-/** The modules and Variables in an attribute's value: itself, or what lists and dicts of them hold. */
-function found(key: string, value: unknown, above: readonly unknown[] = []): Found[] {
-  if (value instanceof Module || value instanceof Variable) return [[key, value]];
-  if (typeof value !== 'object' || value === null || above.includes(value)) return [];
-  const inside = [...above, value];
-  if (Array.isArray(value)) return value.flatMap((each, i) => found(`${key}-${i}`, each, inside));
-  // A Collector holds what other attributes do: `this.all = this.vars()`.
-  if ((value instanceof Map && !(value instanceof Collector)) || isPlainObject(value))
-    return dictEntries(value as Dict<unknown>).flatMap(([name, each]) =>
-      found(`${key}${each instanceof Variable ? '-' : '.'}${name}`, each, inside),
-    );
-  return [];
-}
-
 /** Whether a tree node must be made of the value: it is or holds a module or a Variable. */
 const isDynamic = (value: unknown): boolean =>
   value instanceof NodeList ||
   value instanceof NodeDict ||
   value instanceof VarList ||
   value instanceof VarDict ||
-  found('', value instanceof Collector ? [...value.values()] : value).length > 0;
+  holdsState(value);
 
 /**
  * Base class of everything that holds Variables.
@@ -124,48 +100,18 @@ export class Module {
    */
   nodes({ method = 'absolute', level = -1, includeSelf = true }: NodesOptions = {}): Collector<Module> {
     checkWalk(method, level);
-    const gathered = new Collector<Module>();
-    if (includeSelf) gathered.set(method === 'absolute' ? this.name : '', this);
-    const followed = new Map<Module, Set<string>>();
-    const nearest = new Map<Module, number>();
-    const walk = (node: Module, path: string, depth: number): void => {
-      if (level >= 0 && depth >= level) return;
-      // Reached again by a shorter way: below its edges there may be what the level cut off before.
-      const isNearer = level >= 0 && depth < (nearest.get(node) ?? Infinity);
-      if (isNearer) nearest.set(node, depth);
-      const edges = followed.get(node) ?? new Set<string>();
-      followed.set(node, edges);
-      const children: Found[] = [];
-      for (const [key, child] of contents(node)) {
-        if (!(child instanceof Module) || (edges.has(key) && !isNearer)) continue;
-        const at = path === '' ? key : `${path}.${key}`;
-        children.push([at, child]);
-        if (edges.has(key)) continue;
-        edges.add(key);
-        if (method === 'relative') gathered.set(at, child);
-        else if (includeSelf || child !== this) gathered.set(child.name, child);
-      }
-      for (const [at, child] of children) walk(child as Module, at, depth + 1);
-    };
-    walk(this, '', 0);
-    return gathered;
+    return new Collector(walkNodes(this, { method, level, includeSelf }).map(([key, node]) => [key, node]));
   }
 
   /** The Variables of {@link nodes}: `<node>.<attribute>`, or the attribute alone for a root under `relative`. */
-  vars({ excludeTypes = [], ...options }: VarsOptions = {}): Collector<Variable> {
-    const gathered = new Collector<Variable>();
-    for (const [path, node] of this.nodes(options))
-      for (const [key, thing] of contents(node)) {
-        if (!(thing instanceof Variable) || excludeTypes.some((type) => thing instanceof type)) continue;
-        const full = path === '' ? key : `${path}.${key}`;
-        if (options.method !== 'relative') thing.name ??= full;
-        gathered.set(full, thing);
-      }
-    return gathered;
+  vars({ method = 'absolute', level = -1, ...options }: VarsOptions = {}): Collector<Variable> {
+    checkWalk(method, level);
+    return walkVars(this, { method, level, ...options });
   }
 
   /** The Variables to be trained. */
   trainVars(options: VarsOptions = {}): Collector<TrainVar> {
+    attributes(this);
     return this.vars(options).subset(TrainVar);
   }
 
@@ -190,7 +136,7 @@ export class Module {
     const dynamicValues: unknown[] = [];
     const staticNames: string[] = ['name'];
     const staticValues: unknown[] = [this.name];
-    for (const [name, value] of Object.entries(this)) {
+    for (const [name, value] of attributes(this)) {
       const dynamic = isDynamic(value);
       (dynamic ? dynamicNames : staticNames).push(name);
       (dynamic ? dynamicValues : staticValues).push(value);
@@ -214,6 +160,11 @@ export class Module {
     staticNames.forEach((name, i) => define(name, staticValues[i]));
     dynamicNames.forEach((name, i) => define(name, dynamicValues[i]));
     return module;
+  }
+
+  /** The attribute path of an implicit Variable, by which files know it: its key, unless a class knows better. */
+  protected implicitPath(key: string): string {
+    return key;
   }
 
   /**
@@ -298,16 +249,6 @@ const valuesNow = (variables: TensorDict): TensorDict =>
           each instanceof Variable ? each.value : each,
         ]),
       );
-
-/** Modules and Variables among the attributes and the implicit ones, in order, with their keys. */
-function contents(module: Module): Found[] {
-  const unwalked = (module.constructor as typeof Module)['unwalked'];
-  return [
-    ...Object.entries(module).flatMap(([key, value]) => (unwalked.includes(key) ? [] : found(key, value))),
-    ...module.implicitVars,
-    ...module.implicitNodes,
-  ];
-}
 
 function setHidden(module: Module, name: string): void {
   Object.defineProperty(module, NAME, { value: name, writable: true, enumerable: false, configurable: true });
@@ -408,6 +349,7 @@ function register_<T extends Module | Variable>(
 setModuleClass(Module);
 register(Module, {
   flatten: (module) => {
+    attributes(module);
     const [values, structure] = module.treeFlatten();
     const children = values.map((value) => separated(value, isDynamic));
     return { children, names: structure[0], auxiliary: [module.constructor, structure] };
