@@ -25,6 +25,13 @@ const ALWAYS_STORED: ReadonlySet<Expr['primitive']['kind']> = new Set([
   'concat',
 ]);
 
+/** The input that is read at computed places, and must be in memory. */
+const READ_ELSEWHERE: Readonly<Partial<Record<Expr['primitive']['kind'], number>>> = {
+  gather: 0,
+  window: 0,
+  update: 1,
+};
+
 /** The node whose row-major elements these are: reshapes stripped. */
 export function storageOf(node: Expr): Expr {
   while (node.primitive.name === 'reshape') node = node.input();
@@ -168,7 +175,8 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
   for (const output of graph.outputs) add(storageOf(output));
   for (const node of order) {
     if (ALWAYS_STORED.has(node.primitive.kind)) add(node);
-    if (node.primitive.kind === 'gather') store(storageOf(node.input(0)));
+    const indirect = READ_ELSEWHERE[node.primitive.kind];
+    if (indirect !== undefined) store(storageOf(node.input(indirect)));
     if (node.primitive.kind === 'contraction')
       for (const operand of node.inputs) storeUnderMovement(operand, isStored, store);
   }

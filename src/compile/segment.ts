@@ -107,15 +107,22 @@ export class SegmentBuilder {
 
   /** A bool node: all bounds hold, and `outer` too. */
   #inside(bounds: readonly Bound[], outer: number | undefined): number | undefined {
-    let all = outer;
-    for (const { form, size } of bounds) {
-      const index = this.#add({ kind: 'index', map: form, dtype: 'i32' });
-      const low = this.#op('lessEqual', 'bool', this.#constant(0, 'i32'), index);
-      const high = this.#op('less', 'bool', index, this.#constant(size, 'i32'));
-      const both = this.#op('logicalAnd', 'bool', low, high);
-      all = all === undefined ? both : this.#op('logicalAnd', 'bool', all, both);
-    }
-    return all;
+    return bounds.reduce(
+      (all: number | undefined, { form, size }) => this.#within(this.#index(form), 'i32', size, all),
+      outer,
+    );
+  }
+
+  #index(map: AffineMap): number {
+    return this.#add({ kind: 'index', map, dtype: 'i32' });
+  }
+
+  /** A bool node: 0 ≤ `at` < `size`, and `outer` too. */
+  #within(at: number, dtype: DType, size: number, outer: number | undefined): number {
+    const low = this.#op('lessEqual', 'bool', this.#constant(0, dtype), at);
+    const high = this.#op('less', 'bool', at, this.#constant(size, dtype));
+    const both = this.#op('logicalAnd', 'bool', low, high);
+    return outer === undefined ? both : this.#op('logicalAnd', 'bool', outer, both);
   }
 
   /** The node's value at `coordinates`; where the bool node `guard` is false any value will do, but nothing is loaded. */
@@ -172,6 +179,10 @@ export class SegmentBuilder {
       }
       case 'gather':
         return this.#gather(node, coordinates, guard);
+      case 'window':
+        return this.#window(node, coordinates, guard);
+      case 'update':
+        return this.#update(node, coordinates, guard);
       default:
     }
     throw new InternalError(`${primitive.name} cannot be computed inside a body`);
@@ -204,11 +215,62 @@ export class SegmentBuilder {
   ): { inside: number; indirect: IndirectTerm } {
     const at = this.value(indices, coordinates, guard);
     const { dtype } = indices;
-    const low = this.#op('lessEqual', 'bool', this.#constant(0, dtype), at);
-    const high = this.#op('less', 'bool', at, this.#constant(shape[axis]!, dtype));
-    let inside = this.#op('logicalAnd', 'bool', low, high);
-    if (guard !== undefined) inside = this.#op('logicalAnd', 'bool', guard, inside);
+    const inside = this.#within(at, dtype, shape[axis]!, guard);
     return { inside, indirect: { node: at, stride: stridesOf(shape)[axis]! } };
+  }
+
+  /** Where a window of `sizes` of `shape` begins on each axis: a node, or undefined where it must be 0. */
+  #starts(starts: readonly Expr[], shape: readonly number[], sizes: readonly number[]): (number | undefined)[] {
+    return starts.map((start, axis) => {
+      const last = shape[axis]! - sizes[axis]!;
+      if (last === 0) return undefined;
+      const low = this.#op('maximum', 'i32', this.value(start, []), this.#constant(0, 'i32'));
+      return this.#op('minimum', 'i32', low, this.#constant(last, 'i32'));
+    });
+  }
+
+  /** Element `coordinates` + `sign` · `starts` of the stored node `x`. */
+  #shiftedLoad(
+    x: Expr,
+    coordinates: Coordinates,
+    starts: readonly (number | undefined)[],
+    sign: 1 | -1,
+    guard: number | undefined,
+  ): number {
+    const strides = stridesOf(x.shape);
+    let offset: number | undefined;
+    starts.forEach((start, axis) => {
+      if (start === undefined) return;
+      const term = this.#op('mul', 'i32', start, this.#constant(sign * strides[axis]!, 'i32'));
+      offset = offset === undefined ? term : this.#op('add', 'i32', offset, term);
+    });
+    return this.#load(
+      this.buffers.bufferOf(storageOf(x)),
+      x.dtype,
+      linearForm(coordinates, x.shape, this.rank),
+      guard,
+      offset === undefined ? undefined : { node: offset, stride: 1 },
+    );
+  }
+
+  #window(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
+    const [x, ...starts] = node.inputs as [Expr, ...Expr[]];
+    return this.#shiftedLoad(x, coordinates, this.#starts(starts, x.shape, node.shape), 1, guard);
+  }
+
+  #update(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
+    const [x, update, ...scalars] = node.inputs as [Expr, Expr, ...Expr[]];
+    const starts = this.#starts(scalars, x.shape, update.shape);
+    let inside = guard;
+    starts.forEach((start, axis) => {
+      if (start === undefined) return;
+      const at = this.#op('sub', 'i32', this.#index(coordinates[axis]!), start);
+      inside = this.#within(at, 'i32', update.shape[axis]!, inside);
+    });
+    const value = this.#shiftedLoad(update, coordinates, starts, -1, inside);
+    return starts.every((start) => start === undefined)
+      ? value
+      : this.#op('where', node.dtype, inside!, value, this.value(x, coordinates, guard));
   }
 
   /** Adds an accumulator for `node`; later reads of the node give its result. */

@@ -17,7 +17,17 @@ export type AttributeValue = number | string | boolean | readonly number[];
 
 /** What a primitive does to the index space; each class is handled by one branch of the fuser. */
 export type PrimitiveKind =
-  'leaf' | 'elementwise' | 'movement' | 'concat' | 'gather' | 'scatter' | 'reduction' | 'scan' | 'contraction';
+  | 'leaf'
+  | 'elementwise'
+  | 'movement'
+  | 'concat'
+  | 'gather'
+  | 'window'
+  | 'update'
+  | 'scatter'
+  | 'reduction'
+  | 'scan'
+  | 'contraction';
 
 /** One entry of the table of primitives. `A` is the type of its attributes. */
 export interface Primitive<A extends Attributes = Attributes> {
@@ -57,6 +67,8 @@ export interface TensorBuilder extends Builder<Expr> {
   cumulative(x: Expr, op: 'sum' | 'prod', axis: number, reverse: boolean): Expr;
   gather(x: Expr, indices: Expr, axis: number): Expr;
   scatterAdd(base: Expr, indices: Expr, updates: Expr, axis: number): Expr;
+  dynamicSlice(x: Expr, starts: readonly Expr[], sizes: readonly number[]): Expr;
+  dynamicUpdateSlice(x: Expr, update: Expr, starts: readonly Expr[]): Expr;
   dot(a: Expr, b: Expr, dimensions: DotDimensions): Expr;
 }
 

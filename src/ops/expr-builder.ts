@@ -7,7 +7,7 @@ import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
 import { dot } from './contraction.js';
 import { primitives } from './define.js';
 import * as elementwise from './elementwise.js';
-import { gather, scatterAdd } from './indexing.js';
+import { dynamicSlice, dynamicUpdateSlice, gather, scatterAdd } from './indexing.js';
 import { constant } from './leaf.js';
 import { broadcast, broadcastScalar, flip, pad, reshape, slice, transpose } from './movement.js';
 import { cumulative, spread, sumOver } from './reduction.js';
@@ -53,5 +53,7 @@ export const exprBuilder: TensorBuilder = {
   cumulative,
   gather,
   scatterAdd,
+  dynamicSlice,
+  dynamicUpdateSlice,
   dot,
 };

@@ -1,5 +1,10 @@
-/** Gather and its transpose. Indices are i32 or u32; one out of range reads NaN (0 for integers) and writes nothing. */
-import { makeAval, type Shape, sizeOf } from '../core/aval.js';
+/**
+ * Places that are values of the program: gather and its transpose, slices from computed starts and theirs. Indices are i32
+ * or u32; one out of range reads NaN (0 for integers) and writes nothing. Starts are i32 scalars, one an axis, clamped so
+ * that the window lies inside, as in XLA.
+ */
+import type { HostArray } from '../core/array.js';
+import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import { allocateArray, isFloat } from '../core/dtype.js';
 import { type Expr, make } from '../core/expr.js';
 import { define } from './define.js';
@@ -64,3 +69,58 @@ export const scatterAddPrimitive = define<{ axis: number }>({
 });
 export const scatterAdd = (base: Expr, indices: Expr, updates: Expr, axis: number): Expr =>
   make(scatterAddPrimitive, [base, indices, updates], { axis });
+
+/** Calls `visit` with the element number in the window, and in the whole of shape `shape`, of each element of a window. */
+function visitWindow(
+  shape: Shape,
+  window: Shape,
+  starts: readonly HostArray[],
+  visit: (inWindow: number, inWhole: number) => void,
+): void {
+  const [strides, steps] = [stridesOf(shape), stridesOf(window)];
+  const first = starts.map(({ data }, axis) => Math.min(Math.max(data[0]!, 0), shape[axis]! - window[axis]!));
+  for (let i = sizeOf(window) - 1; i >= 0; i--)
+    visit(
+      i,
+      first.reduce(
+        (at, from, axis) => at + (from + (Math.floor(i / steps[axis]!) % window[axis]!)) * strides[axis]!,
+        0,
+      ),
+    );
+}
+
+/** The window of `sizes` of `x` that begins at the scalars after it. */
+export const dynamicSlicePrimitive = define<{ sizes: Shape }>({
+  name: 'dynamicSlice',
+  kind: 'window',
+  infer: ([x], { sizes }) => makeAval(sizes, x!.dtype),
+  evaluate: ([x, ...starts], { sizes }, { size }) => {
+    const data = allocateArray(x!.dtype, size);
+    visitWindow(x!.shape, sizes, starts, (to, from) => (data[to] = x!.data[from]!));
+    return { dtype: x!.dtype, shape: sizes, data };
+  },
+  vjp: (g, node, b) => {
+    const [x, ...starts] = node.inputs as [Expr, ...Expr[]];
+    return [b.dynamicUpdateSlice(b.constantLike(x, 0), g, starts)];
+  },
+});
+export const dynamicSlice = (x: Expr, starts: readonly Expr[], sizes: Shape): Expr =>
+  make(dynamicSlicePrimitive, [x, ...starts], { sizes });
+
+/** `x` with `update` in the place of the window that begins at the scalars after it. */
+export const dynamicUpdateSlicePrimitive = define({
+  name: 'dynamicUpdateSlice',
+  kind: 'update',
+  infer: ([x]) => makeAval(x!.shape, x!.dtype),
+  evaluate: ([x, update, ...starts]) => {
+    const data = x!.data.slice();
+    visitWindow(x!.shape, update!.shape, starts, (from, to) => (data[to] = update!.data[from]!));
+    return { dtype: x!.dtype, shape: x!.shape, data };
+  },
+  vjp: (g, node, b) => {
+    const [, update, ...starts] = node.inputs as [Expr, Expr, ...Expr[]];
+    return [b.dynamicUpdateSlice(g, b.constantLike(update, 0), starts), b.dynamicSlice(g, starts, update.shape)];
+  },
+});
+export const dynamicUpdateSlice = (x: Expr, update: Expr, starts: readonly Expr[]): Expr =>
+  make(dynamicUpdateSlicePrimitive, [x, update, ...starts]);

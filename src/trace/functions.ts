@@ -102,6 +102,10 @@ export const squeeze = (x: TensorLike, axis?: Axis): Tensor => of(x).squeeze(axi
 export const gather = (x: TensorLike, indices: TensorLike, axis?: number): Tensor => of(x).gather(indices, axis);
 export const scatterAdd = (x: TensorLike, indices: TensorLike, updates: TensorLike, axis?: number): Tensor =>
   of(x).scatterAdd(indices, updates, axis);
+export const dynamicSlice = (x: TensorLike, starts: readonly TensorLike[], sizes: Shape): Tensor =>
+  of(x).dynamicSlice(starts, sizes);
+export const dynamicUpdateSlice = (x: TensorLike, update: TensorLike, starts: readonly TensorLike[]): Tensor =>
+  of(x).dynamicUpdateSlice(update, starts);
 export const softmax = (x: TensorLike, axis?: Axis): Tensor => of(x).softmax(axis);
 export const logSoftmax = (x: TensorLike, axis?: Axis): Tensor => of(x).logSoftmax(axis);
 export const logSumExp = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>

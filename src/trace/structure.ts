@@ -19,10 +19,12 @@ import {
   broadcastShapes,
   broadcastToShape,
   checkOperandList,
+  literal,
   normalizeAxes,
   normalizeAxis,
   type Operand,
   promoteOperands,
+  requireInteger,
 } from './operand.js';
 
 /** An axis, several, or all. */
@@ -32,6 +34,7 @@ export interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
+const clampTo = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** @throws OptionError `OPTIONS`, `UNKNOWN_OPTION`, `OPTION_RANGE` */
@@ -216,7 +219,7 @@ export function slice(
         'Strides are not 0.',
       );
     const clamp = (index: number, low: number, high: number): number =>
-      Math.min(Math.max(index < 0 ? index + extent : index, low), high);
+      clampTo(index < 0 ? index + extent : index, low, high);
     if (step > 0) {
       const first = clamp(begin[axis] ?? 0, 0, extent);
       from.push(first);
@@ -371,6 +374,46 @@ export function scatterAdd(base: Operand, indices: Operand, updates: Operand, ax
   const at = indicesOf('scatterAdd', indices, x.shape[along]!);
   const shape = [...x.shape.slice(0, along), ...at.shape, ...x.shape.slice(along + 1)];
   return indexing.scatterAdd(x, at, broadcastTo(values, shape), along);
+}
+
+/** One i32 scalar an axis. @throws ShapeError `INVALID_SLICE` unless the window lies in `x`, DTypeError for other starts. */
+function startsOf(name: string, x: Expr, starts: readonly Operand[], sizes: Shape): Expr[] {
+  const rank = x.shape.length;
+  checkOperandList(name, starts);
+  checkShape(name, sizes);
+  const isScalar = (start: Operand): boolean => typeof start !== 'object' || start.shape.length === 0;
+  if (
+    starts.length !== rank ||
+    sizes.length !== rank ||
+    sizes.some((size, axis) => size > x.shape[axis]!) ||
+    !starts.every(isScalar)
+  )
+    throw new ShapeError(
+      'INVALID_SLICE',
+      `${name} of ${x.aval.key} got ${starts.length} starts and a window of ${formatShape(sizes)}`,
+      `Give a scalar start for each of the ${rank} axes, and a window that is no larger.`,
+    );
+  return starts.map((start) => {
+    // What is too large for i32 is clamped to the last start too.
+    if (typeof start === 'number' && Number.isInteger(start)) return literal(clampTo(start, -1, LAST), 'i32');
+    const node = asExpr(start);
+    // A number that is traced has been promised to be whole.
+    if (typeof start !== 'object' || !node.aval.weak) requireInteger(name, [node]);
+    return core.cast(node.dtype === 'u32' ? core.minimum(node, core.constantLike(node, LAST)) : node, 'i32');
+  });
+}
+const LAST = 2 ** 31 - 1;
+
+/** The window of `sizes` that begins at `starts`, one an axis: values of the program, clamped so that it lies inside. */
+export function dynamicSlice(operand: Operand, starts: readonly Operand[], sizes: Shape): Expr {
+  const x = asExpr(operand);
+  return indexing.dynamicSlice(x, startsOf('dynamicSlice', x, starts, sizes), sizes);
+}
+
+/** A tensor with `update` in the place of the window of its shape that begins at `starts`; see {@link dynamicSlice}. */
+export function dynamicUpdateSlice(operand: Operand, update: Operand, starts: readonly Operand[]): Expr {
+  const [x, window] = promoteOperands('dynamicUpdateSlice', [operand, update]) as [Expr, Expr];
+  return indexing.dynamicUpdateSlice(x, window, startsOf('dynamicUpdateSlice', x, starts, window.shape));
 }
 
 /** Several tensors in the dtype in which they meet, and the first of them. @throws ShapeError `NOTHING_TO_CONCAT` */

@@ -402,6 +402,17 @@ export class Tensor {
   scatterAdd(indices: TensorLike, updates: TensorLike, axis?: number): Tensor {
     return apply(structure.scatterAdd, this, indices, updates, axis);
   }
+  /**
+   * The window of `sizes` that begins at `starts`, a number or integer scalar for each axis. Starts are values of the
+   * program, not part of it; they are clamped so that the window lies inside.
+   */
+  dynamicSlice(starts: readonly TensorLike[], sizes: Shape): Tensor {
+    return apply(structure.dynamicSlice, this, starts, sizes);
+  }
+  /** This tensor with `update` in the place of the window that begins at `starts`, clamped as by {@link dynamicSlice}. */
+  dynamicUpdateSlice(update: TensorLike, starts: readonly TensorLike[]): Tensor {
+    return apply(structure.dynamicUpdateSlice, this, update, starts);
+  }
   softmax(axis?: Axis): Tensor {
     return apply(structure.softmax, this, axis);
   }

@@ -370,6 +370,118 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
     );
   });
 
+  test('dynamicSlice and dynamicUpdateSlice clamp starts, which numbers, i32 and u32 scalars give', () => {
+    const far = fc.constantFrom(-(2 ** 31), -1, 0, 1, 2, 3, 7, 2 ** 31 - 1);
+    const windowed = generated(3).chain((x) =>
+      fc
+        .tuple(
+          fc.tuple(...x.shape.map((extent) => fc.nat(extent))),
+          fc.array(far, { minLength: x.shape.length, maxLength: x.shape.length }),
+        )
+        .chain(([sizes, starts]) => fc.tuple(fc.constant({ x, sizes, starts }), arrays(x.dtype, sizes))),
+    );
+    fc.assert(
+      fc.property(windowed, ([{ x, sizes, starts }, update]) => {
+        const first = sizes.map((size, axis) => Math.min(Math.max(starts[axis]!, 0), x.shape[axis]! - size));
+        const slice = build(x.dtype, sizes, (index) =>
+          element(
+            x,
+            index.map((i, axis) => first[axis]! + i),
+          ),
+        );
+        const updated = build(x.dtype, x.shape, (index) => {
+          const at = index.map((i, axis) => i - first[axis]!);
+          return at.every((i, axis) => i >= 0 && i < sizes[axis]!) ? element(update, at) : element(x, index);
+        });
+        const scalars = starts.map((start): HostArray => ({ dtype: 'i32', shape: [], data: Int32Array.of(start) }));
+        const unsigned = scalars.map(({ data }): HostArray => ({
+          dtype: 'u32',
+          shape: [],
+          data: Uint32Array.of(Math.max(0, data[0]!)),
+        }));
+        for (const given of [scalars, unsigned]) {
+          expectSameBits(
+            run((t, ...at) => t.dynamicSlice(at, sizes), x, ...given),
+            slice,
+          );
+          expectSameBits(
+            run((t, u, ...at) => t.dynamicUpdateSlice(u, at), x, update, ...given),
+            updated,
+          );
+        }
+        expectSameBits(
+          run((t) => L.dynamicSlice(t, starts, sizes), x),
+          slice,
+        );
+        expectSameBits(
+          run((t, u) => L.dynamicUpdateSlice(t, u, starts), x, update),
+          updated,
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('a start may be computed, a number argument, or beyond i32; windows may be moved, padded and contracted', () => {
+    const x = noise('f32', [5, 4]);
+    const call = L.jit((t: Tensor, i: Tensor) => t.mul(2).dynamicSlice([i, i.add(1)], [3, 2]), { backend });
+    for (const i of [0, 1, 2])
+      expectSameBits(
+        read(call(of(x), i as never)),
+        run((t) => t.mul(2).slice([i, Math.min(i + 1, 2)], [i + 3, Math.min(i + 3, 4)]), x),
+      );
+    expect(call.stats.traces).toBe(1);
+    expectSameBits(
+      run((t) => t.dynamicSlice([3e9, -3e9], [2, 2]), x),
+      run((t) => t.slice([3, 0], [5, 2]), x),
+    );
+    const start: HostArray = { dtype: 'i32', shape: [], data: Int32Array.of(1) };
+    const update = noise('f32', [2, 4], 3);
+    expectSameBits(
+      run(
+        (t, i, u) =>
+          t
+            .dynamicSlice([i, 0], [3, 4])
+            .transpose()
+            .pad(1, -1)
+            .matmul(t.dynamicUpdateSlice(u.exp(), [i, i]).flip()),
+        x,
+        start,
+        update,
+      ),
+      run(
+        (t, _, u) =>
+          t
+            .slice([1, 0], [4, 4])
+            .transpose()
+            .pad(1, -1)
+            .matmul(L.concat([t.slice([0], [1]), u.exp(), t.slice([3])]).flip()),
+        x,
+        start,
+        update,
+      ),
+    );
+  });
+
+  test('an update of a Variable at a moving start', () => {
+    const [rows, count] = [new L.Variable(L.zeros([4, 3])), new L.Variable(tensor(0, { dtype: 'i32' }))];
+    const append = L.jit(
+      (row: Tensor) => {
+        rows.value = rows.value.dynamicUpdateSlice(row.expandDims(0), [count.value, 0]);
+        count.value = count.value.add(1);
+      },
+      { backend },
+    );
+    for (let i = 0; i < 5; i++) append(tensor([i, i + 0.5, 7 - i]));
+    expect(append.stats.traces).toBe(1);
+    expect(rows.value.arraySync()).toEqual([
+      [0, 0.5, 7],
+      [1, 1.5, 6],
+      [2, 2.5, 5],
+      [4, 4.5, 3],
+    ]);
+  });
+
   test('oneHot', () => {
     const got = read(
       runJit(backend, (labels) => L.oneHot(labels, 3), [

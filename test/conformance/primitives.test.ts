@@ -162,6 +162,18 @@ const indices = (extent: number, shape: readonly number[], dtype: 'i32' | 'u32')
       .map((values) => (like.data.set(values), like)),
   );
 
+/** A window's shape and its starts, some out of range. */
+const windows = (dtype: DType): fc.Arbitrary<{ x: HostArray; window: HostArray; starts: HostArray[] }> =>
+  shapes().chain((shape) =>
+    fc
+      .tuple(
+        arrays(dtype, shape),
+        fc.tuple(...shape.map((extent) => fc.nat(extent))).chain((sizes) => arrays(dtype, sizes)),
+        fc.tuple(...shape.map((extent) => indices(extent, [], 'i32'))),
+      )
+      .map(([x, window, starts]) => ({ x, window, starts })),
+  );
+
 const OTHERS: Readonly<Record<string, Entry>> = {
   ...Object.fromEntries(Object.entries(MOVEMENTS).map(([name, generate]) => [name, { dtypes: DTYPES, generate }])),
   reduce: reduceEntry,
@@ -206,6 +218,16 @@ const OTHERS: Readonly<Record<string, Entry>> = {
             { axis },
           ),
         ),
+  },
+  dynamicSlice: {
+    dtypes: DTYPES,
+    generate: (dtype) =>
+      windows(dtype).map(({ x, window, starts }) => ({ inputs: [x, ...starts], attributes: { sizes: window.shape } })),
+  },
+  dynamicUpdateSlice: {
+    dtypes: DTYPES,
+    generate: (dtype) =>
+      windows(dtype).map(({ x, window, starts }) => ({ inputs: [x, window, ...starts], attributes: {} })),
   },
   dot: {
     dtypes: NUMBERS,

@@ -149,6 +149,13 @@ const METHODS: Readonly<Record<string, { dtype?: DType; args: readonly unknown[]
   cast: { args: ['i32'] },
   bitcast: { args: ['u32'] },
   scatterAdd: { args: [tensor([1, 1], { dtype: 'i32' }), tensor([5, 6]), 1] },
+  dynamicSlice: {
+    args: [
+      [1, 0],
+      [1, 2],
+    ],
+  },
+  dynamicUpdateSlice: { args: [tensor([[7, 8]]), [1, 0]] },
   clip: { args: [-1, 1] },
 };
 

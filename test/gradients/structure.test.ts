@@ -159,6 +159,22 @@ describe('indexing', () => {
       options(),
     );
   });
+  test('dynamicSlice and dynamicUpdateSlice by both operands, starts out of range too', () => {
+    const starts = fc.array(fc.integer({ min: -2, max: 5 }), { minLength: 3, maxLength: 3 });
+    const windowed = full(3).chain((shape) =>
+      fc
+        .tuple(...shape.map((extent) => fc.integer({ min: 1, max: extent })))
+        .chain((sizes) => fc.tuple(grid(shape), grid(sizes, { offset: 0.6 }), starts)),
+    );
+    fc.assert(
+      fc.property(windowed, ([x, update, at]) => {
+        const from = at.slice(0, x.shape.length).map((start) => tensor(start, { dtype: 'i32' }));
+        expectDerivatives((t) => t.dynamicSlice(from, update.shape).square(), [x]);
+        expectDerivatives((t, u) => t.dynamicUpdateSlice(u, from).square(), [x, update]);
+      }),
+      options(),
+    );
+  });
   test('scatterAdd by its base and by its updates, also at one place several times', () => {
     fc.assert(
       fc.property(

@@ -66,6 +66,16 @@ const reduction =
     if (needsElements && axes.some((axis) => x.shape[axis] === 0)) return undefined;
     return f(x, axes, i.c % 2 === 1);
   };
+/** A start of a window: a number, or a value of the pool. */
+const start = (pool: readonly Tensor[], n: number): Tensor | number =>
+  n % 3 === 0
+    ? n % 5
+    : pick(
+        pool.filter((y) => y.size > 0 && y.dtype === 'i32'),
+        n,
+      )!
+        .reshape([-1])
+        .gather(0);
 /** A fraction, so that most literals are not exact in f32. */
 const number = (n: number): number => ((n % 41) - 20) / 8 + (n % 3) * 0.1;
 
@@ -229,6 +239,20 @@ const STEPS: Readonly<Record<string, Step>> = {
   gram: (x) => {
     if (x.ndim < 2 || !isNumber(x)) return undefined;
     return x.matmul(x.transpose([...range(x.ndim - 2), x.ndim - 1, x.ndim - 2]));
+  },
+
+  dynamicSlice: (x, i, pool) =>
+    x.dynamicSlice(
+      x.shape.map((_, axis) => start(pool, i.b + axis)),
+      x.shape.map((extent, axis) => Math.max(0, extent - ((i.c >> axis) % 3))),
+    ),
+  dynamicUpdate: (x, i, pool) => {
+    const fits = pool.filter((y) => y.ndim === x.ndim && y.shape.every((extent, axis) => extent <= x.shape[axis]!));
+    const y = pick(fits, i.c) ?? x;
+    return x.dynamicUpdateSlice(
+      y.cast(x.dtype),
+      x.shape.map((_, axis) => start(pool, i.b + axis)),
+    );
   },
 };
 const NAMES = Object.keys(STEPS);
