@@ -56,6 +56,7 @@ export { NodeDict, NodeList, VarDict, VarList } from './object/containers.js';
 export { clearNameCache } from './object/naming.js';
 export { type Device } from './object/device.js';
 export { type LoadStateOptions, type LoadStateResult, type StateDict, type StateFormat } from './object/state.js';
+export type { LoadFileOptions } from './object/state-file.js';
 // Not through `connected`: bundlers would put the zip code into every page.
 export { fromNpz, fromSafetensors, toNpz, toSafetensors } from './io/checkpoint.js';
 export type { TensorDict } from './io/tensor-dict.js';

@@ -20,6 +20,14 @@ export interface HostArray {
 /** Named arrays, as a Map or as an object; a Map keeps the order of names such as `'0'`. */
 export type NamedArrays = ReadonlyMap<string, HostArray> | Readonly<Record<string, HostArray>>;
 
+/** What a file holds. */
+export interface FileContents {
+  readonly arrays: Map<string, HostArray>;
+  /** Names of its arrays of text. */
+  readonly texts: readonly string[];
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
 /** How decoded arrays hold their elements. */
 export interface DecodeOptions {
   /**
@@ -53,28 +61,41 @@ const OTHER_EXTENSIONS: Readonly<Record<string, string>> = {
 /**
  * The format that a file's extension names, in any case: `formatOf('a/Model.NPZ') → 'npz'`.
  *
- * @throws CheckpointError `CHECKPOINT_PICKLE` for pickles, which are refused because loading one runs code that the
- * file contains; `CHECKPOINT_FORMAT` for every other extension, and for none.
+ * @param purpose what the remedy is for
+ * @throws OptionError `OPTION_FILENAME` for what is no string; CheckpointError `CHECKPOINT_PICKLE` for pickles, which are
+ * refused because loading one runs code that the file contains; `CHECKPOINT_FORMAT` for every other extension, and for none.
  */
-export function formatOf(filename: string): FileFormat {
+export function formatOf(filename: string, purpose: 'load' | 'save' = 'load'): FileFormat {
+  if (typeof filename !== 'string')
+    throw new OptionError(
+      'OPTION_FILENAME',
+      `a file name was expected, and ${filename === undefined ? 'none' : String(filename)} given`,
+      "Pass a path: 'model.safetensors', or 'model.npz'.",
+    );
   const base = filename.slice(Math.max(filename.lastIndexOf('/'), filename.lastIndexOf('\\')) + 1);
   const extension = base.includes('.') ? base.slice(base.lastIndexOf('.')).toLowerCase() : '';
   const format = FILE_FORMATS.find((name) => extension === `.${name}`);
   if (format !== undefined) return format;
-  if (PICKLE_EXTENSIONS.includes(extension)) {
+  const isPickle = PICKLE_EXTENSIONS.includes(extension);
+  if (isPickle && purpose === 'load')
     throw new CheckpointError(
       'CHECKPOINT_PICKLE',
       `${quote(base)} is (or may be) a Python pickle, and loading a pickle runs code that the file contains`,
       `Load it in Python, where you trust it, and save the arrays as .safetensors, for example with safetensors.numpy.save_file.`,
     );
-  }
-  const known = Object.hasOwn(OTHER_EXTENSIONS, extension) ? ` (${OTHER_EXTENSIONS[extension]})` : '';
+  const known = isPickle
+    ? " (Python's pickle)"
+    : Object.hasOwn(OTHER_EXTENSIONS, extension)
+      ? ` (${OTHER_EXTENSIONS[extension]})`
+      : '';
   throw new CheckpointError(
-    'CHECKPOINT_FORMAT',
+    isPickle ? 'CHECKPOINT_PICKLE' : 'CHECKPOINT_FORMAT',
     extension === ''
       ? `${quote(base)} has no extension, so its format is unknown`
       : `${quote(base)} ends in ${quote(extension)}${known}, which is neither .safetensors nor .npz`,
-    `Use a name that ends in .safetensors or .npz.`,
+    isPickle
+      ? 'Save as .safetensors, which PyTorch reads with safetensors.torch.load_file, or as .npz for NumPy.'
+      : 'Use a name that ends in .safetensors or .npz.',
   );
 }
 

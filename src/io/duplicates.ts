@@ -1,6 +1,6 @@
 /** BrainPy stores an array that two keys share once, and lists the other keys beside it. */
 import { CheckpointError } from '../core/errors.js';
-import { type HostArray, quote } from './array-file.js';
+import { type FileContents, quote } from './array-file.js';
 import { decodeNpz } from './npz.js';
 
 const KEYS = 'duplicate_keys';
@@ -11,8 +11,8 @@ const TARGETS = 'duplicate_targets';
  * arrays of text.
  * @throws CheckpointError `CHECKPOINT_CORRUPT`
  */
-export function npzArrays(bytes: Uint8Array): { arrays: Map<string, HostArray>; texts: string[] } {
-  const { arrays, strings } = decodeNpz(bytes);
+export function npzArrays(bytes: Uint8Array): FileContents {
+  const { arrays, strings, metadata } = decodeNpz(bytes);
   const keys = strings.get(KEYS) ?? [];
   const targets = strings.get(TARGETS) ?? [];
   if (keys.length !== targets.length)
@@ -39,5 +39,5 @@ export function npzArrays(bytes: Uint8Array): { arrays: Map<string, HostArray>; 
       );
     arrays.set(key, target);
   });
-  return { arrays, texts: [...strings.keys()].filter((name) => name !== KEYS && name !== TARGETS) };
+  return { arrays, texts: [...strings.keys()].filter((name) => name !== KEYS && name !== TARGETS), metadata };
 }

@@ -2,10 +2,11 @@
  * .npz, a zip of .npy files, as `numpy.savez` and `numpy.load` have it: bytes ⇄ host arrays (and lists of strings).
  * The only file that brings fflate with it, so a page that imports neither toNpz nor fromNpz contains none of it.
  */
-import { zipSync } from 'fflate';
+import { type Zippable, zipSync } from 'fflate';
 import { OptionError } from '../core/errors.js';
 import { beyondLimit, checkBytes, checkedEntries, corrupt, isTraversal, quote } from './array-file.js';
 import type { DecodeOptions, HostArray, NamedArrays } from './array-file.js';
+import { JsonScanner } from './json-scanner.js';
 import { decodeNpy, encodeNpy, npyHeaderBytes, parseNpyHeader } from './npy.js';
 import { readEntry, readEntryPrefix, readZip } from './zip.js';
 import type { ZipEntry } from './zip.js';
@@ -17,6 +18,10 @@ const MAX_ZIP_BYTES = 2 ** 32 - 2;
 const MAX_NAME_BYTES = 65_000;
 /** A first look that holds the header of nearly every array. */
 const PREFIX_BYTES = 256;
+/** Bytes of a comment in a zip. */
+const MAX_COMMENT_BYTES = 65_535;
+/** How ours begin. */
+const COMMENT = 'lazuli ';
 /** The earliest date that a zip can say, in local time as fflate reads it: the same arrays give the same bytes. */
 const NO_DATE = new Date(1980, 0, 1);
 
@@ -25,6 +30,8 @@ export interface NpzFile {
   readonly arrays: Map<string, HostArray>;
   /** Arrays of text, of no or one axis, such as BrainPy's `duplicate_keys` and `duplicate_targets`. */
   readonly strings: Map<string, string[]>;
+  /** Text by name that {@link encodeNpz} noted; empty in files of others. */
+  readonly metadata: Map<string, string>;
 }
 
 /** How a .npz file is read. */
@@ -40,6 +47,8 @@ export interface NpzDecodeOptions extends DecodeOptions {
  * A .npz file that `numpy.load` reads, with a member `<name>.npy` for each array. The same arrays give the same bytes.
  *
  * @param compress deflates, as `numpy.savez_compressed` does; trained floats shrink by a tenth at best
+ * @param metadata is noted in the zip's directory, where NumPy does not look, beside the first member; what passes its
+ * 65,535 bytes is left out, from the end
  * @throws the errors of {@link checkedEntries}; OptionError `OPTION_NAME` for a name with a NUL or of more than 65,000
  * bytes; CheckpointError `CHECKPOINT_LIMIT` for more than 65,534 arrays or 4 GB, where safetensors goes on
  *
@@ -47,7 +56,7 @@ export interface NpzDecodeOptions extends DecodeOptions {
  */
 export function encodeNpz(
   arrays: NamedArrays,
-  { compress = false }: { readonly compress?: boolean } = {},
+  { compress = false, metadata }: { readonly compress?: boolean; readonly metadata?: ReadonlyMap<string, string> } = {},
 ): Uint8Array<ArrayBuffer> {
   const entries = checkedEntries(arrays);
   const encoder = new TextEncoder();
@@ -71,10 +80,28 @@ export function encodeNpz(
     );
   }
   // Every key ends in .npy, so that none is __proto__, and none an index, which would come first.
-  return zipSync(Object.fromEntries(entries.map(([name, array]) => [name + EXTENSION, encodeNpy(array)])), {
-    level: compress ? 6 : 0,
-    mtime: NO_DATE,
-  });
+  const comment = commentOf([...(metadata ?? [])]);
+  const members = entries.map(([name, array], i): [string, Zippable[string]] => [
+    name + EXTENSION,
+    i === 0 && comment !== '' ? [encodeNpy(array), { comment }] : encodeNpy(array),
+  ]);
+  return zipSync(Object.fromEntries(members), { level: compress ? 6 : 0, mtime: NO_DATE });
+}
+
+function commentOf(metadata: readonly (readonly [string, string])[]): string {
+  if (metadata.length === 0) return '';
+  const comment = COMMENT + JSON.stringify(Object.fromEntries(metadata));
+  return new TextEncoder().encode(comment).length > MAX_COMMENT_BYTES ? commentOf(metadata.slice(0, -1)) : comment;
+}
+
+/** What {@link commentOf} wrote; nothing for another program's comment. */
+function metadataOf(comment: Uint8Array | undefined): Map<string, string> {
+  const text = new TextDecoder().decode(comment?.slice());
+  const metadata = new Map<string, string>();
+  if (!text.startsWith(COMMENT)) return metadata;
+  const scanner = new JsonScanner(text.slice(COMMENT.length), 'the comment');
+  scanner.readObject((key) => void metadata.set(key, scanner.readString()));
+  return metadata;
 }
 
 /**
@@ -108,7 +135,7 @@ export function decodeNpz(bytes: Uint8Array, options: NpzDecodeOptions = {}): Np
     if (Array.isArray(value)) strings.set(name, value);
     else arrays.set(name, value);
   }
-  return { arrays, strings };
+  return { arrays, strings, metadata: metadataOf(entries[0]?.comment) };
 }
 
 function arrayName(member: string): string {

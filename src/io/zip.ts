@@ -16,6 +16,8 @@ export interface ZipEntry {
   readonly crc32: number;
   /** Bytes once inflated, as the directory declares them. */
   readonly size: number;
+  /** What the directory notes beside it. */
+  readonly comment: Uint8Array;
   /** The bytes in the zip: a view. */
   readonly stored: Uint8Array;
 }
@@ -66,8 +68,8 @@ export function readZip(bytes: Uint8Array): ZipEntry[] {
     names.add(record.name);
     const range = locate(bytes, view, record, start);
     ranges.push([record.offset, range[1]]);
-    const { name, method, crc32, size } = record;
-    entries.push({ name, isDeflated: method === DEFLATED, crc32, size, stored: bytes.subarray(...range) });
+    const { name, method, crc32, size, comment } = record;
+    entries.push({ name, isDeflated: method === DEFLATED, crc32, size, comment, stored: bytes.subarray(...range) });
   }
   if (at !== end) throw corrupt(`the zip directory goes on after its ${count} entries`);
   checkDisjoint(ranges);
@@ -133,6 +135,7 @@ interface CentralRecord {
   readonly crc32: number;
   readonly storedSize: number;
   readonly size: number;
+  readonly comment: Uint8Array;
   /** Of the local header. */
   readonly offset: number;
   /** Of this record's own last byte. */
@@ -169,7 +172,8 @@ function readCentral(bytes: Uint8Array, view: DataView, at: number, directoryEnd
   if (method === STORED ? size !== storedSize : size > MAX_RATIO * storedSize) {
     throw corrupt(`${quote(name)} cannot have ${size} bytes, for ${storedSize} are in the zip`);
   }
-  return { name, nameBytes, method, crc32: view.getUint32(at + 16, true), storedSize, size, offset, end };
+  const comment = bytes.subarray(extraEnd, end);
+  return { name, nameBytes, method, crc32: view.getUint32(at + 16, true), storedSize, size, comment, offset, end };
 }
 
 /** Replaces each size of 2³² − 1 by the one in the zip64 field, which holds them in this order. */

@@ -5,6 +5,7 @@
  * A module made by `treeUnflatten` has run no constructor, so nothing here is kept in private fields.
  */
 import { OptionError } from '../core/errors.js';
+import { checkOptions } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { TensorDict } from '../io/tensor-dict.js';
 import type { Tensor } from '../trace/tensor.js';
@@ -15,7 +16,8 @@ import { type Device, moveVariables } from './device.js';
 import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
 import { attributes, holdsState, isPlainObject, type NamingMethod, walkNodes, walkVars } from './walk.js';
-import { loadArrays, loadState, type LoadStateOptions, type LoadStateResult, type StateDict } from './state.js';
+import type { LoadFileOptions } from './state-file.js';
+import { loadState, type LoadStateOptions, type LoadStateResult, type StateDict, stateNow } from './state.js';
 
 export interface NodesOptions {
   /** `'absolute'` unless given. */
@@ -168,46 +170,64 @@ export class Module {
   }
 
   /**
-   * The values of all Variables now: one entry a node, by its unique name, with keys inside.
+   * The values of all Variables now: one entry a node, by its unique name, with keys inside; or with
+   * `method: 'relative'` flat, by attribute path.
    * @example new Linear().stateDict(); // { Linear0: { weight: Tensor(f32[3,2]), bias: Tensor(f32[2]) } }
    */
-  stateDict(): StateDict {
+  stateDict(options?: { readonly method?: 'absolute' }): StateDict;
+  stateDict(options: { readonly method: 'relative' }): Record<string, Tensor>;
+  stateDict(options: { readonly method?: NamingMethod } = {}): StateDict | Record<string, Tensor> {
+    checkOptions('stateDict', options, ['method']);
+    const { method = 'absolute' } = options;
+    checkWalk(method);
+    const values = (variables: Collector<Variable>): Record<string, Tensor> =>
+      Object.fromEntries([...variables].map(([key, variable]) => [key, variable.value]));
+    if (method === 'relative') return values(walkVars(this, { method: 'path' }).unique());
+    const nodes = new Map(walkNodes(this, { method }).map(([name, node]) => [node, name]));
     return Object.fromEntries(
-      [...this.nodes().unique()].map(([name, node]) => [
-        name,
-        Object.fromEntries(
-          [...node.vars({ method: 'relative', level: 0 })].map(([key, variable]) => [key, variable.value]),
-        ),
-      ]),
+      [...nodes].map(([node, name]) => [name, values(walkVars(node, { method: 'relative', level: 0 }))]),
     );
   }
 
   /**
-   * Takes the values of a state dict into the same Variables: all of them, or on an error none.
+   * Takes the values of a state dict, nested or by attribute path, into the same Variables: all of them, or on an error
+   * none.
    * @throws CheckpointError `STATE_FORMAT`, ShapeError `STATE_SHAPE`, DTypeError `STATE_DTYPE`, OptionError `UNKNOWN_FORMAT`.
    */
   loadStateDict(state: unknown, options: LoadStateOptions = {}): LoadStateResult {
-    return loadState(this.name, this.vars(), state, options);
+    return loadState(this, state, options);
   }
 
   /**
    * Writes Variables (all of this module unless given, each once) to `.safetensors` or `.npz`: the values that they have
-   * when it is called. The old file, or the whole new one, is there at every moment.
-   * @throws CheckpointError `CHECKPOINT_FORMAT`, `CHECKPOINT_PICKLE`, `CHECKPOINT_WRITE`.
+   * when it is called. The old file, or the whole new one, is there at every moment. Keys are attribute paths
+   * (`encoder.w`, `layers.0.weight`), with `method: 'absolute'` unique names, and those of the dict where one is given.
+   * @throws CheckpointError `CHECKPOINT_FORMAT`, `CHECKPOINT_PICKLE`, `CHECKPOINT_WRITE`; OptionError `OPTION_FILENAME`, `OPTION_TENSOR`.
    */
-  async saveStates(filename: string, variables: TensorDict = this.vars().unique()): Promise<void> {
-    const values = valuesNow(variables);
-    const { writeCheckpoint } = await import('../io/files.js');
-    await writeCheckpoint(filename, values);
+  async saveStates(
+    filename: string,
+    variables?: TensorDict | null,
+    options: { readonly method?: NamingMethod } = {},
+  ): Promise<void> {
+    checkOptions('saveStates', options, ['method']);
+    const { method = 'relative' } = options;
+    checkWalk(method);
+    const { values, metadata } = stateNow(this, variables, method);
+    const { writeCheckpoint } = await import('./state-file.js');
+    await writeCheckpoint(filename, values, metadata);
   }
 
   /**
-   * Takes the values of a file into the same Variables: all of them, or on an error none. What the file lacks is a warning.
+   * Takes the values of a file into the same Variables: all of them, or on an error none. What the file lacks is a warning,
+   * what the module lacks an error; with `strict: false` the result alone tells both. An optimizer's rate is state too:
+   * `exclude: ['lr']` keeps one that was chosen anew.
    * @throws CheckpointError `CHECKPOINT_MISSING`, `CHECKPOINT_MISMATCH` (unknown keys, other shapes), `CHECKPOINT_CORRUPT`, …
    */
-  async loadStates(filename: string, { verbose = false }: { readonly verbose?: boolean } = {}): Promise<void> {
-    const { readCheckpoint } = await import('../io/files.js');
-    loadArrays(this.name, filename, this.vars(), await readCheckpoint(filename), verbose);
+  async loadStates(filename: string, options: LoadFileOptions = {}): Promise<LoadStateResult> {
+    checkOptions('loadStates', options, ['verbose', 'method', 'strict', 'rename', 'exclude']);
+    checkWalk(options.method ?? 'relative');
+    const { loadFile } = await import('./state-file.js');
+    return loadFile(this, filename, options);
   }
 
   /**
@@ -238,17 +258,6 @@ export class Module {
     return this.name;
   }
 }
-
-/** The Variables' values at this moment: training may go on while they are written. */
-const valuesNow = (variables: TensorDict): TensorDict =>
-  typeof variables !== 'object' || (variables as unknown) === null || Array.isArray(variables)
-    ? variables
-    : new Map(
-        dictEntries<Tensor | Variable>(variables).map(([key, each]) => [
-          key,
-          each instanceof Variable ? each.value : each,
-        ]),
-      );
 
 function setHidden(module: Module, name: string): void {
   Object.defineProperty(module, NAME, { value: name, writable: true, enumerable: false, configurable: true });
@@ -286,7 +295,7 @@ for (const key of ['implicitVars', 'implicitNodes'] as const) {
   });
 }
 
-function checkWalk(method: string, level: number): void {
+function checkWalk(method: string, level = -1): void {
   if (method !== 'absolute' && method !== 'relative')
     throw new OptionError(
       'UNKNOWN_METHOD',

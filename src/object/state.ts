@@ -1,24 +1,26 @@
-/** State of modules: dicts of tensors, files, and back into the same Variables, all of it or nothing. */
+/** State of modules: dicts of tensors and back into the same Variables, all of it or nothing. Files: state-file.ts. */
 import { formatShape, sameShape } from '../core/aval.js';
-import { allocateArray, isFloat, type TypedArray } from '../core/dtype.js';
+import { isFloat } from '../core/dtype.js';
 import { CheckpointError, DTypeError, OptionError, ShapeError } from '../core/errors.js';
-import type { HostArray } from '../io/array-file.js';
-import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
-import { Storage } from '../runtime/storage.js';
+import { checkOptions, describeValue } from '../core/options.js';
+import { type TensorDict, tensorsIn, valueOf } from '../io/tensor-dict.js';
+import { isTracing } from '../trace/scope.js';
 import { Tensor, tensor, type TensorData } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { dictEntries } from './collector.js';
+import type { Module } from './module.js';
+import { type NamingMethod, variableAt, walkNodes, walkVars } from './walk.js';
 
 /** One entry a node, by its unique name, each a dict of its Variables' values. */
 export type StateDict = Record<string, Record<string, Tensor>>;
 
-/** How a state dict is laid out: nested by node (`v2`), or flat with keys `node.key` (`v1`). */
+/** How a state dict is laid out: nested by node (`v2`), or flat with keys `node.key` (`v1`), nodes by their unique names. */
 export type StateFormat = 'v1' | 'v2';
 
 export interface LoadStateOptions {
   /** Whether missing and unexpected keys are told on the console; true unless given. */
   readonly warn?: boolean;
-  /** `'v2'` unless given. */
+  /** `'v2'` unless given, or attribute paths where the dict is flat. */
   readonly compatible?: StateFormat;
 }
 export interface LoadStateResult {
@@ -28,7 +30,7 @@ export interface LoadStateResult {
 }
 
 /** @throws ShapeError, DTypeError, unless a Variable can hold values of this shape and dtype. */
-function checkFits(key: string, variable: Variable, shape: readonly number[], dtype: Variable['dtype']): void {
+export function checkFits(key: string, variable: Variable, shape: readonly number[], dtype: Variable['dtype']): void {
   if (!sameShape(shape, variable.shape))
     throw new ShapeError(
       'STATE_SHAPE',
@@ -51,65 +53,82 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   !Array.isArray(value) &&
   !ArrayBuffer.isView(value);
 
-/** A state dict's values by `node.key`. */
-function flatState(state: unknown, compatible: StateFormat): Map<string, unknown> {
+/** A state dict's values by `node.key`, or by attribute path where it is flat and `compatible` does not say otherwise. */
+function flatState(
+  state: unknown,
+  compatible: StateFormat | undefined,
+): { flat: Map<string, unknown>; paths: boolean } {
   const wrong = (facts: string): CheckpointError =>
     new CheckpointError(
       'STATE_FORMAT',
       facts,
       `A 'v2' dict is nested by node, a 'v1' dict flat; choose with { compatible }.`,
     );
-  if (compatible !== 'v1' && compatible !== 'v2')
+  if (compatible !== undefined && compatible !== 'v1' && compatible !== 'v2')
     throw new OptionError(
       'UNKNOWN_FORMAT',
       `compatible is ${JSON.stringify(compatible)}`,
       `Formats are 'v2' and 'v1'.`,
     );
-  if (!isObject(state)) throw wrong(`a state dict was expected, and ${String(state)} found`);
+  if (!isObject(state)) throw wrong(`a state dict was expected, and ${describeValue(state)} found`);
+  const entries = dictEntries(state);
+  const paths = compatible === undefined && !entries.some(([, value]) => isObject(value)) && entries.length > 0;
+  const nested = compatible !== 'v1' && !paths;
   const flat = new Map<string, unknown>();
-  for (const [key, value] of dictEntries(state)) {
-    if (isObject(value) !== (compatible === 'v2'))
+  for (const [key, value] of entries) {
+    if (isObject(value) !== nested)
       throw wrong(
-        `the entry ${JSON.stringify(key)} of a ${compatible} state dict is ${isObject(value) ? 'a dict' : 'a value'}`,
+        `the entry ${JSON.stringify(key)} of a ${nested ? 'v2' : 'v1'} state dict is ${isObject(value) ? 'a dict' : 'a value'}`,
       );
     if (isObject(value)) for (const [inner, each] of dictEntries(value)) flat.set(`${key}.${inner}`, each);
     else flat.set(key, value);
   }
-  return flat;
+  return { flat, paths };
 }
 
-/** Loads a state dict into Variables by their keys; `name` is for messages. */
-export function loadState(
-  name: string,
-  variables: ReadonlyMap<string, Variable>,
-  state: unknown,
-  { warn = true, compatible = 'v2' }: LoadStateOptions,
-): LoadStateResult {
-  const flat = flatState(state, compatible);
-  const assignments: (() => void)[] = [];
-  const missingKeys: string[] = [];
-  for (const [key, variable] of variables) {
-    const value = flat.get(key);
-    if (value === undefined) {
-      missingKeys.push(key);
-      continue;
-    }
-    let next =
-      value instanceof Variable
-        ? value.value
-        : value instanceof Tensor
-          ? value
-          : tensor(value as TensorData, { dtype: variable.dtype });
-    checkFits(key, variable, next.shape, next.dtype);
-    if (next.dtype !== variable.dtype) next = next.cast(variable.dtype);
-    assignments.push(() => {
-      variable.value = next;
-    });
+/** Loads a state dict into a module's Variables: all of it, or on an error nothing. */
+export function loadState(module: Module, state: unknown, options: LoadStateOptions): LoadStateResult {
+  checkOptions('loadStateDict', options, ['warn', 'compatible']);
+  const { flat, paths } = flatState(state, options.compatible);
+  const variables = walkVars(module, { method: paths ? 'path' : 'absolute' });
+  const found = new Map<Variable, { readonly key: string; readonly value: unknown }>();
+  const unexpectedKeys: string[] = [];
+  for (const [key, value] of flat) {
+    const variable = variables.get(key) ?? (paths ? variableAt(module, key) : undefined);
+    if (variable === undefined) unexpectedKeys.push(key);
+    // Another key of the same Variable: the first one counts.
+    else if (!found.has(variable)) found.set(variable, { key, value });
   }
+  if (paths && found.size === 0 && [...flat.keys()].some((key) => walkVars(module, { method: 'absolute' }).has(key)))
+    throw new CheckpointError(
+      'STATE_FORMAT',
+      `the keys of the state dict are unique names, as ${JSON.stringify(unexpectedKeys[0])}`,
+      "A flat dict has attribute paths; pass { compatible: 'v1' } for unique names.",
+    );
+  const assignments = [...found].map(([variable, { key, value }]) => {
+    const next = fitting(key, variable, value);
+    return () => void (variable.value = next);
+  });
   for (const assign of assignments) assign();
-  const unexpectedKeys = [...flat.keys()].filter((key) => !variables.has(key));
-  if (warn && missingKeys.length + unexpectedKeys.length > 0) warnKeys(name, missingKeys, unexpectedKeys);
+  const missingKeys = [...variables.unique()].filter(([, variable]) => !found.has(variable)).map(([key]) => key);
+  if (options.warn !== false && missingKeys.length + unexpectedKeys.length > 0)
+    warnKeys(module.name, missingKeys, unexpectedKeys);
   return { missingKeys, unexpectedKeys };
+}
+
+/** What a Variable can be set to without an error: to fail later would leave a part of the state loaded. */
+function fitting(key: string, variable: Variable, value: unknown): Tensor | number {
+  const given =
+    value instanceof Variable
+      ? value.value
+      : value instanceof Tensor
+        ? value
+        : tensor(value as TensorData, { dtype: variable.dtype });
+  // Throws for one that was disposed or donated.
+  const { aval } = given.expr;
+  checkFits(key, variable, aval.shape, aval.dtype);
+  if (variable.aval.weak && !aval.weak && !isTracing()) return given.item();
+  return aval.dtype === variable.dtype ? given : given.cast(variable.dtype);
 }
 
 function warnKeys(name: string, missing: readonly string[], unexpected: readonly string[]): void {
@@ -120,59 +139,29 @@ function warnKeys(name: string, missing: readonly string[], unexpected: readonly
   );
 }
 
-/** Loads a file's arrays into Variables by their keys, straight into memory of their own. */
-export function loadArrays(
-  name: string,
-  filename: string,
-  variables: ReadonlyMap<string, Variable>,
-  arrays: ReadonlyMap<string, HostArray>,
-  verbose: boolean,
-): void {
-  const unknown = [...arrays.keys()].filter((key) => !variables.has(key));
-  const fail = (facts: string, remedy: string, cause?: unknown): CheckpointError =>
-    new CheckpointError('CHECKPOINT_MISMATCH', facts, remedy, { cause });
-  if (unknown.length > 0)
-    throw fail(
-      `${JSON.stringify(filename)} stores ${unknown.map((key) => JSON.stringify(key)).join(', ')}, which ${name} has not`,
-      'Load it into the module that it was saved from; names of modules are part of the keys.',
-    );
-  const loaded = new Map<Variable, { readonly key: string; readonly storage: Storage }>();
-  try {
-    for (const [key, { dtype, shape, data }] of arrays) {
-      const variable = variables.get(key)!;
-      checkFits(key, variable, shape, dtype);
-      // Another key of the same Variable: the first one counts.
-      if (loaded.has(variable)) continue;
-      loaded.set(variable, { key, storage: ownStorage(variable, data) });
-    }
-  } catch (cause) {
-    for (const { storage } of loaded.values()) storage.dispose();
-    throw fail(`${JSON.stringify(filename)} does not fit ${name}: ${messageOf(cause)}`, 'Nothing was loaded.', cause);
+/** How a file names Variables, in its metadata. */
+export const METHOD_KEY = 'lazuli.method';
+/** Before a unique name: the attribute path of that node. */
+export const NODE_KEY = 'lazuli.node.';
+
+/**
+ * The values that a file of the module is to hold, at this moment: training may go on while they are written. With them
+ * what the file says of its keys.
+ */
+export function stateNow(
+  module: Module,
+  given: TensorDict | null | undefined,
+  method: NamingMethod,
+): { values: ReadonlyMap<string, Tensor>; metadata: ReadonlyMap<string, string> } {
+  const variables = given ?? walkVars(module, { method: method === 'absolute' ? 'absolute' : 'path' }).unique();
+  const values = new Map(tensorsIn(variables).map(([key, each]) => [key, valueOf(key, each)]));
+  const areIn = (names: ReadonlyMap<string, unknown>): boolean => [...values.keys()].every((key) => names.has(key));
+  const metadata = new Map<string, string>();
+  if (areIn(walkVars(module, { method: 'path' }))) metadata.set(METHOD_KEY, 'relative');
+  else if (areIn(walkVars(module, { method: 'absolute' }))) {
+    metadata.set(METHOD_KEY, 'absolute');
+    for (const [name, , path] of walkNodes(module, { method: 'absolute' }).reverse())
+      metadata.set(NODE_KEY + name, path);
   }
-  for (const [variable, { key, storage }] of loaded) {
-    variable.storage = storage;
-    // The caller asked for it.
-    // eslint-disable-next-line no-console
-    if (verbose) console.log(`loaded ${key}: ${variable.aval.key}`);
-  }
-  const missing = [...variables].filter(([, variable]) => !loaded.has(variable)).map(([key]) => key);
-  if (missing.length > 0)
-    console.warn(`lazuli: ${JSON.stringify(filename)} has no values for ${missing.join(', ')} of ${name}`);
-}
-
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
-
-/** Memory that only the Variable has, with a copy of the elements, where its value is now. */
-function ownStorage(variable: Variable, data: TypedArray): Storage {
-  const converted =
-    allocateArray(variable.dtype, 0).constructor === data.constructor
-      ? data
-      : allocateArray(variable.dtype, data.length);
-  if (converted !== data) converted.set(data);
-  return Storage.from(homeOf(variable), variable.dtype, converted, 'variable');
-}
-
-function homeOf(variable: Variable): Storage['backend'] {
-  const { backend } = variable.storage;
-  return backend.capabilities.synchronous ? resolveBackend(getDefaultBackend()) : backend;
+  return { values, metadata };
 }

@@ -7,6 +7,7 @@ import { DTypeError, InternalError, OptionError, ShapeError, TreeError } from '.
 import { sameShape } from '../core/aval.js';
 import { type Dict, dictEntries } from '../object/collector.js';
 import { Module } from '../object/module.js';
+import { pathIn } from '../object/walk.js';
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { checkKeys, checkRange, type Range, shown, UNIT } from './options.js';
@@ -61,6 +62,11 @@ export abstract class Optimizer extends Module {
   varsToTrain: Dict<Variable> = {};
   /** The shape of the transformation's state, with keys of implicit Variables at its leaves. */
   protected stateKeys: unknown = null;
+  /** By the keys of the parameters, and of their state: what files call them, from the attribute paths of the parameters. */
+  protected storedKeys: Readonly<Record<'params' | 'state', ReadonlyMap<string, string>>> = {
+    params: new Map(),
+    state: new Map(),
+  };
 
   protected constructor({ lr = 1, name }: OptimizerOptions) {
     super(name);
@@ -120,6 +126,14 @@ export abstract class Optimizer extends Module {
       keys.set(variable, key);
     }
     const all = [...present, ...added];
+    const stored = { params: new Map(this.storedKeys.params), state: new Map<string, string>() };
+    for (const [key, variable] of added) {
+      const path = pathIn(vars, key, variable);
+      // Two models may have the same paths: then their order counts, as it does in a list.
+      let unique = path;
+      for (let n = 1; [...stored.params.values()].includes(unique); n++) unique = `${n}.${path}`;
+      stored.params.set(key, unique);
+    }
     const params = new Map(all.map(([key, variable]) => [key, variable.value]));
     const state = new Map<string, Variable>();
     const taken = new Set<string>();
@@ -131,11 +145,16 @@ export abstract class Optimizer extends Module {
           'Give the Variables keys that end otherwise: not "w" beside "w_1" in nested chains.',
         );
       taken.add(key);
+      stored.state.set(
+        key,
+        stateKey(path, params, (param) => stored.params.get(param)!),
+      );
       if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`));
       return key;
     });
     this.registerImplicitVars(state);
     this.stateKeys = stateKeys;
+    this.storedKeys = stored;
     for (const [key, variable] of added) variable.name ??= key;
     this.varsToTrain = present.size === 0 ? vars : vars instanceof Map ? new Map(all) : Object.fromEntries(all);
   }
@@ -225,6 +244,10 @@ export abstract class Optimizer extends Module {
     this.lr.stepCall();
   }
 
+  protected override implicitPath(key: string): string {
+    return this.storedKeys.state.get(key) ?? key;
+  }
+
   protected advance(grads: Tree, state: Tree, params: Tree): { readonly params: Tree; readonly state: Tree } {
     const transformation = this.transformation();
     if (transformation.advance !== undefined) return transformation.advance(grads, state, params);
@@ -250,9 +273,9 @@ export abstract class Optimizer extends Module {
 }
 
 /** `w_cache` for the slot `cache` of the parameter `w`; what belongs to no parameter goes by its own path. */
-function stateKey(path: readonly string[], params: ReadonlyMap<string, unknown>): string {
+function stateKey(path: readonly string[], params: ReadonlyMap<string, unknown>, name = (key: string) => key): string {
   const last = path[path.length - 1]!;
-  return path.length > 1 && params.has(last) ? `${last}_${path.slice(0, -1).join('_')}` : path.join('_');
+  return path.length > 1 && params.has(last) ? `${name(last)}_${path.slice(0, -1).join('_')}` : path.join('_');
 }
 
 /** An optimizer of one rule. */

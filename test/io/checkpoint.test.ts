@@ -254,10 +254,10 @@ describe('files', () => {
     }
     const tied = new Tied();
     await tied.saveStates(file);
-    expect(Object.keys(fromSafetensors(await readFile(file)))).toEqual(['Tied0.a']);
+    expect(Object.keys(fromSafetensors(await readFile(file)))).toEqual(['a']);
     const [, none] = await loudly(() => tied.loadStates(file));
     expect(none).toEqual([]);
-    await expect(other.loadStates(file)).rejects.toThrow(/CHECKPOINT_MISMATCH.*Tied0\.a/);
+    await expect(other.loadStates(file)).rejects.toThrow(/CHECKPOINT_MISMATCH.*"a"/);
   });
 
   test.each(['js', 'wasm'] as const)('%s: what changes after the call is not in the file', async (backend) => {
@@ -300,7 +300,7 @@ describe('files', () => {
       w = new TrainVar(tensor(new Float32Array(size)));
     }
     const file = join(folder, 'large.safetensors');
-    await writeFile(file, toSafetensors({ 'Large0.w': tensor(new Float32Array(size).fill(3)) }));
+    await writeFile(file, toSafetensors({ w: tensor(new Float32Array(size).fill(3)) }));
     const model = new Large();
     // Every copy between arrays goes through one of these two.
     const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
@@ -333,20 +333,27 @@ describe('files', () => {
     const before = values(model);
     const file = join(folder, 'other.safetensors');
     const good = {
-      'Model0.w': tensor([
+      w: tensor([
         [5, 6],
         [7, 8],
       ]),
-      'Model0.b': tensor([1, 2]),
+      b: tensor([1, 2]),
     };
-    await writeFile(file, toSafetensors({ ...good, 'Model0.steps': tensor([1, 2]) }));
-    await expect(model.loadStates(file)).rejects.toThrow(CheckpointError);
-    await writeFile(file, toSafetensors({ ...good, 'Model0.on': tensor([1, 2]) }));
-    await expect(model.loadStates(file)).rejects.toThrow(CheckpointError);
+    await writeFile(file, toSafetensors({ ...good, steps: tensor([1, 2]) }));
+    await expect(model.loadStates(file)).rejects.toThrow(/CHECKPOINT_MISMATCH.*"steps" has shape/);
+    await writeFile(file, toSafetensors({ ...good, on: tensor([1, 2]) }));
+    await expect(model.loadStates(file)).rejects.toThrow(/CHECKPOINT_MISMATCH.*"on" is f32/);
     await writeFile(file, toSafetensors(good).subarray(0, -3));
-    await expect(model.loadStates(file)).rejects.toThrow(CheckpointError);
+    await expect(model.loadStates(file)).rejects.toThrow(/CHECKPOINT_CORRUPT.*other\.safetensors/);
     await expect(model.loadStates(join(folder, 'none.npz'))).rejects.toThrow(/CHECKPOINT_MISSING/);
     await expect(model.loadStates('weights.pkl')).rejects.toThrow(/CHECKPOINT_PICKLE/);
+    await expect(model.saveStates('weights.pt')).rejects.toThrow(/^(?!.*runs code).*CHECKPOINT_PICKLE.*Save as/);
+    for (const name of [5, undefined, null, {}] as never[]) {
+      await expect(model.saveStates(name)).rejects.toThrow(/OPTION_FILENAME/);
+      await expect(model.loadStates(name)).rejects.toThrow(/OPTION_FILENAME/);
+    }
+    for (const dict of [5, [model.w], 'w', { w: 3 }] as never[])
+      await expect(model.saveStates(file, dict)).rejects.toThrow(/OPTION_TENSOR/);
     await expect(model.saveStates('weights.h5')).rejects.toThrow(/CHECKPOINT_FORMAT/);
     await expect(model.saveStates(join(folder, 'nowhere', 'a.npz'))).rejects.toThrow(CheckpointError);
     expect(values(model)).toEqual(before);

@@ -1,0 +1,157 @@
+/**
+ * Files into the Variables of a module: all of it, or on an error nothing. Loaded on demand by `loadStates`, so that
+ * bundlers keep it and the formats out of pages that only train.
+ */
+import { allocateArray, type TypedArray } from '../core/dtype.js';
+import { CheckpointError, OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
+import { type HostArray, quote } from '../io/array-file.js';
+import { readCheckpoint } from '../io/files.js';
+import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
+import { Storage } from '../runtime/storage.js';
+import type { Variable } from '../trace/variable.js';
+import type { Module } from './module.js';
+import { checkFits, type LoadStateResult, METHOD_KEY, NODE_KEY } from './state.js';
+import { type NamingMethod, variableAt, walkNodes, walkVars } from './walk.js';
+
+export { writeCheckpoint } from '../io/files.js';
+
+export interface LoadFileOptions {
+  /** Whether each key is printed; false unless given. */
+  readonly verbose?: boolean;
+  /** How the file names Variables: what it says itself unless given, else `'relative'`, by attribute path. */
+  readonly method?: NamingMethod;
+  /** Whether a key that the module lacks is an error, and a Variable that the file lacks a warning; true unless given. */
+  readonly strict?: boolean;
+  /** The module's key for a key of the file; undefined drops it. */
+  readonly rename?: (key: string) => string | undefined;
+  /** Attribute paths that stay as they are, with all below them. */
+  readonly exclude?: readonly string[];
+}
+
+/** Names in a message: the first few. */
+const list = (keys: readonly string[]): string =>
+  keys.length > 12 ? `${list(keys.slice(0, 10))} and ${keys.length - 10} more` : keys.map(quote).join(', ');
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+/** Loads the file into the module's Variables, straight into memory of their own. */
+export async function loadFile(module: Module, filename: string, options: LoadFileOptions): Promise<LoadStateResult> {
+  const { verbose = false, strict = true, rename = (key: string) => key, exclude = [] } = options;
+  if (typeof rename !== 'function' || !Array.isArray(exclude) || exclude.some((path) => typeof path !== 'string'))
+    throw new OptionError(
+      'OPTION_LOAD',
+      `loadStates got rename = ${describeValue(rename)} and exclude = ${describeValue(exclude)}`,
+      'rename is a function of a key, exclude an array of attribute paths.',
+    );
+  const { arrays, texts, metadata } = await readCheckpoint(filename);
+  const fail = (facts: string, remedy: string, cause?: unknown): CheckpointError =>
+    new CheckpointError('CHECKPOINT_MISMATCH', facts, remedy, { cause });
+  const method = options.method ?? (metadata.get(METHOD_KEY) === 'absolute' ? 'absolute' : 'relative');
+  const paths = walkVars(module, { method: 'path' });
+  const variables = method === 'absolute' ? walkVars(module, { method }) : paths;
+
+  const unused = new Set(exclude);
+  const isExcluded = (key: string): boolean => {
+    const by = exclude.filter((path) => key === path || key.startsWith(`${path}.`));
+    for (const path of by) unused.delete(path);
+    return by.length > 0;
+  };
+  const excluded = new Set(
+    [...paths, ...variables].filter(([path]) => isExcluded(path)).map(([, variable]) => variable),
+  );
+
+  const unexpectedKeys: string[] = [];
+  const found = new Map<Variable, { readonly key: string; readonly array: HostArray }>();
+  const from = new Map<string, string>();
+  for (const name of [...arrays.keys(), ...texts]) {
+    const key = rename(name);
+    if (key === undefined) continue;
+    if (typeof key !== 'string' || from.has(key))
+      throw new OptionError(
+        'OPTION_LOAD',
+        `rename gave ${describeValue(key)} for ${quote(name)}${typeof key === 'string' ? ` and for ${quote(from.get(key)!)}` : ''}`,
+        'It gives another string for each key, or undefined to drop it.',
+      );
+    from.set(key, name);
+    const variable = variables.get(key) ?? (method === 'relative' ? variableAt(module, key) : undefined);
+    if (isExcluded(key) || (variable !== undefined && excluded.has(variable))) continue;
+    const array = arrays.get(name);
+    if (variable === undefined || array === undefined) unexpectedKeys.push(key);
+    // Another key of the same Variable: the first one counts.
+    else if (!found.has(variable)) found.set(variable, { key, array });
+  }
+  if (unused.size > 0)
+    throw new OptionError(
+      'OPTION_LOAD',
+      `exclude has ${list([...unused])}, which neither ${module.name} nor the file knows`,
+      "Name attribute paths, as the keys of stateDict({ method: 'relative' }) are.",
+    );
+  if (strict && unexpectedKeys.length > 0)
+    throw fail(
+      `${quote(filename)} stores ${list(unexpectedKeys)}, which ${module.name} has not${texts.length > 0 ? `; ${list(texts)} are text` : ''}`,
+      method === 'absolute'
+        ? 'Unique names belong to one instance: map them with { rename }, or save by attribute path, without method.'
+        : "Map keys with { rename }, leave them out with { strict: false }; a file of unique names loads with { method: 'absolute' }.",
+    );
+  if (options.method === undefined && method === 'absolute') checkNodes(module, filename, found, metadata);
+
+  const storages = new Map<Variable, Storage>();
+  try {
+    for (const [variable, { key, array }] of found) {
+      checkFits(key, variable, array.shape, array.dtype);
+      storages.set(variable, ownStorage(variable, array.data));
+    }
+  } catch (cause) {
+    for (const storage of storages.values()) storage.dispose();
+    throw fail(`${quote(filename)} does not fit ${module.name}: ${messageOf(cause)}`, 'Nothing was loaded.', cause);
+  }
+  for (const [variable, storage] of storages) {
+    variable.storage = storage;
+    // The caller asked for it.
+    // eslint-disable-next-line no-console
+    if (verbose) console.log(`loaded ${found.get(variable)!.key}: ${variable.aval.key}`);
+  }
+  const missingKeys = [...variables.unique()]
+    .filter(([, variable]) => !found.has(variable) && !excluded.has(variable))
+    .map(([key]) => key);
+  if (strict && missingKeys.length > 0)
+    console.warn(`lazuli: ${quote(filename)} has no values for ${missingKeys.join(', ')} of ${module.name}`);
+  return { missingKeys, unexpectedKeys };
+}
+
+/** Unique names count constructions: a file that was not asked for by them must find each node where it was. */
+function checkNodes(
+  module: Module,
+  filename: string,
+  found: ReadonlyMap<Variable, { readonly key: string }>,
+  metadata: ReadonlyMap<string, string>,
+): void {
+  const here = walkNodes(module, { method: 'absolute' });
+  for (const { key } of found.values()) {
+    const node = key.slice(0, key.indexOf('.'));
+    const path = metadata.get(NODE_KEY + node);
+    if (path === undefined || here.some(([name, , at]) => name === node && at === path)) continue;
+    const now = here.find(([name]) => name === node)![2];
+    throw new CheckpointError(
+      'CHECKPOINT_MISMATCH',
+      `${quote(filename)} stores ${quote(key)} of ${quote(path)}, and in ${module.name} ${node} is ${quote(now)}`,
+      "Pass { method: 'absolute' } if the unique names are right all the same; files by attribute path do not depend on them.",
+    );
+  }
+}
+
+/** Memory that only the Variable has, with a copy of the elements, where its value is now. */
+function ownStorage(variable: Variable, data: TypedArray): Storage {
+  const converted =
+    allocateArray(variable.dtype, 0).constructor === data.constructor
+      ? data
+      : allocateArray(variable.dtype, data.length);
+  if (converted !== data) converted.set(data);
+  return Storage.from(homeOf(variable), variable.dtype, converted, 'variable');
+}
+
+function homeOf(variable: Variable): Storage['backend'] {
+  const { backend } = variable.storage;
+  return backend.capabilities.synchronous ? resolveBackend(getDefaultBackend()) : backend;
+}
