@@ -83,18 +83,10 @@ let nextId = 0;
 /** A node: a primitive applied to inputs. Build it with {@link ExprScope.make}, never with `new`. */
 export class Expr<A extends Attributes = Attributes> {
   readonly id = nextId++;
-  /** Outside every trace: what the runtime stored for this node once it was evaluated. */
-  value: unknown = undefined;
-  /** How many evaluations have computed the node without storing it. */
-  computed = 0;
-  /** Handles that were made for the node. */
-  handles = 0;
-  /** Outside every trace: nodes not stored yet that read this one. */
-  users = 0;
   constructor(
     readonly scope: ExprScope,
     readonly primitive: Primitive<A>,
-    public inputs: readonly Expr[],
+    readonly inputs: readonly Expr[],
     readonly attributes: A,
     readonly aval: Aval,
   ) {}
@@ -139,14 +131,15 @@ export class ExprScope {
       inputs.map((input) => input.aval),
       attributes,
     );
-    const node = new Expr(this, primitive, inputs, attributes, aval);
-    this.#nodes.set(key, node as unknown as Expr);
-    this.created(node as unknown as Expr);
-    return node as unknown as Expr;
+    const node = this.create(primitive as unknown as Primitive, inputs, attributes, aval);
+    this.#nodes.set(key, node);
+    return node;
   }
 
-  /** Called for each new node. */
-  protected created(_node: Expr): void {}
+  /** A new node. */
+  protected create(primitive: Primitive, inputs: readonly Expr[], attributes: Attributes, aval: Aval): Expr {
+    return new Expr(this, primitive, inputs, attributes, aval);
+  }
 
   /** Forgets all nodes: later equal ones are new. */
   clear(): void {
@@ -183,11 +176,14 @@ export const make = <A extends Attributes>(
   attributes: A = {} as A,
 ): Expr => currentScope().make(primitive, inputs, attributes);
 
-/** The nodes that `outputs` need, inputs before their users; iterative, so depth does not matter. */
-export function topologicalOrder(outputs: readonly Expr[]): Expr[] {
-  const order: Expr[] = [];
-  const state = new Map<Expr, number>();
-  const stack: Expr[] = [];
+/** The nodes that `outputs` need, inputs (`inputsOf`) before their users; iterative, so depth does not matter. */
+export function topologicalOrder<N extends Expr>(
+  outputs: readonly N[],
+  inputsOf: (node: N) => readonly N[] = (node) => node.inputs as readonly N[],
+): N[] {
+  const order: N[] = [];
+  const state = new Map<N, number>();
+  const stack: N[] = [];
   for (const output of outputs) {
     if (state.has(output)) continue;
     stack.push(output);
@@ -198,9 +194,9 @@ export function topologicalOrder(outputs: readonly Expr[]): Expr[] {
         stack.pop();
         continue;
       }
-      if (next < node.inputs.length) {
+      const input = inputsOf(node)[next];
+      if (input !== undefined) {
         state.set(node, next + 1);
-        const input = node.inputs[next]!;
         if (!state.has(input)) stack.push(input);
       } else {
         state.set(node, -1);

@@ -2,6 +2,7 @@
  * Checkpoints: dicts of tensors as files. The formats themselves are in safetensors.ts and npz.ts, over host arrays;
  * here elements come from tensors and go to memory of the default backend, each byte copied once.
  */
+import { makeAval } from '../core/aval.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import { fromStorage, Tensor } from '../trace/tensor.js';
@@ -29,7 +30,7 @@ function tensorsOf(arrays: ReadonlyMap<string, HostArray>): Record<string, Tenso
       const made = tensors.get(array);
       const tensor =
         made === undefined
-          ? fromStorage(Storage.from(backend, dtype, data, 'input'), shape, dtype)
+          ? fromStorage(Storage.from(backend, dtype, data, 'input'), makeAval(shape, dtype))
           : new Tensor(made.expr);
       tensors.set(array, tensor);
       return [name, tensor];

@@ -11,7 +11,8 @@ import { checkOptions, describeValue } from '../core/options.js';
 import { gradGraph } from '../transform/vjp.js';
 import { asExpr } from './operand.js';
 import { boundPending } from './eager.js';
-import { type Binding, eagerScope, record, TraceScope, useExpr } from './scope.js';
+import { eagerScope } from './eager-scope.js';
+import { type Binding, record, TraceScope, useExpr } from './scope.js';
 import { Tensor } from './tensor.js';
 import { Variable } from './variable.js';
 

@@ -18,6 +18,7 @@ import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtim
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
+import { EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
 import { type Binding, isTracing, type TracedVariable, TraceScope, useExpr } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
@@ -251,39 +252,47 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     if (isTracing()) return fn(...args);
     const entry = find(args);
     // `find` has left the arguments' leaves, in the entry's order, in `leaves`.
-    const { bindings, parameters, writes, runner } = entry;
-    const { volatile, isBound } = runner;
+    const { bindings, parameters, runner } = entry;
+    const { volatile } = runner;
     for (let i = 0; i < volatile.length; i++) {
       const { leaf } = bindings[volatile[i]!] as Extract<Binding, { kind: 'argument' }>;
       parameters[volatile[i]!] = argumentStorage(entry, leaf, leaves[leaf]);
     }
-    if (!isBound) bindVariables(entry);
-    const donates = runner.program.updates.length > writes.length;
-    const results = donates ? runDonated(entry) : runner.run(parameters, writes);
+    const results = options.donate === undefined ? run(entry, []) : runDonated(entry);
     stats.calls++;
-    if (options.donate !== undefined)
-      for (const leaf of donatedLeaves(entry.treedef)) if (leaves[leaf] instanceof Tensor) leaves[leaf].markDonated();
     leaves.length = 0;
     return finish(entry, results) as R;
   };
 
+  const run = (entry: Entry, donations: readonly Donation[]): (Storage | undefined)[] => {
+    const { parameters, writes, runner } = entry;
+    // Arguments have been evaluated and donations marked: from here on nothing else changes what is bound.
+    if (!runner.isBound) bindVariables(entry);
+    return runner.run(parameters, donations.length === 0 ? writes : [...writes, ...donations]);
+  };
+
   /** A run in which results take the memory of donated arguments. */
-  const runDonated = ({ bindings, parameters, writes, runner }: Entry): (Storage | undefined)[] => {
-    const updates = runner.program.updates.slice(writes.length);
-    const donations = updates.map(({ parameter }) => donation(parameters, parameter, bindings[parameter]!, leaves));
-    const results = runner.run(parameters, [...writes, ...donations]);
-    updates.forEach(({ output }, i) => (results[output] = donations[i]!.storage));
+  const runDonated = (entry: Entry): (Storage | undefined)[] => {
+    const updates = entry.runner.program.updates.slice(entry.writes.length);
+    const donations = updates.map(({ parameter }) => donation(entry, parameter, leaves));
+    const results = run(entry, donations);
+    updates.forEach(({ output }, i) => {
+      const { storage, giver } = donations[i]!;
+      results[output] = storage;
+      // The result's from now on.
+      if (giver !== undefined) giver.storage = undefined;
+    });
+    for (const leaf of donatedLeaves(entry.treedef)) if (leaves[leaf] instanceof Tensor) leaves[leaf].markDonated();
     return results;
   };
 
   const finish = (entry: Entry, results: readonly (Storage | undefined)[]): unknown => {
     const { resultTree, resultAvals } = entry;
-    if (resultTree.kind === 'leaf')
-      return fromStorage(results[0]!, resultAvals[0]!.shape, resultAvals[0]!.dtype, resultAvals[0]!.weak);
+    if (resultTree.kind === 'leaf') return fromStorage(results[0]!, resultAvals[0]!);
     if (resultAvals.length === 0 && resultTree.kind === 'none') return resultTree.nothing;
     return unflatten(
       resultTree,
-      resultAvals.map((aval, i) => fromStorage(results[i]!, aval.shape, aval.dtype, aval.weak)),
+      resultAvals.map((aval, i) => fromStorage(results[i]!, aval)),
     );
   };
 
@@ -327,22 +336,23 @@ function argumentStorage(entry: Entry, leaf: number, value: unknown): Storage {
 }
 const numberScratch = allocateArray('f64', 1);
 
-/** A donated argument as the target of an update: in place only if no other handle, pending node or trace can reach its memory. */
-function donation(
-  parameters: readonly Storage[],
-  parameter: number,
-  binding: Binding,
-  leaves: readonly unknown[],
-): { storage: Storage } {
+/** Memory of a donated argument: the target of an update, and the node that had it if nobody else can reach it. */
+interface Donation {
+  storage: Storage;
+  readonly giver: EagerNode | undefined;
+}
+
+/** In place only if no other handle, pending node, trace or argument can reach the memory. */
+function donation({ bindings, parameters, runner }: Entry, parameter: number, leaves: readonly unknown[]): Donation {
   const storage = parameters[parameter]!;
-  const handle = binding.kind === 'argument' ? leaves[binding.leaf] : undefined;
-  const reachable =
-    !(handle instanceof Tensor) ||
-    handle.expr.handles > 1 ||
-    handle.expr.users > 0 ||
-    parameters.filter((each) => each === storage).length > 1;
-  if (reachable) storage.shared = true;
-  return { storage };
+  const { leaf } = bindings[parameter] as Extract<Binding, { kind: 'argument' }>;
+  const handle = leaves[leaf];
+  const giver = handle instanceof Tensor ? (handle.expr as EagerNode) : undefined;
+  const isOwn = giver?.handles === 1 && giver.users === 0;
+  if (isOwn && runner.volatile.every((i) => i === parameter || parameters[i] !== storage)) {
+    if (!storage.shared) return { storage, giver };
+  } else storage.shared = true;
+  return { storage, giver: undefined };
 }
 
 /** Lets results take the memory of donated arguments of their shape and dtype. */

@@ -1,14 +1,13 @@
 /**
- * Scopes of tracing. The eager scope is the outermost: its nodes are pending until somebody reads them. A trace scope
- * records one function; what it uses from outside becomes a hidden parameter, and Variables that it reads and writes
+ * Scopes of tracing. The eager scope (`eager-scope.ts`) is the outermost. A trace scope records one function; what it uses from outside becomes a hidden parameter, and Variables that it reads and writes
  * are kept here, so that leaving the trace restores them.
  */
 import { TraceError } from '../core/errors.js';
-import { Expr, ExprScope, scopeStack, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, scopeStack, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { constant, dataPrimitive, parameter } from '../ops/leaf.js';
-import type { Storage } from '../runtime/storage.js';
+import { constant, parameter } from '../ops/leaf.js';
 import type { UpdateTarget } from '../runtime/runner.js';
+import { type EagerScope, eagerScope, hold } from './eager-scope.js';
 
 /** A Variable as scopes see it. */
 export interface TracedVariable extends UpdateTarget {
@@ -63,8 +62,7 @@ export class TraceScope extends ExprScope {
     }
     let node = this.#captured.get(expr);
     if (node === undefined) {
-      node = this.parameter(expr, `captured${this.#captured.size}`, { kind: 'capture', expr });
-      expr.handles++;
+      node = this.parameter(expr, `captured${this.#captured.size}`, { kind: 'capture', expr: hold(expr) });
       this.#captured.set(expr, node);
     }
     return node;
@@ -127,56 +125,6 @@ export class TraceScope extends ExprScope {
     };
   }
 }
-
-/** Nodes outside every trace. Knows which are pending and unused, the candidates for the next evaluation. */
-export class EagerScope extends ExprScope {
-  /** Pending nodes that no other pending node uses. */
-  readonly sinks = new Set<Expr>();
-  #pending = 0;
-  #identity = 0;
-
-  protected override created(node: Expr): void {
-    if (node.inputs.length === 0 && node.primitive.name !== 'iota') return;
-    this.#pending++;
-    for (const input of node.inputs) {
-      this.sinks.delete(input);
-      input.users++;
-    }
-    // A constant in every element needs no memory until somebody reads it.
-    const isFilled =
-      node.primitive.name === 'broadcast' && node.input().inputs.length === 0 && node.input().value === undefined;
-    if (!isFilled) this.sinks.add(node);
-  }
-
-  /** Pending nodes since the last evaluation. */
-  get pending(): number {
-    return this.#pending;
-  }
-
-  /** Forgets what was pending. */
-  settle(): void {
-    this.#pending = 0;
-    this.sinks.clear();
-    this.clear();
-  }
-
-  /** A leaf for elements that `storage` holds. */
-  data(storage: Storage, shape: readonly number[], dtype: Expr['dtype'], weak = false): Expr {
-    const aval = dataPrimitive.infer([], { identity: 0, shape, dtype, weak });
-    const node = new Expr(
-      this,
-      dataPrimitive as unknown as Expr['primitive'],
-      [],
-      { identity: this.#identity++, shape, dtype, weak },
-      aval,
-    );
-    node.value = storage;
-    return node;
-  }
-}
-
-/** The one eager scope. */
-export const eagerScope = new EagerScope();
 
 /** Whether a function is being traced. */
 export const isTracing = (): boolean => {

@@ -3,7 +3,7 @@
  * Tensor: an immutable handle on a node of the graph. Outside `jit` the node is pending until its elements are read;
  * inside, it is part of the function that is being recorded. Every method is NumPy's in camelCase.
  */
-import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
+import { type Aval, checkShape, formatShape, makeAval, type Shape, sizeOf } from '../core/aval.js';
 import { allocateArray, castValue, type DType, dtypeOfArray, isFloat, type TypedArray } from '../core/dtype.js';
 import { ConcretizationError, DisposedError, DonatedError, DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
@@ -12,8 +12,9 @@ import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import * as arithmetic from './arithmetic.js';
 import { boundPending, evaluated } from './eager.js';
+import { drop, eagerScope, hold } from './eager-scope.js';
 import { checkDType, type Operand } from './operand.js';
-import { eagerScope, isTracing, record, useExpr } from './scope.js';
+import { isTracing, record, useExpr } from './scope.js';
 import * as structure from './structure.js';
 import type { Axis, ReduceOptions } from './structure.js';
 
@@ -54,8 +55,7 @@ export class Tensor {
 
   /** Use {@link tensor} and the other makers; this wraps a node. */
   constructor(expr: Expr) {
-    this.#expr = expr;
-    expr.handles++;
+    this.#expr = hold(expr);
   }
 
   /** The node. @throws DisposedError, DonatedError for a handle that was given up. */
@@ -135,26 +135,21 @@ export class Tensor {
     return this.dataSync()[0]!;
   }
 
-  /** Gives the handle up; memory that nothing else uses is freed at once. */
+  /** Gives the handle up; memory that nothing else uses, or can come to use, is freed at once. */
   dispose(): void {
-    if (this.#state !== 'live') return;
-    this.#state = 'disposed';
-    const expr = this.#expr;
-    expr.handles--;
-    if (expr.scope === eagerScope && expr.handles === 0 && expr.primitive.name === 'data') {
-      const storage = expr.value as Storage | undefined;
-      // Pending nodes may still read it: then the collector frees it later.
-      if (storage !== undefined && !storage.shared && eagerScope.pending === 0) storage.dispose();
-    }
+    this.#giveUp('disposed');
   }
   [Symbol.dispose](): void {
     this.dispose();
   }
   /** Called by `jit` after the handle's memory was given to a program. */
   markDonated(): void {
+    this.#giveUp('donated');
+  }
+  #giveUp(state: HandleState): void {
     if (this.#state !== 'live') return;
-    this.#state = 'donated';
-    this.#expr.handles--;
+    this.#state = state;
+    drop(this.#expr);
   }
 
   /** A tensor has no primitive value: arithmetic goes through its methods. */
@@ -477,8 +472,7 @@ function flattenNested(data: TensorData, out: (number | boolean)[]): void {
 }
 
 /** A tensor over a storage that holds its elements. */
-export const fromStorage = (storage: Storage, shape: Shape, dtype: DType, weak = false): Tensor =>
-  new Tensor(eagerScope.data(storage, shape, dtype, weak));
+export const fromStorage = (storage: Storage, aval: Aval): Tensor => new Tensor(eagerScope.data(storage, aval));
 
 /**
  * A tensor that holds a copy of `data`: nested arrays, a typed array, a flat array with `shape`, a number or boolean.
@@ -532,5 +526,6 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
       const source = isFloat(dtype) || dtype === 'bool' || !Number.isInteger(value) ? 'f64' : 'i32';
       elements[i] = castValue(value, from ?? source, dtype);
     }
-  return fromStorage(Storage.from(resolveBackend(getDefaultBackend()), dtype, elements, 'input'), shape, dtype);
+  const backend = resolveBackend(getDefaultBackend());
+  return fromStorage(Storage.from(backend, dtype, elements, 'input'), makeAval(shape, dtype));
 }

@@ -11,8 +11,9 @@ import { cast } from '../ops/elementwise.js';
 import type { UpdateTarget } from '../runtime/runner.js';
 import type { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
+import { drop, type EagerScope, eagerScope, hold } from './eager-scope.js';
 import { asExpr } from './operand.js';
-import { activeScope, type EagerScope, eagerScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
+import { activeScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
 import { apply, Tensor, tensor, type TensorData } from './tensor.js';
 
 /** A tensor that can be replaced by another of its shape and dtype. */
@@ -30,8 +31,7 @@ export class Variable implements UpdateTarget {
   constructor(value: Tensor | TensorData, name?: string) {
     this.#home = activeScope();
     const first = value instanceof Tensor ? useExpr(value.expr) : tensor(value).expr;
-    this.#expr = this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first);
-    this.#expr.handles++;
+    this.#expr = hold(this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first));
     this.aval = first.aval;
     this.name = name;
   }
@@ -131,7 +131,7 @@ export class Variable implements UpdateTarget {
     if (this.#expr === undefined) {
       // Whoever has the node may keep it, so the storage counts as shared from now on.
       this.#storage!.shared = true;
-      this.#expr = eagerScope.data(this.#storage!, this.shape, this.dtype, this.aval.weak);
+      this.#expr = hold(eagerScope.data(this.#storage!, this.aval));
     }
     return this.#expr;
   }
@@ -144,10 +144,11 @@ export class Variable implements UpdateTarget {
       (scope as TraceScope).writeVariable(this, expr);
       return;
     }
-    this.#expr = expr;
+    const former = this.#expr;
+    this.#expr = hold(expr);
     this.#storage?.leave();
     this.#storage = undefined;
-    expr.handles++;
+    drop(former);
   }
 
   /** The elements, for a program that reads and writes them. */
@@ -164,6 +165,7 @@ export class Variable implements UpdateTarget {
   set storage(storage: Storage) {
     this.#storage?.leave();
     this.#storage = storage;
+    drop(this.#expr);
     this.#expr = undefined;
   }
 

@@ -1,7 +1,7 @@
 /** Outside `jit`: pending nodes, the program cache, evaluation by itself, and what stands in nobody's way. */
 import { jit, setDefaultBackend, tensor, TrainVar, UnsupportedError, valueAndGrad, Variable } from 'lazuli';
 import { afterEach, describe, expect, test } from 'vitest';
-import { eagerScope } from '../../src/trace/scope.js';
+import { eagerScope } from '../../src/trace/eager-scope.js';
 import type { Backend } from '../../src/runtime/backend.js';
 import { resolveBackend } from '../../src/runtime/registry.js';
 
