@@ -69,7 +69,9 @@ export class WasmExecutable implements Executable {
     }
     this.#scratchWords = scratchWords;
     const others = new Map<BufferId, BufferId>();
-    for (const { output, parameter } of program.updates) {
+    for (const { output, parameter, donated } of program.updates) {
+      // A donated argument is another in each call: it need not stay in the linear memory.
+      if (donated) continue;
       others.set(program.outputs[output]!, program.parameters[parameter]!);
       others.set(program.parameters[parameter]!, program.outputs[output]!);
     }

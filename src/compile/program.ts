@@ -3,7 +3,7 @@
  * It is one unit for a backend: one source, one entry, one call.
  */
 import { bytesPerElement, type DType } from '../core/dtype.js';
-import type { Graph } from '../core/graph.js';
+import type { Graph, GraphUpdate } from '../core/graph.js';
 import { type BufferId, type Kernel, printKernel } from './kernel.js';
 
 /** Where a buffer's memory comes from. */
@@ -25,9 +25,7 @@ export interface Buffer {
 }
 
 /** An output that is the new value of a parameter. */
-export interface Update {
-  readonly output: number;
-  readonly parameter: number;
+export interface Update extends GraphUpdate {
   /** Whether both may be one memory: the only kernel that reads the parameter late enough reads it at the written element. */
   readonly inPlace: boolean;
 }

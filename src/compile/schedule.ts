@@ -76,9 +76,9 @@ const isInjective = (segment: Segment, to: BufferId): boolean =>
 
 export function schedule(graph: Graph, fused: Fused): Scheduled {
   const accesses = new Accesses(fused.units);
-  const updates = graph.updates.map(({ output, parameter }): Update => {
-    const [to, from] = [fused.outputs[output]!, fused.parameters[parameter]!];
-    return { output, parameter, inPlace: claimInPlace(accesses, from, to) };
+  const updates = graph.updates.map((update): Update => {
+    const [to, from] = [fused.outputs[update.output]!, fused.parameters[update.parameter]!];
+    return { ...update, inPlace: claimInPlace(accesses, from, to) };
   });
   return {
     kernels: inOrder(fused.units).map((unit, i) => ({ name: `k${i}`, segments: unit.segments })),

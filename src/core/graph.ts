@@ -19,6 +19,8 @@ export interface Graph {
 export interface GraphUpdate {
   readonly output: number;
   readonly parameter: number;
+  /** The output is a result, and the parameter an argument that its caller gave up. */
+  readonly donated?: true;
 }
 
 /** A name for printing: user strings are quoted when they are more than a plain path. */

@@ -40,8 +40,8 @@ export class Runner {
   readonly #buffers: DeviceBuffer[];
   readonly #isVolatile: ReadonlySet<number>;
   readonly #updates: readonly NumberedUpdate[];
-  /** Updates that take turns between two buffers. */
-  readonly #pingPongs: readonly NumberedUpdate[];
+  /** Updates that each call binds anew: they take turns between two buffers, or write what was donated to this call. */
+  readonly #unsettled: readonly NumberedUpdate[];
   /** Outputs that are results, and for each the first one that has its buffer. */
   readonly #results: readonly { readonly output: number; readonly first: number }[];
   /** Memory of the last ping-pong of each output, for the next call. */
@@ -60,7 +60,7 @@ export class Runner {
     this.#buffers = new Array<DeviceBuffer>(program.buffers.length);
     this.#isVolatile = new Set(volatile);
     this.#updates = program.updates.map((update, index) => ({ ...update, index }));
-    this.#pingPongs = this.#updates.filter(({ inPlace }) => !inPlace);
+    this.#unsettled = this.#updates.filter(({ inPlace, donated }) => donated || !inPlace);
     const updated = new Set(program.updates.map(({ output }) => output));
     const first = new Map<number, number>();
     this.#results = program.outputs.flatMap((id, output) => {
@@ -83,19 +83,20 @@ export class Runner {
     const { program, backend, volatile, isBound } = this;
     const buffers = this.#buffers;
     const before = bindingVersion();
+    this.#version = NEVER;
     // Loops by index: a call is to take less than a microsecond.
     if (isBound) for (let i = 0; i < volatile.length; i++) this.#bind(parameters, volatile[i]!);
     else this.#bindAll(parameters);
     // Everything is allocated before anything is written.
-    const updates = isBound ? this.#pingPongs : this.#updates;
+    const updates = isBound ? this.#unsettled : this.#updates;
     for (let i = 0; i < updates.length; i++) {
-      const { index, output, parameter, inPlace } = updates[i]!;
-      const own = targets[index]!.storage.bufferOn(backend, 'variable');
+      const { index, output, parameter, inPlace, donated } = updates[i]!;
+      const purpose = donated ? 'result' : 'variable';
+      const { storage } = targets[index]!;
+      const own = storage.bufferOn(backend, purpose);
       buffers[program.parameters[parameter]!] = own;
       buffers[program.outputs[output]!] =
-        inPlace && !targets[index]!.storage.shared
-          ? own
-          : (this.#spare.get(output) ?? backend.allocate(own.dtype, own.size, 'variable'));
+        inPlace && !storage.shared ? own : (this.#spare.get(output) ?? backend.allocate(own.dtype, own.size, purpose));
       this.#spare.delete(output);
     }
     const results: (Storage | undefined)[] = [];
@@ -118,9 +119,10 @@ export class Runner {
     } catch (cause) {
       throw this.#failed(cause, targets);
     }
-    for (let i = 0; i < updates.length; i++) this.#adopt(updates[i]!, targets[updates[i]!.index]!);
-    // The own ping-pongs were bound anew; whatever else changed is for the next call to find out.
-    this.#version = bindingVersion() - before === this.#pingPongs.length ? bindingVersion() : NEVER;
+    let isKept = bindingVersion() === before;
+    for (let i = 0; i < updates.length; i++) if (!this.#adopt(updates[i]!, targets[updates[i]!.index]!)) isKept = false;
+    // The own ping-pongs are bound anew by each call; whatever else changed is for the next one to find out.
+    if (isKept) this.#version = bindingVersion();
     return results;
   }
 
@@ -135,16 +137,19 @@ export class Runner {
     }
   }
 
-  /** The target takes the memory that was written; its former memory, unless somebody else sees it, is kept for next time. */
-  #adopt({ output }: NumberedUpdate, target: UpdateTarget): void {
+  /**
+   * The target takes the memory that was written; its former memory, unless somebody else sees it, is kept for next time.
+   * Returns whether the next call finds the storage that this one found.
+   */
+  #adopt({ output, donated }: NumberedUpdate, target: UpdateTarget): boolean {
     const written = this.#buffers[this.program.outputs[output]!]!;
     const { storage } = target;
     if (storage.shared) {
       target.storage = new Storage(this.backend, written);
-      return;
+      return donated === true;
     }
-    if (storage.bufferOn(this.backend, 'variable') === written) return;
-    this.#spare.set(output, storage.swap(written));
+    if (storage.bufferOn(this.backend, 'variable') !== written) this.#spare.set(output, storage.swap(written));
+    return true;
   }
 
   /** A run that broke off leaves what it was writing unknown; one that found no memory had not begun to write. */

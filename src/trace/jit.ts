@@ -18,7 +18,7 @@ import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtim
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
-import { EagerNode } from './eager-scope.js';
+import type { EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
 import { type Binding, isTracing, type TracedVariable, TraceScope, useExpr } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
@@ -273,7 +273,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 
   /** A run in which results take the memory of donated arguments. */
   const runDonated = (entry: Entry): (Storage | undefined)[] => {
-    const updates = entry.runner.program.updates.slice(entry.writes.length);
+    const updates = entry.runner.program.updates.filter(({ donated }) => donated);
     const donations = updates.map(({ parameter }) => donation(entry, parameter, leaves));
     const results = run(entry, donations);
     updates.forEach(({ output }, i) => {
@@ -369,7 +369,7 @@ function withDonations(
   const updates = [...graph.updates];
   for (let output = 0; output < results; output++) {
     const at = free.findIndex((parameter) => sameAval(graph.parameters[parameter]!.aval, graph.outputs[output]!.aval));
-    if (at >= 0) updates.push({ output, parameter: free.splice(at, 1)[0]! });
+    if (at >= 0) updates.push({ output, parameter: free.splice(at, 1)[0]!, donated: true });
   }
   return { ...graph, updates };
 }

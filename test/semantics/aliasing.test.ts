@@ -239,6 +239,70 @@ describe.each(BACKENDS)('on %s', (backend) => {
       expect(list(x)).toEqual([4, 5]);
       expect(f.stats).toMatchObject({ traces: 1, calls: 3 });
     });
+    test('of another tensor in each call', () => {
+      const f = jit((x: Tensor) => x.add(1), { donate: [0] });
+      const results = [1, 10, 100].map((k) => f(tensor([k, 2 * k])));
+      expect(results.map(list)).toEqual([
+        [2, 3],
+        [11, 21],
+        [101, 201],
+      ]);
+      const held = tensor([7, 8]);
+      const other = held.mul(1);
+      const [a, b] = [f(held), f(tensor([1, 1]))];
+      expect([list(a), list(b), list(other)]).toEqual([
+        [8, 9],
+        [2, 2],
+        [7, 8],
+      ]);
+    });
+    test('by two states in turn, and by one state to two functions', () => {
+      const step = jit((state: { w: Tensor; t: Tensor }, g: Tensor) => ({ w: state.w.sub(g.mul(state.t)), t: state.t.add(1) }), { donate: [0] }); // prettier-ignore
+      const twice = jit((state: { w: Tensor; t: Tensor }) => ({ w: state.w.mul(2), t: state.t }), { donate: [0] });
+      let [p, q] = [
+        { w: tensor([10, 20]), t: tensor(1) },
+        { w: tensor([-1, 1]), t: tensor(0) },
+      ];
+      for (let i = 0; i < 4; i++) {
+        p = step(p, tensor([1, 1]));
+        q = step(q, tensor([0.5, 1]));
+        if (i === 1) p = twice(p);
+      }
+      expect([p, q].map(({ w, t }) => [list(w), list(t)])).toEqual([
+        [[7, 27], [5]],
+        [[-4, -5], [4]],
+      ]);
+    });
+    test('beside a Variable that is written, in place or in turns', () => {
+      const [w, t] = [new Variable([0, 0]), new Variable(0)];
+      const step = jit(
+        (batch: Tensor) => {
+          t.value = t.value.add(1);
+          w.value = w.value.add(batch).mul(t.value);
+          return batch.add(w.value);
+        },
+        { donate: [0] },
+      );
+      const results: Tensor[] = [];
+      const old: Tensor[] = [];
+      const batches = [1, 2, 3, 4, 5].map((k) => tensor([k, -k]));
+      for (const [i, batch] of batches.entries()) {
+        if (i === 3) old.push(w.value, t.value);
+        results.push(step(batch));
+      }
+      expect(list(w)).toEqual([645, -645]);
+      // w: (0+1)·1, (1+2)·2, (6+3)·3, (27+4)·4, (124+5)·5
+      expect(results.map((x) => list(x)[0])).toEqual([1 + 1, 2 + 6, 3 + 27, 4 + 124, 5 + 645]);
+      expect(old.map((x) => list(x)[0])).toEqual([27, 3]);
+    });
+    test('frees what no result takes, and is refused the second time', () => {
+      const f = jit((x: Tensor) => x.sum(), { donate: [0] });
+      const x = tensor([1, 2]);
+      expect(f(x).item()).toBe(3);
+      expect(() => f(x)).toThrow(DonatedError);
+      x.dispose();
+      expect(() => x.dataSync()).toThrow(DonatedError);
+    });
     test('of one tensor in two arguments', () => {
       const f = jit((x: Tensor, y: Tensor) => [x.mul(2), y.mul(3).add(x)], { donate: [0, 1] });
       const a = tensor([1, 2]);

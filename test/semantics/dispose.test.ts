@@ -1,7 +1,7 @@
 /** `dispose` gives one handle up: what other handles, Variables, traces and pending nodes need stays; the rest is freed at once. */
 import { DisposedError, grad, jit, setDefaultBackend, tensor, type Tensor, Variable, zeros } from 'lazuli';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { EagerNode } from '../../src/trace/eager-scope.js';
+import type { EagerNode } from '../../src/trace/eager-scope.js';
 import type { Storage } from '../../src/runtime/storage.js';
 import { BACKENDS } from '../support/backends.js';
 
