@@ -83,19 +83,23 @@ export const mul = binary('mul', (t, g, a, b) => [t.mul(g, b), t.mul(g, a)]);
 /** a/b; derivatives 1/b and −(a/b)/b. */
 export const div = binary('div', (t, g, _a, b, y) => [t.div(g, b), t.neg(t.div(t.mul(g, y), b))]);
 export const quotient = binary('quotient');
-/** a − b·trunc(a/b). */
-export const remainder = binary('remainder', (t, g, a, b) => [g, t.neg(t.mul(g, t.trunc(t.div(a, b))))]);
+/** (a − r)/b for the remainder r, a whole number; a/b itself may round to the next one. */
+const wholeQuotient = (t: TensorBuilder, a: Expr, b: Expr, r: Expr): Expr => t.round(t.div(t.sub(a, r), b));
+/** a − b·trunc(a/b); derivatives 1 and −trunc(a/b). */
+export const remainder = binary('remainder', (t, g, a, b, y) => [g, t.neg(t.mul(g, wholeQuotient(t, a, b, y)))]);
 
-/** The share of the cotangent that goes to the chosen side; a tie halves it. */
-const chosenShare = (t: TensorBuilder, g: Expr, chosen: Expr, tie: Expr): Expr =>
-  t.where(chosen, g, t.where(tie, t.mul(g, t.constantLike(g, 0.5)), t.constantLike(g, 0)));
+/** The share of the cotangent that goes to `x` if it is chosen; a tie halves it, NaN has NaN. */
+const chosenShare = (t: TensorBuilder, g: Expr, x: Expr, chosen: Expr, tie: Expr): Expr => {
+  const rest = t.where(t.equal(x, x), t.constantLike(g, 0), x);
+  return t.where(chosen, g, t.where(tie, t.mul(g, t.constantLike(g, 0.5)), rest));
+};
 export const maximum = binary('maximum', (t, g, a, b) => [
-  chosenShare(t, g, t.less(b, a), t.equal(a, b)),
-  chosenShare(t, g, t.less(a, b), t.equal(a, b)),
+  chosenShare(t, g, a, t.less(b, a), t.equal(a, b)),
+  chosenShare(t, g, b, t.less(a, b), t.equal(a, b)),
 ]);
 export const minimum = binary('minimum', (t, g, a, b) => [
-  chosenShare(t, g, t.less(a, b), t.equal(a, b)),
-  chosenShare(t, g, t.less(b, a), t.equal(a, b)),
+  chosenShare(t, g, a, t.less(a, b), t.equal(a, b)),
+  chosenShare(t, g, b, t.less(b, a), t.equal(a, b)),
 ]);
 
 export const equal = binary('equal');
@@ -139,6 +143,45 @@ const stopGradientPrimitive = define<Attributes>({
   vjp: () => [null],
 });
 export const stopGradient = (x: Expr): Expr => make(stopGradientPrimitive, [x]);
+
+/** x − top, but 0 where they are equal: so is ∞ − ∞. `top` counts as a constant; over a `top` of −∞ the derivative is 0. */
+const shiftPrimitive = define<Attributes>({
+  name: 'shift',
+  kind: 'elementwise',
+  infer: ([x]) => x!,
+  decompose: (b, [x, top]) => b.where(b.equal(x!, top!), b.constant(0, b.dtypeOf(x!)), b.sub(x!, top!)),
+  vjp: (g, node, t) => {
+    const top = node.input(1);
+    return [t.where(t.equal(top, t.constantLike(top, -Infinity)), t.constantLike(g, 0), g), null];
+  },
+});
+export const shift = (x: Expr, top: Expr): Expr => make(shiftPrimitive, [x, top]);
+
+/** The remainder with the divisor's sign, also where it is 0 (NumPy's `mod`); derivatives 1 and −⌊x/y⌋. */
+const modPrimitive = define<Attributes>({
+  name: 'mod',
+  kind: 'elementwise',
+  infer: ([x]) => x!,
+  decompose: (b, [x, y]) => {
+    const dtype = b.dtypeOf(x!);
+    const zero = b.constant(0, dtype);
+    const r = b.remainder(x!, y!);
+    if (dtype === 'u32') return r;
+    const isBelow = b.less(y!, zero);
+    const differ = b.notEqual(b.less(r, zero), isBelow);
+    const moved = b.where(b.logicalAnd(b.notEqual(r, zero), differ), b.add(r, y!), r);
+    return isFloat(dtype) ? b.where(b.equal(r, zero), b.where(isBelow, b.constant(-0, dtype), zero), moved) : moved;
+  },
+  vjp: (g, node, t) => {
+    const [x, y] = node.inputs as [Expr, Expr];
+    const r = t.remainder(x, y);
+    const q = wholeQuotient(t, x, y, r);
+    const isMoved = t.notEqual(node as unknown as Expr, r);
+    return [g, t.neg(t.mul(g, t.where(isMoved, t.sub(q, t.constantLike(q, 1)), q)))];
+  },
+});
+/** x mod 0 = 0 for integers, NaN for floats. */
+export const mod = (x: Expr, y: Expr): Expr => make(modPrimitive, [x, y]);
 
 /** −1, 0 or 1 with the sign of zero and NaN kept; the derivative is 0 everywhere. */
 export function sign(x: Expr): Expr {

@@ -158,7 +158,10 @@ export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>
     if (op === 'prod') return [b.mul(spread(g), productOfOthers(b, x, axes))];
     const chosen = b.equal(x, spread(node as unknown as Expr));
     const count = b.sum(b.cast(chosen, x.dtype), axes);
-    return [b.where(chosen, spread(b.div(g, count)), b.constantLike(x, 0))];
+    const zero = b.constantLike(x, 0);
+    // An element that is NaN has the derivative NaN, unless the result was not used.
+    const rest = b.where(b.logicalOr(b.equal(x, x), b.equal(spread(g), zero)), zero, x);
+    return [b.where(chosen, spread(b.div(g, count)), rest)];
   },
 });
 

@@ -63,17 +63,7 @@ export const fmod = numeric('fmod', core.remainder);
 
 const b = exprBuilder;
 /** Remainder with the divisor's sign (NumPy's `mod`): x mod 0 = 0 for integers, NaN for floats. */
-export const mod = numeric('mod', (x, y) => {
-  const r = core.remainder(x, y);
-  const zero = core.zerosLike(r);
-  if (x.dtype === 'u32') return r;
-  const differ = b.notEqual(core.less(r, zero), core.less(y, zero));
-  const moved = core.where(b.logicalAnd(core.notEqual(r, zero), differ), core.add(r, y), r);
-  // NumPy gives a zero remainder the divisor's sign.
-  return isFloat(x.dtype)
-    ? core.where(core.equal(r, zero), core.where(core.less(y, zero), core.constantLike(r, -0), zero), moved)
-    : moved;
-});
+export const mod = numeric('mod', core.mod);
 
 /** ⌊x/y⌋ as NumPy rounds it; for integers x//0 = 0 and INT_MIN//−1 = INT_MIN. */
 export const floorDivide = numeric('floorDivide', (x, y) =>

@@ -490,13 +490,10 @@ export function logSoftmax(operand: Operand, axis: Axis = -1): Expr {
 }
 /** max + log Σ e^(x − max); an infinite maximum is not subtracted from itself. */
 export function logSumExp(operand: Operand, axis?: Axis, options?: ReduceOptions): Expr {
-  checkReduceOptions('logSumExp', options);
   const [x, axes] = floatAlong('logSumExp', operand, axis);
   const top = largest(x, axes);
-  const finite = core.where(core.less(core.abs(top), core.constantLike(top, Infinity)), top, core.zerosLike(top));
-  const total = reduction.reduce(exprBuilder.call('exp', sub(x, finite)), 'sum', axes);
-  const result = core.add(exprBuilder.call('log', total), movement.reshape(finite, total.shape));
-  return kept(result, x.shape, axes, options);
+  const total = reduction.reduce(exprBuilder.call('exp', core.shift(x, broadcastToShape(top, x.shape))), 'sum', axes);
+  return kept(core.add(exprBuilder.call('log', total), movement.reshape(top, total.shape)), x.shape, axes, options);
 }
 
 export const stopGradient = (x: Operand): Expr => core.stopGradient(asExpr(x));

@@ -264,6 +264,8 @@ const OTHERS: Readonly<Record<string, Entry>> = {
         }),
   },
   stopGradient: { dtypes: DTYPES, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype))) },
+  mod: { dtypes: NUMBERS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
+  shift: { dtypes: FLOATS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
   constant: {
     dtypes: DTYPES,
     generate: (dtype) => elements(dtype).map((value) => ({ inputs: [], attributes: { value, dtype, weak: false } })),

@@ -41,6 +41,101 @@ describe.each(BACKENDS)('on %s', (backend) => {
   test('clip passes half at a bound, as maximum and minimum do', () => {
     expect(derivative((x) => x.clip(-1, 1), [-2, -1, 0, 1, 2])).toEqual([[0, 0.5, 1, 0.5, 0]]);
   });
+  test('mod, fmod and floorDivide: 1 and minus the quotient, also where nothing remains', () => {
+    expect(derivative((x, y) => x.mod(y), [4, 5, -4, -5, 0], [2, 2, 2, 2, 2])).toEqual([
+      [1, 1, 1, 1, 1],
+      [-2, -2, 2, 3, -0],
+    ]);
+    expect(derivative((x, y) => x.mod(y), [4, 5, -4, -5], [-2, -2, -2, -2])).toEqual([
+      [1, 1, 1, 1],
+      [2, 3, -2, -2],
+    ]);
+    expect(derivative((x, y) => x.fmod(y), [4, 5, -4, -5], [2, -2, 2, 2])).toEqual([
+      [1, 1, 1, 1],
+      [-2, 2, 2, 2],
+    ]);
+    // The quotient of the f32 that are near 1 and 0.1 is 9.99…, which rounds to 10.
+    expect(derivative((x, y) => x.fmod(y), [1], [0.1])).toEqual([[1], [-9]]);
+    expect(derivative((x, y) => x.mod(y), [1], [0.1])).toEqual([[1], [-9]]);
+    const plain = derivative((x, y) => x.floorDivide(y), [4, 5, -5, 1, -4], [2, 2, 2, 2, -2]);
+    expect(plain.map((g) => g.map(Math.abs))).toEqual([
+      [0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0],
+    ]);
+  });
+  test('the second derivative of mod is 0', () => {
+    const slope = (x: Tensor, y: Tensor): Tensor => grad((a: Tensor, b: Tensor) => a.mod(b).sum(), 1)(x, y) as Tensor;
+    expect(derivative(slope, [4, 5], [2, 2]).map((g) => g.map(Math.abs))).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+  test('NaN among the elements of a maximum or minimum has the derivative NaN, the others none', () => {
+    expect(derivative((x) => x.max(), [1, NaN, 3, NaN])).toEqual([[0, NaN, 0, NaN]]);
+    expect(derivative((x) => x.reshape([2, 2]).min(1), [1, NaN, 3, 2])).toEqual([[0, NaN, 0, 1]]);
+    expect(
+      derivative(
+        (x) =>
+          x
+            .reshape([2, 2])
+            .max(0)
+            .mul(tensor([5, 7])),
+        [1, NaN, 3, 2],
+      ),
+    ).toEqual([[0, NaN, 5, 0]]);
+    expect(derivative((a, b) => a.maximum(b), [NaN, 1, NaN], [2, NaN, NaN])).toEqual([
+      [NaN, 0, NaN],
+      [0, NaN, NaN],
+    ]);
+    expect(derivative((a, b) => a.minimum(b), [NaN, 1, NaN], [2, NaN, NaN])).toEqual([
+      [NaN, 0, NaN],
+      [0, NaN, NaN],
+    ]);
+    expect(derivative((x) => x.clip(-1, 1), [NaN, 0])).toEqual([[NaN, 1]]);
+  });
+  test('where a maximum of NaN is not taken, nothing flows back', () => {
+    const safe = (f: (x: Tensor) => Tensor) => (x: Tensor) => ((y) => where(y.isFinite(), y, 0))(f(x));
+    expect(
+      derivative(
+        safe((x) => x.max()),
+        [1, NaN, 3],
+      ),
+    ).toEqual([[0, 0, 0]]);
+    expect(
+      derivative(
+        safe((x) => x.reshape([2, 2]).min(1)),
+        [1, NaN, 3, 2],
+      ),
+    ).toEqual([[0, 0, 0, 1]]);
+    expect(
+      derivative(
+        safe((x) => x.maximum(0)),
+        [1, NaN],
+      ),
+    ).toEqual([[1, 0]]);
+  });
+  test('logSumExp: none of −∞ alone, all of it to +∞', () => {
+    const f = (x: Tensor): Tensor => x.logSumExp();
+    expect(derivative(f, [-Infinity, -Infinity])).toEqual([[0, 0]]);
+    expect(derivative(f, [-Infinity, 0, -Infinity])).toEqual([[0, 1, 0]]);
+    expect(derivative(f, [1, Infinity, -Infinity])).toEqual([[0, 1, 0]]);
+    expect(derivative(f, [Infinity, 2, Infinity])).toEqual([[0.5, 0, 0.5]]);
+    expect(derivative((x) => x.reshape([3, 2]).logSumExp(1), [-Infinity, -Infinity, 0, 0, Infinity, 3])).toEqual([
+      [0, 0, 0.5, 0.5, 1, 0],
+    ]);
+    expect(derivative(f, [NaN, 1])).toEqual([[NaN, NaN]]);
+  });
+  test('logSumExp of logSumExp, and its second derivative', () => {
+    const nested = (x: Tensor): Tensor => x.reshape([2, 2]).logSumExp(1).logSumExp();
+    expect(derivative(nested, [-Infinity, -Infinity, 0, 0])).toEqual([[0, 0, 0.5, 0.5]]);
+    expect(derivative(nested, [-Infinity, -Infinity, -Infinity, -Infinity])).toEqual([[0, 0, 0, 0]]);
+    expect(derivative(nested, [1, Infinity, 2, 3])).toEqual([[0, 1, 0, 0]]);
+    const slope = (x: Tensor): Tensor => (grad((y: Tensor) => y.logSumExp())(x) as Tensor).slice([0], [1]);
+    expect(derivative(slope, [-Infinity, -Infinity])).toEqual([[0, 0]]);
+    expect(derivative(slope, [0, -Infinity])).toEqual([[0, -0]]);
+    expect(derivative(slope, [0, 0])).toEqual([[0.25, -0.25]]);
+    expect(derivative(slope, [Infinity, 0])).toEqual([[0, -0]]);
+  });
   test('prod with no, one and two zeros', () => {
     expect(derivative((x) => x.prod(), [2, 3, 4])).toEqual([[12, 8, 6]]);
     expect(derivative((x) => x.prod(), [2, 0, 4])).toEqual([[0, 8, 0]]);
