@@ -1,5 +1,6 @@
 /** How messages call what a user passed, and the options that functions take. */
 import { OptionError } from './errors.js';
+import { Expr } from './expr.js';
 
 /** A value as an error names it: `the string "3"`, `the array [0]`, `a Tensor (f32[2])`. */
 export function describeValue(value: unknown): string {
@@ -15,7 +16,7 @@ export function describeValue(value: unknown): string {
   const constructor: unknown = value.constructor;
   const type = typeof constructor === 'function' && constructor.name !== '' ? constructor.name : tagOf(value);
   // Operations see the node of a tensor.
-  const name = type === 'Expr' ? 'Tensor' : type;
+  const name = value instanceof Expr ? 'Tensor' : type;
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}${aval === undefined ? '' : ` (${aval.key})`}`;
 }
 

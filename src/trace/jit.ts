@@ -20,7 +20,7 @@ import { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
 import type { EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
-import { type Binding, isTracing, type TracedVariable, TraceScope, useExpr } from './scope.js';
+import { activeScope, type Binding, isTracing, type TracedVariable, TraceScope, useExpr } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
 
 export interface JitOptions {
@@ -141,6 +141,30 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return true;
   };
 
+  const invoke = (dynamic: readonly unknown[], statics: readonly unknown[]): R => {
+    let next = 0;
+    let nextStatic = 0;
+    const count = dynamic.length + statics.length;
+    const args = Array.from({ length: count }, (_, i) => (isStatic(i) ? statics[nextStatic++] : dynamic[next++]));
+    const result = fn(...(args as A));
+    if (result instanceof Promise)
+      throw new TraceError(
+        'ASYNC_FUNCTION',
+        `${name} returned a Promise`,
+        'Trace a synchronous function; await outside.',
+      );
+    return result;
+  };
+
+  /** As a part of the function that is traced: arguments are copies, and an error leaves Variables alone, as in a call. */
+  const inline = (args: readonly unknown[]): R => {
+    const { dynamic, statics } = splitArgs(args);
+    const [argumentLeaves, treedef] = flatten(dynamic);
+    return (activeScope() as TraceScope).attempt(() =>
+      invoke(unflatten(treedef, argumentLeaves) as unknown[], statics),
+    );
+  };
+
   const record = (dynamic: readonly unknown[], statics: readonly unknown[], backend: Backend): Entry => {
     const [argumentLeaves, treedef] = flatten(dynamic);
     const paths: string[] = [];
@@ -161,18 +185,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     stats.traces++;
     const traced = withScope(scope, () => {
       // Inside the scope: Variables among the arguments are copies that belong to the trace.
-      const tracedArgs = unflatten(treedef, handles) as unknown[];
-      let next = 0;
-      let nextStatic = 0;
-      const count = dynamic.length + statics.length;
-      const args = Array.from({ length: count }, (_, i) => (isStatic(i) ? statics[nextStatic++] : tracedArgs[next++]));
-      const result: unknown = fn(...(args as A));
-      if (result instanceof Promise)
-        throw new TraceError(
-          'ASYNC_FUNCTION',
-          `${name} returned a Promise`,
-          'Trace a synchronous function; await outside.',
-        );
+      const result = invoke(unflatten(treedef, handles) as unknown[], statics);
       const [resultLeaves, resultTree] = flatten(result);
       const resultPaths: string[] = [];
       resultTree.collectPaths('', resultPaths);
@@ -249,7 +262,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
   };
 
   const call = (...args: A): R => {
-    if (isTracing()) return fn(...args);
+    if (isTracing()) return inline(args);
     const entry = find(args);
     // `find` has left the arguments' leaves, in the entry's order, in `leaves`.
     const { bindings, parameters, runner } = entry;

@@ -39,6 +39,8 @@ export class TraceScope extends ExprScope {
   readonly bindings: Binding[] = [];
   readonly #captured = new Map<Expr, Expr>();
   readonly #variables = new Map<TracedVariable, VariableState>();
+  /** How to take back each write of a Variable, the last one at the end. */
+  readonly journal: (() => void)[] = [];
 
   constructor(readonly functionName: string) {
     super();
@@ -93,8 +95,21 @@ export class TraceScope extends ExprScope {
 
   writeVariable(variable: TracedVariable, value: Expr): void {
     const state = this.#state(variable);
+    const former = { ...state };
+    this.journal.push(() => Object.assign(state, former));
     state.current = value;
     state.written = true;
+  }
+
+  /** What `body` returns; if it throws, the Variables that it wrote have their former values again. */
+  attempt<T>(body: () => T): T {
+    const writes = this.journal.length;
+    try {
+      return body();
+    } catch (error) {
+      while (this.journal.length > writes) this.journal.pop()!();
+      throw error;
+    }
   }
 
   /** Variables written so far, with their values. */

@@ -145,6 +145,7 @@ export class Variable implements UpdateTarget {
       return;
     }
     const former = this.#expr;
+    if (scope !== eagerScope) (scope as TraceScope).journal.push(() => (this.#expr = former));
     this.#expr = hold(expr);
     this.#storage?.leave();
     this.#storage = undefined;

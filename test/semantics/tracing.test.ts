@@ -186,6 +186,20 @@ describe.each(BACKENDS)('on %s', (backend) => {
       const both = jit((v: Variable) => grad((u: Variable) => u.value.square().sum())(v) as Variable);
       expect(list(both(w).value)).toEqual([2, 4]);
     });
+    test('of a function that is inlined are copies too', () => {
+      const w = new TrainVar([1, 2]);
+      const inner = jit((v: TrainVar, same: TrainVar) => {
+        v.value = v.value.add(1);
+        return same;
+      });
+      const outer = jit((v: TrainVar) => [inner(v, v).value, v.value]);
+      expect(outer(w).map(list)).toEqual([
+        [2, 3],
+        [1, 2],
+      ]);
+      const wait = jit(async () => Promise.resolve(1));
+      expect(codeOf(() => jit(() => [wait()])())).toBe('ASYNC_FUNCTION');
+    });
     test('that are static are part of the program', () => {
       const f = jit(
         (x: Tensor, axis: number, mode: string, on: boolean, act: (t: Tensor) => Tensor) => {
@@ -228,6 +242,46 @@ describe.each(BACKENDS)('on %s', (backend) => {
       fail = false;
       expect(list(f(tensor([5, 5])))).toEqual([6, 7]);
       expect(list(w.value)).toEqual([6, 7]);
+    });
+    test('of a function that is inlined take back its writes, and only those', () => {
+      const [w, own] = [new Variable([1, 2]), new Variable([0, 0])];
+      const inner = jit((x: Tensor, depth: number): Tensor => {
+        w.value = w.value.add(x);
+        own.value = x;
+        if (depth > 0) attempt(() => inner(x.mul(10), depth - 1));
+        w.value = w.value.mul(2);
+        if (depth === 0) throw new RangeError('user');
+        return w.value;
+      }, { static: [1] }); // prettier-ignore
+      const attempt = (body: () => unknown): void => expect(body).toThrow(RangeError);
+      attempt(() => inner(tensor([5, 5]), 0));
+      expect([w, own].map(({ value }) => list(value))).toEqual([
+        [1, 2],
+        [0, 0],
+      ]);
+      const outer = jit((x: Tensor) => {
+        const local = new Variable(x);
+        const fails = jit((v: Variable) => {
+          local.value = local.value.add(100);
+          v.value = v.value.add(100);
+          inner(x, 0);
+          return v;
+        });
+        w.value = w.value.add(0.5);
+        attempt(() => fails(local));
+        attempt(() => grad((y: Tensor) => inner(y, 0).sum())(x) as Tensor);
+        const loss = valueAndGrad((y: Tensor) => {
+          attempt(() => inner(y, 0));
+          return inner(y, 1).sum();
+        })(x)[0] as Tensor;
+        return [local.value, loss];
+      });
+      // w: (1.5 + 1, 2.5 + 1) doubled; what inner does inside itself is taken back.
+      expect(outer(tensor([1, 1])).map(list)).toEqual([[1, 1], [12]]);
+      expect([w, own].map(({ value }) => list(value))).toEqual([
+        [5, 7],
+        [1, 1],
+      ]);
     });
     test('of shape and reading of values in mid-trace too', () => {
       const w = new Variable([1, 2]);
