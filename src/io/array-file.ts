@@ -120,9 +120,29 @@ export const beyondLimit = (facts: string, remedy: string, options?: ErrorOption
 export const unreadableDType = (where: string, stored: string, remedy: string): CheckpointError =>
   new CheckpointError(
     'CHECKPOINT_DTYPE',
-    `${where} has dtype ${stored}, which is none of f32, f64, i32, u32 and bool, and no f16 or bf16 that widens to f32`,
+    `${where} has dtype ${stored}; what can be read are bool, integers, f16, bf16, f32 and f64`,
     remedy,
   );
+
+/** Bytes that show what a text is. */
+const TEXT_BYTES = 256;
+
+/**
+ * @throws CheckpointError `CHECKPOINT_CORRUPT` for text: the page or the pointer that stands where a file should. Both
+ * formats have bytes among their first eight that no text has.
+ */
+export function refuseText(bytes: Uint8Array): void {
+  const head = bytes.subarray(0, TEXT_BYTES);
+  if (head.length === 0 || head.some((byte) => byte < 32 && byte !== 9 && byte !== 10 && byte !== 13)) return;
+  const text = new TextDecoder().decode(head.slice()).trim();
+  const isPointer = text.startsWith('version https://git-lfs');
+  const kind = isPointer ? 'a Git LFS pointer' : text.startsWith('<') ? 'an HTML or XML page' : 'text';
+  throw new CheckpointError(
+    'CHECKPOINT_CORRUPT',
+    `the file is ${kind} and holds no arrays: ${quote(text.slice(0, 40))}`,
+    isPointer ? 'Fetch what it points to: git lfs pull.' : 'Get the file again, and look at what was answered.',
+  );
+}
 
 /** Whether `name` could be taken for a path out of its folder: a segment of it is `..`. */
 export const isTraversal = (name: string): boolean => name.split(/[/\\]/).includes('..');

@@ -6,12 +6,15 @@
  * contains none of them.
  */
 import type * as fsModule from 'node:fs/promises';
+import type * as osModule from 'node:os';
 import type * as pathModule from 'node:path';
+import type * as processModule from 'node:process';
 import { CheckpointError, UnsupportedError } from '../core/errors.js';
 import { allocateBytes, quote } from './array-file.js';
 
 type FileSystem = typeof fsModule;
 type Path = typeof pathModule;
+type Process = typeof processModule;
 type FileHandle = Awaited<ReturnType<FileSystem['open']>>;
 
 /** Bytes of one system call: Linux moves at most 2³¹ − 4096 at once. */
@@ -70,7 +73,8 @@ export async function readFileBytes(filename: string): Promise<Uint8Array<ArrayB
 /**
  * Writes `bytes` as the file `filename`: into a temporary file `.lazuli-….tmp` beside it, to the disk (fsync), and by a
  * rename to its name, whose folder is synchronised too. An existing file keeps its permissions, a symbolic link its
- * target's place. A failure removes the temporary file; only a kill can leave one behind.
+ * target's place, also where nothing is there yet. A failure removes the temporary file; only a kill can leave one behind,
+ * until the next write to that folder.
  *
  * @throws CheckpointError `CHECKPOINT_WRITE`, with the old file as it was (unless the folder alone could
  * not be synchronised, when the new file is there); UnsupportedError `UNSUPPORTED_FILES` in a page
@@ -79,9 +83,11 @@ export async function writeFileAtomically(filename: string, bytes: Uint8Array): 
   const fs = await importNode<FileSystem>('node:fs/promises');
   const path = await importNode<Path>('node:path');
   try {
-    const target = await resolveTarget(fs, filename);
+    const target = await resolveTarget(fs, path, filename);
     const folder = path.dirname(target);
-    const temporary = path.join(folder, `.lazuli-${crypto.randomUUID()}.tmp`);
+    const host = await hostName();
+    const process = await importNode<Process>('node:process');
+    const temporary = path.join(folder, `.lazuli-${host}-${process.pid}-${crypto.randomUUID()}.tmp`);
     const mode = await modeOf(fs, target);
     try {
       await writeThrough(fs, temporary, bytes, mode);
@@ -91,6 +97,7 @@ export async function writeFileAtomically(filename: string, bytes: Uint8Array): 
       throw error;
     }
     await syncFolder(fs, folder);
+    await removeStale(fs, path, process, folder, host);
   } catch (cause) {
     throw new CheckpointError(
       'CHECKPOINT_WRITE',
@@ -101,13 +108,68 @@ export async function writeFileAtomically(filename: string, bytes: Uint8Array): 
   }
 }
 
-/** The file behind a symbolic link, which a rename onto the link would replace. */
-async function resolveTarget(fs: FileSystem, filename: string): Promise<string> {
+/** Symbolic links that a path leads through, at most: Linux's own limit. */
+const MAX_LINKS = 40;
+
+/** The file behind a symbolic link, which a rename onto the link would replace; it need not be there. */
+async function resolveTarget(fs: FileSystem, path: Path, filename: string): Promise<string> {
   try {
     return await fs.realpath(filename);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return filename;
-    throw error;
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  let target = filename;
+  for (let links = 0; links < MAX_LINKS; links++) {
+    try {
+      target = path.resolve(path.dirname(target), await fs.readlink(target));
+    } catch (error) {
+      // No link, or nothing there.
+      if (['EINVAL', 'ENOENT'].includes(errorCode(error))) return target;
+      throw error;
+    }
+  }
+  throw new Error('ELOOP: too many symbolic links');
+}
+
+/** This machine, as temporary files name it: process numbers mean nothing on another that shares the folder. */
+async function hostName(): Promise<string> {
+  return (await importNode<typeof osModule>('node:os'))
+    .hostname()
+    .replaceAll(/[^\w.]/g, '_')
+    .slice(0, 64);
+}
+
+/** Removes the temporary files that killed processes of this machine left in the folder. */
+async function removeStale(fs: FileSystem, path: Path, process: Process, folder: string, host: string): Promise<void> {
+  let names: string[];
+  try {
+    names = await fs.readdir(folder);
+  } catch {
+    // A folder may be written to and not be listed.
+    return;
+  }
+  for (const name of names) {
+    const [, itsHost, pid] = /^\.lazuli-([\w.]*)-(\d+)-[\da-f-]{36}\.tmp$/.exec(name) ?? [];
+    if (itsHost !== host) continue;
+    const file = path.join(folder, name);
+    try {
+      if (await isStale(fs, process, file, Number(pid))) await fs.rm(file, { force: true });
+    } catch (error) {
+      // Another process was faster, or it is somebody else's.
+      if (!['ENOENT', 'EPERM', 'EACCES'].includes(errorCode(error))) throw error;
+    }
+  }
+}
+
+/** Whether the process that wrote the file has ended. */
+async function isStale(fs: FileSystem, process: Process, file: string, pid: number): Promise<boolean> {
+  // In a container that starts again, a process has the number of the one before it.
+  if (pid === process.pid) return (await fs.stat(file)).mtimeMs < Date.now() - 1000 * (process.uptime() + 1);
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return errorCode(error) === 'ESRCH';
   }
 }
 

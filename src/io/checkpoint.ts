@@ -6,7 +6,7 @@ import { makeAval } from '../core/aval.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import { fromStorage, Tensor } from '../trace/tensor.js';
-import type { HostArray } from './array-file.js';
+import { type HostArray, quote } from './array-file.js';
 import { npzArrays } from './duplicates.js';
 import { encodeNpz } from './npz.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
@@ -50,7 +50,8 @@ export const toSafetensors = (
 ): Uint8Array<ArrayBuffer> => encodeSafetensors(hostArrays(tensors), metadata);
 
 /**
- * The tensors of a safetensors file, by name. f16 and bf16 become f32, exactly.
+ * The tensors of a safetensors file, by name. f16 and bf16 become f32, exactly; i8, u8, i16, u16, i64 and u64 become
+ * i32 where every value fits.
  * @throws CheckpointError `CHECKPOINT_CORRUPT`, `CHECKPOINT_DTYPE`, `CHECKPOINT_LIMIT`
  */
 export const fromSafetensors = (bytes: Uint8Array): Record<string, Tensor> =>
@@ -65,8 +66,14 @@ export const toNpz = (tensors: TensorDict, options?: { readonly compress?: boole
   encodeNpz(hostArrays(tensors), options);
 
 /**
- * The tensors of a .npz file, by name; arrays of text are left out, but that names which BrainPy stored once for two keys
- * (`duplicate_keys`, `duplicate_targets`) are there twice.
+ * The tensors of a .npz file, by name; arrays of text, which no tensor holds, are left out with a warning, but that names
+ * which BrainPy stored once for two keys (`duplicate_keys`, `duplicate_targets`) are there twice.
  * @throws CheckpointError `CHECKPOINT_CORRUPT`, `CHECKPOINT_DTYPE`, `CHECKPOINT_PICKLE`, `CHECKPOINT_LIMIT`
  */
-export const fromNpz = (bytes: Uint8Array): Record<string, Tensor> => tensorsOf(npzArrays(bytes).arrays);
+export function fromNpz(bytes: Uint8Array): Record<string, Tensor> {
+  const { arrays, texts } = npzArrays(bytes);
+  const tensors = tensorsOf(arrays);
+  if (texts.length > 0)
+    console.warn(`lazuli: fromNpz left out ${texts.map(quote).join(', ')}: text, which no tensor holds`);
+  return tensors;
+}

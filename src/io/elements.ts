@@ -4,28 +4,36 @@
  */
 import { allocateArray, bytesPerElement, viewArray } from '../core/dtype.js';
 import type { DType, TypedArray } from '../core/dtype.js';
+import { CheckpointError } from '../core/errors.js';
 import { allocateBytes, corrupt } from './array-file.js';
 import type { HostArray } from './array-file.js';
 
-/** What a file may hold: our dtypes, and two that are widened to f32 when they are read. */
-export type StoredType = DType | 'f16' | 'bf16';
+/** Integers that are read as i32, with the bytes of one. */
+const INTEGERS = { i8: 1, u8: 1, i16: 2, u16: 2, i64: 8, u64: 8 } as const;
+
+/** What a file may hold: our dtypes, halves that are widened to f32 when they are read, and integers that become i32. */
+export type StoredType = DType | 'f16' | 'bf16' | keyof typeof INTEGERS;
+
+const isInteger = (type: StoredType): type is keyof typeof INTEGERS => type in INTEGERS;
 
 /** Bytes of one stored element. */
 export const storedBytes = (type: StoredType): number =>
-  type === 'f16' || type === 'bf16' ? 2 : bytesPerElement(type);
+  type === 'f16' || type === 'bf16' ? 2 : isInteger(type) ? INTEGERS[type] : bytesPerElement(type);
 /** The dtype in which elements stored as `type` are read. */
-export const dtypeOfStored = (type: StoredType): DType => (type === 'f16' || type === 'bf16' ? 'f32' : type);
+export const dtypeOfStored = (type: StoredType): DType =>
+  type === 'f16' || type === 'bf16' ? 'f32' : isInteger(type) ? 'i32' : type;
 
 const HOST_IS_BIG_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 0;
 
 /**
  * The elements in `bytes`: a view on them where they are aligned, in the host's byte order and `copy` is unset; else
  * one copy. f16 and bf16 widen to f32, which holds each of their values exactly (subnormals, ±0, ±∞ and the payload
- * of NaN included).
+ * of NaN included). Integers of 8, 16 and 64 bits become i32.
  *
  * @param bytes exactly the array's bytes, a multiple of {@link storedBytes}
  * @param where what is read, for messages
- * @throws CheckpointError `CHECKPOINT_CORRUPT` for a bool that is neither 0 nor 1; `CHECKPOINT_LIMIT` for no memory
+ * @throws CheckpointError `CHECKPOINT_CORRUPT` for a bool that is neither 0 nor 1; `CHECKPOINT_DTYPE` for an integer that
+ * no i32 holds; `CHECKPOINT_LIMIT` for no memory
  */
 export function readElements(
   bytes: Uint8Array,
@@ -34,6 +42,7 @@ export function readElements(
   { copy = false, bigEndian = false }: { readonly copy?: boolean; readonly bigEndian?: boolean } = {},
 ): TypedArray {
   if (type === 'f16' || type === 'bf16') return widen(bytes, type, where, bigEndian);
+  if (isInteger(type)) return toInt32(bytes, type, where, bigEndian);
   const size = bytesPerElement(type);
   const count = bytes.length / size;
   if (type === 'bool') checkBools(bytes, where);
@@ -44,6 +53,32 @@ export function readElements(
   own.set(bytes);
   if (swap) reverseElements(own, size);
   return viewArray(type, own.buffer, 0, count);
+}
+
+/**
+ * An array of elements as {@link readElements} reads them. Where that throws because of their values, reading `data` does:
+ * the file's other arrays can be had without it.
+ */
+export function storedArray(
+  bytes: Uint8Array,
+  type: StoredType,
+  shape: readonly number[],
+  where: string,
+  options?: { readonly copy?: boolean; readonly bigEndian?: boolean },
+): HostArray {
+  const dtype = dtypeOfStored(type);
+  try {
+    return { dtype, shape, data: readElements(bytes, type, where, options) };
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || error.code !== 'CHECKPOINT_DTYPE') throw error;
+    return {
+      dtype,
+      shape,
+      get data(): never {
+        throw error;
+      },
+    };
+  }
 }
 
 /** The little-endian bytes of an array: a view on its data on every little-endian host. */
@@ -94,4 +129,31 @@ function widenHalf(half: number): number {
   // Subnormal: fraction · 2⁻²⁴, which is normal in binary32; `top` is its leading bit.
   const top = 31 - Math.clz32(fraction);
   return sign | ((top + 103) << 23) | ((fraction << (23 - top)) & 0x7fffff);
+}
+
+function toInt32(bytes: Uint8Array, type: keyof typeof INTEGERS, where: string, bigEndian: boolean): Int32Array {
+  const size = INTEGERS[type];
+  const count = bytes.length / size;
+  const result = new Int32Array(allocateBytes(4 * count, where).buffer);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const isSigned = type[0] === 'i';
+  for (let i = 0; i < count; i++) {
+    if (size === 1) result[i] = isSigned ? view.getInt8(i) : view.getUint8(i);
+    else if (size === 2) result[i] = isSigned ? view.getInt16(2 * i, !bigEndian) : view.getUint16(2 * i, !bigEndian);
+    else {
+      const low = view.getInt32(8 * i + (bigEndian ? 4 : 0), !bigEndian);
+      // The sign of what is kept must be that of the whole.
+      if (
+        view.getInt32(8 * i + (bigEndian ? 0 : 4), !bigEndian) !== (isSigned ? low >> 31 : 0) ||
+        (!isSigned && low < 0)
+      )
+        throw new CheckpointError(
+          'CHECKPOINT_DTYPE',
+          `${where} is ${type} and holds ${isSigned ? view.getBigInt64(8 * i, !bigEndian) : view.getBigUint64(8 * i, !bigEndian)}, which no i32 holds`,
+          'Leave it out when it is loaded, or convert it before it is saved.',
+        );
+      result[i] = low;
+    }
+  }
+  return result;
 }

@@ -18,7 +18,7 @@ import {
   unreadableDType,
 } from './array-file.js';
 import type { HostArray } from './array-file.js';
-import { dtypeOfStored, elementBytes, readElements, storedBytes } from './elements.js';
+import { elementBytes, storedArray, storedBytes } from './elements.js';
 import type { StoredType } from './elements.js';
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
@@ -36,6 +36,12 @@ const STORED_TYPES: ReadonlyMap<string, StoredType> = new Map([
   ['i4', 'i32'],
   ['u4', 'u32'],
   ['b1', 'bool'],
+  ['i1', 'i8'],
+  ['u1', 'u8'],
+  ['i2', 'i16'],
+  ['u2', 'u16'],
+  ['i8', 'i64'],
+  ['u8', 'u64'],
 ]);
 const DESCRIPTIONS: Readonly<Record<DType, string>> = { f32: '<f4', f64: '<f8', i32: '<i4', u32: '<u4', bool: '|b1' };
 
@@ -188,7 +194,7 @@ function parseDescription(descr: string, where: string): Pick<NpyHeader, 'type' 
     return { type: kind, bigEndian, itemBytes: Number(digits) * (kind === 'U' ? 4 : 1) };
   }
   const type = isWhole ? STORED_TYPES.get(kind + digits) : undefined;
-  if (type === undefined || (order === '|' && type !== 'bool')) {
+  if (type === undefined || (order === '|') !== (storedBytes(type) === 1)) {
     throw unreadableDType(where, quote(descr), 'Convert it before saving, for example array.astype(numpy.int32).');
   }
   return { type, bigEndian, itemBytes: storedBytes(type) };
@@ -196,7 +202,8 @@ function parseDescription(descr: string, where: string): Pick<NpyHeader, 'type' 
 
 /**
  * The array of a .npy file, or its strings, in row-major order. Elements are a view on `bytes` where they are aligned,
- * little-endian and in C order, else one copy; big-endian elements are converted, f2 is widened to f32 exactly.
+ * little-endian and in C order, else one copy; big-endian elements are converted, f2 is widened to f32 exactly, integers of 1, 2
+ * and 8 bytes become i32.
  *
  * @param header what {@link parseNpyHeader} says of `bytes`
  * @param bytes the whole file: `header.dataStart + header.dataBytes` bytes
@@ -209,8 +216,7 @@ export function decodeNpy(bytes: Uint8Array, header: NpyHeader, where: string, c
   }
   const elements = bytes.subarray(dataStart);
   if (type === 'U' || type === 'S') return decodeStrings(elements, header, where);
-  const data = readElements(elements, type, where, { copy, bigEndian });
-  const array = { dtype: dtypeOfStored(type), shape, data };
+  const array = storedArray(elements, type, shape, where, { copy, bigEndian });
   return fortranOrder ? toRowMajor(array, where) : array;
 }
 

@@ -4,7 +4,7 @@
  */
 import { type Zippable, zipSync } from 'fflate';
 import { OptionError } from '../core/errors.js';
-import { beyondLimit, checkBytes, checkedEntries, corrupt, isTraversal, quote } from './array-file.js';
+import { beyondLimit, checkBytes, checkedEntries, corrupt, isTraversal, quote, refuseText } from './array-file.js';
 import type { DecodeOptions, HostArray, NamedArrays } from './array-file.js';
 import { JsonScanner } from './json-scanner.js';
 import { decodeNpy, encodeNpy, npyHeaderBytes, parseNpyHeader } from './npy.js';
@@ -105,7 +105,8 @@ function metadataOf(comment: Uint8Array | undefined): Map<string, string> {
 }
 
 /**
- * The arrays and strings of a .npz file: f4, f8, i4, u4, b1 and (widened to f32 exactly) f2, in either byte order,
+ * The arrays and strings of a .npz file: f4, f8, i4, u4, b1, (widened to f32 exactly) f2 and
+ * (as i32) integers of 1, 2 and 8 bytes, in either byte order,
  * C or Fortran order, .npy versions 1.0 to 3.0, stored or deflated, and text (U, S).
  *
  * Elements are views where an entry is stored, aligned, little-endian and in C order, else one copy (two for Fortran
@@ -118,6 +119,7 @@ function metadataOf(comment: Uint8Array | undefined): Map<string, string> {
  */
 export function decodeNpz(bytes: Uint8Array, options: NpzDecodeOptions = {}): NpzFile {
   checkBytes(bytes);
+  refuseText(bytes);
   const { copy = false, maxInflatedBytes = Math.max(2 ** 30, 8 * bytes.length) } = options;
   const entries = readZip(bytes);
   const inflated = entries.reduce((sum, { isDeflated, size }) => sum + (isDeflated ? size : 0), 0);

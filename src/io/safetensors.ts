@@ -18,13 +18,14 @@ import {
   MAX_ENTRIES,
   MAX_RANK,
   quote,
+  refuseText,
   sizeOf,
   unreadableDType,
 } from './array-file.js';
 import type { DecodeOptions, HostArray, NamedArrays } from './array-file.js';
 import { OptionError } from '../core/errors.js';
 import type { DType } from '../core/dtype.js';
-import { dtypeOfStored, elementBytes, readElements, storedBytes } from './elements.js';
+import { elementBytes, storedArray, storedBytes } from './elements.js';
 import type { StoredType } from './elements.js';
 import { JsonScanner } from './json-scanner.js';
 
@@ -40,6 +41,10 @@ const STORED_TYPES: ReadonlyMap<string, StoredType> = new Map([
   ...(Object.entries(NAMES) as [DType, string][]).map(([dtype, name]): [string, StoredType] => [name, dtype]),
   ['F16', 'f16'],
   ['BF16', 'bf16'],
+  ...(['i8', 'u8', 'i16', 'u16', 'i64', 'u64'] as const).map((type): [string, StoredType] => [
+    type.toUpperCase(),
+    type,
+  ]),
 ]);
 
 /** What a safetensors file holds. */
@@ -141,7 +146,7 @@ function compareCodePoints(a: string, b: string): number {
  *
  * Elements are views on `bytes` where these are aligned (always, if the reference or we wrote the file and `bytes`
  * begins at a multiple of 8 in its buffer), else one copy; with `copy`, always one copy. F16 and BF16 are widened to
- * f32 exactly. Fields of an entry that the format does not know are ignored, as the reference does.
+ * f32 exactly, integers of 8, 16 and 64 bits become i32. Fields of an entry that the format does not know are ignored, as the reference does.
  *
  * @throws CheckpointError `CHECKPOINT_CORRUPT` for bytes that do not follow the format, `CHECKPOINT_DTYPE` for an array
  * of another dtype (it names both), `CHECKPOINT_LIMIT` for more than 10⁶ entries or 64 axes. Beside the elements, memory
@@ -149,16 +154,15 @@ function compareCodePoints(a: string, b: string): number {
  */
 export function decodeSafetensors(bytes: Uint8Array, { copy = false }: DecodeOptions = {}): SafetensorsFile {
   checkBytes(bytes);
+  refuseText(bytes);
   const headerBytes = readHeaderLength(bytes);
   const dataStart = LENGTH_BYTES + headerBytes;
   const { entries, metadata } = parseHeader(headerText(bytes.slice(LENGTH_BYTES, dataStart)));
   checkCoverage(entries, bytes.length - dataStart);
   const arrays = new Map<string, HostArray>();
   for (const { name, type, shape, begin, end } of entries) {
-    const data = readElements(bytes.subarray(dataStart + begin, dataStart + end), type, `array ${quote(name)}`, {
-      copy,
-    });
-    arrays.set(name, { dtype: dtypeOfStored(type), shape, data });
+    const elements = bytes.subarray(dataStart + begin, dataStart + end);
+    arrays.set(name, storedArray(elements, type, shape, `array ${quote(name)}`, { copy }));
   }
   return { arrays, metadata };
 }

@@ -66,7 +66,7 @@ export async function openDevice(kind: 'gpu'): Promise<Backend> {
     throw new BackendUnavailableError(
       'BACKEND_UNAVAILABLE',
       'no GPU backend is connected',
-      "Import 'lazuli/webgpu'; in Node, install the npm package webgpu beside it.",
+      'This version brings none (lazuli/webgpu is to come): stay on the CPU, or pass a backend of your own to to().',
     );
   return open();
 }

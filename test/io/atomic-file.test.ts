@@ -111,6 +111,46 @@ describe('writeFileAtomically and readFileBytes', () => {
     expect([await textOf(file), (await fs.stat(file)).mode & 0o777]).toEqual(['new', 0o640]);
   });
 
+  it('a link to nothing has its target made, through links and folders', async () => {
+    await fs.mkdir(join(folder, 'runs'));
+    await fs.symlink('runs/latest', join(folder, 'a'));
+    await fs.symlink('../final', join(folder, 'runs', 'latest'));
+    await writeFileAtomically(join(folder, 'a'), bytesOf('new'));
+    expect((await fs.lstat(join(folder, 'a'))).isSymbolicLink()).toBe(true);
+    expect((await fs.lstat(join(folder, 'runs', 'latest'))).isSymbolicLink()).toBe(true);
+    expect((await fs.lstat(join(folder, 'final'))).isFile()).toBe(true);
+    expect(await textOf(join(folder, 'a'))).toBe('new');
+    await fs.symlink('none/there', join(folder, 'b'));
+    await expectCode(writeFileAtomically(join(folder, 'b'), bytesOf('x')), 'CHECKPOINT_WRITE');
+    await fs.symlink('c', join(folder, 'c'));
+    await expectCode(writeFileAtomically(join(folder, 'c'), bytesOf('x')), 'CHECKPOINT_WRITE');
+    expect((await fs.lstat(join(folder, 'c'))).isSymbolicLink()).toBe(true);
+  });
+
+  it('temporary files of processes that ended go with the next write, others stay', async () => {
+    let temporary = '';
+    const rename = fs.rename.bind(fs);
+    vi.spyOn(fs, 'rename').mockImplementation(async (from, to) => ((temporary = String(from)), rename(from, to)));
+    await writeFileAtomically(join(folder, 'a'), bytesOf('x'));
+    const named = (pid: number, host = /\/\.lazuli-(.*)-\d+-[\da-f-]{36}/.exec(temporary)![1]!): string =>
+      `.lazuli-${host}-${pid}-${crypto.randomUUID()}.tmp`;
+    const ended = spawn(process.execPath, ['-e', '']);
+    await new Promise((resolve) => ended.on('exit', resolve));
+    const before = named(process.pid);
+    const stale = [named(ended.pid!), before];
+    const kept = [
+      '.lazuli-notes.tmp',
+      'b.tmp',
+      named(process.ppid),
+      named(process.pid),
+      named(ended.pid!, 'elsewhere'),
+    ];
+    for (const name of [...stale, ...kept]) await fs.writeFile(join(folder, name), '');
+    await fs.utimes(join(folder, before), 1, 1);
+    await writeFileAtomically(join(folder, 'a'), bytesOf('y'));
+    expect((await fs.readdir(folder)).sort()).toEqual(['a', ...kept].sort());
+  });
+
   it('faults have codes', async () => {
     await expectCode(readFileBytes(join(folder, 'none')), 'CHECKPOINT_MISSING');
     await expectCode(readFileBytes(folder), 'CHECKPOINT_UNREADABLE');
@@ -145,6 +185,8 @@ it('a kill at any moment leaves the old file or the new one', async () => {
     expect(bytes.length).toBe(4e6);
     expect(bytes.findIndex((value) => value !== bytes[0])).toBe(-1);
   }
+  await writeFileAtomically(file, bytesOf('last'));
+  expect(await fs.readdir(folder)).toEqual(['state']);
 });
 
 it('a bundle for a page holds no module of Node, and names the way out', async () => {

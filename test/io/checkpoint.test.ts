@@ -150,7 +150,11 @@ describe('duplicates in .npz files', () => {
     const model = new Model();
     const members = [{ name: 'Model0.notes.npy', content: texts(['ab']) }];
     await writeFile(file, makeZip(members));
-    expect(fromNpz(await readFile(file))).toEqual({});
+    const [left, warnings] = await loudly(async () => fromNpz(await readFile(file)));
+    expect([left, warnings.length]).toEqual([{}, 1]);
+    expect(warnings[0]).toMatch(/"Model0\.notes".*text/);
+    const [result] = await loudly(() => model.loadStates(file, { strict: false }));
+    expect(result.unexpectedKeys).toEqual(['Model0.notes']);
     await expect(model.loadStates(file)).rejects.toThrow(/CHECKPOINT_MISMATCH.*Model0\.notes/);
   });
 });
