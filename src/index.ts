@@ -47,7 +47,7 @@ export * from './trace/functions.js';
 export { type CreateOptions } from './trace/create.js';
 export { type Axis, type ReduceOptions } from './trace/structure.js';
 export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
-export { type GradOptions } from './trace/grad.js';
+export { type GradOptions, type Traced } from './trace/traced-types.js';
 export { crossEntropy, meanSquaredError } from './nn/losses.js';
 export { Module, type ModuleStructure, type NodesOptions, type VarsOptions } from './object/module.js';
 export type { NamingMethod } from './object/walk.js';

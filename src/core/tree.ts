@@ -4,6 +4,7 @@
  */
 import { InternalError, OptionError, TreeError } from './errors.js';
 import { describeValue } from './options.js';
+import type { leafType, LeafOf, MapLeaves, MappedLeaf } from './tree-types.js';
 
 /** How a class takes part in trees. `auxiliary` is compared by `Object.is`, or by its `key` where it is an object that has one. */
 export interface TreeNodeRegistration<T> {
@@ -25,8 +26,10 @@ const registered = new Map<AnyClass, AnyRegistration>();
 
 type NodeKind = 'leaf' | 'none' | 'array' | 'object' | 'map' | 'class' | 'repeat';
 
-/** The structure of a tree without its leaves. */
-export class TreeDef {
+/** The structure of a tree without its leaves; `T` is the type of the tree. */
+export class TreeDef<T = unknown> {
+  declare readonly [leafType]?: T;
+
   constructor(
     readonly kind: NodeKind,
     /** Keys of an object, keys of a Map, names of a class's children. */
@@ -203,12 +206,13 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
 }
 
 /** The leaves in order, and the structure. A class that is not registered is a leaf. */
-export function flatten(value: unknown): [leaves: unknown[], treedef: TreeDef] {
-  const leaves: unknown[] = [];
-  return [leaves, flattenInto(value, leaves, [], new Map())];
+export function flatten<T>(value: T): [leaves: LeafOf<T>[], treedef: TreeDef<T>] {
+  const leaves: LeafOf<T>[] = [];
+  return [leaves, flattenInto(value, leaves, [], new Map()) as TreeDef<T>];
 }
 
 /** The tree of this structure with these leaves. */
+export function unflatten<T, L>(treedef: TreeDef<T>, leaves: readonly L[]): MapLeaves<T, L>;
 export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown {
   if (!(treedef instanceof TreeDef) || !Array.isArray(leaves))
     throw new TreeError(
@@ -377,7 +381,14 @@ export function matchLeaves(
 }
 
 /** `f` applied to corresponding leaves of trees of equal structure. */
-export function map(f: (...leaves: never[]) => unknown, first: unknown, ...rest: readonly unknown[]): unknown {
+export function map<T, U extends readonly unknown[], R>(
+  f: (leaf: MappedLeaf<T>, ...others: { [I in keyof U]: MappedLeaf<U[I]> }) => R,
+  first: T,
+  ...rest: U
+): MapLeaves<T, R>;
+/** As above, where only the caller knows what the leaves are: a generic tree keeps its type. */
+export function map<T, L>(f: (...leaves: L[]) => L, first: T, ...rest: readonly unknown[]): T;
+export function map(f: (...leaves: unknown[]) => unknown, first: unknown, ...rest: readonly unknown[]): unknown {
   if (typeof f !== 'function')
     throw new OptionError(
       'NOT_A_FUNCTION',
@@ -388,12 +399,12 @@ export function map(f: (...leaves: never[]) => unknown, first: unknown, ...rest:
   const others = rest.map((value) => flattenUpTo(treedef, value));
   return unflatten(
     treedef,
-    leaves.map((leaf, i) => f(...([leaf, ...others.map((each) => each[i])] as never[]))),
+    leaves.map((leaf, i) => f(leaf, ...others.map((each) => each[i]))),
   );
 }
 
-export const leaves = (value: unknown): unknown[] => flatten(value)[0];
-export const structure = (value: unknown): TreeDef => flatten(value)[1];
+export const leaves = <T>(value: T): LeafOf<T>[] => flatten(value)[0];
+export const structure = <T>(value: T): TreeDef<T> => flatten(value)[1];
 
 /** The path of each leaf, as `.layers[0].weight`. */
 export function paths(value: unknown): string[] {

@@ -1,6 +1,8 @@
 /** Lists and dicts of modules and of Variables; attributes of a module that its walks look into. */
 import { OptionError } from '../core/errors.js';
 import { register } from '../core/tree.js';
+import type { leafType } from '../core/tree-types.js';
+import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { type ClassOf, dictEntries, type Dict } from './collector.js';
 import type { Module } from './module.js';
@@ -17,6 +19,7 @@ type Items<T> = readonly (T | readonly T[])[];
 
 /** An array whose elements are all of one class; its methods that make arrays make plain ones. */
 abstract class ClassList<T> extends Array<T> {
+  declare readonly [leafType]: Tensor;
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
@@ -36,6 +39,7 @@ abstract class ClassList<T> extends Array<T> {
 
 /** A Map whose values are all of one class. */
 abstract class ClassDict<T> extends Map<string, T> {
+  declare readonly [leafType]: Tensor;
   constructor(entries: Dict<T> | Iterable<readonly [string, T]>) {
     super();
     const list =

@@ -7,6 +7,7 @@
 import { OptionError } from '../core/errors.js';
 import { checkOptions } from '../core/options.js';
 import { register } from '../core/tree.js';
+import type { leafType } from '../core/tree-types.js';
 import type { TensorDict } from '../io/tensor-dict.js';
 import type { Tensor } from '../trace/tensor.js';
 import { TrainVar, Variable } from '../trace/variable.js';
@@ -65,6 +66,7 @@ const isDynamic = (value: unknown): boolean =>
 export class Module {
   /** Attributes that walks do not look into, though they hold Variables. */
   protected static readonly unwalked: readonly string[] = [];
+  declare readonly [leafType]: Tensor;
   declare [NAME]: string;
   /** Variables that are no attributes, by key. */
   declare implicitVars: Collector<Variable>;

@@ -14,24 +14,21 @@ import { boundPending } from './eager.js';
 import { eagerScope } from './eager-scope.js';
 import { type Binding, record, TraceScope, useExpr } from './scope.js';
 import { Tensor } from './tensor.js';
+import type {
+  DifferentiatedArguments,
+  GradArguments,
+  GradChoice,
+  Gradients,
+  GradOptions,
+  GradResult,
+  LossOrPair,
+  ValueOf,
+} from './traced-types.js';
 import { Variable } from './variable.js';
 
 // Functions of any arguments are differentiated; the types of theirs are kept where it matters, in the results.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type AnyFunction = (...args: any[]) => unknown;
-
-// Results are shaped as the caller's own trees, which types cannot follow.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type AnyTree = any;
-
-export interface GradOptions {
-  /** Variables to differentiate by; the gradients are shaped as this tree. */
-  readonly vars?: unknown;
-  /** Arguments to differentiate by; 0 unless given. */
-  readonly argnums?: number | readonly number[];
-  /** The function returns `[value, aux]`; `aux` is passed through. */
-  readonly hasAux?: boolean;
-}
 
 interface Differentiated {
   readonly value: Tensor;
@@ -45,7 +42,7 @@ export function leafExpr(leaf: unknown): Expr | undefined {
   return typeof leaf === 'number' ? asExpr(leaf) : undefined;
 }
 
-function optionsOf(given: GradOptions | number | readonly number[] | undefined): GradOptions {
+function optionsOf(given: GradChoice | undefined): GradOptions {
   if (given === undefined) return {};
   if (typeof given === 'number' || Array.isArray(given)) return { argnums: given as number };
   checkOptions('grad', given, ['vars', 'argnums', 'hasAux']);
@@ -209,13 +206,6 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
   return { value: handles[0]!, aux, gradients };
 }
 
-/** Gradients by Variables, shaped as the tree `V` of Variables. */
-export type GradientsOf<V> = V extends Variable
-  ? Tensor
-  : V extends ReadonlyMap<infer K, infer E>
-    ? Map<K, GradientsOf<E>>
-    : { [P in keyof V]: GradientsOf<V[P]> };
-
 /**
  * A function that returns `[value, gradients]` of `fn`, a function to a float scalar. Gradients are shaped as the
  * argument (or the list of arguments) that `argnums` names, 0 unless given, or as the tree of Variables `vars`. With
@@ -224,18 +214,20 @@ export type GradientsOf<V> = V extends Variable
  * @example const [loss, grads] = valueAndGrad(() => crossEntropy(model.call(x), y), { vars: model.trainVars() })();
  * @throws ShapeError `NOT_A_SCALAR`, DTypeError `DTYPE_UNSUPPORTED`, OptionError `ARGNUMS`, when it is called.
  */
-export function valueAndGrad<A extends unknown[], V>(
-  fn: (...args: A) => Tensor,
-  options: GradOptions & { readonly vars: V; readonly argnums?: undefined; readonly hasAux?: false },
-): (...args: A) => [value: Tensor, gradients: GradientsOf<V>];
-export function valueAndGrad<A extends unknown[]>(
-  fn: (...args: A) => unknown,
-  options?: GradOptions | number | readonly number[],
-): (...args: A) => [value: AnyTree, gradients: AnyTree];
-export function valueAndGrad<A extends unknown[]>(
-  fn: (...args: A) => unknown,
-  options?: GradOptions | number | readonly number[],
-): (...args: A) => [value: unknown, gradients: unknown] {
+export function valueAndGrad<F extends (...args: Tensor[]) => LossOrPair, const O extends GradChoice = 0>(
+  fn: F,
+  options?: O,
+): (
+  ...args: GradArguments<Parameters<F>, O>
+) => [value: ValueOf<ReturnType<F>, O>, gradients: Gradients<Parameters<F>, O>];
+export function valueAndGrad<A extends unknown[], R extends LossOrPair, const O extends GradChoice = 0>(
+  fn: ((...args: A) => R) & NoInfer<(...args: DifferentiatedArguments<A, O>) => R>,
+  options?: O,
+): (...args: GradArguments<A, O>) => [value: ValueOf<R, O>, gradients: Gradients<A, O>];
+export function valueAndGrad(
+  fn: AnyFunction,
+  options?: GradChoice,
+): (...args: unknown[]) => [value: unknown, gradients: unknown] {
   const settled = optionsOf(options);
   return (...args) => {
     const { value, aux, gradients } = differentiate(fn, settled, args);
@@ -244,10 +236,15 @@ export function valueAndGrad<A extends unknown[]>(
 }
 
 /** As {@link valueAndGrad}, but returns the gradients alone; with `hasAux`, `[gradients, aux]`. */
-export function grad<A extends unknown[]>(
-  fn: (...args: A) => unknown,
-  options?: GradOptions | number | readonly number[],
-): (...args: A) => AnyTree {
+export function grad<F extends (...args: Tensor[]) => LossOrPair, const O extends GradChoice = 0>(
+  fn: F,
+  options?: O,
+): (...args: GradArguments<Parameters<F>, O>) => GradResult<Parameters<F>, ReturnType<F>, O>;
+export function grad<A extends unknown[], R extends LossOrPair, const O extends GradChoice = 0>(
+  fn: ((...args: A) => R) & NoInfer<(...args: DifferentiatedArguments<A, O>) => R>,
+  options?: O,
+): (...args: GradArguments<A, O>) => GradResult<A, R, O>;
+export function grad(fn: AnyFunction, options?: GradChoice): (...args: unknown[]) => unknown {
   const settled = optionsOf(options);
   return (...args) => {
     const { aux, gradients } = differentiate(fn, settled, args);

@@ -22,14 +22,15 @@ import type { EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
 import { activeScope, type Binding, isTracing, type TracedVariable, TraceScope, useExpr } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
+import type { PassedArguments, Traced, TracedArguments } from './traced-types.js';
 
-export interface JitOptions {
+export interface JitOptions<S extends readonly number[] = readonly number[]> {
   /** What it runs on; the default backend at the time of the call unless given. */
   readonly backend?: BackendChoice;
   /** Arguments whose memory the program may take; their handles cannot be used again. */
   readonly donate?: readonly number[];
   /** Arguments that are part of the program: strings, booleans, functions, numbers that choose shapes. Compared by `Object.is`. */
-  readonly static?: readonly number[];
+  readonly static?: S;
   /** Shown in reports; the function's name unless given. */
   readonly name?: string;
 }
@@ -96,10 +97,22 @@ const avalOf = (leaf: unknown): Aval | undefined =>
  * `fn` compiled: called with trees of tensors and numbers, it returns what `fn` returns. On CPU backends it has run when
  * it returns. Inside another traced function it is part of that one.
  *
+ * Every leaf of an argument is a Tensor inside, numbers too, so that another number needs no new program: `n === 3` is
+ * false for every n. Choose with `where(n.equal(3), …)`, or name the argument in `static`: then it stays what it is, and
+ * each value has a program of its own.
+ *
  * @throws TraceError `STATIC_ARGUMENT` for a string, boolean or function that is not named in `static`,
  * `ASYNC_FUNCTION` if `fn` returns a Promise.
  */
-export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
+export function jit<F extends (...args: Tensor[]) => unknown>(
+  fn: F,
+  options?: JitOptions<readonly []>,
+): Jitted<PassedArguments<Parameters<F>, readonly []>, Traced<ReturnType<F>>>;
+export function jit<A extends unknown[], R, const S extends readonly number[] = readonly []>(
+  fn: ((...args: A) => R) & NoInfer<(...args: TracedArguments<A, S>) => R>,
+  options?: JitOptions<S>,
+): Jitted<PassedArguments<A, S>, Traced<R>>;
+export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {}): Jitted<unknown[], unknown> {
   if (typeof fn !== 'function')
     throw new OptionError('NOT_A_FUNCTION', `jit got ${describeValue(fn)}`, 'Pass a function.');
   checkJitOptions(options);
@@ -141,12 +154,12 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return true;
   };
 
-  const invoke = (dynamic: readonly unknown[], statics: readonly unknown[]): R => {
+  const invoke = (dynamic: readonly unknown[], statics: readonly unknown[]): unknown => {
     let next = 0;
     let nextStatic = 0;
     const count = dynamic.length + statics.length;
     const args = Array.from({ length: count }, (_, i) => (isStatic(i) ? statics[nextStatic++] : dynamic[next++]));
-    const result = fn(...(args as A));
+    const result = fn(...args);
     if (result instanceof Promise)
       throw new TraceError(
         'ASYNC_FUNCTION',
@@ -157,7 +170,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
   };
 
   /** As a part of the function that is traced: arguments are copies, and an error leaves Variables alone, as in a call. */
-  const inline = (args: readonly unknown[]): R => {
+  const inline = (args: readonly unknown[]): unknown => {
     const { dynamic, statics } = splitArgs(args);
     const [argumentLeaves, treedef] = flatten(dynamic);
     return (activeScope() as TraceScope).attempt(() =>
@@ -261,7 +274,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return entry;
   };
 
-  const call = (...args: A): R => {
+  const call = (...args: unknown[]): unknown => {
     if (isTracing()) return inline(args);
     const entry = find(args);
     // `find` has left the arguments' leaves, in the entry's order, in `leaves`.
@@ -274,7 +287,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     const results = options.donate === undefined ? run(entry, []) : runDonated(entry);
     stats.calls++;
     leaves.length = 0;
-    return finish(entry, results) as R;
+    return finish(entry, results);
   };
 
   const run = (entry: Entry, donations: readonly Donation[]): (Storage | undefined)[] => {
@@ -310,7 +323,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
   };
 
   return Object.assign(call, {
-    inspect: (...args: A): Report => {
+    inspect: (...args: unknown[]): Report => {
       if (isTracing())
         throw new TraceError(
           'INSPECT_IN_TRACE',

@@ -7,6 +7,7 @@ import { DTypeError, ShapeError, TraceError } from '../core/errors.js';
 import { type Expr, scopeStack } from '../core/expr.js';
 import { isFloat } from '../core/dtype.js';
 import { register } from '../core/tree.js';
+import type { leafType } from '../core/tree-types.js';
 import { cast } from '../ops/elementwise.js';
 import type { UpdateTarget } from '../runtime/runner.js';
 import type { Storage } from '../runtime/storage.js';
@@ -18,6 +19,9 @@ import { apply, Tensor, tensor, type TensorData } from './tensor.js';
 
 /** A tensor that can be replaced by another of its shape and dtype. */
 export class Variable implements UpdateTarget {
+  /** A tree's node with one leaf, its value. */
+  declare readonly [leafType]: Tensor;
+
   /** The scope in which it was made: a Variable made while tracing (a model passed as an argument) ends with its trace. */
   readonly #home: TraceScope | EagerScope;
   #storage: Storage | undefined;

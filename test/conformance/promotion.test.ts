@@ -80,14 +80,14 @@ describe.each([...THREADED_BACKENDS])('numbers and booleans on %s', (backend) =>
   });
 
   test('a number argument is an input: of integers it makes f32, and another one compiles nothing', () => {
-    const f = jit((x: Tensor, n: number) => x.mul(n), { backend });
+    const f = jit((x: Tensor, n: Tensor) => x.mul(n), { backend });
     expect(f(tensor([3], { dtype: 'i32' }), 2).dtype).toBe('f32');
     expect(f(tensor([3], { dtype: 'i32' }), 0.5).item()).toBe(1.5);
     expect(f.stats).toEqual({ traces: 1, compiles: 1, calls: 2 });
   });
 
   test('numbers alone compute in f64 and are rounded where they meet a tensor', () => {
-    const f = jit((x: Tensor, n: number, m: number) => x.mul(L.sub(L.mul(n, m), 1)), { backend });
+    const f = jit((x: Tensor, n: Tensor, m: Tensor) => x.mul(L.sub(L.mul(n, m), 1)), { backend });
     const [n, m] = [1.1, 1 / 1.1];
     expect(f(tensor([1]), n, m).item()).toBe(Math.fround(n * m - 1));
     expect(f(tensor([3], { dtype: 'f64' }), 0.1, 3).item()).toBe(3 * (0.1 * 3 - 1));

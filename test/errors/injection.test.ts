@@ -67,7 +67,7 @@ describe.each([...BACKENDS])('on %s', (backend) => {
         const w = new TrainVar(tensor([1, -2, 3]), label);
         const x = tensor([0.5, 0.25, -1]);
         const step = jit(
-          (rate: number) => {
+          (rate: Tensor) => {
             const [loss, grads] = valueAndGrad(() => w.value.mul(x).sum().square(), {
               vars: { [label ?? 'w']: w },
             })() as [Tensor, Record<string, Tensor>];

@@ -15,7 +15,6 @@ import {
   TrainVar,
   TreeError,
   UnsupportedError,
-  valueAndGrad,
   Variable,
 } from 'lazuli';
 import { describe, expect, test } from 'vitest';
@@ -25,9 +24,12 @@ import { BACKENDS } from '../support/backends.js';
 import { expectError } from './thrown.js';
 
 type Loose = (...args: unknown[]) => unknown;
-const anyJit = jit as unknown as (...args: unknown[]) => Loose;
-const anyGrad = grad as unknown as (...args: unknown[]) => Loose;
-const anyValueAndGrad = valueAndGrad as unknown as (...args: unknown[]) => Loose;
+/** As a program in JavaScript sees them. */
+const {
+  jit: anyJit,
+  grad: anyGrad,
+  valueAndGrad: anyValueAndGrad,
+} = L as unknown as Record<'jit' | 'grad' | 'valueAndGrad', (...args: unknown[]) => Loose>;
 const ones = (n: number): Tensor => L.ones([n]).add(0);
 const bits = (x: Variable): number[] => [...x.value.dataSync()];
 

@@ -30,7 +30,7 @@ export function expectDerivatives(f: TensorFunction, inputs: readonly HostArray[
   const loss = weighted(f);
   const compiled = jit(loss, { backend: 'js' });
   const argnums = inputs.map((_, i) => i);
-  const gradients = jit(grad(loss, argnums), { backend: 'js' })(...inputs.map(toTensor)) as Tensor[];
+  const gradients = jit(grad(loss, argnums), { backend: 'js' })(...inputs.map(toTensor));
   inputs.forEach((input, which) => {
     const got = gradients[which]!;
     expect(got.shape).toEqual(input.shape);

@@ -50,7 +50,7 @@ const POINTS: readonly (readonly [number, number, number])[] = [
 ];
 
 const first = grad((x: Tensor) => x.gelu().sum());
-const second = grad((x: Tensor) => (first(x) as Tensor).sum());
+const second = grad((x: Tensor) => first(x).sum());
 
 /** Relative errors; near the zero at −0.75 relative to what is added there. Below the normal numbers a bound is absolute. */
 const bound = (x: number, want: number, relative: number, least: number): number =>
@@ -69,7 +69,7 @@ describe.each(BACKENDS)('on %s', (backend) => {
       ['first', first, 1, 6],
       ['second', second, 2, 12],
     ] as const)('the %s derivative', (_, f, column, units) => {
-      const got = jit((x: Tensor) => f(x) as Tensor, { backend })(xs).dataSync();
+      const got = jit((x: Tensor) => f(x), { backend })(xs).dataSync();
       const wrong = POINTS.flatMap((point, i) => {
         const [x, want] = [point[0], point[column]];
         const error = Math.abs(got[i]! - want);
@@ -82,7 +82,7 @@ describe.each(BACKENDS)('on %s', (backend) => {
 
     test('at ±∞, at large numbers and at NaN', () => {
       const ends = tensor([Infinity, -Infinity, 1e30, -1e30, NaN], { dtype });
-      const f = jit((x: Tensor) => [first(x) as Tensor, second(x) as Tensor], { backend });
+      const f = jit((x: Tensor) => [first(x), second(x)], { backend });
       const [slope, bend] = f(ends) as [Tensor, Tensor];
       expect([...slope.dataSync()].map((x) => x + 0)).toEqual([1, 0, 1, 0, NaN]);
       expect([...bend.dataSync()].map((x) => x + 0)).toEqual([0, 0, 0, 0, NaN]);

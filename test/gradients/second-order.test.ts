@@ -33,7 +33,7 @@ describe('the derivative of ‖∇f‖² against central differences', () => {
     const gradient = grad(weighted((x) => f(x)));
     fc.assert(
       fc.property(grid(SHAPE), (x) => {
-        expectDerivatives((t) => (gradient(t) as Tensor).square(), [x], 1e-5);
+        expectDerivatives((t) => gradient(t).square(), [x], 1e-5);
       }),
       options(4),
     );
@@ -41,8 +41,7 @@ describe('the derivative of ‖∇f‖² against central differences', () => {
 });
 
 test('derivatives of order n of x⁵ and of a sine', () => {
-  const nth = (f: (x: Tensor) => Tensor, n: number): ((x: Tensor) => Tensor) =>
-    n === 0 ? f : nth(grad(f) as (x: Tensor) => Tensor, n - 1);
+  const nth = (f: (x: Tensor) => Tensor, n: number): ((x: Tensor) => Tensor) => (n === 0 ? f : nth(grad(f), n - 1));
   const fifth = (x: Tensor): Tensor => x.mul(x).mul(x).mul(x).mul(x);
   const at = tensor(2, { dtype: 'f64' });
   expect([0, 1, 2, 3, 4, 5, 6].map((n) => jit(nth(fifth, n))(at).item())).toEqual([32, 80, 160, 240, 240, 120, 0]);
@@ -56,7 +55,7 @@ test('a gradient penalty trains through the gradient, in jit and out of it', () 
     const w = new TrainVar(tensor([0.5, -0.25], { dtype: 'f64' }));
     const x = tensor([1, 2], { dtype: 'f64' });
     const penalty = (): Tensor => {
-      const inner = grad((t: Tensor) => t.mul(w.value).sum().square())(x) as Tensor;
+      const inner = grad((t: Tensor) => t.mul(w.value).sum().square())(x);
       return inner.square().sum();
     };
     const step = compile(() => {
@@ -80,8 +79,12 @@ test('a Hessian by rows is symmetric and right', () => {
       .mul(x.slice([2], [3]))
       .sum();
   const rows = [0, 1, 2].map((i) =>
-    grad((x: Tensor) => (grad(f)(x) as Tensor).slice([i], [i + 1]).sum())(tensor([2, 3, 5], { dtype: 'f64' })),
-  ) as Tensor[];
+    grad((x: Tensor) =>
+      grad(f)(x)
+        .slice([i], [i + 1])
+        .sum(),
+    )(tensor([2, 3, 5], { dtype: 'f64' })),
+  );
   expect(rows.map((row) => [...row.dataSync()])).toEqual([
     [0, 5, 3],
     [5, 0, 2],

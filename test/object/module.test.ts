@@ -339,7 +339,7 @@ describe('modules as trees', () => {
       dict = new VarDict({ a: scalar(1) });
     }
     const holder = new Holder();
-    const copy = tree.map((x: Tensor) => x.add(1), holder) as Holder;
+    const copy = tree.map((x: Tensor) => x.add(1), holder);
     expect(copy.list).toBeInstanceOf(NodeList);
     expect(copy.dict).toBeInstanceOf(VarDict);
     expect(copy.dict.get('a')!.value.item()).toBe(2);
@@ -397,11 +397,11 @@ describe('modules as trees', () => {
     const model = new Tied();
     model.encoder.weight.value = tensor([[3]]);
     expect(tree.leaves(model)).toHaveLength(2);
-    const copy = tree.map((x: Tensor) => x, model) as Tied;
+    const copy = tree.map((x: Tensor) => x, model);
     expect(copy.decoder).toBe(copy.encoder);
     expect(keys(copy.vars())).toEqual(['Linear0.weight', 'Linear0.bias']);
     // d(w·x·w)/dw = 2wx, in one place.
-    const gradient = grad((m: Tied) => m.call(tensor([[2]])).sum())(model) as Tied;
+    const gradient = grad((m: Tied) => m.call(tensor([[2]])).sum())(model);
     expect(gradient.decoder.weight.value.item()).toBe(12);
     expect(gradient.decoder).toBe(gradient.encoder);
 
@@ -437,7 +437,7 @@ describe('modules as trees', () => {
     expect(net.temperature.value.item()).toBe(1);
     expect(step(next, tensor(2)).temperature.value.item()).toBe(5);
     expect(step.stats).toMatchObject({ traces: 1, compiles: 1, calls: 2 });
-    const gradient = grad((model: Net) => model.temperature.value.square())(net) as Net;
+    const gradient = grad((model: Net) => model.temperature.value.square())(net);
     expect(gradient.temperature.value.item()).toBe(2);
     expect(gradient.first.weight.value.arraySync()).toEqual([
       [0, 0],

@@ -57,7 +57,7 @@ const derivatives = (program: readonly Instruction[]): Graph =>
   graphOf((inputs) => {
     const floats = inputs.flatMap((x, i) => (x.dtype === 'f32' || x.dtype === 'f64' ? [i] : []));
     const f = (...args: Tensor[]): Tensor => (runAll(program, args).at(-1) ?? args[0]!).cast('f32').sum();
-    const [value, gradients] = valueAndGrad(f, floats)(...inputs) as [Tensor, Tensor[]];
+    const [value, gradients] = valueAndGrad(f, floats)(...inputs);
     return [value, ...gradients];
   });
 

@@ -364,10 +364,10 @@ describe('variables', () => {
     const s = new L.Variable(L.zeros([40, 30]));
     const count = new L.Variable(L.tensor(0, { dtype: 'i32' }));
     const step = L.jit(
-      (x: Tensor, rate: number) => {
+      (x: Tensor, rate: Tensor) => {
         const [loss, g] = L.valueAndGrad((v: Tensor) => x.matmul(v).sigmoid().mean(), 0)(w.value);
-        s.value = s.value.mul(0.9).add((g as Tensor).square());
-        w.value = w.value.sub((g as Tensor).mul(rate).div(s.value.add(1e-3).sqrt()));
+        s.value = s.value.mul(0.9).add(g.square());
+        w.value = w.value.sub(g.mul(rate).div(s.value.add(1e-3).sqrt()));
         count.value = count.value.add(1);
         return loss;
       },
@@ -397,7 +397,7 @@ describe('variables', () => {
   test('100,000 steps in one job keep both heaps flat', () => {
     const w = new L.TrainVar(random('f32', [100], 1));
     const step = L.jit(
-      (rate: number) => {
+      (rate: Tensor) => {
         w.value = w.value.mul(1 - 1e-6).sub(w.value.mul(rate));
         return w.value.sum();
       },

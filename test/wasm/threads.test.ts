@@ -132,7 +132,7 @@ describe('programs', () => {
       (v: Tensor, c: Tensor) => L.crossEntropy(x.matmul(v).add(c).tanh(), L.arange(90).mod(50).cast('i32')),
       [0, 1],
     )(w, b);
-    const [gw, gb] = grads as unknown as [Tensor, Tensor];
+    const [gw, gb] = grads;
     return [
       loss,
       gw,
