@@ -48,7 +48,7 @@ export { type CreateOptions } from './trace/create.js';
 export { type Axis, type ReduceOptions } from './trace/structure.js';
 export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
 export { type GradOptions, type Traced } from './trace/traced-types.js';
-export { crossEntropy, meanSquaredError } from './nn/losses.js';
+export { crossEntropy, type CrossEntropyOptions, meanSquaredError } from './nn/losses.js';
 export { Module, type ModuleStructure, type NodesOptions, type VarsOptions } from './object/module.js';
 export type { NamingMethod } from './object/walk.js';
 export { Collector, type Dict } from './object/collector.js';
