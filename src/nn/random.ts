@@ -2,12 +2,18 @@
  * Random numbers from keys: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy
  * as 1, 2, 3", SC 2011), counter-based. A key is a value, u32[2]; the same key gives the same bits on every backend.
  */
-import { checkShape, type Shape, sizeOf } from '../core/aval.js';
+import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
 import { OptionError } from '../core/errors.js';
+import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
+import * as core from '../ops/elementwise.js';
+import { iota } from '../ops/leaf.js';
+import * as movement from '../ops/movement.js';
+import { LruCache } from '../runtime/lru.js';
 import { arange, zeros } from '../trace/create.js';
-import { concat, where } from '../trace/functions.js';
-import { Tensor, tensor } from '../trace/tensor.js';
+import { where } from '../trace/functions.js';
+import { jit } from '../trace/jit.js';
+import { apply, Tensor, tensor } from '../trace/tensor.js';
 
 const ROTATIONS = [
   [13, 15, 26, 6],
@@ -15,31 +21,40 @@ const ROTATIONS = [
 ] as const;
 const PARITY = 0x1bd11bda;
 
-const rotate = (x: Tensor, by: number): Tensor => x.leftShift(by).bitwiseOr(x.rightShift(32 - by));
+// On nodes, where numbers are constants also outside `jit`: they are part of the algorithm.
+const wordLike = (like: Expr, value: number): Expr => core.constantLike(like, value);
+const rotate = (x: Expr, by: number): Expr =>
+  core.bitwiseOr(core.leftShift(x, wordLike(x, by)), core.rightShift(x, wordLike(x, 32 - by)));
 
 /** Two words a counter pair: the Threefry-2x32 block function. */
-function threefry(key: Tensor, first: Tensor, second: Tensor): [Tensor, Tensor] {
-  const k0 = key.slice([0], [1]);
-  const k1 = key.slice([1], [2]);
-  const keys = [k0, k1, k0.bitwiseXor(k1).bitwiseXor(PARITY)];
-  let x = first.add(keys[0]!);
-  let y = second.add(keys[1]!);
+function threefry(key: Expr, first: Expr, second: Expr): [Expr, Expr] {
+  const [k0, k1] = [0, 1].map((i) => movement.broadcast(movement.slice(key, [i], [i + 1]), first.shape, [0])) as [
+    Expr,
+    Expr,
+  ];
+  const keys = [k0, k1, core.bitwiseXor(core.bitwiseXor(k0, k1), wordLike(k0, PARITY))];
+  let x = core.add(first, k0);
+  let y = core.add(second, k1);
   for (let group = 0; group < 5; group++) {
     for (const by of ROTATIONS[group % 2]!) {
-      x = x.add(y);
-      y = rotate(y, by).bitwiseXor(x);
+      x = core.add(x, y);
+      y = core.bitwiseXor(rotate(y, by), x);
     }
-    x = x.add(keys[(group + 1) % 3]!);
-    y = y.add(keys[(group + 2) % 3]!).add(group + 1);
+    x = core.add(x, keys[(group + 1) % 3]!);
+    y = core.add(core.add(y, keys[(group + 2) % 3]!), wordLike(y, group + 1));
   }
   return [x, y];
 }
+
+/** Elements `from` … `to` − 1, places that follow from shapes. */
+const narrow = (x: Tensor, from: number, to: number): Tensor =>
+  apply((node: Expr) => movement.slice(node, [from], [to]), x);
 
 function checkKey(key: unknown): Tensor {
   if (!(key instanceof Tensor) || key.dtype !== 'u32' || key.size !== 2)
     throw new OptionError(
       'NOT_A_KEY',
-      `a random key was expected and ${key instanceof Tensor ? key.toString() : describeValue(key)} came`,
+      `a random key was expected and ${key instanceof Tensor ? `${key.dtype}${formatShape(key.shape)}` : describeValue(key)} came`,
       'Make one with random.key(seed).',
     );
   return key;
@@ -60,9 +75,11 @@ export function key(seed: number): Tensor {
 /** u32[n]: words of counters (i, i + ⌈n/2⌉), first all first words, then all second ones. */
 function words(k: Tensor, n: number): Tensor {
   const half = Math.ceil(n / 2);
-  const counter = arange(0, half, 1, { dtype: 'u32' });
-  const [x, y] = threefry(k, counter, counter.add(half));
-  return concat([x, y]).slice([0], [n]);
+  return apply((key: Expr) => {
+    const counter = iota([half], 0, 'u32');
+    const both = movement.concat(threefry(key, counter, core.add(counter, wordLike(counter, half))), 0);
+    return movement.slice(both, [0], [n]);
+  }, k);
 }
 
 /** `n` keys that are independent of each other and of `k`, as an array. */
@@ -102,31 +119,40 @@ export function uniform(k: Tensor, shape: Shape, options: UniformOptions = {}): 
     .rightShift(8)
     .cast('f32')
     .mul(2 ** -24);
-  return min === 0 && max === 1 ? unit : unit.mul(max - min).add(min);
+  // Whether bounds were given decides, not their values: other values need no other program.
+  return options.min === undefined && options.max === undefined ? unit : unit.mul(max - min).add(min);
 }
 
 /** f32, standard normal by Box–Muller: √(−2 ln(1 − u))·cos 2πv. */
 export function normal(k: Tensor, shape: Shape): Tensor {
   const n = sizeOf(checkShape('random.normal', shape));
   const unit = uniform(k, [2 * n]);
-  const radius = unit.slice([0], [n]).neg().log1p().mul(-2).sqrt();
+  const radius = narrow(unit, 0, n).neg().log1p().mul(-2).sqrt();
   return radius
     .mul(
-      unit
-        .slice([n], [2 * n])
+      narrow(unit, n, 2 * n)
         .mul(2 * Math.PI)
         .cos(),
     )
     .reshape(shape);
 }
 
+/** Lengths whose programs are kept. */
+const CACHED_LENGTHS = 64;
+const sorters = new LruCache<number, (k: Tensor) => Tensor>(CACHED_LENGTHS);
+
 /**
- * i32[n]: a permutation of 0 … n − 1, the order that sorts n random words (equal words by index). Sorted bit by bit from
- * the lowest (a stable radix sort: a running sum gives each element its place), so the work is linear in n.
+ * i32[n]: a permutation of 0 … n − 1, the order that sorts n random words (equal words by index). Outside `jit` it runs at
+ * once: recording its 700 nodes at each call would take a hundred times as long.
  */
 export function permutation(k: Tensor, n: number): Tensor {
   checkKey(k);
   checkShape('random.permutation', [n]);
+  return sorters.get(n, () => jit((key) => sortedWords(key, n), { name: 'permutation' }))(k);
+}
+
+/** Sorted bit by bit from the lowest (a stable radix sort: a running sum gives each element its place): linear in n. */
+function sortedWords(k: Tensor, n: number): Tensor {
   const index = arange(0, n, 1, { dtype: 'i32' });
   if (n < 2) return index;
   const nothing = zeros([n], { dtype: 'i32' });
@@ -135,8 +161,7 @@ export function permutation(k: Tensor, n: number): Tensor {
   for (let bit = 0; bit < 32; bit++) {
     const one = word.bitwiseAnd(1);
     const ones = one.cumsum(0);
-    const zeroCount = ones
-      .slice([n - 1])
+    const zeroCount = narrow(ones, n - 1, n)
       .neg()
       .add(n);
     const place = where(one.equal(1), zeroCount.add(ones).sub(1), index.sub(ones));

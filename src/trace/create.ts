@@ -6,7 +6,8 @@ import { checkOptions, describeValue } from '../core/options.js';
 import * as core from '../ops/elementwise.js';
 import { constant, iota } from '../ops/leaf.js';
 import { broadcastScalar } from '../ops/movement.js';
-import { checkDType, literal } from './operand.js';
+import { checkDType, literal, literalLike } from './operand.js';
+import { isCompiling } from './scope.js';
 import { apply, type Tensor } from './tensor.js';
 
 export interface CreateOptions {
@@ -63,9 +64,9 @@ export function arange(start: number, stop?: number, step = 1, options?: CreateO
   // from + i·step in f64, rounded once.
   return apply(() => {
     const index = iota([count], 0, isFloat(dtype) ? 'f64' : 'i32');
-    if (from === 0 && step === 1) return core.cast(index, dtype);
-    const scaled = core.mul(index, core.constantLike(index, step));
-    return core.cast(core.add(scaled, core.constantLike(index, from)), dtype);
+    if (isCompiling() && from === 0 && step === 1) return core.cast(index, dtype);
+    const scaled = core.mul(index, literalLike(index, step));
+    return core.cast(core.add(scaled, literalLike(index, from)), dtype);
   });
 }
 
@@ -76,12 +77,9 @@ export function linspace(a: number, b: number, n: number, options?: CreateOption
   const dtype = dtypeOf('linspace', options);
   return apply(() => {
     const index = iota([n], 0, 'f64');
-    const spaced = core.add(
-      core.mul(index, core.constantLike(index, n > 1 ? (b - a) / (n - 1) : 0)),
-      core.constantLike(index, a),
-    );
+    const spaced = core.add(core.mul(index, literalLike(index, n > 1 ? (b - a) / (n - 1) : 0)), literalLike(index, a));
     const last = core.equal(index, core.constantLike(index, n - 1));
-    return core.cast(n > 1 ? core.where(last, core.constantLike(index, b), spaced) : spaced, dtype);
+    return core.cast(n > 1 ? core.where(last, literalLike(index, b), spaced) : spaced, dtype);
   });
 }
 

@@ -40,14 +40,16 @@ export class EagerNode extends Expr {
   }
 }
 
-/** Whether it is one constant in every element, which needs no memory until somebody reads it. */
+/** Whether it is one constant or number in every element, which needs no memory until somebody reads it. */
 export const isFilled = ({ recipe }: EagerNode): boolean =>
-  recipe?.primitive.name === 'broadcast' && recipe.inputs[0]!.primitive.name === 'constant';
+  recipe?.primitive.name === 'broadcast' && 'value' in recipe.inputs[0]!.attributes;
 
 /** Knows which nodes are pending and unused, the candidates for the next evaluation. */
 export class EagerScope extends ExprScope {
   /** Pending nodes that no other pending node uses. */
   readonly sinks = new Set<EagerNode>();
+  /** Bytes of the results of pending operations, whether or not they will be stored. */
+  pendingBytes = 0;
   #pending = 0;
   #identity = 0;
 
@@ -79,8 +81,9 @@ export class EagerScope extends ExprScope {
   }
 
   #await(node: EagerNode): void {
+    if (isFilled(node)) return;
     this.#pending++;
-    if (!isFilled(node)) this.sinks.add(node);
+    this.sinks.add(node);
   }
 
   #data(aval: Aval, recipe: Recipe | undefined): EagerNode {
@@ -96,7 +99,7 @@ export class EagerScope extends ExprScope {
 
   /** Forgets what was pending. */
   settle(): void {
-    this.#pending = 0;
+    this.#pending = this.pendingBytes = 0;
     this.sinks.clear();
     this.clear();
   }

@@ -7,7 +7,16 @@
  */
 import { allocateArray } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import { attributesKey, type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import {
+  type Attributes,
+  attributesKey,
+  type Expr,
+  ExprScope,
+  make,
+  type Primitive,
+  topologicalOrder,
+  withScope,
+} from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { compileGraph } from '../compile/pipeline.js';
 import { parameter } from '../ops/leaf.js';
@@ -24,15 +33,21 @@ const CACHED_PROGRAMS = 256;
 const MAX_PENDING = 1000;
 const MAX_PENDING_BYTES = 64 << 20;
 
-const programs = new LruCache<string, Runner>(CACHED_PROGRAMS);
+/** A program with the memory of the numbers that it takes. */
+interface EagerProgram {
+  readonly runner: Runner;
+  /** By leaf. */
+  readonly numbers: Storage[];
+}
+const programs = new LruCache<string, EagerProgram>(CACHED_PROGRAMS);
 
 interface Pending {
-  readonly graph: Graph;
   /** Evaluated nodes and numbers that are the parameters. */
   readonly leaves: readonly EagerNode[];
   /** All nodes, inputs before their users. */
   readonly order: readonly EagerNode[];
   readonly outputs: readonly EagerNode[];
+  /** Equal for equal structures, whatever the numbers. */
   readonly key: string;
 }
 
@@ -48,56 +63,62 @@ function computedAgain(order: readonly EagerNode[], targets: ReadonlySet<EagerNo
   return [...again];
 }
 
-function pendingGraph(targets: readonly EagerNode[]): Pending {
+const isLeaf = (node: EagerNode): boolean => node.storage !== undefined || isNumber(node);
+// A leaf of another kind, as an index generator, is its own recipe.
+const recipeOf = (node: EagerNode): { readonly primitive: Primitive; readonly attributes: Attributes } =>
+  node.recipe ?? node;
+/** What the node computes, whatever from. */
+function kindOf(node: EagerNode): string {
+  const { primitive, attributes } = recipeOf(node);
+  return `${primitive.name}(${attributesKey(attributes)})`;
+}
+
+function pendingOf(targets: readonly EagerNode[]): Pending {
   const wanted = new Set(targets);
   const again = computedAgain(topologicalOrder(targets, inputsOf), wanted);
   const outputs = [...targets, ...again.filter((node) => !wanted.has(node))];
   const order = topologicalOrder(outputs, inputsOf);
-  const leaves: EagerNode[] = [];
   const position = new Map<EagerNode, number>();
+  const positions = (nodes: readonly EagerNode[]): string => nodes.map((node) => position.get(node)!).join();
   let key = '';
-  const graph = withScope(new ExprScope(), (): Graph => {
-    const copies: Expr[] = [];
-    const parameters: Expr[] = [];
-    for (const node of order) {
-      position.set(node, copies.length);
-      if (node.storage !== undefined || isNumber(node)) {
-        const { shape, dtype, weak } = node.aval;
-        key += `p${node.aval.key};`;
-        const copy = parameter(leaves.push(node) - 1, shape, dtype, weak);
-        parameters.push(copy);
-        copies.push(copy);
-        continue;
+  for (const node of order) {
+    position.set(node, position.size);
+    key += isLeaf(node) ? `p${node.aval.key};` : `${kindOf(node)},${positions(inputsOf(node))};`;
+  }
+  return { leaves: order.filter(isLeaf), order, outputs, key: key + positions(outputs) };
+}
+
+function graphOf({ leaves, order, outputs }: Pending): Graph {
+  return withScope(new ExprScope(), (): Graph => {
+    const copies = new Map<EagerNode, Expr>();
+    const copied = (nodes: readonly EagerNode[]): Expr[] => nodes.map((node) => copies.get(node)!);
+    leaves.forEach((leaf, i) => {
+      const { shape, dtype, weak } = leaf.aval;
+      copies.set(leaf, parameter(i, shape, dtype, weak));
+    });
+    for (const node of order)
+      if (!copies.has(node)) {
+        const { primitive, attributes } = recipeOf(node);
+        copies.set(node, make(primitive, copied(inputsOf(node)), attributes));
       }
-      // A leaf of another kind, as an index generator, is its own recipe.
-      const { primitive, attributes } = node.recipe ?? node;
-      const inputs = inputsOf(node).map((input) => position.get(input)!);
-      key += `${primitive.name}(${attributesKey(attributes)}),${inputs.join()};`;
-      copies.push(
-        make(
-          primitive,
-          inputs.map((input) => copies[input]!),
-          attributes,
-        ),
-      );
-    }
-    key += outputs.map((output) => position.get(output)!).join();
     return {
       name: 'eager',
-      parameters,
+      parameters: copied(leaves),
       parameterNames: leaves.map((_, i) => `p${i}`),
-      outputs: outputs.map((output) => copies[position.get(output)!]!),
+      outputs: copied(outputs),
       outputNames: outputs.map((_, i) => `out${i}`),
       updates: [],
     };
   });
-  return { graph, leaves, order, outputs, key };
 }
 
-function leafStorage(leaf: EagerNode, backend: Backend): Storage {
-  if (leaf.storage !== undefined) return leaf.storage;
-  const { value, dtype } = leaf.attributes as { value: number; dtype: Expr['dtype'] };
-  return Storage.from(backend, dtype, allocateArray(dtype, 1).fill(value), 'input');
+/** The number's memory on `backend`; `storage` is what an earlier call took for it. */
+function numberStorage(number: EagerNode, backend: Backend, storage?: Storage): Storage {
+  const { value, dtype } = number.attributes as { value: number; dtype: Expr['dtype'] };
+  const data = allocateArray(dtype, 1).fill(value);
+  if (storage === undefined) return Storage.from(backend, dtype, data, 'input');
+  backend.write(storage.bufferOn(backend, 'input'), data);
+  return storage;
 }
 
 /** Computes `targets` and everything pending that nothing uses. */
@@ -116,18 +137,22 @@ export function evaluatePending(targets: readonly EagerNode[]): void {
 function evaluateAll(targets: readonly EagerNode[]): void {
   const missing = targets.filter((node) => node.storage === undefined);
   const backend = resolveBackend(getDefaultBackend());
-  for (const number of missing.filter(isNumber)) number.storage = leafStorage(number, backend);
+  for (const number of missing.filter(isNumber)) number.storage = numberStorage(number, backend);
   const all = missing.filter((node) => !isNumber(node));
   if (all.length === 0) {
     eagerScope.settle();
     return;
   }
-  const { graph, leaves, order, outputs, key } = pendingGraph(all);
-  const runner = programs.get(`${backend.name}|${key}`, () => {
+  const pending = pendingOf(all);
+  const { leaves, order, outputs, key } = pending;
+  const { runner, numbers } = programs.get(`${backend.name}|${key}`, () => {
+    const graph = graphOf(pending);
     checkDTypes(graph, backend);
-    return new Runner(backend, compileGraph(graph));
+    return { runner: new Runner(backend, compileGraph(graph)), numbers: [] };
   });
-  const results = runner.run(leaves.map((leaf) => leafStorage(leaf, backend)));
+  const results = runner.run(
+    leaves.map((leaf, i) => leaf.storage ?? (numbers[i] = numberStorage(leaf, backend, numbers[i]))),
+  );
   for (const node of order) if (node.storage === undefined) node.computed++;
   eagerScope.store(
     outputs,
@@ -162,12 +187,18 @@ export function evaluated(expr: Expr): Storage {
   return expr.storage;
 }
 
-/** Called after each recorded operation: bounds what is pending. */
+/**
+ * Called after each recorded operation: bounds what is pending. From half of the bound on, evaluation begins at a node like
+ * the one where it began last, so that a loop which reads nothing is cut at one place and its pieces are one structure.
+ */
 export function boundPending(node: Expr): void {
-  const bytes = node.aval.size * 8;
-  if (eagerScope.pending > MAX_PENDING || (bytes > 1 << 16 && (pendingBytes += bytes) > MAX_PENDING_BYTES)) {
-    pendingBytes = 0;
-    evaluatePending([]);
-  }
+  if (!(node instanceof EagerNode)) return;
+  eagerScope.pendingBytes += node.aval.size * 8;
+  const fullness = Math.max(eagerScope.pending / MAX_PENDING, eagerScope.pendingBytes / MAX_PENDING_BYTES);
+  if (fullness < 1 / 2) return;
+  const kind = kindOf(node);
+  if (fullness <= 1 && kind !== lastCut) return;
+  lastCut = kind;
+  evaluatePending([]);
 }
-let pendingBytes = 0;
+let lastCut = '';

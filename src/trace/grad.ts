@@ -114,7 +114,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
       );
   const vars = byVariables ? variablesIn(options.vars) : undefined;
 
-  const scope = new TraceScope(fn.name || 'function');
+  const scope = new TraceScope(fn.name || 'function', false);
   const argumentExprs: Expr[] = [];
   const wrt: Expr[] = [];
   const trees = argnums.map((argnum) => flatten(args[argnum]));

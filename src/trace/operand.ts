@@ -7,8 +7,8 @@ import { describeValue } from '../core/options.js';
 import { cast } from '../ops/elementwise.js';
 import { define } from '../ops/define.js';
 import { constant } from '../ops/leaf.js';
-import { broadcast } from '../ops/movement.js';
-import { isTracing } from './scope.js';
+import { broadcast, broadcastScalar } from '../ops/movement.js';
+import { isCompiling } from './scope.js';
 
 /** An operand: a node, or a number or boolean that the user wrote. */
 export type Operand = Expr | number | boolean;
@@ -43,22 +43,29 @@ export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
     );
 }
 
-/** A number outside every trace: an input of the program that will be compiled, so that another value needs no new one. */
-export const numberPrimitive = define<{ value: number; dtype: DType; weak: boolean }>({
+/**
+ * A number outside `jit`: an input of the program that will be compiled, so that another value needs no new one. Each is a
+ * node of its own, for the structure of a program must not depend on which numbers happen to be equal.
+ */
+export const numberPrimitive = define<{ value: number; dtype: DType; weak: boolean; identity: number }>({
   name: 'number',
   kind: 'leaf',
   infer: (_, { dtype, weak }) => (weak ? NUMBER_AVAL : makeAval([], dtype)),
 });
+let identity = 0;
 
-/** A literal: a constant of a trace, an input outside. */
+/** A literal: a constant of the program under `jit`, an input outside. */
 export function literal(value: number, dtype: DType, weak = false): Expr {
-  if (isTracing()) return constant(value, dtype, weak);
+  if (isCompiling()) return constant(value, dtype, weak);
   return make(numberPrimitive, [], {
     value: castValue(value, isFloat(dtype) || !Number.isInteger(value) ? 'f64' : 'i32', dtype),
     dtype,
     weak,
+    identity: identity++,
   });
 }
+/** A literal in each element of the shape of `like`, in its dtype. */
+export const literalLike = (like: Expr, value: number): Expr => broadcastScalar(literal(value, like.dtype), like.shape);
 
 /** The dtype that a literal takes when it meets `other`. */
 function literalDType(value: number | boolean, other: DType): DType {

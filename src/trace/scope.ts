@@ -42,7 +42,11 @@ export class TraceScope extends ExprScope {
   /** How to take back each write of a Variable, the last one at the end. */
   readonly journal: (() => void)[] = [];
 
-  constructor(readonly functionName: string) {
+  /** @param isProgram whether what is recorded is compiled under a key of its own, so that numbers may be part of it. */
+  constructor(
+    readonly functionName: string,
+    readonly isProgram = true,
+  ) {
     super();
   }
 
@@ -147,6 +151,8 @@ export const isTracing = (): boolean => {
   // `record` enters the eager scope: that is no trace.
   return stack.length > 0 && stack[stack.length - 1] !== eagerScope;
 };
+/** Whether a program is being traced: then numbers are constants of it; outside they are inputs, also under `grad`. */
+export const isCompiling = (): boolean => scopeStack().some((scope) => scope instanceof TraceScope && scope.isProgram);
 /** The innermost scope, eager if nothing is traced. */
 export const activeScope = (): TraceScope | EagerScope =>
   (scopeStack()[scopeStack().length - 1] as TraceScope | undefined) ?? eagerScope;

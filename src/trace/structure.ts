@@ -1,5 +1,5 @@
 /** Shapes, reductions, products and indexing as users know them, over nodes. */
-import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
+import { checkShape, formatShape, sameShape, type Shape, sizeOf } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
@@ -8,7 +8,7 @@ import * as contraction from '../ops/contraction.js';
 import * as core from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import * as indexing from '../ops/indexing.js';
-import { iota } from '../ops/leaf.js';
+import { constant, iota } from '../ops/leaf.js';
 import * as movement from '../ops/movement.js';
 import * as reduction from '../ops/reduction.js';
 import { div, sub } from './arithmetic.js';
@@ -26,6 +26,7 @@ import {
   promoteOperands,
   requireInteger,
 } from './operand.js';
+import { isCompiling } from './scope.js';
 
 /** An axis, several, or all. */
 export type Axis = number | readonly number[] | null | undefined;
@@ -220,23 +221,35 @@ export function slice(
       );
     const clamp = (index: number, low: number, high: number): number =>
       clampTo(index < 0 ? index + extent : index, low, high);
-    if (step > 0) {
-      const first = clamp(begin[axis] ?? 0, 0, extent);
-      from.push(first);
-      to.push(Math.max(first, clamp(end?.[axis] ?? extent, 0, extent)));
-      steps.push(step);
-    } else {
-      // Backwards: flip the axis, then slice forwards from the mirrored bounds.
-      const first = begin[axis] === undefined ? extent - 1 : clamp(begin[axis]!, -1, extent - 1);
-      const last = end?.[axis] === undefined ? -1 : clamp(end[axis]!, -1, extent - 1);
-      flipped.push(axis);
-      from.push(extent - 1 - first);
-      to.push(Math.max(extent - 1 - first, extent - 1 - last));
-      steps.push(-step);
-    }
+    const [low, high] = step > 0 ? [0, extent] : [-1, extent - 1];
+    const first = begin[axis] === undefined ? (step > 0 ? low : high) : clamp(begin[axis]!, low, high);
+    const last = end?.[axis] === undefined ? (step > 0 ? high : low) : clamp(end[axis]!, low, high);
+    // The window from the lowest element taken to the highest; backwards it is flipped.
+    const reach = Math.max(0, Math.ceil((last - first) / step)) - 1;
+    const lowest = step > 0 ? first : first + Math.max(0, reach) * step;
+    from.push(reach < 0 ? 0 : lowest);
+    to.push(reach < 0 ? 0 : lowest + reach * Math.abs(step) + 1);
+    steps.push(Math.abs(step));
+    if (step < 0) flipped.push(axis);
   }
-  return movement.slice(movement.flip(x, flipped), from, to, steps);
+  if (flipped.length === 0 && isCompiling()) return movement.slice(x, from, to, steps);
+  const sizes = to.map((each, axis) => each - from[axis]!);
+  const window = isCompiling() ? movement.slice(x, from, to) : windowAt(x, from, sizes);
+  return movement.slice(
+    movement.flip(window, flipped),
+    from.map(() => 0),
+    sizes,
+    steps,
+  );
 }
+
+/** Starts as inputs of the program, where a window has a choice. */
+const inputsFor = (starts: readonly number[], shape: Shape, sizes: Shape): Expr[] =>
+  starts.map((start, axis) => (sizes[axis] === shape[axis] ? constant(0, 'i32') : literal(start, 'i32')));
+
+/** The window of `sizes` from `starts`, which are inputs of the program. */
+const windowAt = (x: Expr, starts: readonly number[], sizes: Shape): Expr =>
+  sameShape(sizes, x.shape) ? x : indexing.dynamicSlice(x, inputsFor(starts, x.shape, sizes), sizes);
 
 /** Widths as one number, one pair, or one pair an axis. */
 export function pad(
@@ -267,11 +280,13 @@ export function pad(
   )
     invalid();
   const [low, high] = [each.map((pair) => pair[0]!), each.map((pair) => pair[1]!)];
-  checkShape(
+  const shape = checkShape(
     'pad',
     x.shape.map((extent, axis) => extent + low[axis]! + high[axis]!),
   );
-  return movement.pad(x, low, high, Number(value));
+  if (isCompiling()) return movement.pad(x, low, high, Number(value));
+  const around = movement.broadcastScalar(literal(Number(value), x.dtype), shape);
+  return sameShape(shape, x.shape) ? x : indexing.dynamicUpdateSlice(around, x, inputsFor(low, shape, x.shape));
 }
 
 export function flip(operand: Operand, axis?: Axis): Expr {

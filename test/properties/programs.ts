@@ -4,7 +4,7 @@
  * failing program shrinks by dropping instructions and by making integers smaller.
  */
 import fc from 'fast-check';
-import { concat, stack, type Tensor, where } from 'lazuli';
+import { arange, concat, stack, type Tensor, where } from 'lazuli';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
 import { noise } from '../support/arrays.js';
@@ -14,6 +14,8 @@ export interface Instruction {
   readonly a: number;
   readonly b: number;
   readonly c: number;
+  /** Changes numbers (addends, offsets, fills, bounds) and no shape. */
+  readonly turn?: number;
 }
 
 /** Elements that one value may have. */
@@ -66,10 +68,13 @@ const reduction =
     if (needsElements && axes.some((axis) => x.shape[axis] === 0)) return undefined;
     return f(x, axes, i.c % 2 === 1);
   };
+/** A number of the instruction in its turn. */
+const turned = (n: number, { turn = 0 }: Instruction): number => n + turn;
+
 /** A start of a window: a number, or a value of the pool. */
-const start = (pool: readonly Tensor[], n: number): Tensor | number =>
+const start = (pool: readonly Tensor[], n: number, i: Instruction): Tensor | number =>
   n % 3 === 0
-    ? n % 5
+    ? turned(n, i) % 5
     : pick(
         pool.filter((y) => y.size > 0 && y.dtype === 'i32'),
         n,
@@ -89,9 +94,9 @@ const STEPS: Readonly<Record<string, Step>> = {
   div: binary((x, y) => x.div(y), isFloat),
   maximum: binary((x, y) => x.maximum(y)),
   minimum: binary((x, y) => x.minimum(y)),
-  addNumber: (x, i) => (isFloat(x) ? x.add(number(i.b)) : undefined),
-  mulNumber: (x, i) => (isFloat(x) ? x.mul(number(i.b)) : undefined),
-  mulInteger: (x, i) => (isNumber(x) ? x.mul(i.b % 5) : undefined),
+  addNumber: (x, i) => (isFloat(x) ? x.add(number(turned(i.b, i))) : undefined),
+  mulNumber: (x, i) => (isFloat(x) ? x.mul(number(turned(i.b, i))) : undefined),
+  mulInteger: (x, i) => (isNumber(x) ? x.mul(turned(i.b, i) % 5) : undefined),
   floorDivide: binary((x, y) => x.floorDivide(y)),
   mod: binary((x, y) => x.mod(y)),
   less: binary((x, y) => x.less(y)),
@@ -166,7 +171,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   pad: (x, i) =>
     x.pad(
       x.shape.map((_, axis) => [(i.b >> axis) % 3, (i.c >> axis) % 2]),
-      isFloat(x) ? number(i.c) : i.c % 3,
+      isFloat(x) ? number(turned(i.c, i)) : turned(i.c, i) % 3,
     ),
   flip: (x, i) => x.flip(axesOf(x, i.b)),
   concat: (x, i, pool) => {
@@ -243,7 +248,7 @@ const STEPS: Readonly<Record<string, Step>> = {
 
   dynamicSlice: (x, i, pool) =>
     x.dynamicSlice(
-      x.shape.map((_, axis) => start(pool, i.b + axis)),
+      x.shape.map((_, axis) => start(pool, i.b + axis, i)),
       x.shape.map((extent, axis) => Math.max(0, extent - ((i.c >> axis) % 3))),
     ),
   dynamicUpdate: (x, i, pool) => {
@@ -251,9 +256,25 @@ const STEPS: Readonly<Record<string, Step>> = {
     const y = pick(fits, i.c) ?? x;
     return x.dynamicUpdateSlice(
       y.cast(x.dtype),
-      x.shape.map((_, axis) => start(pool, i.b + axis)),
+      x.shape.map((_, axis) => start(pool, i.b + axis, i)),
     );
   },
+  window: (x, i) => {
+    const sizes = x.shape.map((extent, axis) => Math.max(0, extent - ((i.c >> axis) % 3)));
+    const begin = x.shape.map((extent, axis) => turned(i.b >> axis, i) % (extent - sizes[axis]! + 1));
+    return x.slice(
+      begin,
+      begin.map((from, axis) => from + sizes[axis]!),
+    );
+  },
+  gatherNumber: (x, i) => {
+    const axis = i.c % Math.max(1, x.ndim);
+    return x.ndim === 0 ? undefined : x.gather((turned(i.b, i) % 9) - 4, axis);
+  },
+  clip: (x, i) => (isFloat(x) ? x.clip(number(turned(i.b, i)), number(turned(i.c, i))) : undefined),
+  whereNumber: (x, i) => (isFloat(x) ? where(x.less(number(turned(i.b, i))), x, number(turned(i.c, i))) : undefined),
+  arange: (x, i) =>
+    isFloat(x) && x.ndim > 0 ? x.add(arange(turned(i.b, i), turned(i.b, i) + x.shape[x.ndim - 1]!)) : undefined,
 };
 const NAMES = Object.keys(STEPS);
 

@@ -1,0 +1,203 @@
+/** Outside `jit` one program serves all numbers: offsets, fills, bounds and indices are its inputs. */
+import fc from 'fast-check';
+import * as L from 'lazuli';
+import { jit, random, setDefaultBackend, tensor, type Tensor, valueAndGrad } from 'lazuli';
+import { afterEach, describe, expect, test } from 'vitest';
+import { noise } from '../support/arrays.js';
+import { read } from '../support/backends.js';
+import { expectSameBits } from '../support/bits.js';
+import { counting } from '../support/counting.js';
+import { INPUTS, instructions, runAll } from '../properties/programs.js';
+
+afterEach(() => setDefaultBackend('js'));
+
+const of = ({ data, shape, dtype }: ReturnType<typeof noise>): Tensor => tensor(data, { shape, dtype });
+const x = of(noise('f32', [8, 6]));
+const v = of(noise('f32', [8], 2));
+const labels = tensor([0, 2, 1, 3], { dtype: 'i32' });
+const ints = tensor([5, -3, 100, 7], { dtype: 'i32' });
+const condition = of(noise('bool', [8, 6], 4));
+
+/** Turn `i` of a loop: other numbers, the same shapes. */
+type Turn = (i: number) => Tensor;
+
+const TURNS: Readonly<Record<string, Turn>> = {
+  slice: (i) => x.slice([i * 2], [i * 2 + 2]),
+  'slice of two axes': (i) => x.slice([i, 3 - i], [i + 4, 6 - i]),
+  'slice from the end': (i) => x.slice([-5 + i], [5 + i]),
+  'slice in steps': (i) => x.slice([i, 0], [i + 4, 5], [2, 3]),
+  'slice backwards': (i) => x.slice([i + 4, i + 2], [i, i], [-1, -2]),
+  'slice of nothing': (i) => x.slice([i], [i]),
+  'slice of a computed value': (i) =>
+    x
+      .mul(2)
+      .transpose()
+      .slice([i], [i + 2])
+      .sum(0),
+  'slice of a slice': (i) => x.slice([i], [i + 4]).slice([3 - i], [4 - i]),
+  'slice of an integer tensor': (i) => ints.slice([i], [i + 1]),
+  'slices that may coincide': (i) => x.slice([i], [i + 1]).sub(x.slice([1], [2])),
+  'a batch': (i) => x.slice([i * 2], [i * 2 + 2]).matmul(x.transpose()),
+  'a sliding roll': (i) => L.concat([x, x]).slice([i], [i + 8]),
+  pad: (i) => x.pad(1, i),
+  'pad by other widths': (i) =>
+    x.pad([
+      [i, 3 - i],
+      [0, 1],
+    ]),
+  'pad with an infinity': (i) => v.pad(2, i % 2 === 0 ? -Infinity : NaN),
+  full: (i) => L.full([3, 2], i).add(x.slice([0, 0], [3, 2])),
+  'full of an integer': (i) => L.full([3], i, { dtype: 'i32' }),
+  'zeros, ones and eye': () =>
+    L.zeros([3, 3])
+      .add(L.ones([3, 3]))
+      .sub(L.eye(3)),
+  arange: (i) => L.arange(i, i + 6),
+  'arange in steps': (i) => L.arange(0, 6 * (i + 1), i + 1),
+  'arange of f32': (i) => L.arange(i / 4, i / 4 + 3, 0.5),
+  linspace: (i) => L.linspace(i, 2 * i + 1, 7),
+  tensor: (i) => tensor([i, i + 1]).mul(2),
+  gather: (i) => x.gather(i, 1),
+  'gather from the end': (i) => x.gather(i - 4),
+  'gather of a list': (i) => x.gather(tensor([i, 0], { dtype: 'i32' })),
+  scatterAdd: (i) => x.scatterAdd(tensor([i, 1], { dtype: 'i32' }), L.full([2, 6], i)),
+  'scatterAdd at a number': (i) => v.scatterAdd(i, i + 0.5),
+  dynamicSlice: (i) => x.dynamicSlice([i, i], [3, 2]),
+  dynamicUpdateSlice: (i) => x.dynamicUpdateSlice(L.full([2, 2], i), [i, 3 - i]),
+  oneHot: (i) => L.oneHot(labels.add(i), 6),
+  'oneHot of a number': (i) => L.oneHot(i, 4),
+  clip: (i) => x.clip(-i / 8, i / 4),
+  'clip on one side': (i) => x.clip(undefined, i / 4),
+  'clip of integers': (i) => ints.clip(-i, 10 * i),
+  where: (i) => L.where(condition, i, -i),
+  'where with a tensor': (i) => L.where(condition, x, i),
+  'where of a number': (i) => L.where(i % 2 === 0, x, 1),
+  ...Object.fromEntries(
+    'add sub mul div mod fmod floorDivide maximum minimum equal notEqual less lessEqual greater greaterEqual logicalAnd logicalOr'
+      .split(' ')
+      .map((name): [string, Turn] => [
+        name,
+        (i) => {
+          const method = name as 'add';
+          return x[method](i).add(ints.slice([0], [1])[method](i + 1));
+        },
+      ]),
+  ),
+  ...Object.fromEntries(
+    'bitwiseAnd bitwiseOr bitwiseXor leftShift rightShift'
+      .split(' ')
+      .map((name): [string, Turn] => [name, (i) => ints[name as 'bitwiseAnd'](i)]),
+  ),
+  'a number on the left': (i) => L.pow(i + 1, x).add(L.sub(i, x)),
+  concat: (i) => L.concat([v, v.mul(i)]),
+  stack: (i) => L.stack([tensor(1), i, i + 1]),
+  'random.key': (i) => random.uniform(random.key(i), [5]),
+  'random.split': (i) => random.normal(random.split(random.key(i), 3)[i % 3]!, [5]),
+  'random.bits': (i) => random.bits(random.key(i), [7]),
+  'random.uniform': (i) => random.uniform(random.key(1), [5], { min: -i, max: i + 1 }),
+  'random.permutation': (i) => random.permutation(random.key(i), 20),
+  crossEntropy: (i) => L.crossEntropy(x.slice([i], [i + 4]), labels),
+  meanSquaredError: (i) => L.meanSquaredError(v, v.mul(i)),
+  'grad of a slice': (i) =>
+    L.grad((t: Tensor) =>
+      t
+        .slice([i], [i + 2])
+        .mul(i)
+        .square()
+        .sum(),
+    )(x),
+  'grad of a pad': (i) =>
+    L.grad((t: Tensor) =>
+      t
+        .pad([i, 3 - i], i)
+        .square()
+        .sum(),
+    )(v),
+  'grad of grad': (i) =>
+    L.grad((t: Tensor) =>
+      L.grad((u: Tensor) =>
+        u
+          .slice([i], [i + 2])
+          .mul(i)
+          .tanh()
+          .sum(),
+      )(t)
+        .square()
+        .sum(),
+    )(v),
+};
+
+/** Methods whose arguments are tensors, dtypes and axes only: nothing that could change without another shape or program. */
+const WITHOUT_NUMBERS = (
+  'logicalNot neg abs sign square sqrt rsqrt reciprocal exp expm1 log log1p sin cos tanh sigmoid relu gelu erf softplus ' +
+  'floor ceil round trunc isNaN isFinite bitcast cast stopGradient matmul sum mean prod max min any all argmax argmin ' +
+  'cumsum reshape transpose broadcastTo flip expandDims squeeze softmax logSoftmax logSumExp'
+).split(' ');
+/** An exponent is part of the program. */
+const CONSTANT = ['pow'];
+
+describe('the second turn of a loop compiles nothing', () => {
+  test.each(Object.entries(TURNS))('%s', (name, turn) => {
+    const turns = name.startsWith('random') ? 5 : 4;
+    setDefaultBackend('reference');
+    const wanted = Array.from({ length: turns }, (_, i) => read(jit(() => turn(i))()));
+    const counts = counting();
+    setDefaultBackend(counts.backend);
+    const first = read(turn(0));
+    const { compiled } = counts;
+    expectSameBits(first, wanted[0]!);
+    for (let i = 1; i < turns; i++) expectSameBits(read(turn(i)), wanted[i]!, `turn ${i}`);
+    expect(counts.compiled).toBe(compiled);
+    expect(compiled).toBeLessThanOrEqual(2);
+  });
+
+  test('for every method that takes numbers', () => {
+    const nonOps = ['constructor', 'expr', 'shape', 'dtype', 'ndim', 'size', 'data', 'dataSync', 'array', 'arraySync'];
+    nonOps.push('item', 'dispose', 'markDonated', 'toString', 'toJSON');
+    const known = new Set([...Object.keys(TURNS), ...WITHOUT_NUMBERS, ...CONSTANT, ...nonOps]);
+    expect(Object.getOwnPropertyNames(L.Tensor.prototype).filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test('training over batches of a data set', () => {
+    const counts = counting();
+    setDefaultBackend(counts.backend);
+    const w = new L.TrainVar(L.zeros([6]));
+    const losses: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      const rate = 0.1 / (i + 1);
+      const [loss, g] = valueAndGrad(
+        () => L.meanSquaredError(x.slice([i % 4], [(i % 4) + 2]).matmul(w.value), v.slice([i % 4], [(i % 4) + 2])),
+        { vars: w },
+      )();
+      w.value = w.value.sub(g.mul(rate));
+      losses.push(loss.item());
+      if (i === 0) expect(counts.compiled).toBeLessThanOrEqual(2);
+    }
+    expect(losses[4]).toBeLessThan(losses[0]!);
+    expect(counts.compiled).toBeLessThanOrEqual(2);
+  });
+
+  test('of random programs whose numbers change, and gives the bits of jit', () => {
+    const inputs = INPUTS.map(of);
+    fc.assert(
+      fc.property(instructions(1, 12), fc.integer({ min: 1, max: 40 }), (program, change) => {
+        const run = (turn: number): Tensor[] =>
+          runAll(
+            program.map((each) => ({ ...each, turn })),
+            inputs,
+          );
+        const counts = counting();
+        let compiled: number | undefined;
+        for (const turn of [0, change, 2 * change]) {
+          setDefaultBackend('reference');
+          const wanted = jit(() => run(turn))().map(read);
+          setDefaultBackend(counts.backend);
+          run(turn).forEach((value, i) => expectSameBits(read(value), wanted[i]!, `turn ${turn}, value ${i}`));
+          compiled ??= counts.compiled;
+        }
+        expect(counts.compiled).toBe(compiled);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
