@@ -7,7 +7,9 @@
  * The library's own folder, read off this module's own stack frame; undefined in a bundle, where its frames cannot be
  * told apart. (`import.meta.url` would not survive every bundle format.)
  */
-const LIBRARY_ROOT = /([^\s()]*\/)src\/core\/errors\.[jt]s:/.exec(new Error().stack ?? '')?.[1]?.replace('file://', '');
+export const LIBRARY_ROOT = /([^\s()]*\/)src\/core\/errors\.[jt]s:/
+  .exec(new Error().stack ?? '')?.[1]
+  ?.replace('file://', '');
 const LIBRARY_FOLDERS = LIBRARY_ROOT === undefined ? [] : [`${LIBRARY_ROOT}src/`, `${LIBRARY_ROOT}backends/`];
 
 const isLibraryFrame = (frame: string): boolean => LIBRARY_FOLDERS.some((folder) => frame.includes(folder));
@@ -52,6 +54,8 @@ export class LazuliError extends Error {
     this.facts = facts;
     this.remedy = remedy;
     this.location = location;
+    // All of it stands in the message: consoles are not to print it twice.
+    for (const key of Object.keys(this)) Object.defineProperty(this, key, { enumerable: false });
   }
 }
 
@@ -82,6 +86,10 @@ export class LiftError extends LazuliError {}
 /** A broken invariant of the library itself: please report it. */
 export class InternalError extends LazuliError {
   constructor(facts: string) {
-    super('INTERNAL', facts, 'This is a defect of the library; please report it with the program that led here.');
+    super(
+      'BROKEN_INVARIANT',
+      facts,
+      'This is a defect of the library; please report it with the program that led here.',
+    );
   }
 }

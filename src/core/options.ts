@@ -1,8 +1,27 @@
 /** How messages call what a user passed, and the options that functions take. */
-import { OptionError } from './errors.js';
+import { LIBRARY_ROOT, OptionError, UnsupportedError } from './errors.js';
+
+/** What tensors, Variables and modules of every copy of the package say of the copy that made them. */
+export const COPY = Symbol.for('lazuli.copy');
+/** This copy: where it is loaded from. */
+export const THIS_COPY = { place: LIBRARY_ROOT ?? 'a bundle' };
+
+/** @throws UnsupportedError `TWO_COPIES` for what another copy of the package made: no class of ours knows it. */
+export function refuseOtherCopy(value: object): void {
+  const { [COPY]: copy } = value as { [COPY]?: typeof THIS_COPY };
+  if (copy !== undefined && copy !== THIS_COPY)
+    throw new UnsupportedError(
+      'TWO_COPIES',
+      `a ${value.constructor.name} of another copy of lazuli came here: that copy is loaded from ${copy.place}, this one from ${THIS_COPY.place}`,
+      'Load the package once: npm ls lazuli shows who brings the other, npm dedupe or the resolve.dedupe of a bundler joins them.',
+    );
+}
 import { Expr } from './expr.js';
 
-/** A value as an error names it: `the string "3"`, `the array [0]`, `a Tensor (f32[2])`. */
+/**
+ * A value as an error names it: `the string "3"`, `the array [0]`, `a Tensor (f32[2])`.
+ * @throws UnsupportedError `TWO_COPIES`, which is the cause of whatever was to be said.
+ */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
   if (typeof value === 'bigint') return `the bigint ${value}`;
@@ -12,6 +31,7 @@ export function describeValue(value: unknown): string {
     return value.length <= 8 && value.every((each) => typeof each === 'number')
       ? `the array [${value.join(', ')}]`
       : 'an array';
+  refuseOtherCopy(value);
   const { aval } = value as { aval?: { key: string } };
   const constructor: unknown = value.constructor;
   const type = typeof constructor === 'function' && constructor.name !== '' ? constructor.name : tagOf(value);

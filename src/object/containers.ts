@@ -1,5 +1,6 @@
 /** Lists and dicts of modules and of Variables; attributes of a module that its walks look into. */
 import { OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import type { Tensor } from '../trace/tensor.js';
@@ -10,9 +11,7 @@ import type { Module } from './module.js';
 /** @throws OptionError `WRONG_CLASS` unless `value` is an instance of `type`. */
 export function requireInstance(value: unknown, type: ClassOf<unknown>, holder: string): void {
   if (value instanceof type) return;
-  const found =
-    typeof value === 'object' && value !== null ? `a ${value.constructor?.name ?? 'object'}` : String(value);
-  throw new OptionError('WRONG_CLASS', `${holder} got ${found}`, `It holds instances of ${type.name}.`);
+  throw new OptionError('WRONG_CLASS', `${holder} got ${describeValue(value)}`, `It holds instances of ${type.name}.`);
 }
 
 type Items<T> = readonly (T | readonly T[])[];

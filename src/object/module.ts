@@ -6,6 +6,7 @@
  */
 import { OptionError } from '../core/errors.js';
 import { checkOptions } from '../core/options.js';
+import { COPY, THIS_COPY } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import type { TensorDict } from '../io/tensor-dict.js';
@@ -79,6 +80,9 @@ export class Module {
     holdName(this.name, this);
   }
 
+  get [COPY](): object {
+    return THIS_COPY;
+  }
   get name(): string {
     return this[NAME];
   }

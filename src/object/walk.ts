@@ -3,6 +3,7 @@
  * BrainPy's key (`layers-0`, below unique names or below other keys) and the attribute path that files use (`layers.0`).
  */
 import { OptionError } from '../core/errors.js';
+import { refuseOtherCopy } from '../core/options.js';
 import { Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { isModule } from './containers.js';
@@ -31,6 +32,7 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
 function found(key: string, value: unknown, path: string, above: readonly unknown[] = []): Found[] {
   if (isModule(value) || value instanceof Variable) return [[key, value, path]];
   if (typeof value !== 'object' || value === null || above.includes(value)) return [];
+  refuseOtherCopy(value);
   const inside = [...above, value];
   if (Array.isArray(value) || value instanceof Set)
     return [...value].flatMap((each, i) => found(`${key}-${i}`, each, `${path}.${i}`, inside));

@@ -5,6 +5,7 @@
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError, OptionError, ShapeError, TreeError } from '../core/errors.js';
 import { sameShape } from '../core/aval.js';
+import { describeValue } from '../core/options.js';
 import { type Dict, dictEntries } from '../object/collector.js';
 import { Module } from '../object/module.js';
 import { pathIn } from '../object/walk.js';
@@ -109,7 +110,10 @@ export abstract class Optimizer extends Module {
     const added = dictEntries(vars);
     for (const [key, variable] of added) {
       if (!(variable instanceof Variable))
-        throw wrong(`got ${String(variable)} as trainVars[${JSON.stringify(key)}]`, 'Only Variables can be trained.');
+        throw wrong(
+          `got ${describeValue(variable)} as trainVars[${JSON.stringify(key)}]`,
+          'Only Variables can be trained.',
+        );
       if (!isFloat(variable.dtype))
         throw wrong(
           `got a Variable of ${variable.aval.key} as trainVars[${JSON.stringify(key)}]`,

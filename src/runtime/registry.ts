@@ -27,7 +27,7 @@ export function resolveBackend(choice: BackendChoice): Backend {
   const known = [...builtIn.keys()].map((name) => `'${name}'`).join(', ');
   if (choice === 'wasm')
     throw new BackendUnavailableError(
-      'BACKEND_UNAVAILABLE',
+      'NO_WASM_SIMD',
       'this host runs no WebAssembly SIMD',
       `Choose another backend: ${known}.`,
     );
@@ -59,12 +59,12 @@ export function registerDevice(kind: 'gpu', open: () => Promise<Backend>): void 
   devices.set(kind, open);
 }
 
-/** @throws BackendUnavailableError `BACKEND_UNAVAILABLE` where nothing opens such a device. */
+/** @throws BackendUnavailableError `NO_GPU_BACKEND` where nothing opens such a device. */
 export async function openDevice(kind: 'gpu'): Promise<Backend> {
   const open = devices.get(kind);
   if (open === undefined)
     throw new BackendUnavailableError(
-      'BACKEND_UNAVAILABLE',
+      'NO_GPU_BACKEND',
       'no GPU backend is connected',
       'This version brings none (lazuli/webgpu is to come): stay on the CPU, or pass a backend of your own to to().',
     );

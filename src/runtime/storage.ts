@@ -72,7 +72,11 @@ export class Storage {
   get #usable(): DeviceBuffer {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#freed)
-      throw new DisposedError('DISPOSED', 'the memory of this tensor was freed', 'Keep a copy before you dispose it.');
+      throw new DisposedError(
+        'USED_AFTER_DISPOSE',
+        'the memory of this tensor was freed',
+        'Keep a copy before you dispose it.',
+      );
     return this.#buffer;
   }
 

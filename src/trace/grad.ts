@@ -10,6 +10,7 @@ import type { Graph } from '../core/graph.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { gradGraph } from '../transform/vjp.js';
 import { asExpr } from './operand.js';
+import { callTraced } from './call.js';
 import { boundPending } from './eager.js';
 import { eagerScope } from './eager-scope.js';
 import { type Binding, record, TraceScope, useExpr } from './scope.js';
@@ -142,9 +143,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
     const traced = [...args];
     // Inside the scope: Variables in an argument are copies that belong to the trace.
     argnums.forEach((argnum, which) => (traced[argnum] = unflatten(trees[which]![1], handlesOf[which]!)));
-    const result = fn(...traced);
-    if (result instanceof Promise)
-      throw new TraceError('ASYNC_FUNCTION', `${name} returned a Promise`, 'Differentiate a synchronous function.');
+    const result = callTraced(name, fn, traced);
     if (options.hasAux === true && !(Array.isArray(result) && result.length === 2))
       throw new TraceError(
         'NO_AUX',

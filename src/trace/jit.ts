@@ -17,6 +17,7 @@ import { makeReport, type Report } from '../runtime/inspect.js';
 import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
+import { callTraced } from './call.js';
 import { evaluated } from './eager.js';
 import type { EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
@@ -102,7 +103,7 @@ const avalOf = (leaf: unknown): Aval | undefined =>
  * each value has a program of its own.
  *
  * @throws TraceError `STATIC_ARGUMENT` for a string, boolean or function that is not named in `static`,
- * `ASYNC_FUNCTION` if `fn` returns a Promise.
+ * `ASYNC_FUNCTION`, `GENERATOR_FUNCTION`, `ARRAY_ARGUMENT`: see `callTraced`.
  */
 export function jit<F extends (...args: Tensor[]) => unknown>(
   fn: F,
@@ -132,6 +133,14 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   let warned = false;
   const leaves: unknown[] = [];
 
+  /** `[0].weight`, by the place among the arguments that are not static, as `arg1.weight`. */
+  const argumentName = (path: string): string =>
+    path.replace(/^\[(\d+)\]/, (_, place: string) => {
+      let position = 0;
+      for (let before = Number(place); isStatic(position) || before-- > 0; position++);
+      return `arg${position}`;
+    });
+
   const splitArgs = (args: readonly unknown[]): { dynamic: readonly unknown[]; statics: readonly unknown[] } =>
     options.static === undefined || options.static.length === 0
       ? { dynamic: args, statics: [] }
@@ -159,14 +168,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     let nextStatic = 0;
     const count = dynamic.length + statics.length;
     const args = Array.from({ length: count }, (_, i) => (isStatic(i) ? statics[nextStatic++] : dynamic[next++]));
-    const result = fn(...args);
-    if (result instanceof Promise)
-      throw new TraceError(
-        'ASYNC_FUNCTION',
-        `${name} returned a Promise`,
-        'Trace a synchronous function; await outside.',
-      );
-    return result;
+    return callTraced(name, fn, args);
   };
 
   /** As a part of the function that is traced: arguments are copies, and an error leaves Variables alone, as in a call. */
@@ -189,8 +191,10 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       if (aval === undefined)
         throw new TraceError(
           'STATIC_ARGUMENT',
-          `${name} got ${describeValue(leaf)} at ${paths[i]!.slice(0, 60)}`,
-          'Name the argument in { static: [position] }, or pass a tensor or number.',
+          `${name} got ${describeValue(leaf)} as ${argumentName(paths[i]!).slice(0, 60)}`,
+          ArrayBuffer.isView(leaf)
+            ? 'Pass tensor(…) of it.'
+            : 'Name the argument in { static: [position] }, or pass a tensor or number.',
         );
       avals.push(aval);
       return new Tensor(scope.parameter({ aval }, argumentName(paths[i]!), { kind: 'argument', leaf: i }));
@@ -198,7 +202,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     stats.traces++;
     const traced = withScope(scope, () => {
       // Inside the scope: Variables among the arguments are copies that belong to the trace.
-      const result = invoke(unflatten(treedef, handles) as unknown[], statics);
+      const result = invoke(unflatten(treedef, handles), statics);
       const [resultLeaves, resultTree] = flatten(result);
       const resultPaths: string[] = [];
       resultTree.collectPaths('', resultPaths);
@@ -264,7 +268,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     if (!warned && stats.traces > WARN_AFTER) {
       warned = true;
       console.warn(
-        `lazuli: ${name} was traced ${stats.traces} times; ${whatChanged(entries[entries.length - 1], entry)}. Numbers and tensors of one shape need no new trace.`,
+        `lazuli: ${name} was traced ${stats.traces} times; ${whatChanged(entries[entries.length - 1], entry, argumentName)}. Numbers and tensors of one shape need no new trace.`,
       );
     }
     entries.push(entry);
@@ -400,10 +404,7 @@ function withDonations(
   return { ...graph, updates };
 }
 
-/** `[0].weight` as `arg0.weight`. */
-const argumentName = (path: string): string => path.replace(/^\[(\d+)\]/, 'arg$1');
-
-function whatChanged(before: Entry | undefined, after: Entry): string {
+function whatChanged(before: Entry | undefined, after: Entry, argumentName: (path: string) => string): string {
   if (before === undefined) return 'the arguments changed';
   if (before.backend !== after.backend) return `the backend went from ${before.backend.name} to ${after.backend.name}`;
   const structure = before.treedef.mismatch(after.treedef, '');

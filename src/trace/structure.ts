@@ -505,6 +505,7 @@ export function logSoftmax(operand: Operand, axis: Axis = -1): Expr {
 }
 /** max + log Σ e^(x − max); an infinite maximum is not subtracted from itself. */
 export function logSumExp(operand: Operand, axis?: Axis, options?: ReduceOptions): Expr {
+  checkReduceOptions('logSumExp', options);
   const [x, axes] = floatAlong('logSumExp', operand, axis);
   const top = largest(x, axes);
   const total = reduction.reduce(exprBuilder.call('exp', core.shift(x, broadcastToShape(top, x.shape))), 'sum', axes);

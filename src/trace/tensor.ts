@@ -7,7 +7,7 @@ import { type Aval, checkShape, formatShape, makeAval, type Shape, sizeOf } from
 import { allocateArray, castValue, type DType, dtypeOfArray, isFloat, type TypedArray } from '../core/dtype.js';
 import { ConcretizationError, DisposedError, DonatedError, DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
-import { checkOptions, describeValue } from '../core/options.js';
+import { checkOptions, COPY, describeValue, THIS_COPY } from '../core/options.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import * as arithmetic from './arithmetic.js';
@@ -62,13 +62,13 @@ export class Tensor {
   get expr(): Expr {
     if (this.#state === 'disposed')
       throw new DisposedError(
-        'DISPOSED',
+        'USED_AFTER_DISPOSE',
         `a disposed tensor (${this.#expr.aval.key}) was used`,
         'Dispose a tensor after its last use.',
       );
     if (this.#state === 'donated')
       throw new DonatedError(
-        'DONATED',
+        'USED_AFTER_DONATION',
         `a tensor (${this.#expr.aval.key}) was used after it was donated to a jitted function`,
         'Use what the function returned, or do not donate the argument.',
       );
@@ -97,7 +97,7 @@ export class Tensor {
       throw new ConcretizationError(
         'VALUE_IN_TRACE',
         `a value (${expr.aval.key}) was read while its function was traced`,
-        'Return it, and read it outside; choose with where() instead of if.',
+        `Return it, and read it outside; choose with where() instead of if${expr.aval.weak ? ', or name the argument in { static: [position] }' : ''}.`,
       );
     }
     if (isTracing())
@@ -155,11 +155,17 @@ export class Tensor {
   /** A tensor has no primitive value: arithmetic goes through its methods. */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return this.toString();
+    const { scope, aval } = this.#expr;
     throw new ConcretizationError(
       'TENSOR_AS_NUMBER',
-      `a tensor (${this.#expr.aval.key}) was used as a JavaScript number`,
-      'Use its methods (a.add(b)) for arithmetic, and item() to read a scalar.',
+      `a tensor (${aval.key}) was used as a JavaScript number`,
+      scope === eagerScope
+        ? 'Use its methods (a.add(b)) for arithmetic, and item() to read a scalar.'
+        : `While a function is traced use its methods, and where(a.greater(b), x, y) instead of if${aval.weak ? '; or name the argument in { static: [position] }' : ''}.`,
     );
+  }
+  get [COPY](): object {
+    return THIS_COPY;
   }
   toString(): string {
     return `Tensor(${this.#expr.aval.key})`;

@@ -6,6 +6,7 @@ import type { Aval } from '../core/aval.js';
 import { DTypeError, ShapeError, TraceError } from '../core/errors.js';
 import { type Expr, scopeStack } from '../core/expr.js';
 import { isFloat } from '../core/dtype.js';
+import { COPY, THIS_COPY } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import { cast } from '../ops/elementwise.js';
@@ -62,6 +63,9 @@ export class Variable implements UpdateTarget {
     return this.aval.size;
   }
 
+  get [COPY](): object {
+    return THIS_COPY;
+  }
   /** The value now; inside a trace, the value at this point of the function. */
   get value(): Tensor {
     return new Tensor(this.read());

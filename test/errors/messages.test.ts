@@ -1,7 +1,21 @@
 /** What errors say: the facts as the user wrote them, and a remedy that is possible where they are. */
 import * as L from 'lazuli';
-import { DTypeError, OptionError, ShapeError, type Tensor, tensor, TreeError } from 'lazuli';
-import { describe, expect, test } from 'vitest';
+import {
+  ConcretizationError,
+  DTypeError,
+  grad,
+  jit,
+  OptionError,
+  ShapeError,
+  type Tensor,
+  tensor,
+  TraceError,
+  TrainVar,
+  TreeError,
+  UnsupportedError,
+} from 'lazuli';
+import { inspect } from 'node:util';
+import { describe, expect, test, vi } from 'vitest';
 import { expectError } from './thrown.js';
 
 /** As a program in JavaScript sees the library: any value fits any argument. */
@@ -148,5 +162,156 @@ describe('facts', () => {
       code: 'UNKNOWN_OPTION',
       remedy: 'Did you mean workerUrl? Its options are workerUrl.',
     });
+  });
+});
+
+describe('functions that cannot be recorded', () => {
+  const anyJit = any.jit! as (...args: unknown[]) => (...args: unknown[]) => unknown;
+  const anyGrad = any.grad! as (...args: unknown[]) => (...args: unknown[]) => unknown;
+
+  test.each([
+    ['jit', anyJit],
+    ['grad', anyGrad],
+  ])('%s of a generator', (_, transform) => {
+    const f = transform(function* counter(y: Tensor) {
+      yield y.sum();
+    });
+    const error = expectError(() => f(x), TraceError, 'GENERATOR_FUNCTION');
+    expect(error.facts).toBe('counter returned a Generator: nothing of it has run');
+    const g = transform(async function* () {
+      yield await Promise.resolve(1);
+    }, {});
+    expect(expectError(() => g(x), TraceError, 'GENERATOR_FUNCTION').facts).toMatch(/returned an AsyncGenerator/);
+  });
+
+  test.each([
+    ['jit', anyJit, [1, 2, 3]],
+    ['grad', anyGrad, [1, 2, 3]],
+    ['jit, nested arrays', anyJit, [[1, 2], [3]]],
+  ])('%s: an array of numbers where the function wants a tensor', (_, transform, data) => {
+    const f = transform(function total(y: Tensor) {
+      return y.sum();
+    });
+    const error = expectError(() => f(data), TraceError, 'ARRAY_ARGUMENT');
+    expect(error.facts).toBe(
+      'total got an array of numbers as argument 0, which is an array of scalars inside, and failed: y.sum is not a function',
+    );
+    expect(error.remedy).toBe('Pass tensor([…]) for one tensor.');
+    expect(error.cause).toBeInstanceOf(TypeError);
+  });
+
+  test('a TypeError that has another reason stays what it is', () => {
+    const f = anyJit((y: Tensor, o: { missing?: Tensor }) => y.add(o.missing!.neg()));
+    expect(() => f(x, {})).toThrow(TypeError);
+    const g = jit((list: Tensor[]) => list.map((each) => each.add(1)));
+    expect(g([1, 2]).map((each) => each.item())).toEqual([2, 3]);
+  });
+
+  test('an argument that is no tensor is named by its place among all', () => {
+    const f = anyJit((mode: string, y: Tensor, o: unknown) => [mode.length, y, o], { static: [0] });
+    const facts = (...args: unknown[]): string[] => {
+      const error = expectError(() => f(...args), TraceError, 'STATIC_ARGUMENT');
+      return [error.facts, error.remedy];
+    };
+    expect(facts('sum', 'x', 1)[0]).toMatch(/ got the string "x" as arg1$/);
+    expect(facts('sum', 1, { deep: [true] })[0]).toMatch(/ got true as arg2\.deep\[0\]$/);
+    expect(facts('sum', 1, new Float32Array(1))).toEqual([
+      expect.stringMatching(/ got a Float32Array as arg2$/),
+      'Pass tensor(…) of it.',
+    ]);
+  });
+});
+
+describe('a value that is not there', () => {
+  const inTrace = (body: (y: Tensor, n: Tensor) => unknown): string =>
+    expectError(() => jit((y, n) => (body(y, n), y))(x, 3), ConcretizationError, 'TENSOR_AS_NUMBER').remedy;
+
+  test('outside: methods, or item()', () => {
+    const error = expectError(() => Number(x), ConcretizationError, 'TENSOR_AS_NUMBER');
+    expect(error.remedy).toBe('Use its methods (a.add(b)) for arithmetic, and item() to read a scalar.');
+  });
+
+  test('in a trace: where, and static for a number', () => {
+    expect(inTrace((y) => Number(y) > 0)).toBe(
+      'While a function is traced use its methods, and where(a.greater(b), x, y) instead of if.',
+    );
+    expect(inTrace((_, n) => Number(n) > 0)).toBe(
+      'While a function is traced use its methods, and where(a.greater(b), x, y) instead of if; or name the argument in { static: [position] }.',
+    );
+    const error = expectError(() => jit((n) => n.item())(3), ConcretizationError, 'VALUE_IN_TRACE');
+    expect(error.remedy).toMatch(/, or name the argument in \{ static: \[position\] \}\.$/);
+  });
+});
+
+describe('printed', () => {
+  const error = ((): Error => {
+    try {
+      x.add('1' as unknown as Tensor);
+      return new Error('nothing was thrown');
+    } catch (cause) {
+      return cause as Error;
+    }
+  })();
+
+  test('once: the message holds code, facts, remedy and place', () => {
+    expect(inspect(error).split('NOT_A_TENSOR')).toHaveLength(2);
+    expect(inspect(error).split('the string "1"')).toHaveLength(2);
+    expect(error).toMatchObject({ name: 'DTypeError', code: 'NOT_A_TENSOR', facts: 'add got the string "1"' });
+  });
+
+  test('no code repeats its class', () => {
+    const plain = (text: string): string =>
+      text
+        .replace(/Error$/, '')
+        .replaceAll('_', '')
+        .toLowerCase();
+    const gone = tensor([1]);
+    gone.dispose();
+    const given = tensor([1]);
+    jit((y: Tensor) => y.mul(2), { donate: [0] })(given);
+    const errors = [() => gone.add(1), () => given.add(1)].map((body) => {
+      try {
+        return body();
+      } catch (cause) {
+        return cause;
+      }
+    }) as L.LazuliError[];
+    for (const { name, code } of [...errors, new L.InternalError('x')]) expect(plain(code)).not.toBe(plain(name));
+  });
+});
+
+describe('two copies of the package in one process', async () => {
+  vi.resetModules();
+  const other = await import('../../src/index.js');
+  const theirs = (): Tensor => other.tensor([1]);
+  const theirVariable = new other.TrainVar([1]);
+  class Theirs extends other.Module {}
+  class Ours extends L.Module {
+    constructor(readonly part: unknown) {
+      super();
+    }
+  }
+
+  test.each<[string, string, () => unknown]>([
+    ['an operand', 'Tensor', () => x.add(theirs())],
+    ['an operand of a function', 'Tensor', () => L.concat([theirs()])],
+    ['data', 'Tensor', () => tensor(theirs() as unknown as number)],
+    ['a Variable’s value', 'Tensor', () => new TrainVar(theirs())],
+    ['an argument of jit', 'Tensor', () => jit((y: Tensor) => y)(theirs())],
+    ['an argument in a tree', 'TrainVar', () => jit((o: { v: TrainVar }) => o.v.value)({ v: theirVariable })],
+    ['a result of jit', 'Tensor', () => jit(() => theirs())()],
+    ['an argument of grad', 'Tensor', () => grad((y: Tensor) => y)(theirs())],
+    ['vars', 'TrainVar', () => L.valueAndGrad(() => x.sum(), { vars: [theirVariable] })()],
+    ['trainVars', 'TrainVar', () => new L.SGD({ trainVars: { w: theirVariable } })],
+    ['an attribute of a module', 'TrainVar', () => new Ours(theirVariable).vars()],
+    ['a module in a list of a module', 'Theirs', () => new Ours([new Theirs()]).vars()],
+    ['an item of a NodeList', 'Theirs', () => new L.NodeList(new Theirs())],
+    ['a random key', 'Tensor', () => L.random.uniform(theirs(), [1])],
+  ])('%s', (_, type, body) => {
+    const error = expectError(body, UnsupportedError, 'TWO_COPIES');
+    expect(error.facts).toMatch(
+      new RegExp(`^a ${type} of another copy of lazuli came here: that copy is loaded from \\S+, this one from \\S+$`),
+    );
+    expect(error.remedy).toContain('npm ls lazuli');
   });
 });

@@ -181,7 +181,7 @@ describe.each([...BACKENDS])('on %s', (backend) => {
       () => jit((z: Tensor) => z.add(x), { backend })(ones(2)),
       () => (new TrainVar(ones(2)).value = x),
     ])
-      expectError(body, DisposedError, 'DISPOSED');
+      expectError(body, DisposedError, 'USED_AFTER_DISPOSE');
     expect([...y.dataSync()]).toEqual([3, 3]);
     expect(x.shape).toEqual([2]);
   });
@@ -196,7 +196,7 @@ describe.each([...BACKENDS])('on %s', (backend) => {
       () => f(x),
       () => jit((z: Tensor) => z.add(x), { backend })(ones(2)),
     ])
-      expectError(body, DonatedError, 'DONATED');
+      expectError(body, DonatedError, 'USED_AFTER_DONATION');
   });
 
   test('a call that fails donates nothing', () => {

@@ -302,7 +302,7 @@ describe('state dicts by attribute path', () => {
     const net = new Net(1, 2);
     const gone = tensor(8);
     gone.dispose();
-    expect(() => net.loadStateDict({ 'encoder.w': tensor(7), 'decoder.w': gone })).toThrow(/DISPOSED/);
+    expect(() => net.loadStateDict({ 'encoder.w': tensor(7), 'decoder.w': gone })).toThrow(/USED_AFTER_DISPOSE/);
     expect(both(net)).toEqual([1, 2]);
   });
 });
