@@ -1,15 +1,17 @@
 /**
  * The contraction in JavaScript: a 4×4 register tile over one row axis and one column axis, k innermost, so each loaded
  * factor is used four times. Sums of four rows go to a scratch array, then the epilogue (bias, activation, …) runs over
- * them; the result may so replace an operand of the epilogue. Each output has one accumulator and ascending k.
+ * them; the result may so replace an operand of the epilogue. Each output has one accumulator, in blocks of k.
  */
 import type { AffineMap } from '../../src/core/affine.js';
 import type { DType } from '../../src/core/dtype.js';
 import type { Segment } from '../../src/compile/kernel.js';
+import { type ArraySum, Blocks, type LoopRange } from './blocks.js';
 import { rounded, scalarExpression } from './scalar.js';
 import type { SegmentEmitter } from './nodes.js';
 
-const TILE = 4;
+/** Rows and columns of the register tile. */
+export const TILE = 4;
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** The scratch array of a tiled contraction of `dtype`. */
@@ -35,7 +37,7 @@ export function emitTiledContraction(emitter: SegmentEmitter, segment: Segment):
   const column = range(parallel).findLast((axis) => rhs.map.strides[axis] !== 0 && lhs.map.strides[axis] === 0);
   const others = range(parallel).filter((axis) => axis !== row && axis !== column);
   const { writer } = emitter;
-  const { dtype } = segment.reductions[0]!;
+  const { dtype, order } = segment.reductions[0]!;
   const scratch = scratchName(dtype);
   const columns = column === undefined ? '1' : `n${column}`;
   const [i, j] = [row === undefined ? '0' : 'row', column === undefined ? '0' : 'column'];
@@ -83,6 +85,13 @@ export function emitTiledContraction(emitter: SegmentEmitter, segment: Segment):
           );
         }
     };
+    const cells = range(height).flatMap((r) => range(width).map((c) => cell(r, c)));
+    const sum: ArraySum = { array: `totals0_${dtype}`, dtype, join: 'add', identity: 0 };
+    const blocks = new Blocks(writer, order, cells.length, order.levels === 0 ? [] : [sum]);
+    const spill = (): void => {
+      cells.forEach((each, at) => writer.line(`${sum.array}[${at}] = ${each};`));
+      writer.line(`${cells.join(' = ')} = 0;`);
+    };
     const loopK = (axis: number, a: string, b: string): void => {
       const inner = axis - parallel;
       if (inner === reduceAxes.length) {
@@ -91,12 +100,21 @@ export function emitTiledContraction(emitter: SegmentEmitter, segment: Segment):
       }
       const [ka, kb] = [lhs.map.strides[axis]!, rhs.map.strides[axis]!];
       writer.line(`let a${inner} = ${a}, b${inner} = ${b};`);
-      writer.block(
-        `for (let k${inner} = 0; k${inner} < n${axis}; k${inner}++, a${inner} += ${ka}, b${inner} += ${kb})`,
-        () => loopK(axis + 1, `a${inner}`, `b${inner}`),
-      );
+      const loop = ({ from, to }: LoopRange): void =>
+        writer.block(
+          `for (let k${inner} = ${from}; k${inner} < ${to}; k${inner}++, a${inner} += ${ka}, b${inner} += ${kb})`,
+          () => loopK(axis + 1, `a${inner}`, `b${inner}`),
+        );
+      if (inner === reduceAxes.length - 1) blocks.loop(`n${axis}`, loop, spill);
+      else loop({ from: '0', to: `n${axis}` });
     };
+    blocks.begin();
     loopK(parallel, corner(lhs.map), corner(rhs.map));
+    if (blocks.levels > 0) {
+      spill();
+      const at = blocks.end();
+      cells.forEach((each, i) => writer.line(`${each} = ${sum.array}[${at + i}];`));
+    }
     for (const r of range(height))
       for (const c of range(width))
         writer.line(

@@ -2,13 +2,13 @@
  * Program → JavaScript: one function for each distinct segment, one entry that calls them in order on the buffers of a
  * table. Everything that comes from the user stays data: names of buffers and programs never reach the source.
  */
-import { allocateArray, arrayName, type DType } from '../../src/core/dtype.js';
+import { arrayName, type DType } from '../../src/core/dtype.js';
 import type { Segment } from '../../src/compile/kernel.js';
 import type { Program } from '../../src/compile/program.js';
 import type { KernelSource } from '../../src/runtime/backend.js';
 import { scratchName } from './contraction.js';
 import { PREAMBLE } from './scalar.js';
-import { emitSegment, laneArrays } from './segment.js';
+import { emitSegment, totalArrays } from './segment.js';
 
 /** Calls one entry makes directly; more are cut into functions that V8 will still optimise. */
 const CALLS_PER_FUNCTION = 200;
@@ -18,21 +18,19 @@ const isEmpty = (segment: Segment): boolean => segment.axes.includes(0);
 /** The program as a function body that returns `run(table)`. */
 export function emitProgram(program: Program): KernelSource {
   const functions = new Map<string, { name: string; source: string }>();
-  const arrays = new Map<string, string>();
-  const declare = (name: string, dtype: DType, length: number, mutable: boolean): void => {
-    const initial = `new ${arrayName(dtype)}(${length})`;
-    arrays.set(name, `${mutable ? 'let' : 'const'} ${name} = ${initial};`);
-  };
+  const arrays = new Map<string, { dtype: DType; length: number }>();
+  const declare = (name: string, dtype: DType, length: number): void =>
+    void arrays.set(name, { dtype, length: Math.max(length, arrays.get(name)?.length ?? 0) });
   const functionOf = (segment: Segment): { name: string; source: string } => {
     let found = functions.get(segment.signature);
     if (found === undefined) {
       const name = `s${functions.size}`;
       found = { name, source: emitSegment(segment, name) };
       functions.set(segment.signature, found);
-      for (const lanes of laneArrays(segment)) declare(lanes.name, lanes.dtype, lanes.length, false);
+      for (const array of totalArrays(segment)) declare(array.name, array.dtype, array.length);
       if (segment.contraction !== undefined) {
         const { dtype } = segment.reductions[0]!;
-        declare(scratchName(dtype), dtype, allocateArray(dtype, 0).length, true);
+        declare(scratchName(dtype), dtype, 0);
       }
     }
     return found;
@@ -56,7 +54,8 @@ export function emitProgram(program: Program): KernelSource {
   for (let from = 0; from < calls.length; from += CALLS_PER_FUNCTION)
     parts.push(`function part${parts.length}(b) {\n  ${calls.slice(from, from + CALLS_PER_FUNCTION).join('\n  ')}\n}`);
   const text = [
-    PREAMBLE + [...arrays.values()].join('\n'),
+    PREAMBLE +
+      [...arrays].map(([name, { dtype, length }]) => `let ${name} = new ${arrayName(dtype)}(${length});`).join('\n'),
     ...[...functions.values()].map(({ source }) => source),
     ...parts,
     `return function run(b) {\n${parts.map((_, i) => `  part${i}(b);`).join('\n')}\n};`,

@@ -1,100 +1,90 @@
 /** Segment → one JavaScript function `(extents…, operands…)`: its loops, and reductions in the order that is stated. */
 import type { DType } from '../../src/core/dtype.js';
 import type { Reduction, Segment } from '../../src/compile/kernel.js';
-import { JOIN, LANES, type ReduceOp, reductionIdentity } from '../../src/ops/reduction.js';
-import { emitTiledContraction } from './contraction.js';
+import type { ScalarOp } from '../../src/core/scalar-op.js';
+import { JOIN, type ReduceOp, reductionIdentity } from '../../src/ops/reduction.js';
+import { type ArraySum, Blocks, element } from './blocks.js';
+import { emitTiledContraction, TILE } from './contraction.js';
 import { extentName, indexName, operandName, SegmentEmitter } from './nodes.js';
 import { literal, scalarExpression } from './scalar.js';
 
-const laneName = (r: number, dtype: DType): string => `lanes${r}_${dtype}`;
 const accumulator = (r: number): string => `acc${r}`;
 const isArg = (reduction: Reduction): boolean => reduction.op === 'argmax' || reduction.op === 'argmin';
 
-function identity(reduction: Reduction): string {
-  return isArg(reduction)
-    ? '0'
-    : literal(reductionIdentity(reduction.op as ReduceOp, reduction.dtype), reduction.dtype);
+/** The arrays of the sums of a segment, where its order needs any. */
+function arraySums({ reductions }: Segment): (ArraySum & { readonly r: number })[] {
+  return reductions.flatMap((reduction, r) => {
+    const { dtype, order } = reduction;
+    return isArg(reduction) || (order.lanes === 1 && order.levels === 0)
+      ? []
+      : [{ r, array: `totals${r}_${dtype}`, dtype, join: joinOf(reduction), identity: identityOf(reduction) }];
+  });
 }
 
-const joined = (reduction: Reduction, a: string, b: string): string =>
-  scalarExpression(JOIN[reduction.op as ReduceOp], reduction.dtype, reduction.dtype, [a, b]);
+const joinOf = ({ op }: Reduction): ScalarOp => JOIN[op as ReduceOp];
+const identityOf = (reduction: Reduction): number =>
+  isArg(reduction) ? 0 : reductionIdentity(reduction.op as ReduceOp, reduction.dtype);
 
-/** The statement that takes the current element into accumulator `r`. */
-function accumulate(emitter: SegmentEmitter, reduction: Reduction, r: number): void {
-  const value = emitter.name(reduction.input);
-  const acc = accumulator(r);
+/** The statements that take the current element into reduction `r`, whose accumulator is `acc`. */
+function accumulate(emitter: SegmentEmitter, reduction: Reduction, r: number, acc: string, value: string): void {
+  const { writer } = emitter;
+  const { op, dtype } = reduction;
+  const element = emitter.name(reduction.input);
   if (!isArg(reduction)) {
-    emitter.writer.line(`${acc} = ${joined(reduction, acc, value)};`);
+    writer.line(`${acc} = ${scalarExpression(joinOf(reduction), dtype, dtype, [value, element])};`);
     return;
   }
-  const better = `${value} ${reduction.op === 'argmax' ? '>' : '<'} best${r}`;
-  emitter.writer.block(
-    `if (count${r} === 0 || (best${r} === best${r} && (${value} !== ${value} || ${better})))`,
-    () => {
-      emitter.writer.line(`best${r} = ${value};`);
-      emitter.writer.line(`${acc} = count${r};`);
-    },
-  );
-  emitter.writer.line(`count${r}++;`);
-}
-
-function declareAccumulators(emitter: SegmentEmitter): void {
-  emitter.segment.reductions.forEach((reduction, r) => {
-    emitter.writer.line(`let ${accumulator(r)} = ${identity(reduction)};`);
-    if (isArg(reduction)) emitter.writer.line(`let best${r} = ${literal(0, reduction.dtype)}, count${r} = 0;`);
+  const better = `${element} ${op === 'argmax' ? '>' : '<'} best${r}`;
+  writer.block(`if (count${r} === 0 || (best${r} === best${r} && (${element} !== ${element} || ${better})))`, () => {
+    writer.line(`best${r} = ${element};`);
+    writer.line(`${acc} = count${r};`);
   });
+  writer.line(`count${r}++;`);
 }
 
-function serialReductions(emitter: SegmentEmitter): void {
-  const { segment, parallel, rank } = emitter;
-  declareAccumulators(emitter);
-  emitter.loops(parallel, rank, () => {
-    segment.reductions.forEach((reduction, r) => accumulate(emitter, reduction, r));
-    emitter.stores('inner');
-  });
-}
-
-/** Sixteen interleaved accumulators a block, one lane after another; see `ops/reduction.ts` for the order. */
-function laneReductions(emitter: SegmentEmitter, block: number): void {
+/** All reductions of the segment, in the order that they state. */
+function emitReductions(emitter: SegmentEmitter): void {
   const { segment, parallel, rank, writer } = emitter;
-  const first = indexName(parallel);
-  const single = rank === parallel + 1;
+  const { reductions } = segment;
+  const { lanes } = reductions[0]!.order;
+  const sums = arraySums(segment);
+  const blocks = new Blocks(writer, reductions[0]!.order, lanes, sums);
   const last = rank - 1;
-  segment.reductions.forEach((reduction, r) => writer.line(`let total${r} = ${identity(reduction)};`));
-  writer.block(`for (let from = 0; from < ${extentName(parallel)}; from += ${block})`, () => {
-    writer.line(`const to = min(from + ${block}, ${extentName(parallel)});`);
-    writer.block(`for (let lane = 0; lane < ${LANES}; lane++)`, () => {
-      declareAccumulators(emitter);
-      const body = (): void => {
-        segment.reductions.forEach((reduction, r) => accumulate(emitter, reduction, r));
-        emitter.stores('inner');
-      };
-      if (single) emitter.loop(parallel, body, { from: 'from + lane', to: 'to', step: `${first} += ${LANES}` });
-      else
-        emitter.loop(
-          parallel,
-          () =>
-            emitter.loops(parallel + 1, last, () =>
-              emitter.loop(last, body, { from: 'lane', to: extentName(last), step: `${indexName(last)} += ${LANES}` }),
-            ),
-          { from: 'from', to: 'to', step: `${first}++` },
-        );
-      segment.reductions.forEach((reduction, r) =>
-        writer.line(`${laneName(r, reduction.dtype)}[lane] = ${accumulator(r)};`),
-      );
-    });
-    segment.reductions.forEach((reduction, r) => {
-      const lane = (index: string): string =>
-        `${laneName(r, reduction.dtype)}[${index}]${reduction.dtype === 'bool' ? ' !== 0' : ''}`;
-      writer.block(`for (let half = ${LANES / 2}; half > 0; half >>= 1)`, () =>
-        writer.line(
-          `for (let lane = 0; lane < half; lane++) ${laneName(r, reduction.dtype)}[lane] = ${joined(reduction, lane('lane'), lane('lane + half'))};`,
-        ),
-      );
-      writer.line(`total${r} = ${joined(reduction, `total${r}`, lane('0'))};`);
-    });
+  reductions.forEach((reduction, r) => {
+    const start = literal(identityOf(reduction), isArg(reduction) ? 'i32' : reduction.dtype);
+    if (lanes === 1) writer.line(`let ${accumulator(r)} = ${start};`);
+    if (isArg(reduction)) writer.line(`let best${r} = ${literal(0, reduction.dtype)}, count${r} = 0;`);
   });
-  segment.reductions.forEach((_, r) => writer.line(`const ${accumulator(r)} = total${r};`));
+  blocks.begin();
+  const step = (): void => {
+    reductions.forEach((reduction, r) => {
+      const lane = `${indexName(last)} & ${lanes - 1}`;
+      const [acc, value] =
+        lanes === 1 ? [accumulator(r), accumulator(r)] : [`${sums[r]!.array}[${lane}]`, element(sums[r]!, lane)];
+      accumulate(emitter, reduction, r, acc, value);
+    });
+    emitter.stores('inner');
+  };
+  const spill = (): void => {
+    if (lanes > 1) return;
+    for (const { array, r, identity, dtype } of sums)
+      writer.line(`${array}[0] = ${accumulator(r)}; ${accumulator(r)} = ${literal(identity, dtype)};`);
+  };
+  if (rank === parallel) step();
+  else
+    emitter.loops(parallel, last, () =>
+      blocks.loop(
+        extentName(last),
+        (range) => emitter.loop(last, step, { ...range, step: `${indexName(last)}++` }),
+        spill,
+      ),
+    );
+  if (sums.length === 0) return;
+  spill();
+  const at = blocks.end();
+  if (lanes > 1) blocks.tree(at);
+  for (const sum of sums)
+    writer.line(`${lanes === 1 ? '' : 'const '}${accumulator(sum.r)} = ${element(sum, String(at))};`);
 }
 
 /** The body of the function of `segment`; parameters are `n0…` (extents) and `p0…` (operands). */
@@ -113,9 +103,7 @@ export function emitSegment(segment: Segment, name: string): string {
     emitter.nodes(0, false);
     emitter.loops(0, parallel, () => {
       if (segment.reductions.length > 0) {
-        const order = segment.reductions[0]!.order;
-        if (order.kind === 'lanes') laneReductions(emitter, order.block);
-        else serialReductions(emitter);
+        emitReductions(emitter);
       } else if (segment.reduceAxes.length > 0) emitter.loops(parallel, rank, () => emitter.stores('inner'));
       else emitter.stores('inner');
       // Nodes that need a reduction's result, in topological order whatever their loops.
@@ -126,10 +114,9 @@ export function emitSegment(segment: Segment, name: string): string {
   return writer.toString();
 }
 
-/** Scratch arrays that a segment's function needs from its module: name and dtype and length. */
-export const laneArrays = (segment: Segment): { name: string; dtype: DType; length: number }[] =>
-  segment.reductions.flatMap((reduction, r) =>
-    reduction.order.kind === 'lanes'
-      ? [{ name: laneName(r, reduction.dtype), dtype: reduction.dtype, length: LANES }]
-      : [],
-  );
+/** Scratch arrays that a segment's function needs from its module: name, dtype and length. */
+export const totalArrays = (segment: Segment): { name: string; dtype: DType; length: number }[] =>
+  arraySums(segment).map(({ r, array, dtype }) => {
+    const { lanes, levels } = segment.reductions[r]!.order;
+    return { name: array, dtype, length: (segment.contraction === undefined ? lanes : TILE * TILE) * (levels + 1) };
+  });

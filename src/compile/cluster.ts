@@ -8,7 +8,7 @@
  */
 import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { type ReductionOrder, reductionOrder } from '../ops/reduction.js';
+import { type ReductionOrder, reductionOrder, SERIAL } from '../ops/order.js';
 import { link, type Preceding, reaches } from './precedence.js';
 import { isParameter, MAX_BODY, type Roots, storageOf, weightOf } from './roots.js';
 
@@ -202,7 +202,7 @@ export class Clustering {
     const [axes, order] = [axesOf(root), orderOf(root)];
     for (const cluster of this.#candidates(root, root.input().shape)) {
       const same =
-        cluster.kind === 'reduce' && cluster.axes.join() === axes.join() && cluster.order.kind === order.kind;
+        cluster.kind === 'reduce' && cluster.axes.join() === axes.join() && cluster.order.lanes === order.lanes;
       if (!same && cluster.kind !== 'map') continue;
       if (this.#isLegal(cluster, root, (read) => cluster.inner.includes(read))) {
         cluster.kind = 'reduce';
@@ -264,5 +264,9 @@ function axesOf(root: Expr): readonly number[] {
     : [];
 }
 
-const orderOf = (root: Expr): ReductionOrder =>
-  root.primitive.name === 'reduce' ? reductionOrder(root.input().shape, axesOf(root)) : { kind: 'serial', block: 0 };
+/** The order of a reduction; an index of an extreme has one accumulator, and may go with a sum that does. */
+function orderOf(root: Expr): ReductionOrder {
+  if (root.primitive.kind !== 'reduction') return SERIAL;
+  const order = reductionOrder(root.input().shape, axesOf(root));
+  return root.primitive.name === 'reduce' || order.lanes === 1 ? order : SERIAL;
+}

@@ -11,7 +11,8 @@ import { bytesPerElement, type DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import { formatNumber } from '../core/graph.js';
 import type { ScalarOp } from '../core/scalar-op.js';
-import type { ArgReduceOp, ReduceOp, ReductionOrder } from '../ops/reduction.js';
+import type { ReductionOrder } from '../ops/order.js';
+import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
 
 /** Number of a buffer of the program. */
 export type BufferId = number;
@@ -163,6 +164,11 @@ export function printMap(map: AffineMap, parallel: number): string {
   return terms.join(' + ');
 }
 
+/** An order as `16 lanes, blocks of 16 joined by 16, 2 deep`. */
+const printOrder = ({ lanes, block, fanIn, levels }: ReductionOrder): string =>
+  (lanes === 1 ? 'serial' : `${lanes} lanes`) +
+  (levels === 0 ? '' : `, blocks of ${block} joined by ${fanIn}, ${levels} deep`);
+
 /** The segment as text. Buffers print as `b3`. */
 export function printSegment(
   segment: Segment,
@@ -194,7 +200,8 @@ export function printSegment(
               : `${node.op} ${node.inputs.map((input) => `v${input}`).join(' ')}`;
     lines.push(`${indent}v${i}: ${node.dtype} = ${text}`);
     segment.reductions.forEach((reduction, r) => {
-      if (reduction.input === i) lines.push(`${indent}reduction ${r} = ${reduction.op}(v${i}) ${reduction.order.kind}`);
+      if (reduction.input === i)
+        lines.push(`${indent}reduction ${r} = ${reduction.op}(v${i}) ${printOrder(reduction.order)}`);
     });
   });
   for (const store of segment.stores)

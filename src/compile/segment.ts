@@ -14,12 +14,13 @@ import {
   coordinatesKey,
   linearForm,
 } from '../core/affine.js';
-import { stridesOf } from '../core/aval.js';
+import { sizeOf, stridesOf } from '../core/aval.js';
 import { type DType, isFloat } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
-import type { ArgReduceOp, ReduceOp, ReductionOrder } from '../ops/reduction.js';
+import { contractionOrder, type ReductionOrder } from '../ops/order.js';
+import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
 import { renumberedStore, storeInputs, withDepths, withoutDead } from './body.js';
 import {
   type BareNode,
@@ -282,7 +283,7 @@ export class SegmentBuilder {
   /** The sum of products of a contraction; its factors must be plain loads for the tiled kernels. */
   contract(node: Expr, lhs: number, rhs: number): void {
     const product = this.#op('mul', node.dtype, lhs, rhs);
-    this.reduce(node, 'sum', product, { kind: 'serial', block: 0 });
+    this.reduce(node, 'sum', product, contractionOrder(sizeOf(this.reduceAxes)));
     if (this.#body[lhs]!.kind === 'load' && this.#body[rhs]!.kind === 'load') this.#contraction = { lhs, rhs };
   }
 
@@ -321,7 +322,7 @@ export class SegmentBuilder {
       this.reduceAxes,
       body,
       this.#stores.map((store) => renumberedStore(store, number)),
-      this.#reductions.some((reduction) => reduction.order.kind === 'lanes'),
+      this.#reductions.some((reduction) => reduction.order.lanes > 1),
     );
     const segment = {
       kind: this.kind === 'contraction' && this.#contraction === undefined ? ('reduce' as const) : this.kind,

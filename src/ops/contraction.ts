@@ -1,6 +1,7 @@
 /**
  * Contraction: batched products summed over shared axes. Result axes: batch, free of `a`, free of `b`.
- * One accumulator per output, starting at +0, contracted coordinates in row-major order, no fused multiply-add.
+ * One accumulator per output, starting at +0, contracted coordinates in row-major order, no fused multiply-add; long
+ * sums restart in blocks, see `order.ts`.
  */
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
@@ -8,6 +9,7 @@ import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import { type DotDimensions, type Expr, make } from '../core/expr.js';
 import { define } from './define.js';
+import { Accumulators, contractionOrder } from './order.js';
 
 /** {@link DotDimensions} as attributes. */
 export type DotAttributes = {
@@ -76,16 +78,19 @@ export const dotPrimitive = define<DotAttributes>({
     const integer = output.dtype === 'i32' || output.dtype === 'u32';
     const product: (x: number, y: number) => number =
       output.dtype === 'f32' ? (x, y) => Math.fround(x * y) : integer ? Math.imul : (x, y) => x * y;
-    // Each store into `out` rounds (or wraps), so the row of outputs is the row of accumulators.
-    for (let i = 0; i < batch; i++)
-      for (let row = 0; row < m; row++)
-        for (let inner = 0; inner < k; inner++) {
-          const x = left[(i * m + row) * k + inner]!;
-          const from = (i * k + inner) * n;
-          const to = (i * m + row) * n;
-          for (let column = 0; column < n; column++)
-            out[to + column] = out[to + column]! + product(x, right[from + column]!);
-        }
+    // Each store into a typed array rounds (or wraps).
+    const sums = new Accumulators(contractionOrder(k), output.dtype, n, (x, y) => x + y, 0);
+    const { current } = sums;
+    for (let row = 0; row < batch * m; row++) {
+      for (let inner = 0; inner < k; inner++) {
+        const x = left[row * k + inner]!;
+        const from = (Math.floor(row / m) * k + inner) * n;
+        sums.step();
+        for (let column = 0; column < n; column++)
+          current[column] = current[column]! + product(x, right[from + column]!);
+      }
+      out.set(sums.finish(), row * n);
+    }
     return { dtype: output.dtype, shape: output.shape, data: out };
   },
   vjp: (g, node, b) => {

@@ -1,12 +1,6 @@
 /**
- * Reductions and scans, and the order in which they add.
- *
- * The order is part of the meaning, a function of shape and axes alone. `serial`: one accumulator, reduced
- * coordinates in row-major order. `lanes`, when the last axis of extent ≠ 1 is reduced: the reduced coordinates are
- * cut into blocks of whole rows (or of BLOCK elements, if only one axis is reduced); within a block accumulator
- * j mod LANES takes the elements whose last coordinate is j, rows ascending; a fixed tree joins the lanes
- * (l += l + 8, then 4, 2, 1); the blocks' results are joined ascending. So SIMD lanes and threads divide the work
- * without changing a bit.
+ * Reductions and scans. Reductions join their elements in the order of `order.ts`. Scans have one accumulator: each
+ * running value is the one before it joined with one element, so a sum of positive numbers never falls.
  */
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
@@ -16,12 +10,8 @@ import { type Expr, make, type TensorBuilder } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { define } from './define.js';
 import { broadcast } from './movement.js';
+import { Accumulators, reductionOrder } from './order.js';
 import { scalarFunction } from './scalar.js';
-
-/** Accumulators of a `lanes` reduction. */
-export const LANES = 16;
-/** Elements of a block of a `lanes` reduction. */
-export const BLOCK = 16384;
 
 export type ReduceOp = 'sum' | 'prod' | 'max' | 'min' | 'any' | 'all';
 export type ArgReduceOp = 'argmax' | 'argmin';
@@ -52,38 +42,20 @@ export function reductionIdentity(op: ReduceOp, dtype: DType): number {
   }
 }
 
-/** How the elements of a reduction are joined; see the head of this file. */
-export interface ReductionOrder {
-  readonly kind: 'serial' | 'lanes';
-  /** For `lanes`: extent of a block along the first reduced axis (in elements if only one axis is reduced). */
-  readonly block: number;
-}
-
-/** The order for reducing `axes` (ascending) of `shape`. */
-export function reductionOrder(shape: Shape, axes: readonly number[]): ReductionOrder {
-  const significant = (axis: number): boolean => shape[axis] !== 1;
-  const last = shape.findLastIndex((extent) => extent !== 1);
-  const reduced = axes.filter(significant);
-  if (reduced.length === 0 || !reduced.includes(last)) return { kind: 'serial', block: 0 };
-  if (reduced.length === 1) return { kind: 'lanes', block: BLOCK };
-  const rows = sizeOf(reduced.slice(1).map((axis) => shape[axis]!));
-  return { kind: 'lanes', block: Math.max(1, Math.floor(BLOCK / Math.max(1, rows))) };
-}
-
 const without = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, axis) => !axes.includes(axis));
 
-/** Visits the coordinates of `extents` in row-major order as offsets under `strides`. */
+/** Visits the coordinates of `extents` in row-major order as offsets under `strides`; `last` is the last coordinate. */
 function forEachOffset(
   extents: readonly number[],
   strides: readonly number[],
-  visit: (offset: number, first: number, last: number) => void,
+  visit: (offset: number, last: number) => void,
 ): void {
   const rank = extents.length;
   const count = sizeOf(extents);
   const index = new Array<number>(rank).fill(0);
   let offset = 0;
   for (let n = 0; n < count; n++) {
-    visit(offset, rank > 0 ? index[0]! : 0, rank > 0 ? index[rank - 1]! : 0);
+    visit(offset, rank > 0 ? index[rank - 1]! : 0);
     for (let axis = rank - 1; axis >= 0; axis--) {
       offset += strides[axis]!;
       if (++index[axis]! < extents[axis]!) break;
@@ -96,11 +68,13 @@ function forEachOffset(
 function evaluateReduce([x]: readonly HostArray[], op: ReduceOp, axes: readonly number[]): HostArray {
   const { shape, dtype } = x!;
   const order = reductionOrder(shape, axes);
+  const { lanes } = order;
   const strides = stridesOf(shape);
   const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const significant = axes.filter((axis) => shape[axis] !== 1);
   const join = scalarFunction(JOIN[op], dtype, dtype);
-  const start = reductionIdentity(op, dtype);
+  const accumulators = new Accumulators(order, dtype, lanes, (a, b) => join(a, b, 0), reductionIdentity(op, dtype));
+  const { current } = accumulators;
   const out = allocateArray(dtype, sizeOf(without(shape, axes)));
   const extents = significant.map((axis) => shape[axis]!);
   const steps = significant.map((axis) => strides[axis]!);
@@ -109,30 +83,15 @@ function evaluateReduce([x]: readonly HostArray[], op: ReduceOp, axes: readonly 
     kept.map((axis) => shape[axis]!),
     kept.map((axis) => strides[axis]!),
     (base) => {
-      let total = start;
-      if (order.kind === 'serial') {
-        forEachOffset(extents, steps, (offset) => (total = join(total, x!.data[base + offset]!, 0)));
-      } else {
-        const lanes = new Array<number>(LANES).fill(start);
-        let block = 0;
-        const flush = (): void => {
-          for (let half = LANES / 2; half >= 1; half /= 2)
-            for (let lane = 0; lane < half; lane++) lanes[lane] = join(lanes[lane]!, lanes[lane + half]!, 0);
-          total = join(total, lanes[0]!, 0);
-          lanes.fill(start);
-        };
-        forEachOffset(extents, steps, (offset, first, last) => {
-          const at = Math.floor(first / order.block);
-          if (at !== block) {
-            flush();
-            block = at;
-          }
-          const lane = last % LANES;
-          lanes[lane] = join(lanes[lane]!, x!.data[base + offset]!, 0);
-        });
-        if (sizeOf(extents) > 0) flush();
-      }
-      out[position++] = total;
+      forEachOffset(extents, steps, (offset, last) => {
+        const lane = last % lanes;
+        if (lane === 0) accumulators.step();
+        current[lane] = join(current[lane]!, x!.data[base + offset]!, 0);
+      });
+      const totals = accumulators.finish();
+      for (let half = lanes / 2; half >= 1; half /= 2)
+        for (let lane = 0; lane < half; lane++) totals[lane] = join(totals[lane]!, totals[lane + half]!, 0);
+      out[position++] = totals[0]!;
     },
   );
   return { dtype, shape: without(shape, axes), data: out };

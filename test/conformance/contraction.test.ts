@@ -1,4 +1,7 @@
-/** matmul, against one accumulator per output and ascending k, rounded after each product and each sum. */
+/**
+ * matmul, against blocks of 128 steps of k, one accumulator per output and block, ascending, rounded after each product
+ * and each sum; totals of blocks are joined by 16 until one is left.
+ */
 import fc from 'fast-check';
 import { tensor, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
@@ -18,6 +21,12 @@ function multiplyAdd(dtype: DType): (sum: number, a: number, b: number) => numbe
   if (dtype === 'f32') return (sum, a, b) => Math.fround(sum + Math.fround(a * b));
   return dtype === 'i32' ? (sum, a, b) => (sum + Math.imul(a, b)) | 0 : (sum, a, b) => (sum + Math.imul(a, b)) >>> 0;
 }
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** The list in pieces of `length`. */
+const pieces = (list: readonly number[], length: number): number[][] =>
+  range(Math.ceil(list.length / length)).map((i) => list.slice(i * length, (i + 1) * length));
 
 /** NumPy's matmul of operands of at least two axes. */
 function product(a: HostArray, b: HostArray): HostArray {
@@ -39,10 +48,15 @@ function product(a: HostArray, b: HostArray): HostArray {
         const i = Math.floor(Math.floor(o / (m * n)) / sizeOf(batch.slice(axis + 1))) % extent;
         return sum * own[axis]! + (own[axis] === 1 ? 0 : i);
       }, 0);
-    let sum = 0;
-    for (let i = 0; i < k; i++)
-      sum = step(sum, a.data[(at(batchA) * m + row) * k + i]!, b.data[(at(batchB) * k + i) * n + column]!);
-    data[o] = sum;
+    let totals = pieces(range(k), 128).map((block) =>
+      block.reduce(
+        (sum, i) => step(sum, a.data[(at(batchA) * m + row) * k + i]!, b.data[(at(batchB) * k + i) * n + column]!),
+        0,
+      ),
+    );
+    while (totals.length > 1)
+      totals = pieces(totals, 16).map((group) => group.reduce((sum, total) => step(sum, total, 1), 0));
+    data[o] = totals[0] ?? 0;
   }
   return { dtype: a.dtype, shape, data };
 }
@@ -78,6 +92,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
     [4, 4, 4],
     [5, 7, 9],
     [16, 300, 17],
+    [33, 2049, 3],
     [33, 1, 65],
     [1, 1000, 3],
     [64, 3, 1],

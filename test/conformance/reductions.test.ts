@@ -1,6 +1,6 @@
 /**
- * Reductions: results, shapes and axis rules, and their order, against the order that `ops/reduction.ts` documents,
- * written down here a second time.
+ * Reductions: results, shapes and axis rules, and their order, against the order that `ops/order.ts` documents,
+ * written down here a second time, as a recursion over lists.
  */
 import fc from 'fast-check';
 import { tensor, type Tensor } from 'lazuli';
@@ -50,22 +50,29 @@ function reduceInOrder(
   const size = sizeOf(extents);
   const index = (i: number): number[] =>
     extents.map((extent, axis) => Math.floor(i / sizeOf(extents.slice(axis + 1))) % extent);
-  if (!lanes) return range(size).reduce((total, i) => f(total, at(index(i))), start);
-  // Blocks of 16384 elements, or of as many whole rows of the first reduced axis as they hold.
-  const row = sizeOf(extents.slice(1));
-  const block = extents.length === 1 ? 16384 : Math.max(1, Math.floor(16384 / row)) * row;
-  let total = start;
-  for (let from = 0; from < size; from += block) {
-    const lane = new Array<number>(16).fill(start);
-    for (let i = from; i < Math.min(from + block, size); i++) {
-      const where = index(i);
-      const l = where[where.length - 1]! % 16;
-      lane[l] = f(lane[l]!, at(where));
-    }
-    for (const half of [8, 4, 2, 1]) for (let l = 0; l < half; l++) lane[l] = f(lane[l]!, lane[l + half]!);
-    total = f(total, lane[0]!);
-  }
-  return total;
+  const row = extents[extents.length - 1] ?? 1;
+  // The terms of each accumulator, step by step.
+  const width = lanes ? 16 : 1;
+  const terms = range(width).map((): number[] => []);
+  for (let i = 0; i < size; i++)
+    terms[(i % row) % width]![Math.floor(i / row) * Math.ceil(row / width) + Math.floor((i % row) / width)] = at(
+      index(i),
+    );
+  const steps = (size / row) * Math.ceil(row / width);
+  const block = lanes || steps > 128 ? 16 : 128;
+  const chain = (values: readonly number[]): number => values.reduce(f, start);
+  const pieces = (values: readonly number[], length: number): number[] =>
+    range(Math.ceil(values.length / length)).map((i) =>
+      chain(values.slice(i * length, (i + 1) * length).filter((each) => each !== undefined)),
+    );
+  const totals = terms.map((own) => {
+    let level = pieces(own, block);
+    while (level.length > 1) level = pieces(level, 16);
+    return level[0] ?? start;
+  });
+  for (const half of [8, 4, 2, 1])
+    if (lanes) for (let l = 0; l < half; l++) totals[l] = f(totals[l]!, totals[l + half]!);
+  return totals[0]!;
 }
 
 /** The reduction of `axes`, in the documented order. */
@@ -103,9 +110,15 @@ const OPS: Readonly<Record<DType, readonly Op[]>> = {
 
 /** Shapes and axes with more elements than one block, and with every place of the reduced axes. */
 const LARGE: readonly [shape: number[], axes: number[]][] = [
-  [[16384], [0]],
-  [[16385], [0]],
-  [[50001], [0]],
+  [[256], [0]],
+  [[257], [0]],
+  [[4096], [0]],
+  [[4097], [0]],
+  [[70001], [0]],
+  [[128, 5], [0]],
+  [[129, 5], [0]],
+  [[257, 70], [0]],
+  [[4, 300, 5], [1]],
   [[3, 20000], [1]],
   [[20000, 3], [0]],
   [

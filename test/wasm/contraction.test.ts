@@ -1,11 +1,12 @@
 /**
- * The packed contraction against the serial chain, bit for bit: any shape, any strides, every dtype, edges, several
+ * The contractions against the order of `ops/order.ts`, bit for bit: any shape, any strides, every dtype, edges, several
  * blocks of k, rows and columns, with and without an epilogue.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DType, TypedArray } from '../../src/core/dtype.js';
-import { allocateArray, bytesPerElement, viewArray } from '../../src/core/dtype.js';
+import { allocateArray, bytesPerElement, isFloat, viewArray } from '../../src/core/dtype.js';
+import { contractionOrder } from '../../src/ops/order.js';
 import { ContractionKit, serialFork } from '../../backends/wasm/contraction/kit.js';
 import { blockPitch, emitContraction, scratchBytes } from '../../backends/wasm/contraction/contraction.js';
 import { laneOps } from '../../backends/wasm/contraction/lanes.js';
@@ -30,15 +31,21 @@ function strides(layout: Case['left'], rows: number, columns: number): [number, 
   return layout === 'transposed' ? [1, rows] : [3 * columns + 1, 3];
 }
 
-/** Σₖ left·right from +0, k ascending, each operation rounded. */
-function serialChain(dtype: DType, left: (k: number) => number, right: (k: number) => number, k: number): number {
-  let sum = 0;
-  for (let i = 0; i < k; i++) {
-    if (dtype === 'f64') sum += left(i) * right(i);
-    else if (dtype === 'f32') sum = Math.fround(sum + Math.fround(left(i) * right(i)));
-    else sum = (sum + Math.imul(left(i), right(i))) | 0;
-  }
-  return dtype === 'u32' ? sum >>> 0 : sum;
+/** Σₖ left·right from +0 in blocks of 128, whose totals are joined by 16 until one is left, each operation rounded. */
+function blockedChain(dtype: DType, left: (k: number) => number, right: (k: number) => number, k: number): number {
+  const cell = allocateArray(dtype, 1);
+  const round = (x: number): number => ((cell[0] = x), cell[0]);
+  const product = (i: number): number => (isFloat(dtype) ? round(left(i) * right(i)) : Math.imul(left(i), right(i)));
+  const pieces = (values: readonly number[], length: number): number[] =>
+    Array.from({ length: Math.ceil(values.length / length) }, (_, i) =>
+      values.slice(i * length, (i + 1) * length).reduce((sum, value) => round(sum + value), 0),
+    );
+  let totals = pieces(
+    Array.from({ length: k }, (_, i) => product(i)),
+    128,
+  );
+  while (totals.length > 1) totals = pieces(totals, 16);
+  return totals[0]!;
 }
 
 function fill(array: TypedArray, seed: number): void {
@@ -59,6 +66,7 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
     m,
     n,
     k,
+    order: contractionOrder(k),
     left: { m: lm * bytes, k: lk * bytes },
     right: { k: rk * bytes, n: rn * bytes },
   };
@@ -133,7 +141,7 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
   const want = allocateArray(dtype, m * (n + 1)).fill(7);
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
-      const sum = serialChain(
+      const sum = blockedChain(
         dtype,
         (p) => a[i * lm + p * lk]!,
         (p) => b[p * rk + j * rn]!,
@@ -161,12 +169,20 @@ describe('packed contraction', () => {
     for (const sizes of [
       { m: 70, n: 140, k: 1030 },
       { m: 4, n: 3, k: 5000 },
+      { m: 20, n: 9, k: 2048 },
+      { m: 20, n: 9, k: 2049 },
+      { m: 17, n: 3, k: 33001 },
+      { m: 3, n: 9, k: 33001 },
       { m: 600, n: 10, k: 513 },
       { m: 2, n: 2100, k: 600 },
+      { m: 2, n: 71, k: 33001 },
       { m: 5, n: 2100, k: 600 },
     ]) {
-      const { got, want } = run({ dtype: 'f32', ...sizes, left: 'plain', right: 'plain' });
-      expect(got).toEqual(want);
+      for (const right of ['plain', 'transposed'] as const)
+        for (const fused of [false, true]) {
+          const { got, want } = run({ dtype: 'f32', ...sizes, left: 'plain', right }, fused);
+          expect(got).toEqual(want);
+        }
     }
   });
 

@@ -3,14 +3,18 @@
  * right operand is read once.
  */
 import type { FunctionReference } from '../body.js';
-import { blockBounds, countDown, countUp, scale } from '../loops.js';
+import { blockBounds, countDown, countUp, minimum, scale } from '../loops.js';
 import { emitDot, emitScalarDot } from './dot.js';
 import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
 import type { LaneOps } from './lanes.js';
+import { Levels, type BaseLevel, type Place } from './levels.js';
 import type { ContractionShape } from './plan.js';
 
 /** Outputs of one pass, in vectors: enough that one vector's shuffles hide another's additions. */
 const GROUPS = 4;
+/** The running block of k stands in registers. */
+export const DOT_BASE_LEVEL: BaseLevel = 1;
+
 /** Columns of one task at most. */
 const DOT_COLUMNS = 64;
 
@@ -25,7 +29,7 @@ export function emitDotPhase(
   shape: ContractionShape,
   destination: Destination,
 ): FunctionReference {
-  const { m, n, k } = shape;
+  const { m, n, k, order } = shape;
   const width = dotColumns(shape);
   const [xStride, wStride] = [shape.left.k, shape.right.n];
   const dot = (groups: number): FunctionReference =>
@@ -37,25 +41,42 @@ export function emitDotPhase(
   const pitch = destination.kind === 'direct' ? destination.pitch : width * ops.bytes;
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [left, right] = loadContext(f, context, 'left', 'right');
-    const [column0, column1, block, row, rest, x, w, y] = f.newLocals(
+    const levels = new Levels(kit, ops, f, order, DOT_BASE_LEVEL, m, width * ops.bytes);
+    levels.open(context);
+    const [column0, column1, block, row, rest, step, end, x, w, y] = f.newLocals(
       'i32',
       'column0',
       'column1',
       'block',
       'row',
       'rest',
+      'step',
+      'end',
       'x',
       'w',
       'y',
     );
+    const results: Place = { address: y, pitch };
+    const target = levels.target(results);
     const outputs = (count: number, callee: FunctionReference): void =>
       countDown(f, rest, count, () => {
-        f.get(x).get(w).get(y).i32(k).call(callee);
+        f.i32(0).set(step);
+        countUp(f, step, k, 0, () => {
+          f.get(step).i32(order.block).op('i32.add').set(end);
+          minimum(f, end, k).set(end);
+          scale(f.get(x).get(step), xStride).op('i32.add');
+          scale(f.get(w).get(step), ops.bytes).op('i32.add');
+          f.get(target.address).get(end).get(step).op('i32.sub');
+          levels.pushResume(step);
+          f.call(callee);
+          levels.carry(end, k, results, () => f.i32(1).i32(count * ops.bytes));
+          f.get(end).set(step);
+        });
         f.increment(w, count * shape.right.n).increment(y, count * ops.bytes);
       });
     countUp(f, from, to, 1, () => {
       blockBounds(f.get(from), width, n, column0, column1);
-      pushBlock(kit, f, context, destination, width * m * ops.bytes, () => scale(f.get(column0), ops.bytes));
+      pushBlock(kit, f, context, destination, levels.threadBytes, () => scale(f.get(column0), ops.bytes));
       f.set(block);
       f.i32(0).set(row);
       countUp(f, row, m, 1, () => {

@@ -6,12 +6,13 @@
  * - `packed`: everything else: both operands are packed, register tiles run over the panels.
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
-import { dotColumns, emitDotPhase } from './columns.js';
+import { DOT_BASE_LEVEL, dotColumns, emitDotPhase } from './columns.js';
 import { CONTEXT, CONTEXT_BYTES, productNanoseconds, type ContractionKit, type Destination } from './kit.js';
 import { laneOps } from './lanes.js';
-import { emitPacked } from './packed.js';
+import { type BaseLevel, scratchLevels } from './levels.js';
+import { BASE_LEVEL, emitPacked } from './packed.js';
 import { packedBytes, planPacked, type ContractionShape } from './plan.js';
-import { emitRowPhase, rowTask, rowTasks } from './row.js';
+import { emitRowPhase, ROW_BASE_LEVEL, rowTask, rowTasks } from './row.js';
 
 /** How a contraction is computed. */
 export type Strategy = 'row' | 'dot' | 'packed';
@@ -34,6 +35,12 @@ export function strategyOf({ dtype, m, k, right }: ContractionShape): Strategy {
   return right.k === bytes && right.n >= 0 && m <= FEW_DOT_ROWS ? 'dot' : 'packed';
 }
 
+const BASE_LEVELS: Readonly<Record<Strategy, BaseLevel>> = {
+  row: ROW_BASE_LEVEL,
+  dot: DOT_BASE_LEVEL,
+  packed: BASE_LEVEL,
+};
+
 /** Rows and columns of one task's results. */
 function blockOf(shape: ContractionShape): { readonly rows: number; readonly columns: number } {
   const strategy = strategyOf(shape);
@@ -49,7 +56,8 @@ export const blockPitch = (shape: ContractionShape): number => blockOf(shape).co
 /** Bytes of scratch memory for `threads` threads: the context, what is packed, a block of results each. */
 export function scratchBytes(shape: ContractionShape, threads: number): number {
   const packed = strategyOf(shape) === 'packed' ? packedBytes(planPacked(shape)) : 0;
-  return CONTEXT_BYTES + packed + threads * blockOf(shape).rows * blockPitch(shape);
+  const levels = scratchLevels(shape.order, BASE_LEVELS[strategyOf(shape)]);
+  return CONTEXT_BYTES + packed + threads * (1 + levels) * blockOf(shape).rows * blockPitch(shape);
 }
 
 /**

@@ -7,10 +7,11 @@ import type { ModuleBuilder } from '../encoder.js';
 import { advance, countDown } from '../loops.js';
 import type { LaneOps } from './lanes.js';
 
-const PARAMETERS = { x: 'i32', w: 'i32', y: 'i32', k: 'i32' } as const;
+const PARAMETERS = { x: 'i32', w: 'i32', y: 'i32', k: 'i32', resume: 'i32' } as const;
 
 /**
- * Emits `dot(x, w, y, k)`: `groups` vectors of outputs at `y`, `y[j] = Σₛ x[s]·w[j, s]`, k ascending from +0.
+ * Emits `dot(x, w, y, k, resume)`: `groups` vectors of outputs at `y`, `y[j] = Σₛ x[s]·w[j, s]`, k ascending from +0;
+ * added to what is there if `resume` is not 0.
  * Strides are bytes; the one between outputs of `w` is a constant, so that it folds into the loads.
  */
 export function emitDot(
@@ -21,7 +22,7 @@ export function emitDot(
   wStride: number,
 ): FunctionReference {
   const { lanes, bytes } = ops;
-  return module.function(`dot_${ops.dtype}_${groups}`, PARAMETERS, [], (f, { x, w, y, k }) => {
+  return module.function(`dot_${ops.dtype}_${groups}`, PARAMETERS, [], (f, { x, w, y, k, resume }) => {
     const vectors = (name: string, count: number): Local[] =>
       Array.from({ length: count }, (_, i) => f.local('v128', name + i));
     const sums = vectors('sum', groups);
@@ -57,6 +58,16 @@ export function emitDot(
       });
       f.increment(w, bytes);
     });
+    f.get(resume).if(() => {
+      sums.forEach((sum, group) =>
+        f
+          .get(y)
+          .memory('v128.load', 16 * group, 2)
+          .get(sum)
+          .op(ops.add)
+          .set(sum),
+      );
+    });
     sums.forEach((sum, group) =>
       f
         .get(y)
@@ -80,10 +91,10 @@ function transpose(f: FunctionBody, from: readonly Local[], to: readonly Local[]
   f.get(c2).get(c3).shuffle64(0, 2).set(r0).get(c2).get(c3).shuffle64(1, 3).set(c3).get(r0).set(c2);
 }
 
-/** Emits `dot(x, w, y, k)` for one output. */
+/** Emits `dot(x, w, y, k, resume)` for one output. */
 export function emitScalarDot(module: ModuleBuilder, ops: LaneOps, xStride: number): FunctionReference {
   const type = ops.scalar as 'f32';
-  return module.function(`dot_${ops.dtype}_scalar`, PARAMETERS, [], (f, { x, w, y, k }) => {
+  return module.function(`dot_${ops.dtype}_scalar`, PARAMETERS, [], (f, { x, w, y, k, resume }) => {
     const sum = f.local(ops.scalar, 'sum');
     countDown(f, k, 1, () => {
       f.get(sum)
@@ -96,6 +107,9 @@ export function emitScalarDot(module: ModuleBuilder, ops: LaneOps, xStride: numb
         .set(sum);
       advance(f, x, xStride);
       f.increment(w, ops.bytes);
+    });
+    f.get(resume).if(() => {
+      f.get(y).memory(`${type}.load`).get(sum).op(`${type}.add`).set(sum);
     });
     f.get(y).get(sum).memory(`${type}.store`);
   });

@@ -21,10 +21,14 @@ import {
   type Destination,
 } from './kit.js';
 import { laneOps, type LaneOps } from './lanes.js';
+import { Levels, type BaseLevel, type Place } from './levels.js';
 import { packKind } from './pack.js';
 import { packPhase } from './pack-phase.js';
 import { packedBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
 import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
+
+/** Tiles keep the running block in registers. */
+export const BASE_LEVEL: BaseLevel = 1;
 
 /**
  * Emits the packed contraction's body into `f`, after the context at `scratch` has its operands: packing phases and tile
@@ -104,7 +108,7 @@ function emitTilePhase(
   const { k } = shape;
   const width = tileColumns(ops);
   const tile = (rows: number, columns: number): FunctionReference =>
-    kit.once(`tile ${ops.dtype} ${rows} ${columns}`, () => emitTile(kit.module, ops, rows, columns));
+    kit.once(`tile ${ops.dtype} ${rows} ${columns}`, () => emitTile(kit.module, ops, rows, columns, shape.order.block));
   const edgeRows = shape.m % TILE_ROWS;
   const edgeColumns = shape.n % width;
   const pitch = destination.kind === 'direct' ? destination.pitch : plan.taskColumns * ops.bytes;
@@ -120,12 +124,15 @@ function emitTilePhase(
       'firstColumn',
     );
     const across = f.local('i32', 'across');
+    const levels = new Levels(kit, ops, f, shape.order, BASE_LEVEL, plan.taskRows, plan.taskColumns * ops.bytes);
+    levels.open(context);
     const [row0, row1, column0, column1] = f.newLocals('i32', 'row0', 'row1', 'column0', 'column1');
-    const [block, depth0, depth, a, b, c, row, column] = f.newLocals(
+    const [block, depth0, depth, end, a, b, c, row, column] = f.newLocals(
       'i32',
       'block',
       'depth0',
       'depth',
+      'end',
       'a',
       'b',
       'c',
@@ -133,8 +140,13 @@ function emitTilePhase(
       'column',
     );
 
+    const results: Place = { address: block, pitch };
+    const target = levels.target(results);
+
     const callTile = (tileRows: number, tileCols: number): void => {
-      f.get(a).get(b).get(c).i32(pitch).get(depth).get(depth0).call(tile(tileRows, tileCols));
+      f.get(a).get(b).get(c).i32(target.pitch).get(depth);
+      levels.pushResume(depth0);
+      f.call(tile(tileRows, tileCols));
     };
     /** One of two bodies, by whether `end − index ≥ full`; no test where `edge` is 0. */
     const fullOrEdge = (
@@ -164,7 +176,7 @@ function emitTilePhase(
       countUp(f, row, row1, TILE_ROWS, () => {
         fullOrEdge(row1, row, TILE_ROWS, edgeRows, shape.m < TILE_ROWS, (tileRows) => callTile(tileRows, tileCols));
         advance(f, a, TILE_ROWS * k * ops.bytes);
-        advance(f, c, TILE_ROWS * pitch);
+        advance(f, c, TILE_ROWS * target.pitch);
       });
     };
 
@@ -172,7 +184,7 @@ function emitTilePhase(
     countUp(f, from, to, 1, () => {
       blockBounds(f.get(from).get(across).op('i32.div_u'), plan.taskRows, rows, row0, row1);
       blockBounds(f.get(from).get(across).op('i32.rem_u'), plan.taskColumns, columns, column0, column1);
-      pushBlock(kit, f, context, destination, plan.taskRows * pitch, () => {
+      pushBlock(kit, f, context, destination, levels.threadBytes, () => {
         scale(f.get(firstRow).get(row0).op('i32.add'), pitch);
         scale(f.get(firstColumn).get(column0).op('i32.add'), ops.bytes).op('i32.add');
       });
@@ -192,8 +204,13 @@ function emitTilePhase(
           scale(f.get(depth0), TILE_ROWS * ops.bytes)
             .op('i32.add')
             .set(a);
-          scale(f.get(block).get(column).get(column0).op('i32.sub'), ops.bytes).op('i32.add').set(c);
+          scale(f.get(target.address).get(column).get(column0).op('i32.sub'), ops.bytes).op('i32.add').set(c);
           fullOrEdge(column1, column, width, edgeColumns, shape.n < width, panel);
+        });
+        f.get(depth0).get(depth).op('i32.add').set(end);
+        levels.carry(end, k, results, () => {
+          f.get(row1).get(row0).op('i32.sub');
+          scale(f.get(column1).get(column0).op('i32.sub'), ops.bytes);
         });
       });
       callEpilogue(f, context, destination, block, () => {

@@ -3,6 +3,7 @@
  * Every number is a function of the shapes alone, so results and code do not depend on the machine or on the threads.
  */
 import type { DType } from '../../../src/core/dtype.js';
+import type { ReductionOrder } from '../../../src/ops/order.js';
 import { laneOps } from './lanes.js';
 import { TILE_ROWS, tileColumns } from './tile.js';
 
@@ -12,6 +13,8 @@ export interface ContractionShape {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+  /** How the products are added. */
+  readonly order: ReductionOrder;
   readonly left: { readonly m: number; readonly k: number };
   readonly right: { readonly k: number; readonly n: number };
 }
@@ -35,7 +38,7 @@ export interface PackedPlan {
 /** Packed operands stay below these where k allows it: the left one in the second-level cache, the right one in the third. */
 const LEFT_BYTES = 1 << 20;
 const RIGHT_BYTES = 1 << 22;
-/** One panel of the right operand and one of the left stay in the first-level cache. */
+/** One panel of the right operand and one of the left stay in the first-level cache; whole blocks of k, which groups hold. */
 const DEPTH = 512;
 const TASK_ROWS = 64;
 const TASK_COLUMNS = 128;
@@ -57,7 +60,7 @@ export function planPacked(shape: ContractionShape): PackedPlan {
   return {
     rowsPacked,
     columnsPacked,
-    depth: evenly(Math.max(1, shape.k), DEPTH, 4),
+    depth: DEPTH,
     taskRows,
     taskColumns,
     leftBytes: roundUp(rowsPacked * bytesPerK, 64),

@@ -3,14 +3,18 @@
  * operand is read once, in order.
  */
 import type { FunctionReference } from '../body.js';
-import { advance, blockBounds, countUp, scale } from '../loops.js';
+import { advance, blockBounds, countUp, minimum, scale } from '../loops.js';
 import { emitAxpy, PASS } from './axpy.js';
 import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
 import type { LaneOps } from './lanes.js';
+import { Levels, type BaseLevel, type Place } from './levels.js';
 import type { ContractionShape } from './plan.js';
 
 /** Columns of one task at most: eight rows of so many stay in the first-level cache for the next row of results. */
 const ROW_COLUMNS = 512;
+
+/** The running block of k stands in memory. */
+export const ROW_BASE_LEVEL: BaseLevel = 0;
 
 /** Rows of one task at most. */
 const ROW_ROWS = 64;
@@ -35,7 +39,7 @@ export function emitRowPhase(
   shape: ContractionShape,
   destination: Destination,
 ): FunctionReference {
-  const { m, n, k } = shape;
+  const { m, n, k, order } = shape;
   const { rows, columns } = rowTask(shape);
   const across = Math.ceil(n / columns);
   const pitch = destination.kind === 'direct' ? destination.pitch : columns * ops.bytes;
@@ -45,7 +49,9 @@ export function emitRowPhase(
   };
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [left, right] = loadContext(f, context, 'left', 'right');
-    const [row0, row1, column0, column1, block, row, step, x, w, y] = f.newLocals(
+    const levels = new Levels(kit, ops, f, order, ROW_BASE_LEVEL, rows, columns * ops.bytes);
+    levels.open(context);
+    const [row0, row1, column0, column1, block, row, step, end, x, w, y] = f.newLocals(
       'i32',
       'row0',
       'row1',
@@ -54,12 +60,16 @@ export function emitRowPhase(
       'block',
       'row',
       'step',
+      'end',
       'x',
       'w',
       'y',
     );
+    const results: Place = { address: block, pitch };
+    const target = levels.target(results);
+    const rest = k % PASS;
     const rowsOfResults = (steps: number): void => {
-      f.get(block).set(y);
+      f.get(target.address).set(y);
       f.get(row0).set(row);
       scale(f.get(left).get(step), shape.left.k).op('i32.add');
       scale(f.get(row0), shape.left.m).op('i32.add').set(x);
@@ -67,22 +77,38 @@ export function emitRowPhase(
       scale(f.get(column0), ops.bytes).op('i32.add').set(w);
       countUp(f, row, row1, 1, () => {
         scale(f.get(x).get(w).get(y).get(y).get(column1).get(column0).op('i32.sub'), ops.bytes).op('i32.add');
-        f.get(step).op('i32.eqz').call(axpy(steps));
+        levels.pushResume(step);
+        f.op('i32.eqz').call(axpy(steps));
         advance(f, x, shape.left.m);
-        advance(f, y, pitch);
+        advance(f, y, target.pitch);
       });
     };
     countUp(f, from, to, 1, () => {
       blockBounds(f.get(from).i32(across).op('i32.div_u'), rows, m, row0, row1);
       blockBounds(f.get(from).i32(across).op('i32.rem_u'), columns, n, column0, column1);
-      pushBlock(kit, f, context, destination, columns * rows * ops.bytes, () => {
+      pushBlock(kit, f, context, destination, levels.threadBytes, () => {
         scale(f.get(row0), pitch);
         scale(f.get(column0), ops.bytes).op('i32.add');
       });
       f.set(block);
       f.i32(0).set(step);
-      countUp(f, step, k - (k % PASS), PASS, () => rowsOfResults(PASS));
-      if (k % PASS > 0) rowsOfResults(k % PASS);
+      countUp(f, step, k, 0, () => {
+        f.get(step).i32(order.block).op('i32.add').set(end);
+        minimum(f, end, k - rest).set(end);
+        countUp(f, step, end, PASS, () => rowsOfResults(PASS));
+        if (rest > 0)
+          f.get(step)
+            .i32(k - rest)
+            .op('i32.eq')
+            .if(() => {
+              rowsOfResults(rest);
+              f.increment(step, rest);
+            });
+        levels.carry(step, k, results, () => {
+          f.get(row1).get(row0).op('i32.sub');
+          scale(f.get(column1).get(column0).op('i32.sub'), ops.bytes);
+        });
+      });
       callEpilogue(f, context, destination, block, () => f.get(row0).get(row1).get(column0).get(column1));
     });
   });

@@ -1,6 +1,6 @@
 /**
- * The register tile of the packed contraction: `c[i, j] ← c[i, j] + Σₖ a[k, i]·b[k, j]`, k ascending, one accumulator
- * an output and every product and sum rounded, so the bits are those of the serial chain.
+ * The register tile of the packed contraction: `c[i, j] ← c[i, j] + Σₖ a[k, i]·b[k, j]` for each block of k, ascending,
+ * one accumulator an output and every product and sum rounded, so the bits are those of the order.
  *
  * Shape. A tile is 4 rows by 2 vectors: 8 accumulators, of the 15 vector registers that TurboFan allocates; with more
  * than 9 it spills. Each k step is a basic block of its own, ended by a branch that leaves early: different
@@ -9,6 +9,7 @@
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
+import { minimum } from '../loops.js';
 import type { LaneOps } from './lanes.js';
 
 /** Rows of the packed left operand. */
@@ -49,10 +50,17 @@ function storePart(f: FunctionBody, ops: LaneOps, pointer: Local, offset: number
  * Emits the tile of `rows` ≤ {@link TILE_ROWS} by `columns` ≤ {@link tileColumns}.
  *
  * Parameters: `a` packed k-major by {@link TILE_ROWS}; `b` packed k-major by {@link tileColumns}; `c` the address of the
- * tile's first element and `pitch` the bytes from one of its rows to the next; `k > 0` steps; `resume` is 1 to go on from
- * what `c` holds and 0 to start from +0. Nothing outside the tile is read or written in `c`.
+ * tile's first element and `pitch` the bytes from one of its rows to the next; `k > 0` steps, of which the accumulators
+ * add `block` before they start again; `resume` is not 0 to add to what `c` holds. Nothing outside the tile is read or
+ * written in `c`.
  */
-export function emitTile(module: ModuleBuilder, ops: LaneOps, rows: number, columns: number): FunctionReference {
+export function emitTile(
+  module: ModuleBuilder,
+  ops: LaneOps,
+  rows: number,
+  columns: number,
+  block: number,
+): FunctionReference {
   const vectors = Math.ceil(columns / ops.lanes);
   const parameters = { a: 'i32', b: 'i32', c: 'i32', pitch: 'i32', k: 'i32', resume: 'i32' } as const;
   /** Elements of vector `j` that belong to the tile. */
@@ -65,7 +73,7 @@ export function emitTile(module: ModuleBuilder, ops: LaneOps, rows: number, colu
     );
     const right = Array.from({ length: vectors }, (_, j) => f.local('v128', `b${j}`));
     const row = f.local('v128', 'a_i');
-    const end = f.local('i32', 'end');
+    const [end, last] = f.newLocals('i32', 'end', 'last');
     const pointer = f.local('i32', 'row');
 
     const eachRow = (visit: (vector: Local, j: number) => void): void => {
@@ -76,35 +84,46 @@ export function emitTile(module: ModuleBuilder, ops: LaneOps, rows: number, colu
       });
     };
 
-    f.get(resume).if(() =>
-      eachRow((vector, j) => {
-        loadPart(f, ops, pointer, 16 * j, lanesOf(j));
-        f.set(vector);
-      }),
-    );
-    f.get(b).get(k).i32(stepB).op('i32.mul').op('i32.add').set(end);
-    f.block((exit) => {
-      f.loop((again) => {
-        for (let step = 0; step < STEPS; step++) {
-          right.forEach((vector, j) =>
-            f
-              .get(b)
-              .memory('v128.load', 16 * j)
-              .set(vector),
-          );
-          accumulators.forEach((line, i) => {
-            // The address is advanced by an add: TurboFan does not fold the offset of a load_splat.
-            f.get(a);
-            if (i > 0) f.i32(i * ops.bytes).op('i32.add');
-            f.memory(ops.loadSplat).set(row);
-            line.forEach((sum, j) => f.get(sum).get(row).get(right[j]!).op(ops.multiply).op(ops.add).set(sum));
-          });
-          f.increment(a, stepA).increment(b, stepB).get(b).get(end);
-          if (step < STEPS - 1) f.op('i32.eq').brIf(exit);
-          else f.op('i32.ne').brIf(again);
-        }
+    f.get(b).get(k).i32(stepB).op('i32.mul').op('i32.add').set(last);
+    f.loop((nextBlock) => {
+      for (const vector of accumulators.flat()) f.v128(ZEROS).set(vector);
+      f.get(b)
+        .i32(block * stepB)
+        .op('i32.add')
+        .set(end);
+      minimum(f, end, last).set(end);
+      f.block((exit) => {
+        f.loop((again) => {
+          for (let step = 0; step < STEPS; step++) {
+            right.forEach((vector, j) =>
+              f
+                .get(b)
+                .memory('v128.load', 16 * j)
+                .set(vector),
+            );
+            accumulators.forEach((line, i) => {
+              // The address is advanced by an add: TurboFan does not fold the offset of a load_splat.
+              f.get(a);
+              if (i > 0) f.i32(i * ops.bytes).op('i32.add');
+              f.memory(ops.loadSplat).set(row);
+              line.forEach((sum, j) => f.get(sum).get(row).get(right[j]!).op(ops.multiply).op(ops.add).set(sum));
+            });
+            f.increment(a, stepA).increment(b, stepB).get(b).get(end);
+            if (step < STEPS - 1) f.op('i32.eq').brIf(exit);
+            else f.op('i32.ne').brIf(again);
+          }
+        });
       });
+      f.get(resume).if(() =>
+        eachRow((vector, j) => {
+          loadPart(f, ops, pointer, 16 * j, lanesOf(j));
+          f.get(vector).op(ops.add).set(vector);
+        }),
+      );
+      eachRow((vector, j) => storePart(f, ops, pointer, 16 * j, lanesOf(j), vector));
+      f.i32(1).set(resume).get(b).get(last).op('i32.lt_u').brIf(nextBlock);
     });
-    eachRow((vector, j) => storePart(f, ops, pointer, 16 * j, lanesOf(j), vector));
   });
 }
+
+const ZEROS = Array<number>(16).fill(0);

@@ -58,6 +58,7 @@ export function layoutOf(segment: Segment): ContractionLayout | undefined {
       m: row === undefined ? 1 : axes[row]!,
       n: column === undefined ? 1 : axes[column]!,
       k: reduceAxes[0] ?? 1,
+      order: segment.reductions[0]!.order,
       left: { m: stride(left, row), k: stride(left, k) },
       right: { k: stride(right, k), n: stride(right, column) },
     },

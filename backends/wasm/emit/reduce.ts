@@ -1,13 +1,11 @@
 /**
- * Reductions and scans, in the order that each states (`ops/reduction.ts`): `serial` with one accumulator an output, in
- * vectors over outputs; `lanes` with sixteen accumulators, in vectors over the reduced elements.
+ * Reductions and scans, in the order that each states (`ops/order.ts`): with one accumulator an output, in vectors over
+ * outputs; with sixteen, in vectors over the reduced elements.
  */
-import { InternalError } from '../../../src/core/errors.js';
 import { inheriting } from '../../../src/compile/body.js';
-import type { Reduction } from '../../../src/compile/kernel.js';
-import { JOIN, LANES, reductionIdentity, type ReduceOp } from '../../../src/ops/reduction.js';
+import type { Reduction, Store } from '../../../src/compile/kernel.js';
 import type { Local } from '../body.js';
-import { minimum } from '../loops.js';
+import { Blocks, isArg, join, type Part } from './blocks.js';
 import { emitParallelLoops, nodesByDepth, type Range } from './map.js';
 import { SCALAR, vectorMode, type Mode, type Nest } from './nest.js';
 import { applyLocals, emitNodes, emitStore, setConstant } from './nodes.js';
@@ -22,6 +20,11 @@ export interface ReduceSpace {
   readonly reductions: readonly Reduction[];
   /** Whether nodes after the reduction and stores stand inside it: a scan. */
   readonly running: boolean;
+  /**
+   * Level of the groups that axis 0, a parallel one, counts: only their totals are computed, and the outer stores write
+   * those of all lanes.
+   */
+  readonly partLevel?: number;
 }
 
 /** A reduction whose result is read, and the node that reads it. */
@@ -36,7 +39,8 @@ const usedReductions = (nest: Nest, reductions: readonly Reduction[]): Used[] =>
     return node < 0 ? [] : [{ reduction, node }];
   });
 
-const isArg = ({ op }: Reduction): boolean => op === 'argmax' || op === 'argmin';
+const partOf = (nest: Nest, { partLevel }: ReduceSpace): Part | undefined =>
+  partLevel === undefined ? undefined : { index: nest.indices[0]!, level: partLevel };
 
 /** Emits the whole nest. */
 export function emitReduce(nest: Nest, space: ReduceSpace): void {
@@ -45,14 +49,15 @@ export function emitReduce(nest: Nest, space: ReduceSpace): void {
   const before = nodesByDepth(nest, (node) => !after[node]!);
   const rest = after.flatMap((is, node) => (is && nest.node(node).kind !== 'reduction' ? [node] : []));
   const atDepth = (depth: number): void => emitNodes(nest, before[depth]!, [SCALAR]);
-  const lanes = space.reductions[0]?.order.kind === 'lanes';
+  const lanes = (space.reductions[0]?.order.lanes ?? 1) > 1;
   const outer = nest.space.stores.filter((store) => store.phase === 'outer');
   atDepth(0);
   emitParallelLoops(nest, space.ranges, lanes ? 1 : vectorsATurn(nest, space), atDepth, (modes) => {
     if (parallel > 0) emitNodes(nest, before[parallel]!, modes);
-    if (lanes) emitLanes(nest, space, before);
+    if (lanes) emitLanes(nest, space, before, outer);
     else emitSerial(nest, space, before, rest, modes);
     if (!space.running) emitNodes(nest, rest, modes);
+    if (lanes && space.partLevel !== undefined) return;
     for (const mode of modes) for (const store of outer) emitStore(nest, store, mode);
   });
 }
@@ -85,10 +90,18 @@ function emitSerial(
   const accumulators = modes.flatMap((mode) =>
     used.map(({ reduction, node }): SerialAccumulator => {
       const result = nest.parts(node, mode);
-      const identity = isArg(reduction) ? 0 : reductionIdentity(reduction.op as ReduceOp, reduction.dtype);
-      setConstant(f, mode, identity, nest.node(node).dtype, result);
-      return { reduction, node, mode, result, best: isArg(reduction) ? nest.temporary(reduction.dtype, mode) : [] };
+      const best = isArg(reduction) ? nest.temporary(reduction.dtype, mode) : [];
+      if (isArg(reduction)) setConstant(f, mode, 0, 'i32', result);
+      return { reduction, node, mode, result, best };
     }),
+  );
+  const blocks = new Blocks(
+    nest,
+    space.reductions[0]!.order,
+    accumulators.flatMap(({ reduction, mode, result }) => (isArg(reduction) ? [] : [{ reduction, mode, sum: result }])),
+    parallel,
+    space.extents,
+    partOf(nest, space),
   );
   const count = used.some(({ reduction }) => isArg(reduction)) ? f.local('i32', 'count') : undefined;
   if (count !== undefined) f.i32(0).set(count);
@@ -102,38 +115,27 @@ function emitSerial(
     if (space.running) emitNodes(nest, rest, [mode]);
     for (const store of inner) emitStore(nest, store, mode);
   };
+  const advance = (): void => void (count !== undefined && f.increment(count, 1));
   const loops = (axis: number): void => {
-    const extent = space.extents[axis - parallel];
-    if (extent === undefined) {
+    if (axis === nest.space.rank) {
       for (const mode of modes) step(mode);
-      if (count !== undefined) f.increment(count, 1);
-      return;
+      return advance();
     }
-    nest.loop(axis, 0, extent, () => {
-      const nodes = before[axis + 1]!;
-      if (axis + 1 < nest.space.rank) {
+    const nodes = before[axis + 1]!;
+    if (axis + 1 < nest.space.rank)
+      blocks.outer(axis, () => {
         emitNodes(nest, nodes, modes);
         loops(axis + 1);
-      } else {
+      });
+    else
+      blocks.inner(axis, () => {
         emitNodes(nest, nodes, modes, step);
-        if (count !== undefined) f.increment(count, 1);
-      }
-    });
+        advance();
+      });
   };
-  loops(parallel);
+  blocks.run(() => loops(parallel));
+  blocks.finish();
   for (const { node } of used) nest.spread(node);
-}
-
-/** `total ← join(total, value)`. */
-function join(
-  nest: Nest,
-  mode: Mode,
-  { op, dtype }: Reduction,
-  total: readonly Local[],
-  value: readonly Local[],
-  into = total,
-): void {
-  applyLocals(nest, mode, JOIN[op as ReduceOp], dtype, dtype, [total, value], into);
 }
 
 /** Takes the element number `count` if it is the first, or better than the best one, or the first NaN. */
@@ -180,34 +182,35 @@ function joinArg(nest: Nest, { reduction, mode, result, best }: SerialAccumulato
 
 // Lanes ----------------------------------------------------------------------------------------------------------------
 
-/** Vectors that hold the sixteen accumulators. */
-const UNITS = LANES / WIDTH;
-
-/** The sixteen accumulators of one reduction, and the total of the blocks that are done. */
+/** The accumulators of one reduction, a vector each. */
 interface LaneAccumulator extends Used {
   readonly units: readonly (readonly Local[])[];
-  readonly total: readonly Local[];
 }
 
-function emitLanes(nest: Nest, space: ReduceSpace, before: readonly (readonly number[])[]): void {
-  const { f } = nest;
+function emitLanes(
+  nest: Nest,
+  space: ReduceSpace,
+  before: readonly (readonly number[])[],
+  outer: readonly Store[],
+): void {
+  const { order } = space.reductions[0]!;
   const first = space.ranges.length;
   const last = nest.space.rank - 1;
   const accumulators = usedReductions(nest, space.reductions).map(({ reduction, node }): LaneAccumulator => {
-    const total = [nest.scalar(node)];
-    setConstant(f, SCALAR, reductionIdentity(reduction.op as ReduceOp, reduction.dtype), reduction.dtype, total);
-    const units = Array.from({ length: UNITS }, () => nest.temporary(reduction.dtype, vectorMode(0)));
-    return { reduction, node, units, total };
+    const units = Array.from({ length: order.lanes / WIDTH }, () => nest.temporary(reduction.dtype, vectorMode(0)));
+    return { reduction, node, units };
   });
   const inner = nest.space.stores.filter((store) => store.phase === 'inner');
-  const reset = (): void => {
-    for (const { reduction, units } of accumulators) {
-      const identity = reductionIdentity(reduction.op as ReduceOp, reduction.dtype);
-      for (const unit of units) setConstant(f, vectorMode(0), identity, reduction.dtype, unit);
-    }
-  };
-  /** One turn over `count` ≤ 16 elements at the innermost index. */
-  const turn = (count: number): void => {
+  const blocks = new Blocks(
+    nest,
+    order,
+    accumulators.flatMap(({ reduction, units }) => units.map((sum) => ({ reduction, mode: vectorMode(0), sum }))),
+    first,
+    space.extents,
+    partOf(nest, space),
+  );
+  /** One step over `count` ≤ `lanes` elements at the innermost index. */
+  const step = (count: number): void => {
     const modes = Array.from({ length: Math.ceil(count / WIDTH) }, (_, unit) =>
       vectorMode(unit, Math.min(WIDTH, count - unit * WIDTH)),
     );
@@ -216,71 +219,32 @@ function emitLanes(nest: Nest, space: ReduceSpace, before: readonly (readonly nu
       for (const store of inner) emitStore(nest, store, mode);
     });
   };
-  const flush = (): void => {
-    for (const accumulator of accumulators) joinLanes(nest, accumulator);
-  };
-  const { block } = space.reductions[0]!.order;
-  const extent = (axis: number): number => space.extents[axis - first]!;
   const rows = (axis: number): void => {
-    if (axis === last) {
-      const whole = extent(last) - (extent(last) % LANES);
-      nest.open(last, 0);
-      if (whole > 0) nest.repeat(last, whole, LANES, () => turn(LANES));
-      if (extent(last) > whole) turn(extent(last) - whole);
-      nest.close(last);
-      return;
-    }
-    nest.loop(axis, 0, extent(axis), () => {
+    if (axis === last) return blocks.inner(axis, step);
+    blocks.outer(axis, () => {
       emitNodes(nest, before[axis + 1]!, [SCALAR]);
       rows(axis + 1);
     });
   };
-  if (space.extents.includes(0)) {
-    for (const { node } of accumulators) nest.spread(node);
-    return;
-  }
-  const oneBlock = extent(first) <= block;
-  if (oneBlock) {
-    reset();
-    rows(first);
-    flush();
-  } else {
-    const end = f.local('i32', 'blockEnd');
-    const index = nest.open(first, 0);
-    f.loop((again) => {
-      f.get(index).i32(block).op('i32.add').set(end);
-      minimum(f, end, extent(first)).set(end);
-      reset();
-      if (first === last) blockOfElements(nest, last, end, extent(last), turn);
-      else {
-        nest.repeat(first, end, 1, () => {
-          emitNodes(nest, before[first + 1]!, [SCALAR]);
-          rows(first + 1);
-        });
-      }
-      flush();
-      f.get(index).i32(extent(first)).op('i32.lt_u').brIf(again);
-    });
-    nest.close(first);
-  }
+  blocks.run(() => rows(first));
+  blocks.finish();
+  for (const accumulator of accumulators)
+    if (space.partLevel === undefined) joinLanes(nest, accumulator);
+    else
+      storeLanes(
+        nest,
+        accumulator,
+        outer.find((store) => store.node === accumulator.node)!,
+      );
 }
 
-/** The elements of one block, up to `end`; only the last block of the axis has a rest below sixteen. */
-function blockOfElements(nest: Nest, axis: number, end: Local, extent: number, turn: (count: number) => void): void {
+/** Writes the totals of all lanes, next to each other. */
+function storeLanes(nest: Nest, { units }: LaneAccumulator, store: Store): void {
   const { f } = nest;
-  const whole = f.local('i32', 'whole');
-  const index = nest.indices[axis]!;
-  f.get(end).get(index).op('i32.sub').i32(-LANES).op('i32.and').get(index).op('i32.add').set(whole);
-  nest.repeat(axis, whole, LANES, () => turn(LANES));
-  const rest = extent % LANES;
-  if (rest === 0) return;
-  f.get(end)
-    .i32(extent)
-    .op('i32.eq')
-    .if(() => {
-      turn(rest);
-      nest.advance(axis, rest);
-    });
+  units.flat().forEach((part, i) => {
+    const offset = nest.pushAddress(store, SCALAR);
+    f.get(part).memory('v128.store', offset + 16 * i, 2);
+  });
 }
 
 /** Takes the vector of `mode` into its accumulators; elements that are not there leave theirs alone. */
@@ -299,16 +263,14 @@ function joinActive(nest: Nest, mode: Mode, reduction: Reduction, unit: readonly
   });
 }
 
-/** The fixed tree over the lanes (l ⊕ l+8, then 4, 2, 1), whose result joins the total. */
-function joinLanes(nest: Nest, { reduction, units, total }: LaneAccumulator): void {
+/** The fixed tree over the lanes (l ⊕ l+8, then 4, 2, 1), whose result is the node's. */
+function joinLanes(nest: Nest, { reduction, node, units }: LaneAccumulator): void {
   const { f } = nest;
   const { dtype } = reduction;
   const mode = vectorMode(0);
-  const [a, b, c, d] = units as [readonly Local[], readonly Local[], readonly Local[], readonly Local[]];
-  if (UNITS !== 4) throw new InternalError('the tree is written for sixteen lanes');
-  join(nest, mode, reduction, a, c);
-  join(nest, mode, reduction, b, d);
-  join(nest, mode, reduction, a, b);
+  for (let half = units.length / 2; half >= 1; half /= 2)
+    for (let unit = 0; unit < half; unit++) join(nest, mode, reduction, units[unit]!, units[unit + half]!);
+  const a = units[0]!;
   // Elements 2 and 3 stand in the second part of an f64 value, in the upper half of the others.
   const upper = nest.temporary(dtype, mode);
   if (dtype === 'f64') for (const part of upper) f.get(a[1]!).set(part);
@@ -321,8 +283,7 @@ function joinLanes(nest: Nest, { reduction, units, total }: LaneAccumulator): vo
     f.set(part);
   }
   join(nest, mode, reduction, a, upper);
-  const first = nest.temporary(dtype, SCALAR);
   pushElement(f, dtype, a, 0);
-  f.set(first[0]!);
-  join(nest, SCALAR, reduction, total, first);
+  f.set(nest.scalar(node));
+  nest.spread(node);
 }

@@ -126,7 +126,7 @@ function spaceOf(segment: Segment, order: readonly number[]): NestSpace {
   const isScatter = segment.kind === 'scatter';
   const body = isScatter ? reorderBody(segment.body, order) : segment.body;
   const stores = isScatter ? reorderStores(segment.stores, order) : segment.stores;
-  const lanes = reductions[0]?.order.kind === 'lanes';
+  const lanes = (reductions[0]?.order.lanes ?? 1) > 1;
   const space = {
     rank: order.length,
     body,
