@@ -96,7 +96,7 @@ const workerLost = (thread: number, started: boolean, reason: unknown): BackendU
 
 /** Fewer threads change no result, only the time. */
 function warn(error: unknown): void {
-  console.warn(`lazuli: wasm goes on with fewer threads. ${String(error)}`);
+  console.warn(`lazuli: wasm goes on with fewer threads: ${String(error)}`);
 }
 
 /** The workers of one memory. */
@@ -106,8 +106,11 @@ export class Pool {
   #workers: WorkerHandle[] = [];
   #options: WorkerOptions = {};
   #starting: Promise<void> | undefined;
+  /** Ends the wait for workers that were stopped before they were ready. */
+  #abandon: () => void = () => undefined;
   /** Why workers that were wanted are not there. */
   #failure: string | undefined;
+  #hasWarned = false;
   /** Resolves when former workers have ended. */
   #stopped: Promise<void> = Promise.resolve();
   readonly #modules = new Map<number, WebAssembly.Module>();
@@ -143,30 +146,44 @@ export class Pool {
     return this.memory.view('i32') as Int32Array;
   }
 
-  /** Sets the number of threads, the calling one included; resolves when they are ready. */
+  /**
+   * Sets the number of threads, the calling one included; resolves when they are ready. Where a host has no threads to
+   * give there is one, and {@link reason} says why.
+   */
   async setThreads(count: number, options: WorkerOptions = {}): Promise<void> {
     checkOptions('setThreads', options, ['workerUrl']);
     if (!Number.isInteger(count) || count < 1 || count > 256)
       throw new OptionError('THREADS', `setThreads got ${describeValue(count)}`, 'Give an integer from 1 to 256.');
-    if (count > 1 && !(this.memory.shared && canStartWorkers()))
-      throw new BackendUnavailableError(
-        'THREADS_UNAVAILABLE',
-        this.reason!,
-        'Serve the page with COOP and COEP headers, or stay on one thread.',
-      );
     this.#stop();
     this.#wanted = count;
     this.#options = options;
-    await this.start();
+    if (count > 1 && this.limit === 1) {
+      if (!this.#hasWarned) warn(this.reason);
+      this.#hasWarned = true;
+      return;
+    }
+    let starting: Promise<void>;
+    do {
+      starting = this.start();
+      await starting.catch((error: unknown) => {
+        if (starting === this.#starting) throw error;
+      });
+      // Overtaken by another call, it waits for that one's threads.
+    } while (starting !== this.#starting);
   }
 
   /** Starts the workers if there are none; resolves when they are ready. */
   start(): Promise<void> {
     if (this.#starting === undefined) {
       this.#failure = undefined;
-      this.#starting = this.#stopped.then(() => this.#startAll());
+      const starting: Promise<void> = this.#stopped.then(() =>
+        starting === this.#starting ? this.#startAll() : undefined,
+      );
+      this.#starting = starting;
       // Who started them in passing does not wait; a failure shows in `reason`.
-      this.#starting.catch((error: unknown) => (this.#failure = String(error)));
+      starting.catch((error: unknown) => {
+        if (starting === this.#starting) this.#failure = String(error);
+      });
     }
     return this.#starting;
   }
@@ -179,7 +196,8 @@ export class Pool {
     for (let thread = 1; thread < this.limit; thread++) ready.push(this.#startOne(thread));
     this.#post({ memory: this.memory.memory, control: CONTROL, spinMilliseconds: SPIN_MILLISECONDS, thread: 0 });
     for (const [program, module] of this.#modules) this.#post({ program, module });
-    await Promise.all(ready);
+    // A page's worker that is stopped does not say so.
+    await Promise.race([Promise.all(ready), new Promise<void>((resolve) => (this.#abandon = resolve))]);
   }
 
   #startOne(thread: number): Promise<void> {
@@ -289,10 +307,11 @@ export class Pool {
     const workers = this.#workers;
     this.#workers = [];
     this.#starting = undefined;
+    this.#abandon();
     if (workers.length === 0) return;
     const generation = Atomics.add(this.#words, CONTROL.generation / 4, 1) + 1;
     const tickets = new BigInt64Array(this.memory.memory.buffer, 0, 128);
     Atomics.store(tickets, CONTROL.ticket / 8, (BigInt(generation) << 32n) | BigInt(CLOSED));
-    this.#stopped = Promise.all(workers.map((worker) => worker.terminate())).then(() => undefined);
+    this.#stopped = Promise.all([this.#stopped, ...workers.map((worker) => worker.terminate())]).then(() => undefined);
   }
 }

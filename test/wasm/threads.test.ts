@@ -114,9 +114,56 @@ describe('fork and join', () => {
     const pool = new Pool(new LinearMemory({ shared: true, maximumPages: 64 }));
     await expect(pool.setThreads(0)).rejects.toMatchObject({ code: 'THREADS' });
     await expect(pool.setThreads(1.5)).rejects.toMatchObject({ code: 'THREADS' });
-    await expect(new Pool(new LinearMemory({ shared: false })).setThreads(2)).rejects.toMatchObject({
-      code: 'THREADS_UNAVAILABLE',
+  });
+
+  test('a count that another overtakes settles with it', async () => {
+    const pool = new Pool(new LinearMemory({ shared: true, maximumPages: 64 }));
+    const counts = [2, 4, 1, 3];
+    const settled = counts.map(async (count) => {
+      await pool.setThreads(count);
+      return pool.threads;
     });
+    expect(await Promise.all(settled)).toEqual([3, 3, 3, 3]);
+    // The first one's workers are on their way when the second comes.
+    for (const milliseconds of [0, 1, 5, 20, 60]) {
+      const first = pool.setThreads(5);
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      await Promise.all([pool.setThreads(2), first]);
+      expect(pool.threads).toBe(2);
+    }
+    await Promise.all([pool.setThreads(3), pool.setThreads(1)]);
+    expect(pool.threads).toBe(1);
+  });
+
+  test('a count that cannot be had is one thread, with the reason, and one warning', async () => {
+    const warned = vi.spyOn(console, 'warn').mockReturnValue();
+    const pool = new Pool(new LinearMemory({ shared: false }));
+    for (const count of [2, 3, 1]) {
+      await pool.setThreads(count);
+      expect(pool.threads).toBe(1);
+      expect(pool.reason).toMatch(/cross-origin isolated/);
+    }
+    expect(warned.mock.calls).toEqual([[expect.stringMatching(/fewer threads: .*cross-origin isolated/)]]);
+    warned.mockRestore();
+  });
+
+  test('what failed to start is of no concern to a count that overtook it', async () => {
+    const { getBuiltinModule } = process;
+    const failing = {
+      Worker: function Worker() {
+        return new nodeThreads.Worker('throw new Error("no")', { eval: true });
+      },
+    };
+    const builtin = vi.spyOn(process, 'getBuiltinModule');
+    builtin.mockImplementation(((name: string) =>
+      name === 'node:worker_threads' ? failing : getBuiltinModule.call(process, name)));
+    const pool = new Pool(new LinearMemory({ shared: true, maximumPages: 64 }));
+    const first = pool.setThreads(2);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    builtin.mockRestore();
+    await Promise.all([first, pool.setThreads(3)]);
+    expect([pool.threads, pool.reason]).toEqual([3, undefined]);
+    await pool.setThreads(1);
   });
 });
 
