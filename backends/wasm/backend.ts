@@ -121,6 +121,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     free: (buffer) => made?.buffers.free(buffer as HostBuffer),
     demote: (buffer) => made?.buffers.demote(buffer as HostBuffer),
     run: (executable, buffers) => (executable as WasmExecutable).call(buffers as readonly HostBuffer[]),
+    release: (executable) => (executable as WasmExecutable).release(),
     setThreads: (count, threadOptions) => state().pool.setThreads(count, threadOptions),
     threads: () => ({ count: state().pool.threads, reason: state().pool.reason }),
     memoryStats: () => state().buffers.memory.stats,

@@ -8,6 +8,7 @@ import type { Executable } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import type { WasmBuffers } from './buffers.js';
 import type { TableLayout } from './emit/program.js';
+import type { LinearMemory } from './memory.js';
 import type { Workspace } from './workspace.js';
 
 /** A buffer of the program that each call brings. */
@@ -24,8 +25,20 @@ interface Outside {
   staging: number | undefined;
 }
 
-/** Memory of executables that were dropped. */
-const collected = new FinalizationRegistry<() => void>((free) => free());
+/** What an executable holds outside the JavaScript heap. Nothing in here may lead back to it, or it would live for ever. */
+interface Holdings {
+  readonly memory: LinearMemory;
+  readonly addresses: number[];
+  readonly drop: () => void;
+}
+
+function giveBack({ memory, addresses, drop }: Holdings): void {
+  drop();
+  for (const address of addresses) memory.free(address);
+}
+
+/** Executables that were dropped. */
+const collected = new FinalizationRegistry(giveBack);
 
 /** The entry of a program's instance, and the pool that it forks into. */
 export interface Code {
@@ -48,7 +61,7 @@ export class WasmExecutable implements Executable {
   #demotions = 0;
   readonly #table: number;
   readonly #arenaBytes: number;
-  readonly #taken: number[];
+  readonly #holdings: Holdings;
   /** Of the present call: buffers that are copied. */
   readonly #staged: Outside[] = [];
   #workspaceVersion = -1;
@@ -89,18 +102,19 @@ export class WasmExecutable implements Executable {
     this.#ids = Int32Array.from(this.#outside, ({ id }) => id);
     this.#settled = this.#outside.map(() => undefined);
     this.#table = buffers.take(layout.bytes);
-    const taken = [this.#table];
-    this.#taken = taken;
     const words32 = buffers.memory.view('i32');
     layout.tasks.forEach(({ argumentsOffset, from, to, code: number }, i) => {
       const at = (this.#table + layout.tasksOffset) / 4 + 4 * i;
       words32.set([this.#table + argumentsOffset, from, to, number], at);
     });
-    const { drop } = code;
-    collected.register(this, () => {
-      drop();
-      for (const address of taken) buffers.memory.free(address);
-    });
+    this.#holdings = { memory: buffers.memory, addresses: [this.#table], drop: code.drop };
+    collected.register(this, this.#holdings, this);
+  }
+
+  /** Gives its memory back and forgets the program; it is not called again. */
+  release(): void {
+    collected.unregister(this);
+    giveBack(this.#holdings);
   }
 
   /** Runs the program on `buffers`, by buffer number. Nothing is written before all memory is there. */
@@ -164,7 +178,7 @@ export class WasmExecutable implements Executable {
 
   #stage({ dtype, size }: Buffer): number {
     const address = this.buffers.take(size * bytesPerElement(dtype));
-    this.#taken.push(address);
+    this.#holdings.addresses.push(address);
     return address;
   }
 

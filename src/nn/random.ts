@@ -12,7 +12,7 @@ import * as movement from '../ops/movement.js';
 import { LruCache } from '../runtime/lru.js';
 import { arange, zeros } from '../trace/create.js';
 import { where } from '../trace/functions.js';
-import { jit } from '../trace/jit.js';
+import { jit, type Jitted } from '../trace/jit.js';
 import { apply, Tensor, tensor } from '../trace/tensor.js';
 
 const ROTATIONS = [
@@ -139,7 +139,7 @@ export function normal(k: Tensor, shape: Shape): Tensor {
 
 /** Lengths whose programs are kept. */
 const CACHED_LENGTHS = 64;
-const sorters = new LruCache<number, (k: Tensor) => Tensor>(CACHED_LENGTHS);
+const sorters = new LruCache<number, Jitted<[k: Tensor], Tensor>>(CACHED_LENGTHS, (sorter) => sorter.clear());
 
 /**
  * i32[n]: a permutation of 0 … n − 1, the order that sorts n random words (equal words by index). Outside `jit` it runs at

@@ -51,6 +51,8 @@ export interface Backend {
   readonly capabilities: Capabilities;
   emit(program: Program): KernelSource;
   compile(source: KernelSource): Executable;
+  /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */
+  release?(executable: Executable): void;
   /** Zeroed memory for `size` elements. */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): DeviceBuffer;
   free(buffer: DeviceBuffer): void;

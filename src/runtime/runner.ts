@@ -126,6 +126,13 @@ export class Runner {
     return results;
   }
 
+  /** Gives back what the program holds; it is not run again. */
+  dispose(): void {
+    this.backend.release?.(this.#executable);
+    for (const buffer of this.#spare.values()) this.backend.free(buffer);
+    this.#spare.clear();
+  }
+
   #bind(parameters: readonly Storage[], i: number): void {
     this.#buffers[this.program.parameters[i]!] = parameters[i]!.bufferOn(this.backend, 'input');
   }

@@ -39,7 +39,10 @@ interface EagerProgram {
   /** By leaf. */
   readonly numbers: Storage[];
 }
-const programs = new LruCache<string, EagerProgram>(CACHED_PROGRAMS);
+const programs = new LruCache<string, EagerProgram>(CACHED_PROGRAMS, ({ runner, numbers }) => {
+  runner.dispose();
+  numbers.forEach((storage) => storage.dispose());
+});
 
 interface Pending {
   /** Evaluated nodes and numbers that are the parameters. */

@@ -12,7 +12,7 @@ import { gradGraph } from '../transform/vjp.js';
 import { asExpr } from './operand.js';
 import { callTraced } from './call.js';
 import { boundPending } from './eager.js';
-import { eagerScope } from './eager-scope.js';
+import { drop, eagerScope } from './eager-scope.js';
 import { type Binding, record, TraceScope, useExpr } from './scope.js';
 import { Tensor } from './tensor.js';
 import type {
@@ -183,6 +183,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
   const values = scope.bindings.map((binding) => bindingValue(binding, argumentExprs));
   const outputs = inline(derived, values);
   scope.writes.forEach(([variable], i) => variable.assign(outputs[graph.outputs.length - scope.writes.length + i]!));
+  for (const binding of scope.bindings) if (binding.kind === 'capture') drop(binding.expr);
   const handles = outputs.map((expr) => new Tensor(expr));
   if (outputs[0]!.scope === eagerScope) boundPending(outputs[0]!);
 

@@ -19,7 +19,7 @@ import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { callTraced } from './call.js';
 import { evaluated } from './eager.js';
-import type { EagerNode } from './eager-scope.js';
+import { drop, type EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
 import { activeScope, type Binding, isTracing, type TracedVariable, TraceScope, useExpr } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
@@ -272,7 +272,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       );
     }
     entries.push(entry);
-    if (entries.length > MAX_ENTRIES) entries.shift();
+    if (entries.length > MAX_ENTRIES) forget(entries.shift()!);
     if (!matches(entry, backend, dynamic, statics))
       throw new InternalError('a new entry does not match its own arguments');
     return entry;
@@ -342,11 +342,19 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       return stats;
     },
     clear: (): void => {
+      entries.forEach(forget);
       entries = [];
       Object.assign(stats, { traces: 0, compiles: 0, calls: 0 });
       warned = false;
     },
   });
+}
+
+/** Gives back what an entry holds. */
+function forget({ bindings, numbers, runner }: Entry): void {
+  runner.dispose();
+  for (const storage of numbers) storage?.dispose();
+  for (const binding of bindings) if (binding.kind === 'capture') drop(binding.expr);
 }
 
 /** Looks up the storages of Variables and of captured tensors. */

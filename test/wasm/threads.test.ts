@@ -155,8 +155,9 @@ describe('fork and join', () => {
       },
     };
     const builtin = vi.spyOn(process, 'getBuiltinModule');
-    builtin.mockImplementation(((name: string) =>
-      name === 'node:worker_threads' ? failing : getBuiltinModule.call(process, name)));
+    builtin.mockImplementation((name: string) =>
+      name === 'node:worker_threads' ? failing : getBuiltinModule.call(process, name),
+    );
     const pool = new Pool(new LinearMemory({ shared: true, maximumPages: 64 }));
     const first = pool.setThreads(2);
     await new Promise((resolve) => setTimeout(resolve, 0));
@@ -203,6 +204,50 @@ describe('programs', () => {
     for (let round = 0; round < 20; round++) {
       compiled(...inputs).forEach((got, i) => expectSameBits(read(got), read(want[i]!), `output ${i}`));
     }
+  });
+});
+
+describe('programs that are not needed any more', () => {
+  test('are forgotten by memory and workers: when a cache is full, and when their function is collected', async () => {
+    const unregister = vi.spyOn(Pool.prototype, 'unregister');
+    const backend = createWasmBackend({ threadsFrom: 0, forkFrom: 0 });
+    await backend.setThreads(2);
+    const used = (): number => backend.memoryStats().usedBytes;
+    const wanted = async (count: number): Promise<void> => {
+      await vi.waitFor(() => {
+        globalThis.gc!();
+        expect(unregister).toHaveBeenCalledTimes(count);
+      }, 10_000);
+    };
+    const sum = L.jit((x: Tensor) => x.mul(2).sum(), { backend });
+    const round = (f: L.Jitted<[Tensor], Tensor>, shapes: number): void => {
+      for (let n = 1; n <= shapes; n++) expect(f(L.ones([n, 3])).item()).toBe(6 * n);
+    };
+    const warned = vi.spyOn(console, 'warn').mockReturnValue();
+    // 64 programs are kept.
+    round(sum, 64);
+    const full = used();
+    round(sum, 80);
+    expect(unregister).toHaveBeenCalledTimes(16);
+    expect(used()).toBeLessThan(1.5 * full);
+    sum.clear();
+    expect(unregister).toHaveBeenCalledTimes(80);
+    expect(used()).toBeLessThan(0.1 * full);
+    // Each program is forgotten once, and numbers of programs stay apart.
+    const alone = ((): number => {
+      const dropped = L.jit((x: Tensor) => x.mul(2).sum(), { backend });
+      round(dropped, 20);
+      round(sum, 3);
+      return used();
+    })();
+    await wanted(80 + 20);
+    expect(used()).toBeLessThan(alone);
+    round(sum, 5);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(unregister).toHaveBeenCalledTimes(80 + 20);
+    warned.mockRestore();
+    unregister.mockRestore();
+    await backend.setThreads(1);
   });
 });
 

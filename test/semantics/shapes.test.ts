@@ -1,0 +1,28 @@
+/** Memory levels off when shapes vary without end, in more of them than any cache keeps; measured in processes of their own. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import type { Use } from './shapes-job.js';
+
+const job = fileURLToPath(new URL('shapes-job.ts', import.meta.url));
+
+describe.each(['reference', 'js', 'wasm'])('on %s', (backend) => {
+  test('heaps level off', () => {
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['--expose-gc', '--import', 'tsx', job, backend], {
+      encoding: 'utf8',
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    });
+    expect(status, stderr).toBe(0);
+    const results = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, Use[]>;
+    for (const [name, uses] of Object.entries(results)) {
+      // In the first rounds caches fill, and the engine keeps what it compiled for a while.
+      const [from, to] = [uses[2]!, uses.at(-1)!];
+      console.log(
+        `${backend}: ${name}: heap ${uses.map(({ heap }) => heap).join(', ')} KiB, linear memory ${to.linear} KiB`,
+      );
+      // One program with its graph is 15 KiB or more, and the rounds in between made 200 of them.
+      expect(to.heap - from.heap, `${name}: heap`).toBeLessThan(1024);
+      expect(to.linear - from.linear, `${name}: linear memory`).toBeLessThanOrEqual(0);
+    }
+  });
+});
