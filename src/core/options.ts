@@ -32,12 +32,12 @@ export function describeValue(value: unknown): string {
       ? `the array [${value.join(', ')}]`
       : 'an array';
   refuseOtherCopy(value);
-  const { aval } = value as { aval?: { key: string } };
+  const { dtype, shape } = value as { dtype?: string; shape?: readonly number[] };
   const constructor: unknown = value.constructor;
   const type = typeof constructor === 'function' && constructor.name !== '' ? constructor.name : tagOf(value);
   // Operations see the node of a tensor.
   const name = value instanceof Expr ? 'Tensor' : type;
-  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}${aval === undefined ? '' : ` (${aval.key})`}`;
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}${dtype !== undefined && Array.isArray(shape) ? ` (${dtype}[${shape.join(',')}])` : ''}`;
 }
 
 /** `Generator`, for what has no class of its own. */

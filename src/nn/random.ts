@@ -2,7 +2,7 @@
  * Random numbers from keys: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy
  * as 1, 2, 3", SC 2011), counter-based. A key is a value, u32[2]; the same key gives the same bits on every backend.
  */
-import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
+import { checkShape, type Shape, sizeOf } from '../core/aval.js';
 import { OptionError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
@@ -50,11 +50,12 @@ function threefry(key: Expr, first: Expr, second: Expr): [Expr, Expr] {
 const narrow = (x: Tensor, from: number, to: number): Tensor =>
   apply((node: Expr) => movement.slice(node, [from], [to]), x);
 
-function checkKey(key: unknown): Tensor {
+/** @throws OptionError `NOT_A_KEY` */
+function checkKey(op: string, key: unknown): Tensor {
   if (!(key instanceof Tensor) || key.dtype !== 'u32' || key.size !== 2)
     throw new OptionError(
       'NOT_A_KEY',
-      `a random key was expected and ${key instanceof Tensor ? `${key.dtype}${formatShape(key.shape)}` : describeValue(key)} came`,
+      `random.${op} got ${describeValue(key)} as its key`,
       'Make one with random.key(seed).',
     );
   return key;
@@ -84,7 +85,7 @@ function words(k: Tensor, n: number): Tensor {
 
 /** `n` keys that are independent of each other and of `k`, as an array. */
 export function split(k: Tensor, n = 2): Tensor[] {
-  checkKey(k);
+  checkKey('split', k);
   if (!Number.isInteger(n) || n < 1)
     throw new OptionError('COUNT', `random.split got n = ${describeValue(n)}`, 'Ask for at least one key.');
   const all = words(k, 2 * n);
@@ -93,9 +94,18 @@ export function split(k: Tensor, n = 2): Tensor[] {
 
 /** u32 of `shape`, every bit random. */
 export function bits(k: Tensor, shape: Shape): Tensor {
-  checkKey(k);
-  return words(k, sizeOf(checkShape('random.bits', shape))).reshape(shape);
+  return randomBits('bits', k, shape);
 }
+/** u32 for the function `op`. */
+const randomBits = (op: string, k: Tensor, shape: Shape): Tensor =>
+  words(checkKey(op, k), sizeOf(checkShape(`random.${op}`, shape))).reshape(shape);
+
+/** (bits >>> 8)·2⁻²⁴ */
+const fractions = (op: string, k: Tensor, shape: Shape): Tensor =>
+  randomBits(op, k, shape)
+    .rightShift(8)
+    .cast('f32')
+    .mul(2 ** -24);
 
 export interface UniformOptions {
   readonly min?: number;
@@ -115,10 +125,7 @@ export function uniform(k: Tensor, shape: Shape, options: UniformOptions = {}): 
       `random.uniform got min = ${describeValue(min)} and max = ${describeValue(max)}`,
       'Both are finite numbers, min not above max.',
     );
-  const unit = bits(k, shape)
-    .rightShift(8)
-    .cast('f32')
-    .mul(2 ** -24);
+  const unit = fractions('uniform', k, shape);
   // Whether bounds were given decides, not their values: other values need no other program.
   return options.min === undefined && options.max === undefined ? unit : unit.mul(max - min).add(min);
 }
@@ -126,7 +133,7 @@ export function uniform(k: Tensor, shape: Shape, options: UniformOptions = {}): 
 /** f32, standard normal by Box–Muller: √(−2 ln(1 − u))·cos 2πv. */
 export function normal(k: Tensor, shape: Shape): Tensor {
   const n = sizeOf(checkShape('random.normal', shape));
-  const unit = uniform(k, [2 * n]);
+  const unit = fractions('normal', k, [2 * n]);
   const radius = narrow(unit, 0, n).neg().log1p().mul(-2).sqrt();
   return radius
     .mul(
@@ -146,7 +153,7 @@ const sorters = new LruCache<number, Jitted<[k: Tensor], Tensor>>(CACHED_LENGTHS
  * once: recording its 700 nodes at each call would take a hundred times as long.
  */
 export function permutation(k: Tensor, n: number): Tensor {
-  checkKey(k);
+  checkKey('permutation', k);
   checkShape('random.permutation', [n]);
   return sorters.get(n, () => jit((key) => sortedWords(key, n), { name: 'permutation' }))(k);
 }

@@ -1,5 +1,6 @@
 /** Which backends there are, and which one runs what names none. */
 import { BackendUnavailableError, OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import type { Backend } from './backend.js';
 
 /** A built-in backend's name, or a backend object. */
@@ -33,8 +34,8 @@ export function resolveBackend(choice: BackendChoice): Backend {
     );
   throw new OptionError(
     'UNKNOWN_BACKEND',
-    `there is no backend ${typeof choice === 'string' ? JSON.stringify(choice) : `of type ${typeof choice}`}`,
-    `Built in are ${known}; others are objects, as await webgpu() gives.`,
+    `there is no backend ${typeof choice === 'string' ? JSON.stringify(choice) : describeValue(choice)}`,
+    `Built in are ${known}; any other is given as an object.`,
   );
 }
 

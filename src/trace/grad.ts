@@ -5,7 +5,7 @@
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../core/errors.js';
 import { copyInto, type Expr, withScope } from '../core/expr.js';
-import { flatten, unflatten } from '../core/tree.js';
+import { flatten, type TreeDef, unflatten } from '../core/tree.js';
 import type { Graph } from '../core/graph.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { gradGraph } from '../transform/vjp.js';
@@ -30,6 +30,13 @@ import { Variable } from './variable.js';
 // Functions of any arguments are differentiated; the types of theirs are kept where it matters, in the results.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type AnyFunction = (...args: any[]) => unknown;
+
+/** ` at .w[0]` for the i-th leaf of a tree; nothing for a tree that is one leaf. */
+function pathOf(treedef: TreeDef, i: number): string {
+  const paths: string[] = [];
+  treedef.collectPaths('', paths);
+  return paths[i] === '' ? '' : ` at ${paths[i]!}`;
+}
 
 interface Differentiated {
   readonly value: Tensor;
@@ -126,7 +133,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
       if (expr === undefined || !isFloat(expr.dtype))
         throw new DTypeError(
           'DTYPE_UNSUPPORTED',
-          `grad by argument ${argnum}, whose leaf ${i} is ${expr?.aval.key ?? describeValue(leaf)}`,
+          `grad of ${name} by argument ${argnum}, which has ${expr?.aval.key ?? describeValue(leaf)}${pathOf(trees[which]![1], i)}`,
           'Differentiate by f32 or f64 tensors, and pass the rest as other arguments.',
         );
       const node = scope.parameter(expr, `x${argumentExprs.length}`, {

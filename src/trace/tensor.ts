@@ -473,7 +473,7 @@ function flattenNested(data: TensorData, out: (number | boolean)[]): void {
     throw new DTypeError(
       'NOT_A_NUMBER',
       `tensor got ${describeValue(data)} as an element`,
-      'Elements are numbers or booleans; stack() makes one tensor of several.',
+      'Elements are numbers or booleans; stack() makes one tensor of several, and .value is the tensor of a Variable.',
     );
 }
 

@@ -106,6 +106,34 @@ describe('facts', () => {
       'Pass an array of tensors, as concat([a, b]).',
     ],
     [
+      () => loose(L.random).uniform!(undefined, [1]),
+      OptionError,
+      'NOT_A_KEY',
+      'random.uniform got undefined as its key',
+      'Make one with random.key(seed).',
+    ],
+    [
+      () => loose(L.random).normal!(tensor([1, 2]), [1]),
+      OptionError,
+      'NOT_A_KEY',
+      'random.normal got a Tensor (f32[2]) as its key',
+      'Make one with random.key(seed).',
+    ],
+    [
+      () => grad((o: { w: Tensor[] }) => o.w[0]!.sum())({ w: [tensor([1], { dtype: 'i32' })] }),
+      DTypeError,
+      'DTYPE_UNSUPPORTED',
+      'grad of the function by argument 0, which has i32[1] at .w[0]',
+      'Differentiate by f32 or f64 tensors, and pass the rest as other arguments.',
+    ],
+    [
+      () => any.setDefaultBackend!('cuda'),
+      OptionError,
+      'UNKNOWN_BACKEND',
+      'there is no backend "cuda"',
+      "Built in are 'reference', 'js', 'wasm'; any other is given as an object.",
+    ],
+    [
       () => any.zeros!('3'),
       ShapeError,
       'INVALID_SHAPE',
@@ -124,7 +152,7 @@ describe('facts', () => {
       DTypeError,
       'NOT_A_NUMBER',
       'tensor got a Map as an element',
-      'Elements are numbers or booleans; stack() makes one tensor of several.',
+      'Elements are numbers or booleans; stack() makes one tensor of several, and .value is the tensor of a Variable.',
     ],
     [
       () => loose(L.tree).map!(5),
