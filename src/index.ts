@@ -42,7 +42,8 @@ export const random = /* @__PURE__ */ connected(randomNumbers);
  */
 export const setThreads: (count: number, options?: ThreadOptions) => Promise<void> = wasmBackend.setThreads;
 
-export { Tensor, type NestedArray, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';
+export { type NestedArray } from './trace/print.js';
+export { Tensor, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';
 export * from './trace/functions.js';
 export { type CreateOptions } from './trace/create.js';
 export { type Axis, type ReduceOptions } from './trace/structure.js';

@@ -26,6 +26,14 @@ export interface GraphUpdate {
 /** A name for printing: user strings are quoted when they are more than a plain path. */
 export const quoteName = (name: string): string => (/^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name));
 
+/** The node as text; its inputs by their shapes unless `inputs` names them. */
+export function printNode(node: Expr, inputs: readonly string[] = node.inputs.map((input) => input.aval.key)): string {
+  const attributes = Object.entries(node.attributes)
+    .filter(([key]) => key !== 'dtype' && key !== 'weak')
+    .map(([key, value]) => `${key}=${Array.isArray(value) ? `[${value.join(',')}]` : String(value)}`);
+  return `${node.primitive.name}(${[...inputs, ...attributes].join(', ')})`;
+}
+
 /** The graph as text, one node a line, constants in place. */
 export function printGraph(graph: Graph): string {
   const names = new Map<Expr, string>();
@@ -45,10 +53,7 @@ export function printGraph(graph: Graph): string {
     const name = `%${count++}`;
     names.set(node, name);
     const args = node.inputs.map((input) => inline(input) ?? names.get(input)!);
-    const attributes = Object.entries(node.attributes)
-      .filter(([key]) => key !== 'dtype' && key !== 'weak')
-      .map(([key, value]) => `${key}=${Array.isArray(value) ? `[${value.join(',')}]` : String(value)}`);
-    lines.push(`  ${name}: ${node.aval.key} = ${node.primitive.name}(${[...args, ...attributes].join(', ')})`);
+    lines.push(`  ${name}: ${node.aval.key} = ${printNode(node, args)}`);
   }
   const head = graph.parameters.map(
     (parameter, i) => `%${quoteName(graph.parameterNames[i] ?? String(i))}: ${parameter.aval.key}`,

@@ -7,6 +7,7 @@ import { type Aval, checkShape, formatShape, makeAval, type Shape, sizeOf } from
 import { allocateArray, castValue, type DType, dtypeOfArray, isFloat, type TypedArray } from '../core/dtype.js';
 import { ConcretizationError, DisposedError, DonatedError, DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
+import { printNode } from '../core/graph.js';
 import { checkOptions, COPY, describeValue, THIS_COPY } from '../core/options.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
@@ -14,6 +15,16 @@ import * as arithmetic from './arithmetic.js';
 import { boundPending, evaluated } from './eager.js';
 import { drop, eagerScope, hold } from './eager-scope.js';
 import { checkDType, type Operand } from './operand.js';
+import {
+  elementOf,
+  indexError,
+  inspectCustom,
+  nested,
+  type NestedArray,
+  printValue,
+  refuseMissing,
+  toJSON,
+} from './print.js';
 import { isTracing, record, useExpr } from './scope.js';
 import * as structure from './structure.js';
 import type { Axis, ReduceOptions } from './structure.js';
@@ -22,7 +33,6 @@ import type { Axis, ReduceOptions } from './structure.js';
 export type TensorLike = Tensor | number | boolean;
 /** What `tensor` makes a tensor of. */
 export type TensorData = number | boolean | TypedArray | readonly TensorData[];
-export type NestedArray = number | boolean | NestedArray[];
 
 type Op = (...operands: never[]) => Expr;
 
@@ -119,10 +129,10 @@ export class Tensor {
   }
   /** The elements as nested arrays; a number (or boolean) for a scalar. */
   async array(): Promise<NestedArray> {
-    return nested(await this.data(), this.shape, this.dtype);
+    return nested(await this.data(), this.shape, elementOf(this.dtype));
   }
   arraySync(): NestedArray {
-    return nested(this.dataSync(), this.shape, this.dtype);
+    return nested(this.dataSync(), this.shape, elementOf(this.dtype));
   }
   /** The only element. @throws ShapeError `NOT_A_SCALAR` if there are more. */
   item(): number {
@@ -167,8 +177,26 @@ export class Tensor {
   get [COPY](): object {
     return THIS_COPY;
   }
+  /** Dtype, shape and elements, long axes shortened as NumPy does; of what is traced, its node. */
   toString(): string {
-    return `Tensor(${this.#expr.aval.key})`;
+    const expr = this.#expr;
+    const content = expr.scope === eagerScope ? printValue(expr.aval, () => this.dataSync()) : ` = ${printNode(expr)}`;
+    return `Tensor(${expr.aval.key})${content}`;
+  }
+  [inspectCustom](): string {
+    return this.toString();
+  }
+  /** For `JSON.stringify`: `{ dtype, shape, values }`, or `{ dtype, shape, node }` of what is traced. */
+  toJSON(): Record<string, unknown> {
+    const { expr, dtype, shape } = this;
+    return expr.scope === eagerScope ? toJSON(expr.aval, this.dataSync()) : { dtype, shape, node: printNode(expr) };
+  }
+  /** The slices along the first axis; a scalar is not iterable. */
+  get [Symbol.iterator](): () => Generator<Tensor, void> {
+    return (this.ndim > 0 ? this.#slices : undefined)!;
+  }
+  *#slices(): Generator<Tensor, void> {
+    for (let i = 0; i < this.shape[0]!; i++) yield this.slice([i], [i + 1]).reshape(this.shape.slice(1));
   }
 
   add(other: TensorLike): Tensor {
@@ -425,16 +453,7 @@ export class Tensor {
   }
 }
 
-/** Row-major elements as nested arrays. */
-function nested(data: TypedArray, shape: Shape, dtype: DType): NestedArray {
-  const value = (i: number): number | boolean => (dtype === 'bool' ? data[i] !== 0 : data[i]!);
-  const build = (axis: number, offset: number, stride: number): NestedArray => {
-    if (axis === shape.length) return value(offset);
-    const step = shape[axis] === 0 ? 0 : stride / shape[axis]!;
-    return Array.from({ length: shape[axis]! }, (_, i) => build(axis + 1, offset + i * step, step));
-  };
-  return build(0, 0, sizeOf(shape));
-}
+refuseMissing(Tensor, indexError);
 
 export interface TensorOptions {
   readonly shape?: Shape;

@@ -15,6 +15,7 @@ import type { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
 import { drop, type EagerScope, eagerScope, hold } from './eager-scope.js';
 import { asExpr } from './operand.js';
+import { indexError, inspectCustom, printValue, refuseMissing, toJSON } from './print.js';
 import { activeScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
 import { apply, Tensor, tensor, type TensorData } from './tensor.js';
 
@@ -178,13 +179,32 @@ export class Variable implements UpdateTarget {
     this.#expr = undefined;
   }
 
+  /** Dtype, shape and elements; while a function is traced, without elements. */
   toString(): string {
-    return `${this.constructor.name}(${this.aval.key})`;
+    const content = isTracing() ? '' : printValue(this.aval, () => this.storage.readSync());
+    return `${this.constructor.name}(${this.aval.key})${content}`;
+  }
+  [inspectCustom](): string {
+    return this.toString();
+  }
+  /** As {@link Tensor.toJSON}. */
+  toJSON(): Record<string, unknown> {
+    return isTracing() ? this.value.toJSON() : toJSON(this.aval, this.storage.readSync());
   }
 }
 
 /** A Variable that an optimizer trains. */
 export class TrainVar extends Variable {}
+
+refuseMissing(Variable, (name) =>
+  Object.hasOwn(Tensor.prototype, name)
+    ? new DTypeError(
+        'VARIABLE_AS_TENSOR',
+        `${name} of a Variable was used`,
+        `A Variable holds a tensor: use variable.value.${name}.`,
+      )
+    : indexError(name),
+);
 
 register(Variable, {
   flatten: (variable) => ({ children: [variable.value], names: ['value'], auxiliary: variable.constructor }),

@@ -161,7 +161,7 @@ const METHODS: Readonly<Record<string, { dtype?: DType; args: readonly unknown[]
 
 test('every method is a free function, with the same result', () => {
   const nonOps = words(
-    'constructor data dataSync array arraySync item dispose markDonated toString expr shape dtype ndim size',
+    'constructor data dataSync array arraySync item dispose markDonated toString toJSON expr shape dtype ndim size',
   );
   const methods = Object.getOwnPropertyNames(L.Tensor.prototype).filter((name) => !nonOps.includes(name));
   expect(methods.sort()).toEqual(Object.keys(METHODS).sort());
