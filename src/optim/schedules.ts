@@ -44,6 +44,12 @@ function checkAscending(owner: string, option: string, values: readonly number[]
 
 const BASE = ['lr', 'lastEpoch', 'name'];
 
+/** Calls that a period may end late by and still end at a call: `0.07 · 100` and sums of periods are rounded. */
+const LATE = 1e-6;
+
+/** How many periods, of whole or other numbers of calls, have ended at call `i`. */
+const periodsAt = (i: Tensor, period: number): Tensor => i.add(LATE).div(period).floor();
+
 /** π·x, halved cosine: 1 at x = 0, 0 at x = 1. */
 const halfCosine = (x: Tensor): Tensor => x.mul(Math.PI).cos().add(1).div(2);
 
@@ -174,7 +180,8 @@ export interface CosineAnnealingWarmRestartsOptions extends CallSchedulerOptions
   readonly etaMin?: number;
 }
 /**
- * Cosine annealing that begins anew after t0, t0·tMult, t0·tMult², … epochs; the epoch is `call / numCallPerEpoch`.
+ * Cosine annealing that begins anew after t0, t0·tMult, t0·tMult², … epochs of `numCallPerEpoch` calls. Periods are
+ * counted in calls, so those of a part of an epoch begin at a call as well.
  * `tMult` 1 and `etaMin` 0 unless given.
  * Reference: Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", arXiv:1608.03983.
  * @example new CosineAnnealingWarmRestarts({ lr: 0.1, numCallPerEpoch: 2, t0: 2 }).at(4).item(); // 0.1, as f32
@@ -196,33 +203,34 @@ export class CosineAnnealingWarmRestarts extends CallScheduler {
 
   /** The epoch, with its fraction, at call `i`, the next one unless given. */
   currentEpoch(i?: number | Tensor, { dtype = 'f32' }: { readonly dtype?: DType } = {}): Tensor {
-    return this.epochAt(i === undefined ? this.next() : index(i)).cast(dtype);
-  }
-  private epochAt(i: Tensor): Tensor {
-    return i.div(this.numCallPerEpoch);
+    return (i === undefined ? this.next() : index(i)).div(this.numCallPerEpoch).cast(dtype);
   }
 
-  /** When the n-th period begins, in epochs. */
-  private startOf(n: Tensor): Tensor {
-    return pow(this.tMult, n)
-      .sub(1)
-      .mul(this.t0 / (this.tMult - 1));
+  /** When the n-th period begins, and how long it is, in calls. */
+  private period(n: Tensor): { start: Tensor; length: Tensor } {
+    const first = this.t0 * this.numCallPerEpoch;
+    const growth = pow(this.tMult, n);
+    return {
+      start: this.tMult === 1 ? n.mul(first) : growth.sub(1).mul(first / (this.tMult - 1)),
+      length: growth.mul(first),
+    };
   }
 
   protected formula(i: Tensor): Tensor {
-    const epoch = this.epochAt(i);
-    let share: Tensor;
-    if (this.tMult === 1) share = epoch.mod(this.t0).div(this.t0);
-    else {
+    const { tMult } = this;
+    const first = this.t0 * this.numCallPerEpoch;
+    let n = periodsAt(i, first);
+    if (tMult !== 1) {
       // A logarithm rounds, so the period that it names may be one off where one begins.
-      const guess = epoch
-        .mul((this.tMult - 1) / this.t0)
+      const guess = i
+        .mul((tMult - 1) / first)
         .log1p()
-        .div(Math.log(this.tMult))
+        .div(Math.log(tMult))
         .round();
-      const n = where(this.startOf(guess).greater(epoch), guess.sub(1), guess);
-      share = epoch.sub(this.startOf(n)).div(pow(this.tMult, n).mul(this.t0));
+      n = where(this.period(guess).start.greater(i.add(LATE)), guess.sub(1), guess);
     }
+    const { start, length } = this.period(n);
+    const share = i.sub(start).maximum(0).div(length);
     return add(this.etaMin, this.lr.value.sub(this.etaMin).mul(halfCosine(share)));
   }
 }
@@ -273,7 +281,7 @@ export class InverseTimeDecayLR extends CallScheduler {
     this.staircase = checkFlag(owner, 'staircase', otherwise(options.staircase, false));
   }
   protected formula(i: Tensor): Tensor {
-    const steps = this.staircase ? i.div(this.decaySteps).floor() : i.div(this.decaySteps);
+    const steps = this.staircase ? periodsAt(i, this.decaySteps) : i.div(this.decaySteps);
     return this.lr.value.div(steps.mul(this.decayRate).add(1));
   }
 }
