@@ -71,6 +71,8 @@ export { Optimizer, type OptimizerOptions } from './optim/optimizer.js';
 export { ComposedOptimizer, type ComposedOptimizerOptions } from './optim/composed-optimizer.js';
 export * from './optim/rules.js';
 export * from './optim/compose.js';
+export { accumulate, applyIfFinite } from './optim/gates.js';
+export { globalNorm } from './optim/norm.js';
 export { Constant, Scheduler, type SchedulerOptions } from './optim/scheduler.js';
 export * from './optim/schedules.js';
 export { applyUpdates, type GradientTransformation } from './optim/transformation.js';

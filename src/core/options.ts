@@ -78,9 +78,15 @@ export function checkKeys(owner: string, options: object, known: readonly string
       );
 }
 
+/** Whether it is an instance of a class with nothing to read, as a tensor is. */
+function isOpaque(options: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(options);
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null && Object.keys(options).length === 0;
+}
+
 /** @throws OptionError `OPTIONS` unless it is an object, `UNKNOWN_OPTION` as {@link checkKeys}. */
 export function checkOptions(owner: string, options: unknown, known: readonly string[]): asserts options is object {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
+  if (typeof options !== 'object' || options === null || Symbol.iterator in options || isOpaque(options))
     throw new OptionError(
       'OPTIONS',
       `${owner} got ${describeValue(options)} as its options`,

@@ -1,7 +1,7 @@
 /** Adam and AdamW. */
 import { maximum, sub } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
-import { BELOW_ONE, checkFlag, NOT_NEGATIVE } from './options.js';
+import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
 import { type Decay, type Rule, type RuleStep, zerosOf } from './rule.js';
 
@@ -62,8 +62,8 @@ const adamwRule = (amsgrad: boolean): Rule<AdamScalar> => ({
 const ADAMW = adamwRule(false);
 const ADAMW_AMSGRAD = adamwRule(true);
 /** The rule that `amsgrad` chooses. @throws OptionError `OPTION_RANGE` */
-export const adamwRuleFor = ({ amsgrad = false }: { readonly amsgrad?: boolean }): Rule<AdamScalar> =>
-  checkFlag('AdamW', 'amsgrad', amsgrad) ? ADAMW_AMSGRAD : ADAMW;
+export const adamwRuleFor = (options: { readonly amsgrad?: boolean }): Rule<AdamScalar> =>
+  checkFlag('AdamW', 'amsgrad', optionOf(options, 'amsgrad', false)) ? ADAMW_AMSGRAD : ADAMW;
 
 export interface AdamOptions extends OptimizerOptions {
   readonly beta1?: number;

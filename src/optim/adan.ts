@@ -1,9 +1,10 @@
 /** Adan. */
 import { sub, where } from '../trace/functions.js';
 import { OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import type { Tensor } from '../trace/tensor.js';
 import { BY_RATE } from './adam.js';
-import { BELOW_ONE, checkFlag, NOT_NEGATIVE } from './options.js';
+import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
 import { type Decay, type Rule, zerosOf } from './rule.js';
 
@@ -49,8 +50,8 @@ const adanRule = (noProx: boolean): Rule<AdanScalar> => ({
 const ADAN = adanRule(false);
 const ADAN_NO_PROX = adanRule(true);
 /** The rule that `noProx` chooses. @throws OptionError `OPTION_RANGE` */
-export const adanRuleFor = ({ noProx = false }: { readonly noProx?: boolean }): Rule<AdanScalar> =>
-  checkFlag('Adan', 'noProx', noProx) ? ADAN_NO_PROX : ADAN;
+export const adanRuleFor = (options: { readonly noProx?: boolean }): Rule<AdanScalar> =>
+  checkFlag('Adan', 'noProx', optionOf(options, 'noProx', false)) ? ADAN_NO_PROX : ADAN;
 
 export interface AdanOptions extends OptimizerOptions {
   /** β₁, β₂, β₃. */
@@ -61,13 +62,15 @@ export interface AdanOptions extends OptimizerOptions {
 }
 
 /** `betas` as three scalars. @throws OptionError `OPTION_BETAS` */
-export function splitBetas({
-  betas,
-  ...options
-}: AdanOptions): OptimizerOptions & { readonly [K in AdanScalar]?: number } {
-  if (betas === undefined) return options;
+export function splitBetas(given: AdanOptions): OptimizerOptions & { readonly [K in AdanScalar]?: number } {
+  if ((given as AdanOptions | null)?.betas === undefined) return given;
+  const { betas, ...options } = given;
   if (!Array.isArray(betas) || betas.length !== 3)
-    throw new OptionError('OPTION_BETAS', `Adan got betas = ${String(betas)}`, 'Pass three numbers: [β₁, β₂, β₃].');
+    throw new OptionError(
+      'OPTION_BETAS',
+      `Adan got betas = ${describeValue(betas)}`,
+      'Pass three numbers: [β₁, β₂, β₃].',
+    );
   return { ...options, beta1: betas[0], beta2: betas[1], beta3: betas[2] };
 }
 

@@ -1,51 +1,44 @@
-/** Transformations made of others: chains, clipping, decay, schedules, masks, groups, accumulation. */
+/** Transformations made of others, and what stands before and after rules: chains, clipping, decay, schedules, masks, groups. */
 import { OptionError, TreeError } from '../core/errors.js';
-import { flatten, flattenUpTo, structure, type TreeDef, unflatten } from '../core/tree.js';
+import { describeValue } from '../core/options.js';
+import { flattenUpTo, structure, type TreeDef, unflatten } from '../core/tree.js';
 import { zeros } from '../trace/create.js';
-import { add, where } from '../trace/functions.js';
+import { where } from '../trace/functions.js';
 import { Tensor, type TensorLike } from '../trace/tensor.js';
-import { checkRange, FINITE, NOT_NEGATIVE, POSITIVE, POSITIVE_INTEGER, type Scalar, scalarTensor } from './options.js';
+import { type Gate, identity, isGate } from './gates.js';
+import { normAbove } from './norm.js';
+import { checkRange, checkScalar, FINITE, LIMIT, NOT_NEGATIVE, type Scalar, scalarTensor } from './options.js';
 import { Scheduler } from './scheduler.js';
 import {
+  advance,
   applyUpdates,
+  both,
+  checkState,
   checkTransformation,
+  choose,
+  chooseUpdates,
   type GradientTransformation,
   leavesUpTo,
+  mapLeaves,
+  type Outcome,
   type Tree,
 } from './transformation.js';
 
 type Transformation = GradientTransformation;
-
-/** A transformation that decides when those that follow it in a chain run. */
-interface Gate extends Transformation {
-  readonly over: (rest: Transformation) => Transformation;
-}
-const isGate = (tx: Transformation): tx is Gate => 'over' in tx;
-
-/** Leaf by leaf over trees of one structure. */
-function mapLeaves(f: (...leaves: Tensor[]) => Tensor, first: Tree, ...rest: Tree[]): Tree {
-  const [leaves, treedef] = flatten(first);
-  const others = rest.map((tree) => flattenUpTo(treedef, tree));
-  return unflatten(
-    treedef,
-    leaves.map((leaf, i) => f(leaf as Tensor, ...others.map((each) => each[i] as Tensor))),
-  );
-}
 
 const stateless = (update: (grads: Tree, params: Tree) => Tree): Transformation => ({
   init: () => null,
   update: (grads, _state, params) => ({ updates: update(grads, params), state: null }),
 });
 
-/** New parameters from a transformation, in its own order of rounding where it has one. */
-function advance(tx: Transformation, grads: Tree, state: Tree, params: Tree): { params: Tree; state: Tree } {
-  if (tx.advance !== undefined) return tx.advance(grads, state, params);
-  const { updates, state: next } = tx.update(grads, state, params);
-  return { params: applyUpdates(params, updates), state: next };
-}
+/** The Schedulers of several, each once. */
+const schedulersOf = (transformations: readonly Transformation[]): Scheduler[] => [
+  ...new Set(transformations.flatMap((tx) => tx.schedulers?.() ?? [])),
+];
 
 /**
- * The transformations one after another: each gets the updates of the one before. The state is an array of theirs.
+ * The transformations one after another: each gets the updates of the one before. The state is an array of theirs. Where
+ * one gathers or skips ({@link accumulate}, {@link applyIfFinite}), those after it do not run.
  * @example chain(clipByGlobalNorm(1), adadelta())
  */
 export function chain(...transformations: readonly Transformation[]): Transformation {
@@ -55,43 +48,50 @@ export function chain(...transformations: readonly Transformation[]): Transforma
     const over = (transformations[gate] as Gate).over(chain(...transformations.slice(gate + 1)));
     return chain(...transformations.slice(0, gate), over);
   }
-  const run = (grads: Tree, states: readonly Tree[], params: Tree, count: number): { updates: Tree; state: Tree[] } => {
+  const run = (grads: Tree, states: readonly Tree[], params: Tree, count: number) => {
     const state: Tree[] = [];
     let updates = grads;
+    let applied: Tensor | undefined;
     for (let i = 0; i < count; i++) {
       const result = transformations[i]!.update(updates, states[i], params);
-      updates = result.updates;
-      state.push(result.state);
+      updates = chooseUpdates(applied, result.updates);
+      state.push(choose(applied, result.state, states[i]));
+      applied = both(applied, result.applied);
     }
-    return { updates, state };
+    return { updates, state, applied };
   };
   return {
+    schedulers: () => schedulersOf(transformations),
     init: (params) => transformations.map((tx) => tx.init(params)),
-    update: (grads, state, params) => run(grads, state as Tree[], params, transformations.length),
+    update: (grads, state, params) => run(grads, checkState(state as Tree[]), params, transformations.length),
     advance: (grads, state, params) => {
       const last = transformations.length - 1;
       if (last < 0) return { params: applyUpdates(params, grads), state: [] };
-      const { updates, state: before } = run(grads, state as Tree[], params, last);
-      const end = advance(transformations[last]!, updates, (state as Tree[])[last], params);
-      return { params: end.params, state: [...before, end.state] };
+      const before = run(grads, checkState(state as Tree[]), params, last);
+      const end = advance(transformations[last]!, before.updates, (state as Tree[])[last], params);
+      return {
+        params: choose(before.applied, end.params, params),
+        state: [...before.state, choose(before.applied, end.state, (state as Tree[])[last])],
+        applied: both(before.applied, end.applied),
+      };
     },
   };
 }
 
 /**
  * Gradients scaled down together where the norm of them all passes `maxNorm`: `g · maxNorm / ‖g‖`. Where it does not, they
- * are unchanged to the bit. One reduction a leaf.
+ * are unchanged to the bit; `Infinity` clips nothing. A NaN anywhere makes all of them NaN: the others must not pass
+ * unclipped. The norm is {@link globalNorm}'s, and the sums of all leaves are one launch.
  * Reference: Pascanu, Mikolov and Bengio 2013, "On the difficulty of training Recurrent Neural Networks", arXiv:1211.5063.
  */
 export function clipByGlobalNorm(maxNorm: number): Transformation {
-  checkRange('clipByGlobalNorm', 'maxNorm', maxNorm, POSITIVE);
+  checkRange('clipByGlobalNorm', 'maxNorm', maxNorm, LIMIT);
+  if (maxNorm === Infinity) return identity();
   return stateless((grads) => {
-    const leaves = flatten(grads)[0] as Tensor[];
-    if (leaves.length === 0) return grads;
-    const total = leaves.map((g) => g.mul(g).sum()).reduce((a, b) => add(a, b));
-    const norm = total.sqrt();
-    const scale = where(norm.greater(maxNorm), norm.reciprocal().mul(maxNorm), 1);
-    return mapLeaves((g) => g.mul(scale.cast(g.dtype)), grads);
+    const norm = normAbove(maxNorm, grads);
+    // As it is written, a norm of NaN makes all NaN.
+    const factor = where(norm.lessEqual(maxNorm), 1, scalarTensor(maxNorm).div(norm));
+    return mapLeaves((g) => g.mul(factor.cast(g.dtype)), grads);
   });
 }
 
@@ -103,13 +103,13 @@ export function clipByValue(limit: number): Transformation {
 
 /** Adds `weightDecay · x` to each gradient (or update): before a rule it is L2 regularisation. */
 export function addDecayedWeights(weightDecay: Scalar): Transformation {
-  if (typeof weightDecay === 'number') checkRange('addDecayedWeights', 'weightDecay', weightDecay, NOT_NEGATIVE);
+  checkScalar('addDecayedWeights', 'weightDecay', weightDecay, NOT_NEGATIVE);
   return stateless((grads, params) => mapLeaves((g, x) => g.add(scalarTensor(weightDecay).mul(x)), grads, params));
 }
 
 /** Updates times a factor. */
 export function scale(factor: Scalar): Transformation {
-  if (typeof factor === 'number') checkRange('scale', 'factor', factor, FINITE);
+  checkScalar('scale', 'factor', factor, FINITE);
   return stateless((grads) => mapLeaves((g) => scalarTensor(factor).mul(g), grads));
 }
 
@@ -118,13 +118,13 @@ export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => Tensor
   if (!(schedule instanceof Scheduler) && typeof schedule !== 'function')
     throw new OptionError(
       'NOT_A_SCHEDULE',
-      `scaleBySchedule got ${String(schedule)}`,
+      `scaleBySchedule got ${describeValue(schedule)}`,
       'Pass a Scheduler, or a function of the number of updates.',
     );
   return {
     init: () => ({ count: scalarTensor(0) }),
     update: (grads, state) => {
-      const { count } = state as { count: Tensor };
+      const { count } = checkState(state as { count: Tensor });
       const given = schedule instanceof Scheduler ? schedule.rate(count) : schedule(count);
       const factor = given instanceof Tensor ? given : scalarTensor(Number(given));
       return {
@@ -162,7 +162,7 @@ interface Split {
 function split(params: Tree, labels: Labels): Split {
   const treedef = structure(params);
   const tree: unknown = typeof labels === 'function' ? (labels as (params: Tree) => unknown)(params) : labels;
-  return { treedef, keys: leafKeys(treedef), labels: leavesUpTo(treedef, tree) };
+  return { treedef, keys: leafKeys(treedef), labels: leavesUpTo(treedef, tree, 'the tree of labels') };
 }
 
 /** The leaves of one label, by key. */
@@ -180,14 +180,14 @@ export function multiTransform(
   transformations: Readonly<Record<string, Transformation>>,
   labels: Labels,
 ): Transformation {
-  for (const tx of Object.values(transformations)) checkTransformation('multiTransform', tx);
+  for (const tx of Object.values((transformations as unknown) ?? [null])) checkTransformation('multiTransform', tx);
   const of = (params: Tree): Split => {
     const found = split(params, labels);
     found.labels.forEach((label, i) => {
       if (typeof label !== 'string' || !Object.hasOwn(transformations, label))
         throw new TreeError(
           'UNKNOWN_LABEL',
-          `multiTransform got the label ${String(label)} for ${JSON.stringify(found.keys[i])}`,
+          `multiTransform got ${describeValue(label)} as the label of ${JSON.stringify(found.keys[i])}`,
           `Its transformations are ${Object.keys(transformations).join(', ')}.`,
         );
     });
@@ -195,25 +195,31 @@ export function multiTransform(
   };
   const run = (
     params: Tree,
-    each: (tx: Transformation, label: string, parts: Split) => { readonly tree: Tree; readonly state: Tree },
-  ): { tree: Tree; state: Tree } => {
+    state: Tree,
+    each: (tx: Transformation, state: Tree, of: (tree: Tree) => Map<string, unknown>) => Outcome<Tree> & { tree: Tree },
+  ) => {
     const parts = of(params);
     const merged = new Map<string, unknown>();
-    const state: Record<string, Tree> = {};
+    const next: Record<string, Tree> = {};
+    const applied: (Tensor | undefined)[] = [];
     for (const [label, tx] of Object.entries(transformations)) {
-      const result = each(tx, label, parts);
-      state[label] = result.state;
+      const result = each(tx, checkState(state as Record<string, Tree>)[label], (tree) => group(parts, tree, label));
+      next[label] = result.state;
       for (const [key, leaf] of result.tree as Map<string, unknown>) merged.set(key, leaf);
+      if (parts.labels.includes(label)) applied.push(result.applied);
     }
     return {
       tree: unflatten(
         parts.treedef,
         parts.keys.map((key) => merged.get(key)),
       ),
-      state,
+      state: next,
+      // An update of any group is one.
+      applied: applied.reduce((a, b) => (a === undefined || b === undefined ? undefined : a.logicalOr(b)), applied[0]),
     };
   };
   return {
+    schedulers: () => schedulersOf(Object.values(transformations)),
     init: (params) => {
       const parts = of(params);
       return Object.fromEntries(
@@ -221,33 +227,21 @@ export function multiTransform(
       );
     },
     update: (grads, state, params) => {
-      const { tree, state: next } = run(params, (tx, label, parts) => {
-        const result = tx.update(
-          group(parts, grads, label),
-          (state as Record<string, Tree>)[label],
-          group(parts, params, label),
-        );
-        return { tree: result.updates, state: result.state };
+      const { tree, ...rest } = run(params, state, (tx, before, ofGroup) => {
+        const { updates, ...rest } = tx.update(ofGroup(grads), before, ofGroup(params));
+        return { ...rest, tree: updates };
       });
-      return { updates: tree, state: next };
+      return { ...rest, updates: tree };
     },
     advance: (grads, state, params) => {
-      const { tree, state: next } = run(params, (tx, label, parts) => {
-        const result = advance(
-          tx,
-          group(parts, grads, label),
-          (state as Record<string, Tree>)[label],
-          group(parts, params, label),
-        );
-        return { tree: result.params, state: result.state };
+      const { tree, ...rest } = run(params, state, (tx, before, ofGroup) => {
+        const { params: next, ...rest } = advance(tx, ofGroup(grads), before, ofGroup(params));
+        return { ...rest, tree: next };
       });
-      return { params: tree, state: next };
+      return { ...rest, params: tree };
     },
   };
 }
-
-/** Passes updates through. */
-const identity = (): Transformation => stateless((grads) => grads);
 
 /**
  * The transformation for parameters whose mask is true; the gradients of the others pass unchanged, as in optax. Use
@@ -262,7 +256,7 @@ export function masked(tx: Transformation, mask: Labels): Transformation {
       if (typeof value !== 'boolean')
         throw new TreeError(
           'UNKNOWN_LABEL',
-          `masked got ${String(value)} for ${JSON.stringify(parts.keys[i])}`,
+          `masked got ${describeValue(value)} for ${JSON.stringify(parts.keys[i])}`,
           'A mask holds true and false.',
         );
     return unflatten(
@@ -271,64 +265,4 @@ export function masked(tx: Transformation, mask: Labels): Transformation {
     );
   };
   return multiTransform({ inner: tx, rest: identity() }, labels);
-}
-
-/**
- * Means of n gradients: the updates are 0 until the n-th call, which runs the transformation on the mean and begins anew.
- * All of it is recorded, so a compiled step accumulates by itself. In a chain, what follows `accumulate(n)` runs each n-th
- * call only.
- * @example chain(accumulate(4), clipByGlobalNorm(1), adam()); // the same as accumulate(4, chain(clipByGlobalNorm(1), adam()))
- */
-export function accumulate(n: number, over?: Transformation): Transformation {
-  checkRange('accumulate', 'n', n, POSITIVE_INTEGER);
-  if (over !== undefined) checkTransformation('accumulate', over);
-  const inner = over ?? identity();
-  interface State {
-    readonly count: Tensor;
-    readonly sum: Tree;
-    readonly inner: Tree;
-  }
-  const collect = (grads: Tree, { count, sum }: State): { full: Tensor; mean: Tree; rest: Omit<State, 'inner'> } => {
-    const total = mapLeaves((a, g) => a.add(g), sum, grads);
-    const next = count.add(1);
-    const full = next.greaterEqual(n);
-    return {
-      full,
-      mean: mapLeaves((each) => each.div(n), total),
-      rest: {
-        count: where(full, 0, next),
-        sum: mapLeaves((each) => where(full, 0, each), total),
-      },
-    };
-  };
-  const choose = (full: Tensor, then: Tree, otherwise: Tree): Tree =>
-    mapLeaves((a, b) => where(full, a, b), then, otherwise);
-  const tx: Transformation = {
-    init: (params) => ({
-      count: scalarTensor(0),
-      sum: mapLeaves((x) => zeros(x.shape, { dtype: x.dtype }), params),
-      inner: inner.init(params),
-    }),
-    update: (grads, state, params) => {
-      const before = state as State;
-      const { full, mean, rest } = collect(grads, before);
-      const result = inner.update(mean, before.inner, params);
-      return {
-        updates: mapLeaves((u) => where(full, u, 0), result.updates),
-        state: { ...rest, inner: choose(full, result.state, before.inner) },
-      };
-    },
-    advance: (grads, state, params) => {
-      const before = state as State;
-      const { full, mean, rest } = collect(grads, before);
-      const result = advance(inner, mean, before.inner, params);
-      return {
-        params: choose(full, result.params, params),
-        state: { ...rest, inner: choose(full, result.state, before.inner) },
-      };
-    },
-  };
-  if (over !== undefined) return tx;
-  const gate: Gate = { ...tx, over: (rest) => accumulate(n, rest) };
-  return gate;
 }

@@ -1,13 +1,19 @@
 /** An optimizer of any transformation. */
+import { OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import { mul } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
-import { checkKeys } from './options.js';
+import { checkOptions } from './options.js';
 import { Optimizer, type OptimizerOptions } from './optimizer.js';
+import { type Scheduler, withStandIns } from './scheduler.js';
 import { checkTransformation, type GradientTransformation } from './transformation.js';
 
 export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weightDecay'> {
   readonly transformation: GradientTransformation;
 }
+
+/** Schedulers that are the counters of an optimizer: another one that shares them counts for itself. */
+const taken = new WeakSet<Scheduler>();
 
 /**
  * Keeps the state of a composed transformation in Variables.
@@ -17,7 +23,11 @@ export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weight
  * ```
  *
  * `lr` scales what the transformation gives; it is 1 unless given, since rules have rates of their own. A Scheduler here
- * counts with every update. State: `<key>_<path>`, as `w_1_cache` for the slot `cache` of the chain's second part.
+ * counts with every update: not while gradients are accumulated, nor where they are skipped.
+ *
+ * Where a rule has a Scheduler (or a Variable as its rate), that is `lr`: `chain(clipByGlobalNorm(1), adam({ lr: schedule }))`
+ * reads, assigns, saves and restores it, and steps it. Where several have, they are the modules `lr0`, `lr1`, …
+ * State: `<key>_<path>`, as `w_1_cache` for the slot `cache` of the chain's second part.
  *
  * @example
  * const x = new TrainVar(tensor([1, 2]));
@@ -27,14 +37,56 @@ export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weight
 export class ComposedOptimizer extends Optimizer {
   private readonly composed: GradientTransformation;
   private readonly scaled: boolean;
+  /** The nodes of the Schedulers that are in rules, in order. */
+  private readonly nodesOfRules: readonly string[];
 
+  /** @throws OptionError `RATE_TWICE` for `lr` beside a Scheduler in a rule; `NOT_A_TRANSFORMATION`, and as all optimizers. */
   constructor(options: ComposedOptimizerOptions) {
-    super(options);
-    checkKeys('ComposedOptimizer', options, ['transformation', 'lr', 'trainVars', 'name']);
+    checkOptions('ComposedOptimizer', options, ['transformation', 'lr', 'trainVars', 'name']);
     checkTransformation('ComposedOptimizer', options.transformation);
-    this.composed = options.transformation;
-    this.scaled = options.lr !== undefined;
-    if (options.trainVars !== undefined && options.trainVars !== null) this.registerTrainVars(options.trainVars);
+    const { transformation, lr, trainVars } = options;
+    const schedulers = transformation.schedulers?.() ?? [];
+    if (lr !== undefined && schedulers.length > 0)
+      throw new OptionError(
+        'RATE_TWICE',
+        `ComposedOptimizer got lr beside a rule with ${schedulers.map(String).join(' and ')}`,
+        'Give the rate to the rule or to the optimizer.',
+      );
+    super(options, schedulers.length === 1 ? schedulers[0] : undefined);
+    this.composed = transformation;
+    this.scaled = lr !== undefined;
+    this.nodesOfRules = schedulers.length === 1 ? ['lr'] : schedulers.map((_, i) => `lr${i}`);
+    if (schedulers.length > 1)
+      this.registerImplicitNodes(new Map(schedulers.map((each, i) => [this.nodesOfRules[i]!, each])));
+    this.countedNodes = this.nodesOfRules.filter((_, i) => !taken.has(schedulers[i]!));
+    for (const scheduler of schedulers) taken.add(scheduler);
+    if (trainVars !== undefined && trainVars !== null) this.registerTrainVars(trainVars);
+  }
+
+  override get lr(): Scheduler {
+    return super.lr;
+  }
+  override set lr(lr: number | Scheduler) {
+    if (!this.scaled && !this.nodesOfRules.includes('lr'))
+      throw new OptionError(
+        'NO_RATE',
+        `${this.name} has its rates in its rules and got lr = ${describeValue(lr)}`,
+        'Make it with lr: 1 to scale updates later, or give a rule a Scheduler and set that.',
+      );
+    super.lr = lr;
+  }
+
+  protected override countUpdate(applied: Tensor | undefined): void {
+    if (this.scaled) super.countUpdate(applied);
+  }
+
+  override update(grads: unknown): void {
+    const own = new Map(
+      (this.composed.schedulers?.() ?? []).map((each, i) => [each, this.schedulerAt(this.nodesOfRules[i]!)]),
+    );
+    withStandIns(own, () => {
+      super.update(grads);
+    });
   }
 
   protected override transformation(): GradientTransformation {
@@ -43,14 +95,14 @@ export class ComposedOptimizer extends Optimizer {
     return {
       init: (params) => composed.init(params),
       update: (grads, state, params) => {
-        const { updates, state: next } = composed.update(grads, state, params);
+        const { updates, ...rest } = composed.update(grads, state, params);
         const scaled = new Map(
           [...(updates as Map<string, Tensor>)].map(([key, update]) => [
             key,
             mul(lr.at(undefined, { dtype: update.dtype }), update),
           ]),
         );
-        return { updates: scaled, state: next };
+        return { ...rest, updates: scaled };
       },
     };
   }

@@ -3,11 +3,10 @@ import { OptionError } from '../core/errors.js';
 import { maximum, minimum, sub, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { zeros } from '../trace/create.js';
-import { BELOW_ONE, NOT_NEGATIVE, POSITIVE } from './options.js';
+import { globalNorm } from './norm.js';
+import { BELOW_ONE, NOT_NEGATIVE, optionOf, POSITIVE } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
 import { type Rule, type Slots, zerosOf } from './rule.js';
-
-const norm = (x: Tensor): Tensor => x.mul(x).sum().sqrt();
 
 export const LARS_RULE: Rule<'momentum' | 'tc' | 'eps'> = {
   name: 'LARS',
@@ -21,7 +20,7 @@ export const LARS_RULE: Rule<'momentum' | 'tc' | 'eps'> = {
   },
   init: (x) => ({ m: zerosOf(x) }),
   step: ({ x, g, slots, h: { lr, momentum, tc, eps, weightDecay } }) => {
-    const [ofX, ofG] = [norm(x), norm(g)];
+    const [ofX, ofG] = [globalNorm(x), globalNorm(g)];
     const total = weightDecay === undefined ? ofG : ofG.add(weightDecay.mul(ofX));
     const none = ofX.equal(0).logicalOr(ofG.equal(0));
     const ratio = where(none, 1, tc.mul(ofX).div(total.add(eps)));
@@ -71,8 +70,8 @@ const sm3Rule = (hasBeta: boolean, hasMomentum: boolean): Rule<'beta' | 'momentu
   },
 });
 const SM3_RULES = [false, true].map((beta) => [false, true].map((momentum) => sm3Rule(beta, momentum)));
-export const sm3RuleFor = ({ beta = 0, momentum = 0 }: SM3Options): Rule<'beta' | 'momentum' | 'eps'> =>
-  SM3_RULES[Number(beta > 0)]![Number(momentum > 0)]!;
+export const sm3RuleFor = (options: SM3Options): Rule<'beta' | 'momentum' | 'eps'> =>
+  SM3_RULES[Number(optionOf(options, 'beta', 0) > 0)]![Number(optionOf(options, 'momentum', 0) > 0)]!;
 
 export const LION: Rule<'beta1' | 'beta2'> = {
   name: 'Lion',

@@ -11,10 +11,10 @@ import { Module } from '../object/module.js';
 import { pathIn } from '../object/walk.js';
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
-import { checkKeys, checkRange, type Range, shown, UNIT } from './options.js';
+import { checkOptions, checkRange, NOT_NEGATIVE, type Range, shown, UNIT } from './options.js';
 import { leafwise, type Rule } from './rule.js';
-import { asScheduler, type Scheduler } from './scheduler.js';
-import { applyUpdates, type GradientTransformation, type Tree } from './transformation.js';
+import { asScheduler, countCall, counted, type Scheduler } from './scheduler.js';
+import { advance, type GradientTransformation } from './transformation.js';
 
 export interface OptimizerOptions {
   /** The learning rate: a number, a Scheduler, or a Variable that holds it. */
@@ -46,6 +46,10 @@ function mapLeaves<L>(
   return Array.isArray(node) ? mapped.map(([, each]) => each) : Object.fromEntries(mapped);
 }
 
+/** What stands at the path. */
+const at = (tree: unknown, path: readonly string[]): unknown =>
+  path.reduce((node, key) => (node instanceof Map ? node.get(key) : (node as Record<string, unknown>)[key]), tree);
+
 /** A Map or a plain object: anything else has entries that nobody meant, or none. */
 const isDict = (value: unknown): boolean =>
   value instanceof Map ||
@@ -69,9 +73,12 @@ export abstract class Optimizer extends Module {
     state: new Map(),
   };
 
-  protected constructor({ lr = 1, name }: OptimizerOptions) {
+  /** The nodes of Schedulers whose counters are those of the state. */
+  protected countedNodes: readonly string[] = [];
+
+  protected constructor({ lr = 1, name }: OptimizerOptions, scheduler?: Scheduler) {
     super(name);
-    this.registerImplicitNodes({ lr: asScheduler(lr) });
+    this.registerImplicitNodes({ lr: scheduler ?? asScheduler(this.constructor.name, lr) });
   }
 
   /** The transformation, with the scalars of this moment of the trace. */
@@ -86,10 +93,10 @@ export abstract class Optimizer extends Module {
     if (typeof lr !== 'number')
       throw new OptionError(
         'FIXED_SCHEDULER',
-        `the lr of ${this.name} was set to ${String(lr)}`,
+        `the lr of ${this.name} was set to ${describeValue(lr)}`,
         'Assign a number, or make an optimizer with the other Scheduler: compiled steps hold this one.',
       );
-    this.lr.setValue(lr);
+    this.lr.setValue(checkRange(this.name, 'lr', lr, NOT_NEGATIVE));
   }
 
   /**
@@ -102,8 +109,10 @@ export abstract class Optimizer extends Module {
       new OptionError('TRAIN_VARS', `${owner} ${facts}`, remedy);
     if (!isDict(vars))
       throw wrong(
-        `got trainVars = ${Object.prototype.toString.call(vars)}`,
-        'Pass a dict of Variables: model.trainVars(), or { w, b }.',
+        `got ${describeValue(vars)} as trainVars`,
+        (vars as unknown) instanceof Module
+          ? 'Pass its Variables: model.trainVars().'
+          : 'Pass a dict of Variables: model.trainVars(), or { w, b }.',
       );
     const present = new Map(dictEntries(this.varsToTrain));
     const keys = new Map<unknown, string>([...present].map(([key, variable]) => [variable, key]));
@@ -112,7 +121,7 @@ export abstract class Optimizer extends Module {
       if (!(variable instanceof Variable))
         throw wrong(
           `got ${describeValue(variable)} as trainVars[${JSON.stringify(key)}]`,
-          'Only Variables can be trained.',
+          'Only Variables can be trained; those of a module are model.trainVars().',
         );
       if (!isFloat(variable.dtype))
         throw wrong(
@@ -142,18 +151,22 @@ export abstract class Optimizer extends Module {
     const state = new Map<string, Variable>();
     const taken = new Set<string>();
     const stateKeys = mapLeaves(this.transformation().init(params), isTensor, (value, path) => {
-      const key = stateKey(path, params);
+      const counter = this.counterKey(value);
+      const isCounter = counter !== undefined && !taken.has(counter);
+      const key = isCounter ? counter : stateKey(path, params);
       if (taken.has(key))
         throw wrong(
           `has two parts of its state that would both be called ${JSON.stringify(key)}`,
           'Give the Variables keys that end otherwise: not "w" beside "w_1" in nested chains.',
         );
       taken.add(key);
-      stored.state.set(
-        key,
-        stateKey(path, params, (param) => stored.params.get(param)!),
-      );
-      if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`));
+      if (!isCounter) {
+        stored.state.set(
+          key,
+          stateKey(path, params, (param) => stored.params.get(param)!),
+        );
+        if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`));
+      }
       return key;
     });
     this.registerImplicitVars(state);
@@ -181,7 +194,7 @@ export abstract class Optimizer extends Module {
     if (typeof grads !== 'object' || grads === null || Array.isArray(grads) || grads instanceof Tensor)
       throw new TreeError(
         'GRADS_TYPE',
-        `${this.name} got ${grads instanceof Tensor ? 'a tensor' : Array.isArray(grads) ? 'an array' : String(grads)} as gradients`,
+        `${this.name} got ${describeValue(grads)} as gradients`,
         'Pass a dict with the keys of varsToTrain, as valueAndGrad(…, { vars: opt.varsToTrain }) gives.',
       );
     const given = new Map<string, unknown>(dictEntries(grads as Dict<unknown>));
@@ -207,7 +220,7 @@ export abstract class Optimizer extends Module {
     if (!(gradient instanceof Tensor))
       throw new TreeError(
         'GRADS_TYPE',
-        `${this.name} got ${String(gradient)} as the gradient of ${JSON.stringify(key)}`,
+        `${this.name} got ${describeValue(gradient)} as the gradient of ${JSON.stringify(key)}`,
         'A gradient is a tensor.',
       );
     if (!sameShape(gradient.shape, variable.shape))
@@ -239,24 +252,23 @@ export abstract class Optimizer extends Module {
       );
     const gradients = this.gradients(grads);
     const params = new Map([...variables].map(([key, variable]) => [key, variable.value]));
-    const state = mapLeaves(this.stateKeys, isKey, (key) => this.stateVariable(key).value);
-    const next = this.advance(gradients, state, params);
-    for (const [key, value] of next.params as Map<string, Tensor>) variables.get(key)!.value = value;
-    mapLeaves(next.state, isTensor, (value, path) => {
-      this.stateVariable(stateKey(path, params)).value = value;
+    const before = mapLeaves(this.stateKeys, isKey, (key) => this.stateVariable(key).value);
+    const { state, applied, ...next } = advance(this.transformation(), gradients, before, params);
+    for (const [key, value] of next.params as Map<string, Tensor>)
+      if (value !== params.get(key)) variables.get(key)!.value = value;
+    mapLeaves(state, isTensor, (value, path) => {
+      if (value !== at(before, path)) this.stateVariable(at(this.stateKeys, path) as string).value = value;
     });
-    this.lr.stepCall();
+    this.countUpdate(applied);
   }
 
   protected override implicitPath(key: string): string {
     return this.storedKeys.state.get(key) ?? key;
   }
 
-  protected advance(grads: Tree, state: Tree, params: Tree): { readonly params: Tree; readonly state: Tree } {
-    const transformation = this.transformation();
-    if (transformation.advance !== undefined) return transformation.advance(grads, state, params);
-    const { updates, state: next } = transformation.update(grads, state, params);
-    return { params: applyUpdates(params, updates), state: next };
+  /** Counts a call of the Scheduler, where `applied` is true or absent. */
+  protected countUpdate(applied: Tensor | undefined): void {
+    countCall(this.lr, applied);
   }
 
   /** Options and how they are shown, in order. */
@@ -269,8 +281,22 @@ export abstract class Optimizer extends Module {
     return `${this.constructor.name}({ ${options.join(', ')} })`;
   }
 
+  /** The Scheduler of a node. */
+  protected schedulerAt(node: string): Scheduler {
+    return this.implicitNodes.get(node) as Scheduler;
+  }
+
+  /** Where the state's counter is a Scheduler's own: `lr.lastCall`. */
+  private counterKey(value: Tensor): string | undefined {
+    const scheduler = counted.get(value);
+    const node = this.countedNodes.find((name) => this.schedulerAt(name) === scheduler);
+    return node && `${node}.lastCall`;
+  }
+
   private stateVariable(key: string): Variable {
-    const variable = this.implicitVars.get(key);
+    const [node] = key.split('.') as [string];
+    const variable =
+      this.implicitVars.get(key) ?? (this.countedNodes.includes(node) ? this.schedulerAt(node).callCounter : undefined);
     if (variable === undefined) throw new InternalError(`${this.name} has no state ${key}`);
     return variable;
   }
@@ -293,7 +319,7 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
   ) {
     const owner = rule.name;
     const names = Object.keys(rule.scalars) as H[];
-    checkKeys(owner, options, ['lr', 'trainVars', 'weightDecay', 'name', ...names, ...(rule.flags ?? [])]);
+    checkOptions(owner, options, ['lr', 'trainVars', 'weightDecay', 'name', ...names, ...(rule.flags ?? [])]);
     super({ lr: rule.lr, ...options });
     const scalars: Record<string, Variable> = {};
     const weightDecay = options.weightDecay === undefined ? rule.weightDecay : options.weightDecay;
@@ -334,7 +360,7 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
     else if (value !== null)
       throw new OptionError(
         'NO_WEIGHT_DECAY',
-        `${this.name} was made without weight decay and got weightDecay = ${String(value)}`,
+        `${this.name} was made without weight decay and got weightDecay = ${describeValue(value)}`,
         'Make it with weightDecay: 0 to choose one later.',
       );
   }

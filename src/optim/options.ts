@@ -6,7 +6,7 @@ import { asExpr } from '../trace/operand.js';
 import { isTracing } from '../trace/scope.js';
 import { Variable } from '../trace/variable.js';
 
-export { checkFlag, checkKeys } from '../core/options.js';
+export { checkFlag, checkOptions } from '../core/options.js';
 
 /** Which numbers an option takes, and how to say so. */
 export interface Range {
@@ -16,7 +16,10 @@ export interface Range {
 export const UNIT: Range = { holds: (v) => v >= 0 && v <= 1, text: 'from 0 to 1' };
 export const BELOW_ONE: Range = { holds: (v) => v >= 0 && v < 1, text: 'at least 0 and below 1' };
 export const NOT_NEGATIVE: Range = { holds: (v) => v >= 0 && v < Infinity, text: 'finite and not negative' };
+export const RATE: Range = { ...NOT_NEGATIVE, text: `${NOT_NEGATIVE.text} (or a Variable of one, or a Scheduler)` };
 export const POSITIVE: Range = { holds: (v) => v > 0 && v < Infinity, text: 'finite and positive' };
+/** What `Infinity` lifts. */
+export const LIMIT: Range = { holds: (v) => v > 0, text: 'positive, or Infinity' };
 export const FACTOR: Range = { holds: (v) => v > 0 && v <= 1, text: 'above 0 and at most 1' };
 export const FINITE: Range = { holds: Number.isFinite, text: 'finite' };
 export const POSITIVE_INTEGER: Range = { holds: (v) => Number.isSafeInteger(v) && v > 0, text: 'a positive integer' };
@@ -32,8 +35,28 @@ export function checkRange(owner: string, option: string, value: unknown, range:
   );
 }
 
+/** An option of what may turn out to be no options; `otherwise` where it was left out. Null was not left out. */
+export const optionOf = <T extends object, K extends keyof T>(
+  options: T | null,
+  key: K,
+  otherwise: NonNullable<T[K]>,
+): NonNullable<T[K]> => {
+  const option = options?.[key];
+  return option === undefined ? otherwise : option!;
+};
+
 /** A number, or something that holds one and may change without another trace. */
 export type Scalar = number | Tensor | Variable;
+
+/**
+ * Numbers are checked, and what holds one for its shape.
+ * @throws OptionError `OPTION_RANGE`
+ */
+export function checkScalar(owner: string, option: string, value: unknown, range: Range): Scalar {
+  if (!(value instanceof Variable || value instanceof Tensor)) return checkRange(owner, option, value, range);
+  if (value.ndim === 0) return value;
+  throw new OptionError('OPTION_RANGE', `${owner} got ${option} = ${describeValue(value)}`, `${option} is a scalar.`);
+}
 
 /** The scalar as a tensor of the innermost scope; a number stays a number, taking the dtype of what it meets. */
 export const scalarTensor = (value: Scalar): Tensor =>

@@ -79,6 +79,8 @@ export const zerosOf = (x: Tensor): Tensor => zeros(x.shape, { dtype: x.dtype })
 /** State of a rule over a tree: each slot is a tree shaped as the parameters, `step` counts updates. */
 export interface RuleState {
   readonly step?: Tensor;
+  /** The counter of a Scheduler by calls. */
+  readonly lastCall?: Tensor;
   readonly [slot: string]: Tree;
 }
 

@@ -1,5 +1,5 @@
 /** Every rule as a pure transformation over trees. The classes of the same names keep the state; formulas are there. */
-import { Tensor } from '../trace/tensor.js';
+import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { ADADELTA } from './adadelta.js';
 import { ADAM, adamwRuleFor } from './adam.js';
@@ -7,48 +7,65 @@ import { type AdanOptions, adanRuleFor, splitBetas } from './adan.js';
 import { ADAGRAD, RMSPROP } from './adaptive.js';
 import { LARS_RULE, LION, type SM3Options, sm3RuleFor } from './large-batch.js';
 import { MOMENTUM, NESTEROV, SGD_RULE } from './momentum.js';
-import { checkKeys, checkRange, type Scalar, scalarTensor, UNIT } from './options.js';
+import { checkOptions, checkScalar, RATE, type Scalar, UNIT } from './options.js';
 import { leafwise, type Rule, type RuleState } from './rule.js';
-import { Scheduler } from './scheduler.js';
-import type { GradientTransformation } from './transformation.js';
+import { asScheduler, counted, Scheduler, standIn } from './scheduler.js';
+import { checkState, type GradientTransformation } from './transformation.js';
 
 /**
  * Options of a rule as a transformation. A number is part of the program; a Variable, a Scheduler or a tensor may change
- * without another trace. A Scheduler is read at its own counters, which whoever owns it steps.
+ * without another trace. A Scheduler by calls is stepped once an update, and its counter is part of the state (`lastCall`,
+ * which begins at the Scheduler's); one by epochs is read at its `lastEpoch`, which `stepEpoch()` steps.
  */
 export type RuleOptions<H extends string> = { readonly [K in H]?: Scalar } & {
   readonly lr?: Scalar | Scheduler;
   readonly weightDecay?: Scalar | null;
 };
 
-const checked = (
-  rule: string,
-  option: string,
-  value: Scalar | undefined,
-  range: Parameters<typeof checkRange>[3],
-): Scalar => (value instanceof Variable || value instanceof Tensor ? value : checkRange(rule, option, value, range));
-
 function transformation<H extends string>(
   rule: Rule<H>,
   options: RuleOptions<H> = {},
 ): GradientTransformation<RuleState> {
   const names = Object.keys(rule.scalars) as H[];
-  checkKeys(rule.name, options, ['lr', 'weightDecay', ...names, ...(rule.flags ?? [])]);
+  checkOptions(rule.name, options, ['lr', 'weightDecay', ...names, ...(rule.flags ?? [])]);
   const weightDecay = options.weightDecay === undefined ? rule.weightDecay : options.weightDecay;
   const scalars = Object.fromEntries(
     names.map((name) => {
       const { value, range } = rule.scalars[name];
-      return [name, checked(rule.name, name, options[name] === undefined ? value : options[name], range)];
+      return [name, checkScalar(rule.name, name, options[name] === undefined ? value : options[name], range)];
     }),
   ) as Record<H, Scalar>;
-  if (weightDecay !== null) checked(rule.name, 'weightDecay', weightDecay, UNIT);
+  if (weightDecay !== null) checkScalar(rule.name, 'weightDecay', weightDecay, UNIT);
   const { lr = rule.lr } = options;
-  const now = (): GradientTransformation<RuleState> =>
-    leafwise(rule, { ...scalars, weightDecay, lr: lr instanceof Scheduler ? lr.rate() : scalarTensor(lr) });
+  if (!(lr instanceof Scheduler)) checkScalar(rule.name, 'lr', lr, RATE);
+  const scheduler = lr instanceof Scheduler || lr instanceof Variable ? asScheduler(rule.name, lr) : undefined;
+  const at = (calls?: Tensor): GradientTransformation<RuleState> =>
+    leafwise(rule, {
+      ...scalars,
+      weightDecay,
+      lr: scheduler === undefined ? (lr as Scalar) : standIn(scheduler).rate(calls?.add(1)),
+    });
+  const next = (state: RuleState, calls: Tensor | undefined): RuleState =>
+    calls === undefined ? state : { ...state, lastCall: calls.add(1) };
   return {
-    init: (params) => now().init(params),
-    update: (grads, state, params) => now().update(grads, state, params),
-    advance: (grads, state, params) => now().advance!(grads, state, params),
+    schedulers: () => (scheduler === undefined ? [] : [scheduler]),
+    init: (params) => {
+      const state = leafwise(rule, { ...scalars, weightDecay, lr: 0 }).init(params);
+      const lastCall = scheduler?.callCounter?.value;
+      if (lastCall === undefined) return state;
+      counted.set(lastCall, scheduler!);
+      return { ...state, lastCall };
+    },
+    update: (grads, given, params) => {
+      const { lastCall, ...state } = checkState(given);
+      const result = at(lastCall).update(grads, state, params);
+      return { ...result, state: next(result.state, lastCall) };
+    },
+    advance: (grads, given, params) => {
+      const { lastCall, ...state } = checkState(given);
+      const result = at(lastCall).advance!(grads, state, params);
+      return { ...result, state: next(result.state, lastCall) };
+    },
   };
 }
 
@@ -94,11 +111,10 @@ export const lars = (options?: RuleOptions<'momentum' | 'tc' | 'eps'>): Gradient
 export const adan = (
   options: RuleOptions<'eps'> & Pick<AdanOptions, 'betas' | 'noProx'> = {},
 ): GradientTransformation<RuleState> =>
-  transformation(adanRuleFor(options), {
-    ...options,
-    ...splitBetas(options.betas === undefined ? {} : { betas: options.betas }),
-    betas: undefined,
-  } as RuleOptions<'beta1' | 'beta2' | 'beta3' | 'eps'>);
+  transformation(
+    adanRuleFor(options),
+    splitBetas(options as AdanOptions) as RuleOptions<'beta1' | 'beta2' | 'beta3' | 'eps'>,
+  );
 /** {@link SM3} as a transformation. β and momentum are numbers: whether they are 0 chooses the rule. */
 export const sm3 = (
   options: RuleOptions<'eps'> & Pick<SM3Options, 'beta' | 'momentum'> = {},

@@ -3,11 +3,22 @@
  * compiled step: another epoch, call or rate needs no other program.
  */
 import type { DType } from '../core/dtype.js';
-import { OptionError } from '../core/errors.js';
 import { Module } from '../object/module.js';
+import { where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
-import { checkKeys, checkRange, COUNTER, NOT_NEGATIVE, scalarTensor, scalarVariable, shown } from './options.js';
+import {
+  checkOptions,
+  checkRange,
+  checkScalar,
+  COUNTER,
+  NOT_NEGATIVE,
+  RATE,
+  type Range,
+  scalarTensor,
+  scalarVariable,
+  shown,
+} from './options.js';
 
 export interface SchedulerOptions {
   /** The rate that the schedule begins with; a Variable is used itself. */
@@ -23,6 +34,14 @@ export const index = (i: number | Tensor): Tensor => {
   return given.expr.aval.weak ? given : given.cast('f64');
 };
 
+/** @throws OptionError `OPTION_RANGE` unless it is a rate: a number, or a Variable of one. */
+export function checkRate(owner: string, lr: unknown, range: Range = RATE): void {
+  if (lr instanceof Variable) checkScalar(owner, 'lr', lr, range);
+  else checkRange(owner, 'lr', lr, range);
+}
+
+const OPTIONS = ['lr', 'lastEpoch', 'name'];
+
 /** Base class: the rate depends on the epoch. */
 export abstract class Scheduler extends Module {
   /** The rate that the schedule begins with. */
@@ -30,22 +49,23 @@ export abstract class Scheduler extends Module {
   /** The last epoch that has ended; −1 before the first. */
   lastEpoch: Variable;
 
-  protected constructor({ lr, lastEpoch = -1, name }: SchedulerOptions) {
-    super(name);
-    if (lr instanceof Variable) {
-      if (lr.ndim !== 0)
-        throw new OptionError(
-          'OPTION_RANGE',
-          `${this.constructor.name} got lr = ${lr.toString()}`,
-          'A rate is a scalar.',
-        );
-    } else checkRange(this.constructor.name, 'lr', lr, NOT_NEGATIVE);
+  /** @param known the options of the class beside those of all; any unless given. */
+  protected constructor(options: SchedulerOptions, known?: readonly string[]) {
+    checkOptions(new.target.name, options, known === undefined ? Object.keys(options) : [...OPTIONS, ...known]);
+    super(options.name);
+    const { lr, lastEpoch = -1 } = options;
+    checkRate(this.constructor.name, lr, NOT_NEGATIVE);
     this.lr = scalarVariable(lr);
     this.lr.name ??= `${this.name}.lr`;
     this.lastEpoch = Variable.number(
       checkRange(this.constructor.name, 'lastEpoch', lastEpoch, COUNTER),
       `${this.name}.lastEpoch`,
     );
+  }
+
+  /** What a call advances; undefined where only epochs count. */
+  get callCounter(): Variable | undefined {
+    return undefined;
   }
 
   /** The rate at index `i`, as the formula of the class says. */
@@ -62,8 +82,9 @@ export abstract class Scheduler extends Module {
   }
 
   /** The rate at epoch or call `i`, the next one unless given, as a scalar; computed in f64 and rounded once. */
-  at(i?: number | Tensor, { dtype = 'f32' }: { readonly dtype?: DType } = {}): Tensor {
-    return this.rate(i).cast(dtype);
+  at(i?: number | Tensor, options: { readonly dtype?: DType } = {}): Tensor {
+    checkOptions('at', options, ['dtype']);
+    return this.rate(i).cast(options.dtype ?? 'f32');
   }
 
   /** Ends an epoch. */
@@ -103,14 +124,45 @@ export abstract class Scheduler extends Module {
  */
 export class Constant extends Scheduler {
   constructor(options: SchedulerOptions) {
-    super(options);
-    checkKeys(this.constructor.name, options, ['lr', 'lastEpoch', 'name']);
+    super(options, []);
   }
   protected formula(): Tensor {
     return this.lr.value;
   }
 }
 
-/** A rate as a Scheduler: numbers and Variables are constant ones. */
-export const asScheduler = (lr: number | Variable | Scheduler): Scheduler =>
-  lr instanceof Scheduler ? lr : new Constant({ lr });
+/** A rate as a Scheduler: numbers and Variables are constant ones. @throws OptionError `OPTION_RANGE` */
+export function asScheduler(owner: string, lr: number | Variable | Scheduler): Scheduler {
+  if (lr instanceof Scheduler) return lr;
+  checkRate(owner, lr);
+  return new Constant({ lr });
+}
+
+/** Ends a call where `applied` is true, or there is no condition. */
+export function countCall(scheduler: Scheduler, applied: Tensor | undefined): void {
+  if (applied === undefined) {
+    scheduler.stepCall();
+    return;
+  }
+  const before = [...scheduler.vars().values()].map((variable) => [variable, variable.value] as const);
+  scheduler.stepCall();
+  for (const [variable, value] of before)
+    if (variable.value.expr !== value.expr) variable.value = where(applied, variable.value, value);
+}
+
+/** The Schedulers whose counters are tensors of states that rules made. */
+export const counted = new WeakMap<Tensor, Scheduler>();
+
+let standIns: ReadonlyMap<Scheduler, Scheduler> = new Map();
+/** The Scheduler that takes the place of the one that a rule was made with. */
+export const standIn = (scheduler: Scheduler): Scheduler => standIns.get(scheduler) ?? scheduler;
+/** What `run` gives while others take the places of Schedulers: a copy of an optimizer has its own. */
+export function withStandIns<T>(others: ReadonlyMap<Scheduler, Scheduler>, run: () => T): T {
+  const before = standIns;
+  standIns = others;
+  try {
+    return run();
+  } finally {
+    standIns = before;
+  }
+}

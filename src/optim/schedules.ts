@@ -1,12 +1,13 @@
 /** Schedules of the learning rate. The first four go by epochs, the rest by calls. */
 import type { DType } from '../core/dtype.js';
 import { OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import { add, pow, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import {
   checkFlag,
-  checkKeys,
+  checkOptions,
   checkRange,
   COUNTER,
   FACTOR,
@@ -30,7 +31,7 @@ function checkAscending(owner: string, option: string, values: readonly number[]
   if (!Array.isArray(list) || list.some((value) => typeof value !== 'number' || !Number.isFinite(value)))
     throw new OptionError(
       'OPTION_RANGE',
-      `${owner} got ${option} = ${String(values)}`,
+      `${owner} got ${option} = ${describeValue(values)}`,
       `${option} is a list of finite numbers.`,
     );
   if (values.some((value, i) => i > 0 && value < values[i - 1]!))
@@ -41,8 +42,6 @@ function checkAscending(owner: string, option: string, values: readonly number[]
     );
   return [...values];
 }
-
-const BASE = ['lr', 'lastEpoch', 'name'];
 
 /** Calls that a period may end late by and still end at a call: `0.07 · 100` and sums of periods are rounded. */
 const LATE = 1e-6;
@@ -65,9 +64,8 @@ export class StepLR extends Scheduler {
   readonly stepSize: number;
   readonly gamma: number;
   constructor(options: StepLROptions) {
-    super(options);
+    super(options, ['stepSize', 'gamma']);
     const owner = this.constructor.name;
-    checkKeys(owner, options, [...BASE, 'stepSize', 'gamma']);
     this.stepSize = checkRange(owner, 'stepSize', options.stepSize, POSITIVE_INTEGER);
     this.gamma = checkRange(owner, 'gamma', otherwise(options.gamma, 0.1), FACTOR);
   }
@@ -88,9 +86,8 @@ export class MultiStepLR extends Scheduler {
   readonly milestones: readonly number[];
   readonly gamma: number;
   constructor(options: MultiStepLROptions) {
-    super(options);
+    super(options, ['milestones', 'gamma']);
     const owner = this.constructor.name;
-    checkKeys(owner, options, [...BASE, 'milestones', 'gamma']);
     this.milestones = checkAscending(owner, 'milestones', options.milestones);
     this.gamma = checkRange(owner, 'gamma', otherwise(options.gamma, 0.1), FACTOR);
   }
@@ -116,9 +113,8 @@ export class CosineAnnealingLR extends Scheduler {
   readonly tMax: number;
   readonly etaMin: number;
   constructor(options: CosineAnnealingLROptions) {
-    super(options);
+    super(options, ['tMax', 'etaMin']);
     const owner = this.constructor.name;
-    checkKeys(owner, options, [...BASE, 'tMax', 'etaMin']);
     this.tMax = checkRange(owner, 'tMax', options.tMax, POSITIVE);
     this.etaMin = checkRange(owner, 'etaMin', otherwise(options.etaMin, 0), NOT_NEGATIVE);
   }
@@ -137,8 +133,7 @@ export interface ExponentialLROptions extends SchedulerOptions {
 export class ExponentialLR extends Scheduler {
   readonly gamma: number;
   constructor(options: ExponentialLROptions) {
-    super(options);
-    checkKeys(this.constructor.name, options, [...BASE, 'gamma']);
+    super(options, ['gamma']);
     this.gamma = checkRange(this.constructor.name, 'gamma', options.gamma, FACTOR);
   }
   protected formula(i: Tensor): Tensor {
@@ -150,18 +145,21 @@ export interface CallSchedulerOptions extends SchedulerOptions {
   /** Calls that have ended, minus one; −1 unless given. */
   readonly lastCall?: number;
 }
-const CALL_BASE = [...BASE, 'lastCall'];
 
 /** Base class: the rate depends on the number of calls. */
 export abstract class CallScheduler extends Scheduler {
   /** The last call that has ended; −1 before the first. */
   lastCall: Variable;
-  protected constructor(options: CallSchedulerOptions) {
-    super(options);
+  /** @param known as that of a Scheduler. */
+  protected constructor(options: CallSchedulerOptions, known?: readonly string[]) {
+    super(options, known && [...known, 'lastCall']);
     this.lastCall = Variable.number(
       checkRange(this.constructor.name, 'lastCall', otherwise(options.lastCall, -1), COUNTER),
       `${this.name}.lastCall`,
     );
+  }
+  override get callCounter(): Variable {
+    return this.lastCall;
   }
   protected override next(): Tensor {
     return this.lastCall.value.add(1);
@@ -192,9 +190,8 @@ export class CosineAnnealingWarmRestarts extends CallScheduler {
   readonly tMult: number;
   readonly etaMin: number;
   constructor(options: CosineAnnealingWarmRestartsOptions) {
-    super(options);
+    super(options, ['numCallPerEpoch', 't0', 'tMult', 'etaMin']);
     const owner = this.constructor.name;
-    checkKeys(owner, options, [...CALL_BASE, 'numCallPerEpoch', 't0', 'tMult', 'etaMin']);
     this.numCallPerEpoch = checkRange(owner, 'numCallPerEpoch', options.numCallPerEpoch, POSITIVE_INTEGER);
     this.t0 = checkRange(owner, 't0', options.t0, POSITIVE);
     this.tMult = checkRange(owner, 'tMult', otherwise(options.tMult, 1), GROWTH);
@@ -202,8 +199,10 @@ export class CosineAnnealingWarmRestarts extends CallScheduler {
   }
 
   /** The epoch, with its fraction, at call `i`, the next one unless given. */
-  currentEpoch(i?: number | Tensor, { dtype = 'f32' }: { readonly dtype?: DType } = {}): Tensor {
-    return (i === undefined ? this.next() : index(i)).div(this.numCallPerEpoch).cast(dtype);
+  currentEpoch(i?: number | Tensor, options: { readonly dtype?: DType } = {}): Tensor {
+    checkOptions('currentEpoch', options, ['dtype']);
+    const call = i === undefined ? this.next() : index(i);
+    return call.div(this.numCallPerEpoch).cast(options.dtype ?? 'f32');
   }
 
   /** When the n-th period begins, and how long it is, in calls. */
@@ -247,9 +246,8 @@ export class ExponentialDecayLR extends CallScheduler {
   readonly decaySteps: number;
   readonly decayRate: number;
   constructor(options: ExponentialDecayLROptions) {
-    super(options);
+    super(options, ['decaySteps', 'decayRate']);
     const owner = this.constructor.name;
-    checkKeys(owner, options, [...CALL_BASE, 'decaySteps', 'decayRate']);
     this.decaySteps = checkRange(owner, 'decaySteps', options.decaySteps, POSITIVE);
     this.decayRate = checkRange(owner, 'decayRate', options.decayRate, FACTOR);
   }
@@ -273,9 +271,8 @@ export class InverseTimeDecayLR extends CallScheduler {
   readonly decayRate: number;
   readonly staircase: boolean;
   constructor(options: InverseTimeDecayLROptions) {
-    super(options);
+    super(options, ['decaySteps', 'decayRate', 'staircase']);
     const owner = this.constructor.name;
-    checkKeys(owner, options, [...CALL_BASE, 'decaySteps', 'decayRate', 'staircase']);
     this.decaySteps = checkRange(owner, 'decaySteps', options.decaySteps, POSITIVE);
     this.decayRate = checkRange(owner, 'decayRate', options.decayRate, NOT_NEGATIVE);
     this.staircase = checkFlag(owner, 'staircase', otherwise(options.staircase, false));
@@ -300,9 +297,8 @@ export class PolynomialDecayLR extends CallScheduler {
   readonly finalLr: number;
   readonly power: number;
   constructor(options: PolynomialDecayLROptions) {
-    super(options);
+    super(options, ['decaySteps', 'finalLr', 'power']);
     const owner = this.constructor.name;
-    checkKeys(owner, options, [...CALL_BASE, 'decaySteps', 'finalLr', 'power']);
     this.decaySteps = checkRange(owner, 'decaySteps', options.decaySteps, POSITIVE);
     this.finalLr = checkRange(owner, 'finalLr', options.finalLr, NOT_NEGATIVE);
     this.power = checkRange(owner, 'power', otherwise(options.power, 1), POSITIVE);
@@ -326,10 +322,17 @@ export class PiecewiseConstantLR extends CallScheduler {
   readonly boundaries: readonly number[];
   readonly values: readonly number[];
   constructor(options: PiecewiseConstantLROptions) {
-    const values: readonly unknown[] = options.values;
-    super({ ...options, lr: Array.isArray(values) && typeof values[0] === 'number' ? values[0] : NaN });
+    checkOptions(new.target.name, options, ['boundaries', 'values', 'lastEpoch', 'lastCall', 'name']);
+    const values: unknown = options.values;
+    if (!Array.isArray(values))
+      throw new OptionError(
+        'OPTION_RANGE',
+        `${new.target.name} got values = ${describeValue(values)}`,
+        'values is a list of rates, one more than boundaries.',
+      );
+    // A list of none fails below.
+    super({ ...options, lr: 0 });
     const owner = this.constructor.name;
-    checkKeys(owner, options, ['boundaries', 'values', 'lastEpoch', 'lastCall', 'name']);
     this.boundaries = checkAscending(owner, 'boundaries', options.boundaries);
     if (values.length !== this.boundaries.length + 1)
       throw new OptionError(

@@ -3,18 +3,30 @@
  * The optimizer classes are thin wrappers that keep the state in Variables.
  */
 import { OptionError, TreeError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import { flatten, flattenUpTo, type TreeDef, unflatten } from '../core/tree.js';
+import { where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
+import type { Scheduler } from './scheduler.js';
 
 /** A tree whose leaves are tensors. */
 export type Tree = unknown;
 
+/** What a call gives beside updates or parameters. */
+export interface Outcome<State> {
+  readonly state: State;
+  /** A boolean: whether this call was an update, and did not only gather gradients or skip them. Absent for always. */
+  readonly applied?: Tensor | undefined;
+}
+
 /** A pair of pure functions: `init` makes the state for parameters, `update` maps gradients to updates and the next state. */
 export interface GradientTransformation<State = Tree> {
+  /** The Schedulers of its rules, which an optimizer has among its modules. A function, so that no walk finds them here. */
+  schedulers?(): readonly Scheduler[];
   init(params: Tree): State;
-  update(grads: Tree, state: State, params: Tree): { readonly updates: Tree; readonly state: State };
+  update(grads: Tree, state: State, params: Tree): Outcome<State> & { readonly updates: Tree };
   /** What `update` and {@link applyUpdates} give together, in the rule's own order of rounding; where there is one. */
-  advance?(grads: Tree, state: State, params: Tree): { readonly params: Tree; readonly state: State };
+  advance?(grads: Tree, state: State, params: Tree): Outcome<State> & { readonly params: Tree };
 }
 
 /** @throws OptionError `NOT_A_TRANSFORMATION` for what has no `init` and `update`. */
@@ -23,8 +35,18 @@ export function checkTransformation(owner: string, tx: unknown): void {
   if (typeof init === 'function' && typeof update === 'function') return;
   throw new OptionError(
     'NOT_A_TRANSFORMATION',
-    `${owner} got ${tx === undefined ? 'nothing' : `a ${typeof tx}`} without init and update`,
-    'Pass transformations, as adam() and clipByValue(1).',
+    `${owner} got ${describeValue(tx)} as a transformation`,
+    'Pass what adam() and clipByValue(1) give: { init, update }.',
+  );
+}
+
+/** @throws TreeError `TREE_MISMATCH` for a state that is none. */
+export function checkState<T extends object>(state: T): T {
+  if (typeof state === 'object' && (state as unknown) !== null) return state;
+  throw new TreeError(
+    'TREE_MISMATCH',
+    `a transformation got ${describeValue(state)} as its state`,
+    'Pass what init of these parameters gives, then the state of the update before.',
   );
 }
 
@@ -38,8 +60,42 @@ export function applyUpdates(params: Tree, updates: Tree): Tree {
   );
 }
 
+/** Leaf by leaf over trees of one structure. */
+export function mapLeaves(f: (...leaves: Tensor[]) => Tensor, first: Tree, ...rest: Tree[]): Tree {
+  const [leaves, treedef] = flatten(first);
+  const others = rest.map((tree) => flattenUpTo(treedef, tree));
+  return unflatten(
+    treedef,
+    leaves.map((leaf, i) => f(leaf as Tensor, ...others.map((each) => each[i] as Tensor))),
+  );
+}
+
+/** One tree or the other, leaf by leaf. What both share stays as it is, and so does `then` without a condition. */
+export const choose = (condition: Tensor | undefined, then: Tree, otherwise: Tree): Tree =>
+  condition === undefined ? then : mapLeaves((a, b) => (a === b ? a : where(condition, a, b)), then, otherwise);
+
+/** `updates`, or 0. */
+export const chooseUpdates = (condition: Tensor | undefined, updates: Tree): Tree =>
+  condition === undefined ? updates : mapLeaves((u) => where(condition, u, 0), updates);
+
+/** Both conditions, of which none means always. */
+export const both = (a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined =>
+  a === undefined ? b : b === undefined ? a : a.logicalAnd(b);
+
+/** New parameters from a transformation, in its own order of rounding where it has one. */
+export function advance(
+  tx: GradientTransformation,
+  grads: Tree,
+  state: Tree,
+  params: Tree,
+): Outcome<Tree> & { readonly params: Tree } {
+  if (tx.advance !== undefined) return tx.advance(grads, state, params);
+  const { updates, ...rest } = tx.update(grads, state, params);
+  return { ...rest, params: applyUpdates(params, updates) };
+}
+
 /** What stands at each leaf of `treedef` in `tree`, which may be a tree itself. */
-export function leavesUpTo(treedef: TreeDef, tree: Tree): unknown[] {
+export function leavesUpTo(treedef: TreeDef, tree: Tree, what = 'the state'): unknown[] {
   const out: unknown[] = [];
   const visit = (def: TreeDef, value: unknown, path: string): void => {
     if (def.kind === 'leaf') {
@@ -51,8 +107,8 @@ export function leavesUpTo(treedef: TreeDef, tree: Tree): unknown[] {
       if (typeof value !== 'object' || value === null)
         throw new TreeError(
           'TREE_MISMATCH',
-          `the state has nothing at ${path}[${String(key)}]`,
-          'Make it with init of these parameters.',
+          `${what} has nothing at ${path}[${String(key)}]`,
+          'It has the structure of the parameters; a state is what init of these gives.',
         );
       visit(
         child,

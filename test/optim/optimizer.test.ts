@@ -76,8 +76,55 @@ describe('options', () => {
     ['a fractional stepSize', () => new StepLR({ lr: 1, stepSize: 0.5 })],
     ['lastEpoch of −2', () => new Constant({ lr: 1, lastEpoch: -2 })],
     ['no decaySteps', () => new PolynomialDecayLR({ lr: 1, finalLr: 0 } as never)],
+    ['a rate in place of options', () => new Adam(0.1 as never)],
+    ['a rate in place of options of Adan', () => new Adan(0.1 as never)],
+    ['a tensor in place of options', () => new Adam(tensor(0.1) as never)],
+    ['variables in place of options', () => new Adam(new SGD().trainVars() as never)],
+    ['null in place of options', () => new AdamW(null as never)],
+    ['null in place of options of SM3', () => new SM3(null as never)],
+    ['a rate in place of a rule’s options', () => lazuli.adam(0.1 as never)],
+    ['a rate in place of options of adan', () => lazuli.adan(0.1 as never)],
+    ['a rate in place of a schedule’s options', () => new StepLR(0.1 as never)],
+    ['no options of a schedule', () => new PiecewiseConstantLR(undefined as never)],
+    ['no values', () => new PiecewiseConstantLR({ boundaries: [1] } as never)],
+    ['a string as values', () => new PiecewiseConstantLR({ boundaries: [1], values: 'ab' as never })],
+    ['a dtype in place of the options of at', () => new Constant({ lr: 1 }).at(3, 'f64' as never)],
+    ['a misspelt option of at', () => new Constant({ lr: 1 }).at(3, { dtpye: 'f64' } as never)],
+    ['a transformation in place of options', () => new lazuli.ComposedOptimizer(lazuli.adam() as never)],
+    ['no options of a composed optimizer', () => new lazuli.ComposedOptimizer(undefined as never)],
+    ['a negative rate of a rule', () => lazuli.sgd({ lr: -1 })],
+    ['a string as the rate of a rule', () => lazuli.sgd({ lr: 'fast' as never })],
+    ['a vector as the rate of a rule', () => lazuli.sgd({ lr: tensor([1, 2]) })],
+    ['a vector as rho of a rule', () => lazuli.adadelta({ rho: tensor([1, 2]) })],
+    ['a string as factor', () => lazuli.scale('2' as never)],
+    ['no factor', () => lazuli.scale(undefined as never)],
+    ['no transformations', () => lazuli.multiTransform(null as never, {})],
   ])('%s is an OptionError', (_, make) => {
     expect(make).toThrow(OptionError);
+  });
+
+  test('messages say whose option it is, what was passed, and what to pass', () => {
+    expect(() => new Adam({ lr: -1 })).toThrow(/Adam got lr = -1\. lr must be a number, finite and not negative/);
+    const opt = new Adam();
+    expect(() => (opt.lr = -1)).toThrow(/Adam\d got lr = -1/);
+    expect(() => new SGD({ lr: new Variable(tensor([1, 2])) })).toThrow(/SGD got lr = a Variable \(f32\[2\]\)/);
+    const model = new (class Model extends lazuli.Module {
+      w = new TrainVar(tensor(1));
+    })();
+    expect(() => new Adam({ trainVars: model as never })).toThrow(
+      /Adam got a Model as trainVars\. .*model\.trainVars\(\)/,
+    );
+    expect(() => new Adam({ trainVars: { layer: model as never } })).toThrow(/model\.trainVars\(\)/);
+    expect(() => new Adam(0.1 as never)).toThrow(/Adam got 0\.1 as its options\. Pass an object of lr, trainVars/);
+    expect(() => new Adam({ wieghtDecay: 1 } as never)).toThrow(/Did you mean weightDecay/);
+    expect(() => new Adam({ trainVars: pair() }).update({ w: {}, b: 1 })).toThrow(/an Object as the gradient of "w"/);
+    const w = { w: tensor([1]) };
+    for (const state of [undefined, null]) {
+      expect(() => lazuli.momentum().update(w, state as never, w)).toThrow(/TREE_MISMATCH/);
+      expect(() => lazuli.chain(lazuli.adam()).update(w, state, w)).toThrow(/TREE_MISMATCH/);
+      expect(() => lazuli.accumulate(2).update(w, state, w)).toThrow(/TREE_MISMATCH/);
+    }
+    expect(() => lazuli.masked(lazuli.adam(), null).init(w)).toThrow(/the tree of labels has nothing at \[w\]/);
   });
 
   test('the bounds themselves are allowed', () => {
