@@ -1,7 +1,8 @@
 /** The backend of generated JavaScript: runs everywhere, and is the one to read. */
 import { BackendUnavailableError } from '../../src/core/errors.js';
 import { DTYPES, type TypedArray, viewArray } from '../../src/core/dtype.js';
-import type { Program } from '../../src/compile/program.js';
+import type { Program } from '../../src/lower/program.js';
+import type { Target } from '../../src/compile/target.js';
 import type { Backend, Executable } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
 import { emitProgram } from './emit.js';
@@ -33,21 +34,39 @@ function temporaries(program: Program): TypedArray[] {
   const arena = withMemory(`${program.arenaBytes} bytes of temporaries`, () => new ArrayBuffer(program.arenaBytes));
   const table: TypedArray[] = [];
   for (const buffer of program.buffers)
-    if (buffer.role === 'temporary') table[buffer.id] = viewArray(buffer.dtype, arena, buffer.offset, buffer.size);
+    if (buffer.role === 'temporary' || buffer.role === 'scratch')
+      table[buffer.id] = viewArray(buffer.dtype, arena, buffer.offset, buffer.size);
   return table;
 }
+
+/** Scalar code on the calling thread. */
+export const JS_TARGET: Target = {
+  name: 'js',
+  dtypes: DTYPES,
+  // V8 compiles functions of this size well.
+  body: 256,
+  small: 4096,
+  bindings: Infinity,
+  width: 1,
+  workers: { kind: 'one' },
+  reassociates: false,
+  tile: undefined,
+};
 
 export const jsBackend: Backend = {
   name: 'js',
   ...hostMemory,
-  capabilities: { dtypes: DTYPES, synchronous: true },
+  target: JS_TARGET,
+  synchronous: true,
   emit: emitProgram,
   compile({ program, text }): JsExecutable {
     return {
       program,
       entry: instantiate(text),
       table: temporaries(program),
-      outside: program.buffers.filter((buffer) => buffer.role !== 'temporary').map((buffer) => buffer.id),
+      outside: program.buffers
+        .filter((buffer) => buffer.role === 'parameter' || buffer.role === 'output')
+        .map((buffer) => buffer.id),
     };
   },
   run(executable, buffers) {

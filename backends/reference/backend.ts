@@ -6,13 +6,28 @@ import type { HostArray } from '../../src/core/array.js';
 import { printGraph } from '../../src/core/graph.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { DTYPES } from '../../src/core/dtype.js';
+import type { Target } from '../../src/compile/target.js';
 import type { Backend } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
+
+/** The graph runs as it is: of the program only its buffers count. */
+const REFERENCE_TARGET: Target = {
+  name: 'reference',
+  dtypes: DTYPES,
+  body: 256,
+  small: 4096,
+  bindings: Infinity,
+  width: 1,
+  workers: { kind: 'one' },
+  reassociates: false,
+  tile: undefined,
+};
 
 export const referenceBackend: Backend = {
   name: 'reference',
   ...hostMemory,
-  capabilities: { dtypes: DTYPES, synchronous: true },
+  target: REFERENCE_TARGET,
+  synchronous: true,
   emit(program) {
     const text = printGraph(program.graph);
     return { backend: 'reference', program, text, kernels: program.kernels.map(() => text) };

@@ -2,17 +2,33 @@
  * The WebAssembly backend: 128-bit vectors, one module a program, one linear memory for all of them.
  */
 import { DTYPES } from '../../src/core/dtype.js';
-import type { Program } from '../../src/compile/program.js';
+import type { Program } from '../../src/lower/program.js';
+import type { Target } from '../../src/compile/target.js';
 import type { Backend, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { WasmBuffers } from './buffers.js';
 import { compileModule } from './compile.js';
+import { planTile } from './emit/contraction.js';
 import { emitProgram, type EmittedProgram } from './emit/program.js';
 import { WasmExecutable, type Code } from './executable.js';
 import { canShareMemory, LinearMemory, type MemoryStats } from './memory.js';
 import { Pool, type WorkerOptions } from './pool.js';
 import { printModule } from './wat.js';
 import { Workspace } from './workspace.js';
+
+/** 128-bit vectors, and threads over one memory. */
+export const WASM_TARGET: Target = {
+  name: 'wasm',
+  dtypes: DTYPES,
+  // V8 compiles functions of this size well.
+  body: 256,
+  small: 4096,
+  bindings: Infinity,
+  width: 4,
+  workers: { kind: 'threads' },
+  reassociates: false,
+  tile: planTile,
+};
 
 export { supportsWasm } from './compile.js';
 
@@ -93,7 +109,8 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   return {
     ...hostMemory,
     name: 'wasm',
-    capabilities: { dtypes: DTYPES, synchronous: true },
+    target: WASM_TARGET,
+    synchronous: true,
     emit: (program) => new WasmSource(program, emitProgram(program, { shared, forkFrom, onlyWorkers })),
     compile(source) {
       const { program, bytes, emitted } = source as WasmSource;

@@ -2,7 +2,8 @@
  * A compiled program: its instance, the table of addresses that the module reads, and what a call must copy.
  */
 import type { BufferId } from '../../src/compile/kernel.js';
-import type { Buffer, Program } from '../../src/compile/program.js';
+import type { Buffer } from '../../src/compile/buffers.js';
+import type { Program } from '../../src/lower/program.js';
 import { bytesPerElement, type DType, type TypedArray } from '../../src/core/dtype.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
@@ -91,8 +92,8 @@ export class WasmExecutable implements Executable {
     const of = (role: (buffer: Buffer) => boolean): { buffer: Buffer; words: number[] }[] =>
       program.buffers.filter(role).map((buffer) => ({ buffer, words: words.get(buffer.id)! }));
     this.#arenaBytes = Math.ceil(program.arenaBytes / 64) * 64;
-    this.#temporaries = of((buffer) => buffer.role === 'temporary');
-    this.#outside = of((buffer) => buffer.role !== 'temporary').map((each): Outside => ({
+    this.#temporaries = of(({ role }) => role === 'temporary' || role === 'scratch');
+    this.#outside = of(({ role }) => role === 'parameter' || role === 'output').map((each): Outside => ({
       ...each,
       id: each.buffer.id,
       updates: others.get(each.buffer.id),

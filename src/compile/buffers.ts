@@ -2,16 +2,44 @@
  * Kernels → buffers with lifetimes and places. Temporaries share one arena: a place is free again after the last
  * kernel that touches it, or within that kernel, if it is read only where its replacement is written.
  */
-import { bytesPerElement } from '../core/dtype.js';
+import { bytesPerElement, type DType } from '../core/dtype.js';
 import type { Graph } from '../core/graph.js';
 import type { Fused } from './fuse.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites, readOperands } from './kernel.js';
-import { type Buffer, bufferBytes, type Update } from './program.js';
-import { canReplace } from './schedule.js';
+import { canReplace, type Update } from './schedule.js';
+
+/** Where a buffer's memory comes from; `scratch` is a temporary of one launch that lowering asked for. */
+export type BufferRole = 'parameter' | 'output' | 'temporary' | 'scratch';
+
+/** Contiguous row-major elements. */
+export interface Buffer {
+  readonly id: BufferId;
+  readonly name: string;
+  readonly dtype: DType;
+  /** Elements. */
+  readonly size: number;
+  readonly role: BufferRole;
+  /** Byte offset in the arena; only of a temporary or scratch. */
+  readonly offset: number;
+  /** First and last kernel that touches it; parameters live from −1, outputs to the end. */
+  readonly firstUse: number;
+  readonly lastUse: number;
+}
+
+/** Bytes that a buffer takes. */
+export const bufferBytes = (buffer: Buffer): number => buffer.size * bytesPerElement(buffer.dtype);
 
 /** Temporaries begin at multiples of this, a cache line. */
 const ALIGNMENT = 64;
 const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+/** Memory that one kernel needs while it runs. Its buffer's number is that of all others + its position. */
+export interface ScratchRequest {
+  readonly dtype: DType;
+  readonly size: number;
+  /** Position of the kernel. */
+  readonly kernel: number;
+}
 
 export interface BufferPlan {
   readonly buffers: readonly Buffer[];
@@ -88,6 +116,7 @@ export function planBuffers(
   fused: Fused,
   kernels: readonly Kernel[],
   updates: readonly Update[],
+  scratch: readonly ScratchRequest[],
 ): BufferPlan {
   const first = new Array<number>(fused.buffers.length).fill(-1);
   const last = new Array<number>(fused.buffers.length).fill(-1);
@@ -109,8 +138,23 @@ export function planBuffers(
     lastUse: spec.role === 'temporary' ? last[id]! : kernels.length,
   }));
 
+  for (const { kernel, ...spec } of scratch)
+    buffers.push({
+      id: buffers.length,
+      name: `s${buffers.length}`,
+      ...spec,
+      role: 'scratch',
+      offset: 0,
+      firstUse: kernel,
+      lastUse: kernel,
+    });
+
   const lastUsedBy: Buffer[][] = kernels.map(() => []);
   for (const buffer of buffers) if (buffer.role === 'temporary') lastUsedBy[buffer.lastUse]?.push(buffer);
+
+  const scratchOf = kernels.map((_, position) =>
+    buffers.filter((buffer) => buffer.role === 'scratch' && buffer.firstUse === position),
+  );
 
   const arena = new Arena();
   const offsets = new Map<BufferId, number>();
@@ -131,6 +175,12 @@ export function planBuffers(
       if (from !== undefined) taken.add(from);
       offsets.set(id, from === undefined ? arena.take(bytes) : offsets.get(from.id)!);
     }
+    for (const buffer of scratchOf[position]!) {
+      const bytes = align(bufferBytes(buffer));
+      offsets.set(buffer.id, arena.take(bytes));
+    }
+    for (const buffer of scratchOf[position]!)
+      arena.give({ offset: offsets.get(buffer.id)!, bytes: align(bufferBytes(buffer)) });
     for (const buffer of ending) {
       if (taken.has(buffer) || !offsets.has(buffer.id)) continue;
       arena.give({ offset: offsets.get(buffer.id)!, bytes: align(bufferBytes(buffer)) });
@@ -139,7 +189,7 @@ export function planBuffers(
 
   const inPlace = new Set(updates.filter((update) => update.inPlace).map((update) => fused.outputs[update.output]!));
   const outside = buffers
-    .filter((buffer) => buffer.role !== 'temporary' && !inPlace.has(buffer.id))
+    .filter(({ role, id }) => (role === 'parameter' || role === 'output') && !inPlace.has(id))
     .reduce((sum, buffer) => sum + buffer.size * bytesPerElement(buffer.dtype), 0);
   return {
     buffers: buffers.map((buffer) => ({ ...buffer, offset: offsets.get(buffer.id) ?? 0 })),

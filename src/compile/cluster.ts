@@ -8,9 +8,9 @@
  */
 import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { type ReductionOrder, reductionOrder, SERIAL } from '../ops/order.js';
+import { type ReductionOrder, reductionOrder, sameOrder, SERIAL } from '../ops/order.js';
 import { link, type Preceding, reaches } from './precedence.js';
-import { isParameter, MAX_BODY, type Roots, storageOf, weightOf } from './roots.js';
+import { isParameter, type Roots, storageOf, weightOf } from './roots.js';
 
 export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'scatter' | 'concat';
 
@@ -95,7 +95,12 @@ export class Clustering {
   readonly #byShape = new Map<string, Cluster[]>();
   readonly #byValue = new Map<Expr, Cluster[]>();
 
-  constructor(graph: Graph, roots: Roots) {
+  /** @param maxBody core ops that a cluster's body may have. */
+  constructor(
+    graph: Graph,
+    roots: Roots,
+    readonly maxBody: number,
+  ) {
     this.#roots = roots;
     this.#outputs = new Set(graph.outputs.map(storageOf));
     for (const root of roots.roots) {
@@ -184,7 +189,7 @@ export class Clustering {
     let weight = 0;
     for (const node of cluster.nodes) weight += weightOf(node);
     for (const node of this.#roots.regionOf(root)) if (!cluster.nodes.has(node)) weight += weightOf(node);
-    return weight <= MAX_BODY;
+    return weight <= this.maxBody;
   }
 
   #joinInner(root: Expr): Cluster | undefined {
@@ -201,8 +206,7 @@ export class Clustering {
   #joinReduction(root: Expr): Cluster | undefined {
     const [axes, order] = [axesOf(root), orderOf(root)];
     for (const cluster of this.#candidates(root, root.input().shape)) {
-      const same =
-        cluster.kind === 'reduce' && cluster.axes.join() === axes.join() && cluster.order.lanes === order.lanes;
+      const same = cluster.kind === 'reduce' && cluster.axes.join() === axes.join() && sameOrder(cluster.order, order);
       if (!same && cluster.kind !== 'map') continue;
       if (this.#isLegal(cluster, root, (read) => cluster.inner.includes(read))) {
         cluster.kind = 'reduce';
@@ -264,9 +268,5 @@ function axesOf(root: Expr): readonly number[] {
     : [];
 }
 
-/** The order of a reduction; an index of an extreme has one accumulator, and may go with a sum that does. */
-function orderOf(root: Expr): ReductionOrder {
-  if (root.primitive.kind !== 'reduction') return SERIAL;
-  const order = reductionOrder(root.input().shape, axesOf(root));
-  return root.primitive.name === 'reduce' || order.lanes === 1 ? order : SERIAL;
-}
+const orderOf = (root: Expr): ReductionOrder =>
+  root.primitive.name === 'reduce' ? reductionOrder(root.input().shape, axesOf(root)) : SERIAL;

@@ -164,10 +164,10 @@ export function printMap(map: AffineMap, parallel: number): string {
   return terms.join(' + ');
 }
 
-/** An order as `16 lanes, blocks of 16 joined by 16, 2 deep`. */
-const printOrder = ({ lanes, block, fanIn, levels }: ReductionOrder): string =>
+/** An order as `16 lanes, restarts r0 / 4096, r0 / 256`: the outermost first. */
+const printOrder = ({ lanes, restarts }: ReductionOrder): string =>
   (lanes === 1 ? 'serial' : `${lanes} lanes`) +
-  (levels === 0 ? '' : `, blocks of ${block} joined by ${fanIn}, ${levels} deep`);
+  restarts.map(({ axis, block }, i) => `${i === 0 ? ', restarts' : ','} r${axis} / ${block}`).join('');
 
 /** The segment as text. Buffers print as `b3`. */
 export function printSegment(

@@ -10,10 +10,8 @@ import { axisForm } from '../core/affine.js';
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 
-/** Core ops in one body at most; V8 compiles functions of this size well, and WGSL compilers stay fast. */
-export const MAX_BODY = 256;
-/** Nodes that one root may inline, so that a few roots can still share a body. */
-const MAX_REGION = 160;
+/** The part of a body that one root may inline, so that a few roots can still share it. */
+const REGION = 5 / 8;
 /** From this cost on a node is stored rather than computed twice. */
 const EXPENSIVE = 10;
 
@@ -158,8 +156,8 @@ const hasAffineMove = (node: Expr): boolean =>
     node.shape.length,
   ) !== undefined;
 
-/** Chooses the roots; `extra` are nodes that an earlier round found to be computed twice. */
-export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
+/** Chooses the roots; `extra` are nodes that an earlier round found to be computed twice, `maxBody` the core ops of a body. */
+export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: number): Roots {
   const order = topologicalOrder(graph.outputs);
   const roots = new Set<Expr>(extra);
   const regions = new Regions(order, extra);
@@ -191,7 +189,7 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>): Roots {
         if (sizeOf(node.shape) > input.aval.size && regions.isExpensive(input)) store(input);
       }
     }
-    while (regions.exceeds(MAX_REGION, node)) {
+    while (regions.exceeds(REGION * maxBody, node)) {
       const inlined = node.inputs.filter((input) => !isStored(input) && input.primitive.kind !== 'leaf');
       const weights = inlined.map((input) => regions.weight(input));
       const largest = inlined[weights.indexOf(Math.max(...weights))];

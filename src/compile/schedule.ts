@@ -5,11 +5,16 @@
  * that it writes, in the same segment, and every other reader runs before. The last condition adds an edge; where that
  * would close a cycle the update goes to other memory and the two change places after the call (ping-pong).
  */
-import type { Graph } from '../core/graph.js';
+import type { Graph, GraphUpdate } from '../core/graph.js';
 import type { Fused, Unit } from './fuse.js';
 import { type BufferId, type Kernel, readOperands, type Segment, writtenOperands } from './kernel.js';
 import { inOrder, link, reaches } from './precedence.js';
-import type { Update } from './program.js';
+
+/** An output that is the new value of a parameter. */
+export interface Update extends GraphUpdate {
+  /** Whether both may be one memory: the only kernel that reads the parameter late enough reads it at the written element. */
+  readonly inPlace: boolean;
+}
 
 export interface Scheduled {
   readonly kernels: readonly Kernel[];

@@ -322,7 +322,7 @@ export class SegmentBuilder {
       this.reduceAxes,
       body,
       this.#stores.map((store) => renumberedStore(store, number)),
-      this.#reductions.some((reduction) => reduction.order.lanes > 1),
+      this.#reductions.some(({ order }) => !order.joined && (order.lanes > 1 || order.restarts.length > 0)),
     );
     const segment = {
       kind: this.kind === 'contraction' && this.#contraction === undefined ? ('reduce' as const) : this.kind,

@@ -13,7 +13,7 @@ async function backendOf(device: Device): Promise<Backend> {
   switch (device) {
     case 'cpu': {
       const backend = resolveBackend(getDefaultBackend());
-      return backend.capabilities.synchronous ? backend : resolveBackend('js');
+      return backend.synchronous ? backend : resolveBackend('js');
     }
     case 'gpu':
     case 'cuda':
@@ -38,7 +38,7 @@ async function backendOf(device: Device): Promise<Backend> {
 /** Moves the Variables' values to the device. Numbers stay where they are if it has no f64. */
 export async function moveVariables(variables: Iterable<Variable>, device: Device): Promise<void> {
   const backend = await backendOf(device);
-  const { dtypes } = backend.capabilities;
+  const { dtypes } = backend.target;
   const moving = [...new Set(variables)].filter((variable) => !variable.aval.weak || dtypes.includes('f64'));
   for (const variable of moving)
     if (!dtypes.includes(variable.dtype))

@@ -153,5 +153,5 @@ function ownStorage(variable: Variable, data: TypedArray): Storage {
 
 function homeOf(variable: Variable): Storage['backend'] {
   const { backend } = variable.storage;
-  return backend.capabilities.synchronous ? resolveBackend(getDefaultBackend()) : backend;
+  return backend.synchronous ? resolveBackend(getDefaultBackend()) : backend;
 }

@@ -9,7 +9,7 @@ import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import { type DotDimensions, type Expr, make } from '../core/expr.js';
 import { define } from './define.js';
-import { Accumulators, contractionOrder } from './order.js';
+import { contractionOrder, walkBlocks } from './order.js';
 
 /** {@link DotDimensions} as attributes. */
 export type DotAttributes = {
@@ -78,19 +78,20 @@ export const dotPrimitive = define<DotAttributes>({
     const integer = output.dtype === 'i32' || output.dtype === 'u32';
     const product: (x: number, y: number) => number =
       output.dtype === 'f32' ? (x, y) => Math.fround(x * y) : integer ? Math.imul : (x, y) => x * y;
-    // Each store into a typed array rounds (or wraps).
-    const sums = new Accumulators(contractionOrder(k), output.dtype, n, (x, y) => x + y, 0);
-    const { current } = sums;
-    for (let row = 0; row < batch * m; row++) {
-      for (let inner = 0; inner < k; inner++) {
-        const x = left[row * k + inner]!;
-        const from = (Math.floor(row / m) * k + inner) * n;
-        sums.step();
-        for (let column = 0; column < n; column++)
-          current[column] = current[column]! + product(x, right[from + column]!);
-      }
-      out.set(sums.finish(), row * n);
-    }
+    const blocks = contractionOrder(k).restarts.map(({ block }) => block);
+    const accumulators = {
+      fresh: (): TypedArray => allocateArray(output.dtype, n),
+      join: (into: TypedArray, from: TypedArray): void => from.forEach((value, i) => (into[i] = into[i]! + value)),
+    };
+    // Each store into a typed array rounds (or wraps), so a row of outputs is a row of accumulators.
+    for (let row = 0; row < batch * m; row++)
+      walkBlocks(blocks, 0, k, out.subarray(row * n, (row + 1) * n), accumulators, (begin, end, sums) => {
+        for (let inner = begin; inner < end; inner++) {
+          const x = left[row * k + inner]!;
+          const from = (Math.floor(row / m) * k + inner) * n;
+          for (let column = 0; column < n; column++) sums[column] = sums[column]! + product(x, right[from + column]!);
+        }
+      });
     return { dtype: output.dtype, shape: output.shape, data: out };
   },
   vjp: (g, node, b) => {

@@ -1,105 +1,99 @@
 /**
- * The order in which a reduction joins its elements, as data: a function of shape and axes alone, that `evaluate` runs
- * and every emitter follows, so that all CPU backends give the same bits with any number of threads.
+ * The order in which a reduction joins its elements, as data: a function of shape and axes alone, that `evaluate` runs and
+ * every emitter follows, so that all CPU backends give the same bits with any number of threads.
  *
- * A reduction takes one step after another, row-major in the reduced coordinates. Accumulator l of `lanes` takes in each
- * step one element (the one whose last coordinate is l more than the step's; rows whose length is no multiple of
- * `lanes` end with a step that some lanes sit out). `block` steps in a row are a block: there the accumulators start
- * again from the identity. Totals of blocks are joined ascending, `fanIn` to a group; so are the totals of groups, and so
- * on for `levels` levels, until one total a lane is left. Last, a fixed tree joins the lanes: l ← l + (l + 8), then 4, 2, 1.
+ * Reduced coordinates are walked row-major. Where the last axis of extent ≠ 1 is reduced, an output has sixteen accumulators,
+ * and the element whose last coordinate is j joins number j mod 16; else it has one. At each `restart` the accumulators begin
+ * again from the identity, and what they hold at its end joins, accumulator by accumulator, those around it. Last, a fixed
+ * tree joins the sixteen: l ← l + (l + 8), then 4, 2, 1.
  *
- * So a chain has at most max(block, fanIn) additions a level and the error of a sum does not grow with its length:
- * below 40 ulp for equal positive f32, where all roundings go one way. Any subtree may be computed by another thread,
- * workgroup or vector unit; sixteen lanes are four vectors of 128 bits or one of 512, and sixteen blocks of them side by
- * side fill a workgroup of 256.
+ * So a chain of additions is short at every level, and the error of a sum does not grow with its length: at most 64 ulp for
+ * 10⁸ positive f32. Any block may be computed by another thread or workgroup; sixteen lanes are four vectors of 128 bits or
+ * one of 512.
  */
 import { type Shape, sizeOf } from '../core/aval.js';
-import { allocateArray, type DType, type TypedArray } from '../core/dtype.js';
 
-/** See the head of this file. */
 export interface ReductionOrder {
+  /** Accumulators of an output: 1 or 16. */
   readonly lanes: number;
-  readonly block: number;
-  readonly fanIn: number;
-  readonly levels: number;
+  /** Whether the reduced axes count as one, row-major; then restarts stand along that. */
+  readonly joined: boolean;
+  /**
+   * The outermost first: along the reduced axis number `axis`, not counting those of extent 1, accumulators restart every
+   * `block` indices.
+   */
+  readonly restarts: readonly { readonly axis: number; readonly block: number }[];
 }
 
-/** Accumulators of a reduction over the last axis, steps of a block, totals of a group. */
-const SIXTEEN = 16;
-/**
- * Steps that one accumulator takes before it starts again in a contraction, whose register tile would pay for more
- * visits to memory (1.5 % at 128 steps), and terms that a sum over an outer axis joins in one chain.
- */
-const CHAIN = 128;
+const LANES = 16;
+/** Elements, or totals of blocks, that one accumulator joins between restarts. */
+const BLOCK = 16;
+/** Sums of at most so many steps have no restart: with sixteen accumulators, and with one. */
+const SHORT = 64;
+const SHORT_CHAIN = 128;
+/** Steps between the restarts of a contraction, whose tile would pay for more visits to memory (1.5 % at 128 steps). */
+export const CONTRACTION_BLOCK = 128;
+/** Totals of a contraction's blocks that join in one chain. */
+export const CONTRACTION_GROUP = 16;
 
-function orderOf(lanes: number, block: number, steps: number): ReductionOrder {
-  let levels = 0;
-  for (let span = block; span < steps; span *= SIXTEEN) levels++;
-  return { lanes, block, fanIn: SIXTEEN, levels };
-}
+/** One chain without an end: scans, indices of extremes. */
+export const SERIAL: ReductionOrder = { lanes: 1, joined: false, restarts: [] };
 
-/** One chain without an end: scans, and what is no sum. */
-export const SERIAL = orderOf(1, CHAIN, 0);
+export const sameOrder = (a: ReductionOrder, b: ReductionOrder): boolean =>
+  a.lanes === b.lanes &&
+  a.restarts.length === b.restarts.length &&
+  a.restarts.every(({ axis, block }, i) => axis === b.restarts[i]!.axis && block === b.restarts[i]!.block);
 
-/**
- * The order for reducing `axes` (ascending) of `shape`: sixteen lanes where the last axis of extent ≠ 1 is reduced,
- * else one accumulator a result, for up to {@link CHAIN} terms ascending.
- */
+/** The order for reducing `axes` (ascending) of `shape`. */
 export function reductionOrder(shape: Shape, axes: readonly number[]): ReductionOrder {
   const extents = axes.map((axis) => shape[axis]!).filter((extent) => extent !== 1);
   const last = shape.findLastIndex((extent) => extent !== 1);
-  if (last < 0 || !axes.includes(last)) {
-    const steps = sizeOf(extents);
-    return orderOf(1, steps > CHAIN ? SIXTEEN : CHAIN, steps);
+  const lanes = last >= 0 && axes.includes(last) ? LANES : 1;
+  const steps = extents.map((extent, i) => (i === extents.length - 1 ? Math.ceil(extent / lanes) : extent));
+  const restarts: { axis: number; block: number }[] = [];
+  if (sizeOf(steps) > (lanes === 1 ? SHORT_CHAIN : SHORT)) {
+    // From the innermost axis outwards: `chain` steps join one accumulator so far.
+    let chain = 1;
+    for (let axis = steps.length - 1; axis >= 0; axis--) {
+      let count = steps[axis]!;
+      let block = axis === steps.length - 1 ? lanes : 1;
+      while (chain * count > BLOCK) {
+        const size = Math.floor(BLOCK / chain);
+        block *= size;
+        restarts.unshift({ axis, block });
+        count = Math.ceil(count / size);
+        chain = 1;
+      }
+      chain *= count;
+    }
   }
-  return orderOf(SIXTEEN, SIXTEEN, sizeOf(extents.slice(0, -1)) * Math.ceil(shape[last]! / SIXTEEN));
+  return { lanes, joined: false, restarts };
 }
 
-/** The order in which a contraction adds `steps` products. */
-export const contractionOrder = (steps: number): ReductionOrder => orderOf(1, CHAIN, steps);
+/** The order in which a contraction adds `steps` products, along all its reduced axes. */
+export function contractionOrder(steps: number): ReductionOrder {
+  const restarts: { axis: number; block: number }[] = [];
+  for (let block = CONTRACTION_BLOCK; block < steps; block *= CONTRACTION_GROUP) restarts.unshift({ axis: 0, block });
+  return { lanes: 1, joined: true, restarts };
+}
 
-/** The accumulators of `width` chains that step together, for `evaluate`. */
-export class Accumulators {
-  /** Those of the block that is being summed; the caller joins elements into them. */
-  readonly current: TypedArray;
-  readonly #levels: readonly TypedArray[];
-  #steps = 0;
-
-  constructor(
-    readonly order: ReductionOrder,
-    dtype: DType,
-    readonly width: number,
-    readonly join: (a: number, b: number) => number,
-    readonly identity: number,
-  ) {
-    this.#levels = Array.from({ length: order.levels + 1 }, () => allocateArray(dtype, width).fill(identity));
-    this.current = this.#levels[0]!;
-  }
-
-  /** To be called before each step. */
-  step(): void {
-    const { block, fanIn, levels } = this.order;
-    if (levels === 0) return;
-    for (let level = 0, groups = this.#steps / block; level < levels && groups > 0; level++, groups /= fanIn) {
-      if (!Number.isInteger(groups)) break;
-      this.#joinUp(level);
-    }
-    this.#steps++;
-  }
-
-  /** The totals of all levels; every accumulator starts again at the next step. */
-  finish(): TypedArray {
-    const { levels } = this.order;
-    for (let level = 0; level < levels; level++) this.#joinUp(level);
-    this.#steps = 0;
-    const totals = this.#levels[levels]!.slice();
-    this.#levels[levels]!.fill(this.identity);
-    return totals;
-  }
-
-  #joinUp(level: number): void {
-    const [from, to] = [this.#levels[level]!, this.#levels[level + 1]!];
-    for (let i = 0; i < this.width; i++) to[i] = this.join(to[i]!, from[i]!);
-    from.fill(this.identity);
+/**
+ * Walks the indices [from, to) of one axis in nested blocks of the given sizes, the outermost first: `leaf` takes indices
+ * into accumulators; each block has its own, which `join` those around.
+ */
+export function walkBlocks<T>(
+  blocks: readonly number[],
+  from: number,
+  to: number,
+  into: T,
+  accumulators: { readonly fresh: () => T; readonly join: (into: T, from: T) => void },
+  leaf: (from: number, to: number, into: T) => void,
+): void {
+  const [size, ...inner] = blocks;
+  if (size === undefined) return leaf(from, to, into);
+  for (let block = from; block < to; block += size) {
+    const fresh = accumulators.fresh();
+    walkBlocks(inner, block, Math.min(block + size, to), fresh, accumulators, leaf);
+    accumulators.join(into, fresh);
   }
 }

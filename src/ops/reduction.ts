@@ -4,13 +4,13 @@
  */
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
-import { allocateArray, type DType, isFloat } from '../core/dtype.js';
+import { allocateArray, type DType, isFloat, type TypedArray } from '../core/dtype.js';
 import { DTypeError, InternalError } from '../core/errors.js';
 import { type Expr, make, type TensorBuilder } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { define } from './define.js';
 import { broadcast } from './movement.js';
-import { Accumulators, reductionOrder } from './order.js';
+import { reductionOrder, walkBlocks } from './order.js';
 import { scalarFunction } from './scalar.js';
 
 export type ReduceOp = 'sum' | 'prod' | 'max' | 'min' | 'any' | 'all';
@@ -44,18 +44,14 @@ export function reductionIdentity(op: ReduceOp, dtype: DType): number {
 
 const without = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, axis) => !axes.includes(axis));
 
-/** Visits the coordinates of `extents` in row-major order as offsets under `strides`; `last` is the last coordinate. */
-function forEachOffset(
-  extents: readonly number[],
-  strides: readonly number[],
-  visit: (offset: number, last: number) => void,
-): void {
+/** Visits the coordinates of `extents` in row-major order as offsets under `strides`. */
+function forEachOffset(extents: readonly number[], strides: readonly number[], visit: (offset: number) => void): void {
   const rank = extents.length;
   const count = sizeOf(extents);
   const index = new Array<number>(rank).fill(0);
   let offset = 0;
   for (let n = 0; n < count; n++) {
-    visit(offset, rank > 0 ? index[rank - 1]! : 0);
+    visit(offset);
     for (let axis = rank - 1; axis >= 0; axis--) {
       offset += strides[axis]!;
       if (++index[axis]! < extents[axis]!) break;
@@ -66,31 +62,40 @@ function forEachOffset(
 }
 
 function evaluateReduce([x]: readonly HostArray[], op: ReduceOp, axes: readonly number[]): HostArray {
-  const { shape, dtype } = x!;
-  const order = reductionOrder(shape, axes);
-  const { lanes } = order;
+  const { shape, dtype, data } = x!;
+  const { lanes, restarts } = reductionOrder(shape, axes);
   const strides = stridesOf(shape);
   const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const significant = axes.filter((axis) => shape[axis] !== 1);
-  const join = scalarFunction(JOIN[op], dtype, dtype);
-  const accumulators = new Accumulators(order, dtype, lanes, (a, b) => join(a, b, 0), reductionIdentity(op, dtype));
-  const { current } = accumulators;
+  const scalar = scalarFunction(JOIN[op], dtype, dtype);
+  const fresh = (): TypedArray => allocateArray(dtype, lanes).fill(reductionIdentity(op, dtype));
+  const join = (into: TypedArray, from: TypedArray): void =>
+    from.forEach((value, lane) => (into[lane] = scalar(into[lane]!, value, 0)));
   const out = allocateArray(dtype, sizeOf(without(shape, axes)));
-  const extents = significant.map((axis) => shape[axis]!);
-  const steps = significant.map((axis) => strides[axis]!);
+  const walk = (position: number, base: number, into: TypedArray): void => {
+    if (position === significant.length) {
+      into[0] = scalar(into[0]!, data[base]!, 0);
+      return;
+    }
+    const axis = significant[position]!;
+    const stride = strides[axis]!;
+    const isLast = position === significant.length - 1;
+    const blocks = restarts.filter((each) => each.axis === position).map(({ block }) => block);
+    walkBlocks(blocks, 0, shape[axis]!, into, { fresh, join }, (from, to, cells) => {
+      for (let i = from; i < to; i++)
+        if (isLast) cells[i % lanes] = scalar(cells[i % lanes]!, data[base + i * stride]!, 0);
+        else walk(position + 1, base + i * stride, cells);
+    });
+  };
   let position = 0;
   forEachOffset(
     kept.map((axis) => shape[axis]!),
     kept.map((axis) => strides[axis]!),
     (base) => {
-      forEachOffset(extents, steps, (offset, last) => {
-        const lane = last % lanes;
-        if (lane === 0) accumulators.step();
-        current[lane] = join(current[lane]!, x!.data[base + offset]!, 0);
-      });
-      const totals = accumulators.finish();
+      const totals = fresh();
+      walk(0, base, totals);
       for (let half = lanes / 2; half >= 1; half /= 2)
-        for (let lane = 0; lane < half; lane++) totals[lane] = join(totals[lane]!, totals[lane + half]!, 0);
+        for (let lane = 0; lane < half; lane++) totals[lane] = scalar(totals[lane]!, totals[lane + half]!, 0);
       out[position++] = totals[0]!;
     },
   );

@@ -3,7 +3,8 @@
  * A backend is five verbs over opaque buffers and two over programs; everything else is decided before it.
  */
 import type { DType, TypedArray } from '../core/dtype.js';
-import type { Program } from '../compile/program.js';
+import type { Target } from '../compile/target.js';
+import type { Program } from '../lower/program.js';
 
 /** Memory of one tensor on a backend. Backends extend it; nobody else looks inside. */
 export interface DeviceBuffer {
@@ -14,12 +15,6 @@ export interface DeviceBuffer {
 
 /** What a buffer is for, so that a backend can choose its place. */
 export type BufferPurpose = 'variable' | 'input' | 'result';
-
-export interface Capabilities {
-  readonly dtypes: readonly DType[];
-  /** Whether `run` has finished when it returns, and `read` answers at once. */
-  readonly synchronous: boolean;
-}
 
 /** Text (and bytes) of one program for one backend. */
 export interface KernelSource {
@@ -48,7 +43,9 @@ export interface Backend {
   readonly name: string;
   /** Backends of equal `memory` read each other's buffers. */
   readonly memory: string;
-  readonly capabilities: Capabilities;
+  readonly target: Target;
+  /** Whether `run` has finished when it returns, and `read` answers at once. */
+  readonly synchronous: boolean;
   emit(program: Program): KernelSource;
   compile(source: KernelSource): Executable;
   /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */

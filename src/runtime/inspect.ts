@@ -1,7 +1,7 @@
 /** What a call compiles to, as data and as text. */
 import { printGraph } from '../core/graph.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
-import { printProgram } from '../compile/program.js';
+import { printProgram } from '../lower/program.js';
 import type { Backend, ThreadCount } from './backend.js';
 import type { Runner } from './runner.js';
 

@@ -6,13 +6,13 @@ import { BackendUnavailableError, InternalError, LazuliError, UnsupportedError }
 import { DTYPES } from '../core/dtype.js';
 import { topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import type { Program } from '../compile/program.js';
+import type { Program } from '../lower/program.js';
 import type { Backend, DeviceBuffer, Executable, KernelSource } from './backend.js';
 import { bindingVersion, Storage } from './storage.js';
 
 /** @throws UnsupportedError `DTYPE_UNSUPPORTED` for a dtype that the backend lacks. */
 export function checkDTypes(graph: Graph, backend: Backend): void {
-  const { dtypes } = backend.capabilities;
+  const { dtypes } = backend.target;
   if (dtypes.length === DTYPES.length) return;
   for (const node of topologicalOrder(graph.outputs))
     if (!dtypes.includes(node.dtype))

@@ -18,7 +18,7 @@ import {
   withScope,
 } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { compileGraph } from '../compile/pipeline.js';
+import { compileGraph } from '../lower/pipeline.js';
 import { parameter } from '../ops/leaf.js';
 import type { Backend } from '../runtime/backend.js';
 import { LruCache } from '../runtime/lru.js';
@@ -151,7 +151,7 @@ function evaluateAll(targets: readonly EagerNode[]): void {
   const { runner, numbers } = programs.get(`${backend.name}|${key}`, () => {
     const graph = graphOf(pending);
     checkDTypes(graph, backend);
-    return { runner: new Runner(backend, compileGraph(graph)), numbers: [] };
+    return { runner: new Runner(backend, compileGraph(graph, backend.target)), numbers: [] };
   });
   const results = runner.run(
     leaves.map((leaf, i) => leaf.storage ?? (numbers[i] = numberStorage(leaf, backend, numbers[i]))),
@@ -172,7 +172,7 @@ function filled(node: EagerNode): Storage | undefined {
   if (!isFilled(node)) return undefined;
   const value = inputsOf(node)[0]!.attributes.value as number;
   const backend = resolveBackend(getDefaultBackend());
-  if (!backend.capabilities.dtypes.includes(node.dtype)) return undefined;
+  if (!backend.target.dtypes.includes(node.dtype)) return undefined;
   return value === 0 && !Object.is(value, -0)
     ? Storage.allocate(backend, node.dtype, node.aval.size, 'result')
     : Storage.from(backend, node.dtype, allocateArray(node.dtype, node.aval.size).fill(value), 'result');

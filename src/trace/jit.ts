@@ -11,7 +11,7 @@ import { withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { flatten, matchLeaves, type TreeDef, unflatten } from '../core/tree.js';
-import { compileGraph } from '../compile/pipeline.js';
+import { compileGraph } from '../lower/pipeline.js';
 import type { Backend } from '../runtime/backend.js';
 import { makeReport, type Report } from '../runtime/inspect.js';
 import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
@@ -222,7 +222,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     const graph = withDonations(traced.graph, traced.resultAvals.length, scope.bindings, donatedLeaves(treedef));
     checkDTypes(graph, backend);
     const volatile = scope.bindings.flatMap(({ kind }, i) => (kind === 'argument' ? [i] : []));
-    const runner = new Runner(backend, compileGraph(graph), volatile);
+    const runner = new Runner(backend, compileGraph(graph, backend.target), volatile);
     stats.compiles++;
     return {
       backend,

@@ -37,7 +37,27 @@ const IDENTITY: Readonly<Record<Op, (dtype: DType) => number>> = {
   all: () => 1,
 };
 
-/** One result: the elements, in row-major order with their coordinates along the reduced axes of extent ≠ 1. */
+/** Sizes of nested blocks along each axis, the outermost first: no chain of a long reduction joins more than sixteen. */
+function blocksOf(extents: readonly number[], lanes: boolean): number[][] {
+  const unit = (axis: number): number => (lanes && axis === extents.length - 1 ? 16 : 1);
+  const steps = extents.map((extent, axis) => Math.ceil(extent / unit(axis)));
+  const blocks = extents.map((): number[] => []);
+  if (sizeOf(steps) <= (lanes ? 64 : 128)) return blocks;
+  let chain = 1;
+  for (const axis of range(extents.length).reverse()) {
+    let left = steps[axis]!;
+    let size = unit(axis);
+    for (; chain * left > 16; chain = 1) {
+      const most = Math.floor(16 / chain);
+      blocks[axis]!.unshift((size *= most));
+      left = Math.ceil(left / most);
+    }
+    chain *= left;
+  }
+  return blocks;
+}
+
+/** One result: `at` gives the element at coordinates along the reduced axes of extent ≠ 1. */
 function reduceInOrder(
   op: Op,
   dtype: DType,
@@ -46,30 +66,39 @@ function reduceInOrder(
   at: (index: readonly number[]) => number,
 ): number {
   const f = join(op, dtype);
-  const start = IDENTITY[op](dtype);
-  const size = sizeOf(extents);
-  const index = (i: number): number[] =>
-    extents.map((extent, axis) => Math.floor(i / sizeOf(extents.slice(axis + 1))) % extent);
-  const row = extents[extents.length - 1] ?? 1;
-  // The terms of each accumulator, step by step.
   const width = lanes ? 16 : 1;
-  const terms = range(width).map((): number[] => []);
-  for (let i = 0; i < size; i++)
-    terms[(i % row) % width]![Math.floor(i / row) * Math.ceil(row / width) + Math.floor((i % row) / width)] = at(
-      index(i),
-    );
-  const steps = (size / row) * Math.ceil(row / width);
-  const block = lanes || steps > 128 ? 16 : 128;
-  const chain = (values: readonly number[]): number => values.reduce(f, start);
-  const pieces = (values: readonly number[], length: number): number[] =>
-    range(Math.ceil(values.length / length)).map((i) =>
-      chain(values.slice(i * length, (i + 1) * length).filter((each) => each !== undefined)),
-    );
-  const totals = terms.map((own) => {
-    let level = pieces(own, block);
-    while (level.length > 1) level = pieces(level, 16);
-    return level[0] ?? start;
-  });
+  const start = range(width).map(() => IDENTITY[op](dtype));
+  const blocks = blocksOf(extents, lanes);
+  const only = (value: number, lane: number, cells: readonly number[]): number[] =>
+    cells.map((cell, l) => (l === lane ? f(cell, value) : cell));
+  const walk = (
+    axis: number,
+    sizes: readonly number[],
+    index: readonly number[],
+    cells: readonly number[],
+  ): number[] =>
+    axis === extents.length
+      ? only(at(index), (index[axis - 1] ?? 0) % width, cells)
+      : part(axis, sizes, index, 0, extents[axis]!, cells);
+  const part = (
+    axis: number,
+    [size, ...inner]: readonly number[],
+    index: readonly number[],
+    from: number,
+    to: number,
+    cells: readonly number[],
+  ): number[] => {
+    let now = [...cells];
+    if (size === undefined)
+      for (let i = from; i < to; i++) now = walk(axis + 1, blocks[axis + 1] ?? [], [...index, i], now);
+    else
+      for (let block = from; block < to; block += size) {
+        const total = part(axis, inner, index, block, Math.min(to, block + size), start);
+        now = now.map((cell, l) => f(cell, total[l]!));
+      }
+    return now;
+  };
+  const totals = walk(0, blocks[0] ?? [], [], start);
   for (const half of [8, 4, 2, 1])
     if (lanes) for (let l = 0; l < half; l++) totals[l] = f(totals[l]!, totals[l + half]!);
   return totals[0]!;

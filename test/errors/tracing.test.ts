@@ -288,7 +288,7 @@ describe('a backend that fails', () => {
   };
 
   test('for want of a dtype: UnsupportedError, and nothing is written', () => {
-    const backend = backendWith({ capabilities: { dtypes: ['f32', 'i32', 'u32', 'bool'], synchronous: true } });
+    const backend = backendWith({ target: { ...jsBackend.target, dtypes: ['f32', 'i32', 'u32', 'bool'] } });
     const w = new TrainVar(tensor([1, 2]));
     const f = jit((x: Tensor) => ((w.value = w.value.mul(2)), x.cast('f64').sum()), { backend });
     const error = expectError(() => f(ones(2)), UnsupportedError, 'DTYPE_UNSUPPORTED');

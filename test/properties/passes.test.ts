@@ -5,7 +5,7 @@ import { describe, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { withScope } from '../../src/core/expr.js';
 import type { Graph } from '../../src/core/graph.js';
-import { lower } from '../../src/compile/lower.js';
+import { decompose } from '../../src/compile/decompose.js';
 import { simplify } from '../../src/compile/simplify.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { TraceScope } from '../../src/trace/scope.js';
@@ -40,8 +40,8 @@ const THREADED = await wasmWithThreads(2);
 
 function check(graph: Graph): void {
   const want = evaluateGraph(graph, INPUTS);
-  const lowered = lower(graph);
-  expectSame(evaluateGraph(lowered, INPUTS), want, 'lower');
+  const lowered = decompose(graph);
+  expectSame(evaluateGraph(lowered, INPUTS), want, 'decompose');
   expectSame(evaluateGraph(simplify(lowered), INPUTS), want, 'simplify');
   for (const backend of [...BACKENDS, THREADED])
     if (backend !== 'reference')

@@ -1,8 +1,8 @@
 /** Long and wide graphs compile in time that grows with their size: every pass is iterative and near linear. */
 import { grad, jit, setDefaultBackend, tensor, type Tensor, Variable } from 'lazuli';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { setVerification } from '../../src/compile/pipeline.js';
-import { verifier } from '../../src/compile/verify.js';
+import { setVerification } from '../../src/lower/pipeline.js';
+import { verifier } from '../../src/lower/verify.js';
 import { BACKENDS } from '../support/backends.js';
 
 const NODES = 50_000;

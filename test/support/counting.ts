@@ -20,7 +20,7 @@ export function counting(lacks: readonly string[] = []): Counting {
     ...js,
     // Programs are cached by the backend's name.
     name: `counted ${made++}`,
-    capabilities: { ...js.capabilities, dtypes: js.capabilities.dtypes.filter((dtype) => !lacks.includes(dtype)) },
+    target: { ...js.target, dtypes: js.target.dtypes.filter((dtype) => !lacks.includes(dtype)) },
     compile(source) {
       counts.compiled++;
       return js.compile(source);

@@ -3,7 +3,7 @@ import type { BackendChoice } from 'lazuli';
 import type { HostArray } from '../../src/core/array.js';
 import { type Attributes, type Expr, ExprScope, type Primitive, withScope } from '../../src/core/expr.js';
 import type { Graph } from '../../src/core/graph.js';
-import { compileGraph } from '../../src/compile/pipeline.js';
+import { compileGraph } from '../../src/lower/pipeline.js';
 import { parameter } from '../../src/ops/leaf.js';
 import { resolveBackend } from '../../src/runtime/registry.js';
 import { Runner } from '../../src/runtime/runner.js';
@@ -37,7 +37,7 @@ const leaf = (primitive: Primitive, attributes: Attributes): Expr => new ExprSco
 /** The outputs of the compiled graph. */
 export function runGraph(choice: BackendChoice, graph: Graph, inputs: readonly HostArray[]): HostArray[] {
   const backend = resolveBackend(choice);
-  const runner = new Runner(backend, compileGraph(graph));
+  const runner = new Runner(backend, compileGraph(graph, backend.target));
   const results = runner.run(inputs.map(({ dtype, data }) => Storage.from(backend, dtype, data, 'input')));
   return graph.outputs.map(({ dtype, shape }, i) => ({ dtype, shape, data: results[i]!.readSync() }));
 }

@@ -6,11 +6,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DType, TypedArray } from '../../src/core/dtype.js';
 import { allocateArray, bytesPerElement, isFloat, viewArray } from '../../src/core/dtype.js';
-import { contractionOrder } from '../../src/ops/order.js';
 import { ContractionKit, serialFork } from '../../backends/wasm/contraction/kit.js';
 import { blockPitch, emitContraction, scratchBytes } from '../../backends/wasm/contraction/contraction.js';
 import { laneOps } from '../../backends/wasm/contraction/lanes.js';
-import type { ContractionShape } from '../../backends/wasm/contraction/plan.js';
+import { blockOrder, type ContractionShape } from '../../backends/wasm/contraction/plan.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
 import { verifyModule } from '../../backends/wasm/verify.js';
 import { countUp } from '../../backends/wasm/loops.js';
@@ -66,7 +65,7 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
     m,
     n,
     k,
-    order: contractionOrder(k),
+    order: blockOrder(k),
     left: { m: lm * bytes, k: lk * bytes },
     right: { k: rk * bytes, n: rn * bytes },
   };

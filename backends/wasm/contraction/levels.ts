@@ -5,15 +5,15 @@
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
 import { advance, countDown, countUp, scale } from '../loops.js';
-import type { ReductionOrder } from '../../../src/ops/order.js';
 import { CONTEXT, type ContractionKit } from './kit.js';
 import type { LaneOps } from './lanes.js';
+import type { BlockOrder } from './plan.js';
 
 /** The level whose totals a kernel adds to memory: 0 for those that keep the running block itself there. */
 export type BaseLevel = 0 | 1;
 
 /** Levels of totals that need scratch memory. */
-export const scratchLevels = ({ levels }: ReductionOrder, base: BaseLevel): number => Math.max(0, levels - base);
+export const scratchLevels = ({ levels }: BlockOrder, base: BaseLevel): number => Math.max(0, levels - base);
 
 /** Results of a task: `rows` of `pitch` bytes each. */
 export interface Place {
@@ -32,7 +32,7 @@ export class Levels {
     readonly kit: ContractionKit,
     readonly ops: LaneOps,
     readonly f: FunctionBody,
-    readonly order: ReductionOrder,
+    readonly order: BlockOrder,
     base: BaseLevel,
     readonly rows: number,
     readonly pitch: number,

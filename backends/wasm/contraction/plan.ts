@@ -3,9 +3,23 @@
  * Every number is a function of the shapes alone, so results and code do not depend on the machine or on the threads.
  */
 import type { DType } from '../../../src/core/dtype.js';
-import type { ReductionOrder } from '../../../src/ops/order.js';
+import { CONTRACTION_BLOCK, CONTRACTION_GROUP, contractionOrder } from '../../../src/ops/order.js';
 import { laneOps } from './lanes.js';
 import { TILE_ROWS, tileColumns } from './tile.js';
+
+/** Where sums along k restart: after `block` steps; `fanIn` totals of blocks join in a group, and so on for `levels` levels. */
+export interface BlockOrder {
+  readonly block: number;
+  readonly fanIn: number;
+  readonly levels: number;
+}
+
+/** The order of a sum of k products. */
+export const blockOrder = (k: number): BlockOrder => ({
+  block: CONTRACTION_BLOCK,
+  fanIn: CONTRACTION_GROUP,
+  levels: contractionOrder(k).restarts.length,
+});
 
 /** `c[i, j] = Σₖ left[i, k]·right[k, j]` with strides in bytes, for one batch entry. */
 export interface ContractionShape {
@@ -14,7 +28,7 @@ export interface ContractionShape {
   readonly n: number;
   readonly k: number;
   /** How the products are added. */
-  readonly order: ReductionOrder;
+  readonly order: BlockOrder;
   readonly left: { readonly m: number; readonly k: number };
   readonly right: { readonly k: number; readonly n: number };
 }

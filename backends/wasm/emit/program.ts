@@ -2,21 +2,22 @@
  * Program → one WebAssembly module with one exported `run(table)`: a function for each distinct segment, called in order.
  * Addresses are not in the code: `table` holds those of each call's operands, so one module serves any buffers.
  */
-import type { BufferId, Segment } from '../../../src/compile/kernel.js';
-import type { Program } from '../../../src/compile/program.js';
+import type { BufferId } from '../../../src/compile/kernel.js';
+import type { ContractStatement } from '../../../src/lower/contract-statement.js';
+import type { Call, Program } from '../../../src/lower/program.js';
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { ContractionKit, PHASE, type Fork } from '../contraction/kit.js';
 import { ModuleBuilder } from '../encoder.js';
 import { countUp, scale } from '../loops.js';
 import { MAXIMUM_PAGES } from '../memory.js';
 import { printFunctions } from '../wat.js';
-import { contractionScratch, emitContractionSegment, layoutOf, type ContractionLayout } from './contraction.js';
+import { contractionScratch, emitContractionFunction } from './contraction.js';
 import { Threads } from './fork.js';
+import { emitFunction } from './function.js';
 import { Helpers } from './helpers.js';
-import { emitSegment, segmentKey, segmentNanoseconds, type Split } from './segment.js';
 
-/** One call of a segment's function: where its operands' addresses stand in the table. */
-export interface SegmentCall {
+/** One call of a function: where its operands' addresses stand in the table. */
+export interface CallLayout {
   /** Bytes from the table's start. */
   readonly offset: number;
   readonly operands: readonly BufferId[];
@@ -24,7 +25,7 @@ export interface SegmentCall {
   readonly scratchBytes: ((threads: number) => number) | undefined;
 }
 
-/** A part of a segment, as threads share it: four words in the table, the first the address of the arguments. */
+/** A part of a call, as threads share it: four words in the table, the first the address of the arguments. */
 export interface Task {
   readonly argumentsOffset: number;
   readonly from: number;
@@ -36,7 +37,7 @@ export interface Task {
 /** What a module needs to run: the shape of its table. */
 export interface TableLayout {
   readonly bytes: number;
-  readonly calls: readonly SegmentCall[];
+  readonly calls: readonly CallLayout[];
   /** The tasks of all kernels, from byte `tasksOffset` on. */
   readonly tasks: readonly Task[];
   readonly tasksOffset: number;
@@ -68,24 +69,19 @@ const TASK_BYTES = 16;
 const TASK_NANOSECONDS = 20_000;
 const MOST_TASKS = 64;
 
-/** Whether any loop of the segment runs. */
-const isEmpty = (segment: Segment): boolean => segment.axes.includes(0);
-
-/** A segment's function, and the arguments beyond its operands. */
+/** A loop function in the module. */
 interface Emitted {
   readonly code: number;
   readonly bodies: readonly FunctionBody[];
   readonly reference: FunctionReference;
-  readonly split: Split;
-  readonly layout: ContractionLayout | undefined;
+  /** What it computes whole, if that divides its own work. */
+  readonly contraction: ContractStatement | undefined;
 }
 
 /** One call in a kernel. */
-interface Call {
-  readonly segment: Segment;
+interface PlacedCall extends Call {
   readonly emitted: Emitted;
   readonly offset: number;
-  readonly extent: number;
 }
 
 /** Emits a program's module: functions once for each distinct segment, calls in order. */
@@ -94,9 +90,9 @@ class ProgramEmitter {
   readonly threads: Threads;
   readonly helpers: Helpers;
   readonly kit: ContractionKit;
-  readonly #functions = new Map<string, Emitted>();
+  readonly #functions = new Map<number, Emitted>();
   readonly #runTasks: FunctionBody;
-  readonly calls: SegmentCall[] = [];
+  readonly calls: CallLayout[] = [];
   readonly tasks: Task[] = [];
   bytes = 0;
 
@@ -116,14 +112,14 @@ class ProgramEmitter {
   }
 
   emit(): EmittedProgram {
-    const kernels = this.program.kernels.map((kernel) =>
-      kernel.segments.filter((segment) => !isEmpty(segment)).map((segment) => this.#call(segment)),
+    const kernels = this.program.steps.map(({ phases }) =>
+      phases.map((calls) => calls.map((call) => this.#place(call))),
     );
     const tasksOffset = this.bytes;
     const { module, threads } = this;
     const run = module.function('run', { table: 'i32', threads: 'i32' }, [], (f, p) => {
       threads.enter(f, { threads: p.threads });
-      for (const calls of kernels) this.#emitKernel(f, p.table, calls, tasksOffset);
+      for (const calls of kernels.flat()) this.#emitPhase(f, p.table, calls, tasksOffset);
     });
     module.export('run', run);
     this.#emitTasks();
@@ -133,56 +129,50 @@ class ProgramEmitter {
       table: { bytes: tasksOffset + TASK_BYTES * this.tasks.length, calls: this.calls, tasks: this.tasks, tasksOffset },
       parallelNanoseconds: threads.parallelNanoseconds,
       printKernels: () =>
-        kernels.map((calls) => printFunctions(module, [...new Set(calls.flatMap(({ emitted }) => emitted.bodies))])),
+        kernels.map((phases) =>
+          printFunctions(module, [...new Set(phases.flat().flatMap(({ emitted }) => emitted.bodies))]),
+        ),
     };
   }
 
-  #functionOf(segment: Segment): Emitted {
-    const key = segmentKey(segment);
-    let found = this.#functions.get(key);
+  #functionOf(code: number): Emitted {
+    let found = this.#functions.get(code);
     if (found === undefined) {
       const { module, helpers, kit } = this;
       const first = module.functions.length;
-      const layout = layoutOf(segment);
-      const code = this.#functions.size;
-      const name = `s${code}_${segment.kind}`;
-      const { reference, split } =
-        layout === undefined
-          ? emitSegment(module, helpers, segment, name)
-          : {
-              reference: emitContractionSegment(kit, helpers, segment, layout, name),
-              split: { axis: undefined, grain: 1 },
-            };
-      found = { code, bodies: module.functions.slice(first), reference, split, layout };
-      this.#functions.set(key, found);
+      const source = this.program.functions[code]!;
+      const contraction = source.body.find((statement) => statement.kind === 'contract');
+      const reference =
+        contraction === undefined
+          ? emitFunction(module, helpers, source)
+          : emitContractionFunction(kit, helpers, source, contraction);
+      found = { code, bodies: module.functions.slice(first), reference, contraction };
+      this.#functions.set(code, found);
     }
     return found;
   }
 
-  #call(segment: Segment): Call {
-    const emitted = this.#functionOf(segment);
-    const { layout, split } = emitted;
+  #place(call: Call): PlacedCall {
+    const emitted = this.#functionOf(call.code);
+    const { contraction } = emitted;
     const offset = this.bytes;
-    this.bytes += 4 * (segment.operands.length + (layout === undefined ? 0 : 1));
-    const scratchBytes = layout === undefined ? undefined : (threads: number) => contractionScratch(layout, threads);
-    this.calls.push({ offset, operands: segment.operands, scratchBytes });
-    return { segment, emitted, offset, extent: split.axis === undefined ? 1 : segment.axes[split.axis]! };
+    this.bytes += 4 * (call.operands.length + (contraction === undefined ? 0 : 1));
+    const scratchBytes =
+      contraction === undefined ? undefined : (threads: number) => contractionScratch(contraction, threads);
+    this.calls.push({ offset, operands: call.operands, scratchBytes });
+    return { ...call, emitted, offset };
   }
 
-  /** A kernel's calls: contractions share their own phases, the others become tasks of one fork. */
-  #emitKernel(f: FunctionBody, table: Local, calls: readonly Call[], tasksOffset: number): void {
-    const direct = ({ emitted, offset, extent }: Call): void =>
-      void f.get(table).i32(offset).op('i32.add').i32(0).i32(extent).call(emitted.reference);
-    const divided = calls.filter(({ emitted }) => emitted.layout === undefined);
+  /** Calls that may run at once: contractions share out their own phases, the others become tasks of one fork. */
+  #emitPhase(f: FunctionBody, table: Local, calls: readonly PlacedCall[], tasksOffset: number): void {
+    const direct = ({ emitted, offset, grid }: PlacedCall): void =>
+      void f.get(table).i32(offset).op('i32.add').i32(0).i32(grid.extent).call(emitted.reference);
+    const divided = calls.filter(({ emitted }) => emitted.contraction === undefined);
     for (const call of calls) if (!divided.includes(call)) direct(call);
     if (divided.length === 0) return;
     const first = this.tasks.length;
-    let nanoseconds = 0;
-    for (const call of divided) {
-      const own = segmentNanoseconds(call.segment);
-      nanoseconds += own;
-      this.#divide(call, own);
-    }
+    const nanoseconds = divided.reduce((sum, call) => sum + call.nanoseconds, 0);
+    for (const call of divided) this.#divide(call);
     const count = this.tasks.length - first;
     const context = f.local('i32', 'tasks');
     const alone = (): void => divided.forEach(direct);
@@ -198,10 +188,9 @@ class ProgramEmitter {
   }
 
   /** Adds the tasks of one call: parts of equal size, bounds at multiples of the grain. */
-  #divide({ emitted, offset, extent }: Call, nanoseconds: number): void {
-    const { axis, grain } = emitted.split;
+  #divide({ emitted, offset, grid: { extent, grain }, nanoseconds }: PlacedCall): void {
     const most = this.options.onlyWorkers === true ? MOST_TASKS : Math.floor(nanoseconds / TASK_NANOSECONDS);
-    const parts = axis === undefined ? 1 : Math.max(1, Math.min(MOST_TASKS, most));
+    const parts = Math.max(1, Math.min(MOST_TASKS, most));
     const size = Math.ceil(extent / parts / grain) * grain;
     for (let from = 0; from < extent; from += size) {
       this.tasks.push({ argumentsOffset: offset, from, to: Math.min(extent, from + size), code: emitted.code });

@@ -1,12 +1,14 @@
 /** The passes in order; this list reads as the picture in ARCHITECTURE.md. */
 import type { Graph } from '../core/graph.js';
-import { planBuffers } from './buffers.js';
-import { fuse } from './fuse.js';
+import { planBuffers } from '../compile/buffers.js';
+import { decompose } from '../compile/decompose.js';
+import { fuse } from '../compile/fuse.js';
+import { schedule } from '../compile/schedule.js';
+import { separate } from '../compile/separate.js';
+import { simplify } from '../compile/simplify.js';
+import type { Target } from '../compile/target.js';
 import { lower } from './lower.js';
 import type { Program } from './program.js';
-import { schedule } from './schedule.js';
-import { separate } from './separate.js';
-import { simplify } from './simplify.js';
 
 /** Checks of what a pass made. */
 export interface Verifier {
@@ -24,18 +26,22 @@ const verified = (graph: Graph): Graph => {
   return graph;
 };
 
-/** Graph → Program: lower, simplify, fuse, schedule, plan. */
-export function compileGraph(graph: Graph): Program {
-  const lowered = verified(lower(verified(graph)));
-  const simplified = verified(separate(simplify(lowered)));
-  const fused = fuse(simplified);
+/** Graph → Program for `target`: decompose, simplify, fuse, schedule, lower, plan. */
+export function compileGraph(graph: Graph, target: Target): Program {
+  const decomposed = verified(decompose(verified(graph)));
+  const simplified = verified(separate(simplify(decomposed)));
+  const fused = fuse(simplified, target);
   const { kernels, updates } = schedule(simplified, fused);
-  const plan = planBuffers(simplified, fused, kernels, updates);
+  const lowered = lower(kernels, fused.buffers.length, target);
+  const plan = planBuffers(simplified, fused, kernels, updates, lowered.scratch);
   const program: Program = {
     name: graph.name,
+    target,
     graph,
     simplified,
     kernels,
+    steps: lowered.steps,
+    functions: lowered.functions,
     updates,
     parameters: fused.parameters,
     outputs: fused.outputs,

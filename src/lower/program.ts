@@ -1,42 +1,48 @@
 /**
- * Program: kernels in order and the buffers that they use, with lifetimes and places in one arena.
+ * Program: steps in order and the buffers that they use, with lifetimes and places in one arena.
  * It is one unit for a backend: one source, one entry, one call.
  */
-import { bytesPerElement, type DType } from '../core/dtype.js';
-import type { Graph, GraphUpdate } from '../core/graph.js';
-import { type BufferId, type Kernel, printKernel } from './kernel.js';
+import type { Graph } from '../core/graph.js';
+import type { Buffer } from '../compile/buffers.js';
+import { type BufferId, type Kernel, printKernel } from '../compile/kernel.js';
+import type { Update } from '../compile/schedule.js';
+import type { Target } from '../compile/target.js';
+import type { LoopFunction } from './loops.js';
+import type { Grid } from './segment.js';
 
-/** Where a buffer's memory comes from. */
-export type BufferRole = 'parameter' | 'output' | 'temporary';
-
-/** Contiguous row-major elements. */
-export interface Buffer {
-  readonly id: BufferId;
-  readonly name: string;
-  readonly dtype: DType;
-  /** Elements. */
-  readonly size: number;
-  readonly role: BufferRole;
-  /** Byte offset in the arena; only of a temporary. */
-  readonly offset: number;
-  /** First and last kernel that touches it; parameters live from −1, outputs to the end. */
-  readonly firstUse: number;
-  readonly lastUse: number;
+/** One call of a function: what it works on, and the indices of its grid axis, all of which must run. */
+export interface Call {
+  /** Number of the function. */
+  readonly code: number;
+  readonly operands: readonly BufferId[];
+  readonly grid: Grid;
+  /** About how long it takes one thread. */
+  readonly nanoseconds: number;
 }
 
-/** An output that is the new value of a parameter. */
-export interface Update extends GraphUpdate {
-  /** Whether both may be one memory: the only kernel that reads the parameter late enough reads it at the written element. */
-  readonly inPlace: boolean;
+/** Calls that may run at once, in any order. */
+export type Phase = readonly Call[];
+
+/** Runs one kernel, phase by phase. */
+export interface LaunchStep {
+  readonly kind: 'launch';
+  readonly kernel: Kernel;
+  readonly phases: readonly Phase[];
 }
+
+export type Step = LaunchStep;
 
 export interface Program {
   readonly name: string;
+  readonly target: Target;
   /** What the program computes, before simplification: the interpreter runs this. */
   readonly graph: Graph;
   /** The graph that was fused. */
   readonly simplified: Graph;
+  /** What the steps launch, before it was lowered. */
   readonly kernels: readonly Kernel[];
+  readonly steps: readonly Step[];
+  readonly functions: readonly LoopFunction[];
   readonly buffers: readonly Buffer[];
   /** Buffer of each graph parameter. */
   readonly parameters: readonly BufferId[];
@@ -49,15 +55,12 @@ export interface Program {
   readonly peakBytes: number;
 }
 
-/** Bytes that a buffer takes. */
-export const bufferBytes = (buffer: Buffer): number => buffer.size * bytesPerElement(buffer.dtype);
-
 /** The program as text: buffers, kernels, updates. */
 export function printProgram(program: Program): string {
   const name = (id: BufferId): string => program.buffers[id]!.name;
   const buffers = program.buffers.map((buffer) => {
     const place =
-      buffer.role === 'temporary'
+      buffer.role === 'temporary' || buffer.role === 'scratch'
         ? `arena+${buffer.offset}, kernels ${buffer.firstUse}–${buffer.lastUse}`
         : buffer.role;
     return `  ${name(buffer.id)}: ${buffer.dtype} × ${buffer.size} (${place})`;

@@ -7,10 +7,11 @@ import { InternalError } from '../core/errors.js';
 import { topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { SCALAR_OPS } from '../core/scalar-op.js';
-import { inputsOf } from './body.js';
-import { type Kernel, kernelReads, kernelWrites } from './kernel.js';
+import { type Buffer, bufferBytes } from '../compile/buffers.js';
+import { inputsOf } from '../compile/body.js';
+import { type Kernel, kernelReads, kernelWrites } from '../compile/kernel.js';
 import type { Verifier } from './pipeline.js';
-import { type Buffer, bufferBytes, type Program } from './program.js';
+import type { Program } from './program.js';
 
 /** Checks that each node's aval follows from its inputs and that leaves are parameters or constants. */
 function verifyGraph(graph: Graph): void {

@@ -4,10 +4,10 @@ import { broadcastScalar } from '../ops/movement.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
 
-export function lower(graph: Graph): Graph {
+export function decompose(graph: Graph): Graph {
   return rewriteGraph(graph, (node, inputs) => {
     if (node.primitive.decompose === undefined) return rebuild(node, inputs);
-    const lowered = node.primitive.decompose(exprBuilder, inputs, node.attributes);
-    return lowered.shape.length === 0 ? broadcastScalar(lowered, node.shape) : lowered;
+    const decomposed = node.primitive.decompose(exprBuilder, inputs, node.attributes);
+    return decomposed.shape.length === 0 ? broadcastScalar(decomposed, node.shape) : decomposed;
   });
 }

@@ -1,0 +1,55 @@
+/**
+ * Target: what a machine can do, as data. Fusion and lowering ask it; nothing else tells one backend from another.
+ */
+import type { DType } from '../core/dtype.js';
+import type { ReductionOrder } from '../ops/order.js';
+
+/** Who shares the work of a launch. */
+export type Workers =
+  /** The calling thread alone. */
+  | { readonly kind: 'one' }
+  /** Threads over one memory, each of which runs calls of a function over parts of its grid axis. */
+  | { readonly kind: 'threads' }
+  /** Workgroups of `size` threads, with `localBytes` bytes of memory that a group shares. */
+  | { readonly kind: 'workgroups'; readonly size: number; readonly localBytes: number };
+
+/** Strides of one axis of a contraction, in elements. */
+interface TileAxis {
+  readonly extent: number;
+  readonly left: number;
+  readonly right: number;
+}
+/** One contraction of rows and columns, as a backend's own tile sees it. */
+export interface TileShape {
+  readonly dtype: DType;
+  readonly order: ReductionOrder;
+  readonly row: TileAxis;
+  readonly column: TileAxis;
+  readonly reduced: readonly TileAxis[];
+}
+/** What a tile needs and gives. */
+export interface TilePlan {
+  /** Elements between two rows of a block of finished sums. */
+  readonly pitch: number;
+  /** Bytes of memory that all workers share: packed operands. */
+  readonly scratchBytes: number;
+}
+
+export interface Target {
+  /** Programs are cached by it. */
+  readonly name: string;
+  readonly dtypes: readonly DType[];
+  /** Core ops in one body at most. */
+  readonly body: number;
+  /** Segments of at most so many elements join kernels of other code, to save a launch. */
+  readonly small: number;
+  /** Buffers that one kernel may bind. */
+  readonly bindings: number;
+  /** Elements that one instruction takes; 1 for scalar code. */
+  readonly width: number;
+  readonly workers: Workers;
+  /** Whether a float sum may be added up in another order than its expression says. */
+  readonly reassociates: boolean;
+  /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */
+  readonly tile: ((shape: TileShape) => TilePlan) | undefined;
+}

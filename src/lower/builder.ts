@@ -1,0 +1,139 @@
+/** Writes a loop function: statements go to the innermost open list, constants to the head. */
+import type { DType } from '../core/dtype.js';
+import type { ScalarOp } from '../core/scalar-op.js';
+import {
+  type Bound,
+  type CellId,
+  type Expression,
+  type Form,
+  type LoopFunction,
+  type Memory,
+  type MemoryId,
+  type Role,
+  type Statement,
+  type TypedElements,
+  type ValueId,
+  type VariableId,
+} from './loops.js';
+
+export const formOf = (variable: VariableId, stride = 1, offset = 0): Form => ({
+  offset,
+  terms: [{ variable, stride }],
+});
+export const constantForm = (offset: number): Form => ({ offset, terms: [] });
+export const sumOfForms = (a: Form, b: Form): Form => ({
+  offset: a.offset + b.offset,
+  terms: [...a.terms, ...b.terms],
+});
+
+/** What a turn of a loop does; it takes one index unless it says. */
+export interface TurnBody {
+  readonly step: number;
+  readonly takes?: number;
+  readonly body: () => void;
+}
+
+export class FunctionBuilder {
+  readonly memories: Memory[];
+  readonly values: TypedElements[] = [];
+  readonly cells: TypedElements[] = [];
+  readonly variables: string[] = ['begin', 'end'];
+  readonly #head: Statement[] = [];
+  readonly #constants = new Map<string, ValueId>();
+  #list: Statement[] = [];
+
+  constructor(operands: readonly DType[]) {
+    this.memories = operands.map((dtype) => ({ kind: 'operand', dtype }));
+  }
+
+  push(statement: Statement): void {
+    this.#list.push(statement);
+  }
+  /** The statements that `body` writes. */
+  block(body: () => void): readonly Statement[] {
+    const outer = this.#list;
+    const list: Statement[] = (this.#list = []);
+    body();
+    this.#list = outer;
+    return list;
+  }
+
+  variable(name: string): VariableId {
+    return this.variables.push(name) - 1;
+  }
+  cell(dtype: DType, width = 1): CellId {
+    return this.cells.push({ dtype, width }) - 1;
+  }
+  value(dtype: DType, width = 1): ValueId {
+    return this.values.push({ dtype, width }) - 1;
+  }
+  operand(dtype: DType): MemoryId {
+    return this.memories.push({ kind: 'operand', dtype }) - 1;
+  }
+  /** Memory of its own; operands must have been added before. */
+  local(dtype: DType, size: number): MemoryId {
+    return this.memories.push({ kind: 'local', dtype, size }) - 1;
+  }
+
+  /** The block of finished sums that an epilogue reads. */
+  tile(dtype: DType): MemoryId {
+    return this.memories.push({ kind: 'tile', dtype }) - 1;
+  }
+
+  let(dtype: DType, width: number, expression: Expression, value = this.value(dtype, width)): ValueId {
+    this.push({ kind: 'let', value, expression });
+    return value;
+  }
+  constant(value: number, dtype: DType): ValueId {
+    const key = `${dtype} ${Object.is(value, -0) ? '-0' : value}`;
+    let id = this.#constants.get(key);
+    if (id === undefined) {
+      id = this.value(dtype);
+      this.#head.push({ kind: 'let', value: id, expression: { kind: 'constant', value } });
+      this.#constants.set(key, id);
+    }
+    return id;
+  }
+  /** A value at the head of the function. */
+  atHead(dtype: DType, width: number, expression: Expression): ValueId {
+    const value = this.value(dtype, width);
+    this.#head.push({ kind: 'let', value, expression });
+    return value;
+  }
+  op(op: ScalarOp, dtype: DType, width: number, ...inputs: ValueId[]): ValueId {
+    return this.let(dtype, width, { kind: 'op', op, inputs });
+  }
+  /** A scalar load. */
+  load(memory: MemoryId, address: Form): ValueId {
+    return this.let(this.memories[memory]!.dtype, 1, { kind: 'load', memory, address, step: 0, active: 1 });
+  }
+  store(memory: MemoryId, address: Form, value: ValueId): void {
+    this.push({ kind: 'store', memory, address, step: 0, active: 1, value, accumulate: false });
+  }
+  read(cell: CellId): ValueId {
+    const { dtype, width } = this.cells[cell]!;
+    return this.let(dtype, width, { kind: 'cell', cell });
+  }
+  reset(cell: CellId, initial: number): void {
+    this.push({ kind: 'reset', cell, initial });
+  }
+  accumulate(cell: CellId, op: ScalarOp | undefined, value: ValueId, active = this.cells[cell]!.width): void {
+    this.push({ kind: 'accumulate', cell, op, value, active });
+  }
+
+  /** A loop over a variable that is there already. */
+  for(variable: VariableId, role: Role, from: Form, to: Bound, turns: readonly TurnBody[]): void {
+    const written = turns.map(({ step, takes = 1, body }) => ({ step, takes, body: this.block(body) }));
+    this.push({ kind: 'for', variable, role, from, to, turns: written });
+  }
+  /** A loop over a new variable, one index at a time. */
+  loop(name: string, role: Role, from: Form, to: Bound, body: (variable: VariableId) => void, step = 1): void {
+    const variable = this.variable(name);
+    this.for(variable, role, from, to, [{ step, body: () => body(variable) }]);
+  }
+
+  finish(name: string): LoopFunction {
+    const { memories, values, cells, variables } = this;
+    return { name, memories, values, cells, variables, body: [...this.#head, ...this.#list] };
+  }
+}

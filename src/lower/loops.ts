@@ -1,0 +1,144 @@
+/**
+ * Loops: the stage between kernels and a backend's source, decided once for a target.
+ *
+ * A function is a tree of statements over loop variables (i32), values (`let`, never assigned again), cells (accumulators)
+ * and memories (the operands of a call, and memory of its own). Addresses are affine forms of loop variables, in elements.
+ * A value has one element, or `width` of them that lie `step` elements apart where they are loaded. Backends print this;
+ * none of them chooses a loop.
+ */
+import type { DType } from '../core/dtype.js';
+import type { ScalarOp } from '../core/scalar-op.js';
+import type { ContractStatement } from './contract-statement.js';
+
+export type ValueId = number;
+export type CellId = number;
+export type MemoryId = number;
+export type VariableId = number;
+
+/** Variables of every function: the part of its grid axis that one call computes. */
+export const BEGIN: VariableId = 0;
+export const END: VariableId = 1;
+
+export interface Term {
+  readonly variable: VariableId;
+  readonly stride: number;
+}
+/** offset + Σ stride · variable. */
+export interface Form {
+  readonly offset: number;
+  readonly terms: readonly Term[];
+}
+/** A form, or `limit` where that is less. */
+export interface Bound extends Form {
+  readonly limit?: number;
+}
+/** A form, and `stride` times an i32 value: element by element, if that value has several. */
+export interface Address extends Form {
+  readonly indirect?: { readonly value: ValueId; readonly stride: number };
+}
+
+/**
+ * `grid`: turns are shared out among workers, whole calls or workgroups. `thread`: among the threads of a workgroup.
+ * `lane`: a turn takes neighbouring elements at once. `serial`: one turn after another.
+ */
+export type Role = 'grid' | 'thread' | 'lane' | 'serial';
+
+/** A place that is read or written: `step` elements lie between the elements of a value, of which `active` are there. */
+export interface Access {
+  readonly memory: MemoryId;
+  readonly address: Address;
+  readonly step: number;
+  readonly active: number;
+  /** A bool value; where it is false nothing is read or written, and a load gives 0. */
+  readonly guard?: ValueId;
+}
+
+export type Expression =
+  | { readonly kind: 'constant'; readonly value: number }
+  /** The form's value, + `step` for each further element. */
+  | { readonly kind: 'index'; readonly form: Form; readonly step: number }
+  | ({ readonly kind: 'load' } & Access)
+  | { readonly kind: 'op'; readonly op: ScalarOp; readonly inputs: readonly ValueId[] }
+  /** One element, `width` times. */
+  | { readonly kind: 'splat'; readonly input: ValueId }
+  /** Element `lane` of a value. */
+  | { readonly kind: 'lane'; readonly input: ValueId; readonly lane: number }
+  | { readonly kind: 'cell'; readonly cell: CellId };
+
+export interface Let {
+  readonly kind: 'let';
+  readonly value: ValueId;
+  readonly expression: Expression;
+}
+/** Repeats the first turn's body while at least `takes` indices are left, then the second's, and so on. */
+export interface For {
+  readonly kind: 'for';
+  readonly variable: VariableId;
+  readonly role: Role;
+  readonly from: Form;
+  readonly to: Bound;
+  readonly turns: readonly Turn[];
+}
+export interface Turn {
+  /** How far a turn moves the variable. */
+  readonly step: number;
+  /** Indices that must be left for it. */
+  readonly takes: number;
+  readonly body: readonly Statement[];
+}
+
+export type Statement =
+  | Let
+  | For
+  /** The variable is ⌊of / divisor⌋ mod extent: one axis of several that were joined. */
+  | {
+      readonly kind: 'coordinate';
+      readonly variable: VariableId;
+      readonly of: VariableId;
+      readonly divisor: number;
+      readonly extent: number;
+    }
+  /** A name for a form, so that addresses share what they have in common. */
+  | { readonly kind: 'define'; readonly variable: VariableId; readonly form: Form }
+  /** The body runs where the bool value holds. */
+  | { readonly kind: 'if'; readonly condition: ValueId; readonly body: readonly Statement[] }
+  /** The cell's elements become `initial`. */
+  | { readonly kind: 'reset'; readonly cell: CellId; readonly initial: number }
+  /** cell ← op(cell, value) in the first `active` elements; without an op, the value. */
+  | {
+      readonly kind: 'accumulate';
+      readonly cell: CellId;
+      readonly op: ScalarOp | undefined;
+      readonly value: ValueId;
+      readonly active: number;
+    }
+  /** `accumulate`: adds to what is there. */
+  | ({ readonly kind: 'store'; readonly value: ValueId; readonly accumulate: boolean } & Access)
+  /** All threads of a workgroup see what each has stored. Never inside a `thread` loop. */
+  | { readonly kind: 'barrier' }
+  | ContractStatement;
+
+export interface TypedElements {
+  readonly dtype: DType;
+  /** Elements of a value. */
+  readonly width: number;
+}
+/**
+ * Memory that a function names: operand `i` of a call; `size` elements of its own, one for each worker; or the block of sums
+ * that a contraction hands to its epilogue.
+ */
+export type Memory =
+  | { readonly kind: 'operand'; readonly dtype: DType }
+  | { readonly kind: 'local'; readonly dtype: DType; readonly size: number }
+  | { readonly kind: 'tile'; readonly dtype: DType };
+
+export interface LoopFunction {
+  readonly name: string;
+  /** Operands first. */
+  readonly memories: readonly Memory[];
+  readonly values: readonly TypedElements[];
+  readonly cells: readonly TypedElements[];
+  /** Names of loop variables, for printing. */
+  readonly variables: readonly string[];
+  readonly body: readonly Statement[];
+}

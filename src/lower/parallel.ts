@@ -1,0 +1,111 @@
+/**
+ * Loops over the parallel axes of a nest: the grid axis over the part that a call is given, the vector axis in turns of
+ * several vectors, one vector, one element; the others index by index.
+ */
+import { constantForm, formOf, type TurnBody } from './builder.js';
+import { BEGIN, END, type Bound, type Form, type Role, type VariableId } from './loops.js';
+import { type Mode, type Nest, nodesByDepth, SCALAR, vectors } from './nest.js';
+
+/** What an axis runs over; the grid axis of a call has no extent that the code knows. */
+export interface Range {
+  readonly role: Role;
+  readonly from: Form;
+  readonly to: Bound;
+  /** Where it is known. */
+  readonly extent: number | undefined;
+  /** The axis has one index, which somebody else has set. */
+  readonly variable?: VariableId;
+}
+export const wholeRange = (extent: number, role: Role = 'serial'): Range => ({
+  role,
+  from: constantForm(0),
+  to: constantForm(extent),
+  extent,
+});
+/** The part of the grid axis that a call computes. */
+export const GRID_RANGE: Range = { role: 'grid', from: formOf(BEGIN), to: formOf(END), extent: undefined };
+
+/** Turns of a vector loop over `extent` indices: those that can never run are left out. */
+export function vectorTurns(
+  width: number,
+  mostVectors: number,
+  extent: number | undefined,
+  body: (modes: readonly Mode[]) => void,
+): TurnBody[] {
+  const turns: TurnBody[] = [];
+  for (const count of mostVectors > 1 ? [mostVectors, 1] : [1])
+    if (
+      extent === undefined ||
+      (extent >= count * width && (count > 1 || extent % (mostVectors * width) >= width || mostVectors === 1))
+    )
+      turns.push({ step: count * width, takes: count * width, body: () => body(vectors(width, count)) });
+  if (extent === undefined || extent % width > 0) turns.push({ step: 1, body: () => body([SCALAR]) });
+  return turns;
+}
+
+/**
+ * Loops over the axes of `ranges`, in order. Before each deeper level `atDepth` writes its nodes; `body` runs in the
+ * innermost loop, for the vectors of one turn. The vector axis, if any, is the last of these.
+ */
+export function parallelLoops(
+  nest: Nest,
+  ranges: readonly Range[],
+  mostVectors: number,
+  atDepth: (depth: number) => void,
+  body: (modes: readonly Mode[]) => void,
+): void {
+  const { builder, space } = nest;
+  const level = (axis: number): void => {
+    const range = ranges[axis];
+    if (range === undefined) return body([SCALAR]);
+    const inner = (): void => {
+      if (axis + 1 < ranges.length) atDepth(axis + 1);
+      level(axis + 1);
+    };
+    if (range.variable !== undefined) {
+      nest.axes[axis] = range.variable;
+      return inner();
+    }
+    const variable = builder.variable(`i${axis}`);
+    nest.axes[axis] = variable;
+    const isVector = axis === space.vectorAxis;
+    const turns = isVector ? vectorTurns(space.width, mostVectors, range.extent, body) : [{ step: 1, body: inner }];
+    builder.for(variable, isVector && range.role === 'serial' ? 'lane' : range.role, range.from, range.to, turns);
+    nest.axes[axis] = undefined;
+  };
+  level(0);
+}
+
+/** A nest without reductions: every node and store inside the loops. */
+export function mapLoops(nest: Nest, ranges: readonly Range[]): void {
+  const byDepth = nodesByDepth(nest);
+  const atDepth = (depth: number): void => nest.emit(byDepth[depth]!, [SCALAR]);
+  const rank = ranges.length;
+  atDepth(0);
+  const { stores } = nest.space;
+  const inside = (mode: Mode): void => {
+    for (const store of stores) nest.store(store, mode);
+  };
+  if (rank === 0) return inside(SCALAR);
+  parallelLoops(nest, ranges, mapVectors(nest), atDepth, (modes) => nest.emit(byDepth[rank]!, modes, inside));
+}
+
+/** Short bodies take two vectors a turn, which halves what the loop itself costs. */
+function mapVectors({ space }: Nest): number {
+  const plain = space.body.every(
+    (node) => node.kind !== 'load' || (node.guard === undefined && node.indirect === undefined),
+  );
+  return plain && space.body.length <= 40 ? 2 : 1;
+}
+
+/** Opens the axes from `first` on, of these extents, at the index that the variable `joined` is along all of them. */
+export function openJoined(nest: Nest, first: number, extents: readonly number[], joined: VariableId): void {
+  const { builder } = nest;
+  let divisor = 1;
+  for (let i = extents.length - 1; i >= 0; i--) {
+    const variable = builder.variable(`r${i}`);
+    builder.push({ kind: 'coordinate', variable, of: joined, divisor, extent: extents[i]! });
+    nest.axes[first + i] = variable;
+    divisor *= extents[i]!;
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Segment → the functions that compute it, one after another: mostly one; two where a reduction is too long for one worker.
+ * Decides the order of the loops, the grid axis and the vector axis.
+ */
+import type { AffineMap } from '../core/affine.js';
+import { inheriting } from '../compile/body.js';
+import type { ScalarNode, Segment, Store } from '../compile/kernel.js';
+import type { Target } from '../compile/target.js';
+import type { ReductionOrder } from '../ops/order.js';
+import { FunctionBuilder } from './builder.js';
+import { expandContraction } from './contract.js';
+import { wholeContraction, whyNotWhole } from './contract-whole.js';
+import type { LoopFunction } from './loops.js';
+import { Nest, type Space } from './nest.js';
+import { GRID_RANGE, mapLoops, type Range, wholeRange } from './parallel.js';
+import { reduceLoops, type ReduceSpace } from './reduce.js';
+import { reorderBody, reorderStores } from './reorder.js';
+
+/** How the work of a function is divided among calls. */
+export interface Grid {
+  /** Indices of the grid axis; 1 if there is none. */
+  readonly extent: number;
+  /** Calls begin at multiples of this, so that two workers do not write one cache line. */
+  readonly grain: number;
+}
+
+/** One function, and what a call of it needs beyond the segment's operands. */
+export interface LoweredFunction {
+  readonly code: LoopFunction;
+  /** Without an extent where each call brings its own. */
+  readonly grid: { readonly extent: number | undefined; readonly grain: number };
+}
+
+/** Memory that all calls of a segment share: elements of a dtype, after the segment's own operands. */
+export interface Scratch {
+  readonly dtype: Segment['operandDTypes'][number];
+  readonly size: number;
+}
+
+export interface LoweredSegment {
+  readonly functions: readonly LoweredFunction[];
+  readonly scratch: readonly Scratch[];
+}
+
+/** Elements of 64 bytes of bool, f32 and f64 at least. */
+const GRAIN = 64;
+/** A reduction of so many elements, or more, is divided among workers by its blocks if its outputs are few. */
+const LONG = 1 << 17;
+const FEW_OUTPUTS = 8;
+
+const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
+
+/** Whether functions leave the extent of the only axis to the call, so that segments of any size share one. */
+export const hasOpenExtent = ({ kind, axes, reduceAxes }: Segment): boolean =>
+  kind === 'map' && axes.length === 1 && reduceAxes.length === 0;
+
+/** Segments with equal keys run the same functions. */
+export const segmentKey = (segment: Segment): string =>
+  hasOpenExtent(segment)
+    ? segment.signature
+    : `${segment.signature} ${segment.axes.join()};${segment.reduceAxes.join()}`;
+
+/** Axes in the order in which their loops are nested. A scatter walks its updates outside, whole windows inside. */
+function loopOrder({ kind, axes, reduceAxes }: Segment): number[] {
+  const parallel = axes.map((_, axis) => axis);
+  const reduced = reduceAxes.map((_, axis) => axes.length + axis);
+  return kind === 'scatter' ? [...reduced, ...parallel] : [...parallel, ...reduced];
+}
+
+/** The parallel axis with most indices, the outermost of equals: its position in `order`. */
+function gridAxis(segment: Segment, order: readonly number[]): number | undefined {
+  const parallel = order.filter((axis) => axis < segment.axes.length);
+  if (parallel.length === 0) return undefined;
+  const axis = parallel.reduce((best, each) => (segment.axes[each]! > segment.axes[best]! ? each : best));
+  return order.indexOf(axis);
+}
+
+function spaceOf(segment: Segment, order: readonly number[], target: Target): Space {
+  const { axes, reduceAxes, reductions, kind } = segment;
+  const isScatter = kind === 'scatter';
+  const body = isScatter ? reorderBody(segment.body, order) : segment.body;
+  const stores = isScatter ? reorderStores(segment.stores, order) : segment.stores;
+  const lanes = (reductions[0]?.order.lanes ?? 1) > 1;
+  const last = isScatter || lanes ? order.length - 1 : axes.length - 1;
+  const extent = [...axes, ...reduceAxes][order[last] ?? -1] ?? 0;
+  const isVector =
+    target.width > 1 &&
+    (lanes ||
+      hasOpenExtent(segment) ||
+      (axes.length > 0 && extent >= target.width && !(isScatter && scattersAlong(body, stores, last))));
+  return {
+    body,
+    stores,
+    rank: order.length,
+    width: target.width,
+    vectorAxis: isVector || lanes ? last : undefined,
+    reductionsVary: !lanes,
+    reduced: reductions.map((reduction) => reduction.input),
+  };
+}
+
+/** Whether the address of an accumulating store depends on `axis` in other ways than by its stride. */
+function scattersAlong(body: readonly ScalarNode[], stores: readonly Store[], axis: number): boolean {
+  const varies = inheriting(
+    body,
+    (node) => (node.kind === 'load' || node.kind === 'index') && node.map.strides[axis] !== 0,
+  );
+  return stores.some(
+    (store) => store.map.strides[axis] === 0 || (store.indirect !== undefined && varies[store.indirect.node]!),
+  );
+}
+
+/** The functions of `segment` on `target`. */
+export function lowerSegment(segment: Segment, target: Target, name: string): LoweredSegment {
+  const order = loopOrder(segment);
+  const extents = [...segment.axes, ...segment.reduceAxes];
+  const axis = gridAxis(segment, order);
+  const grid: LoweredFunction['grid'] =
+    axis === undefined
+      ? { extent: 1, grain: 1 }
+      : {
+          extent: hasOpenExtent(segment) ? undefined : extents[order[axis]!]!,
+          grain: order[axis] === segment.axes.length - 1 ? GRAIN : 1,
+        };
+  const ranges = order.map((each, position): Range => (position === axis ? GRID_RANGE : wholeRange(extents[each]!)));
+  const build = (code: (builder: FunctionBuilder, nest: () => Nest) => void, suffix = ''): LoopFunction => {
+    const builder = new FunctionBuilder(segment.operandDTypes);
+    code(builder, () => new Nest(builder, spaceOf(segment, order, target)));
+    return builder.finish(name + suffix);
+  };
+  const alone = (code: LoopFunction): LoweredSegment => ({ functions: [{ code, grid }], scratch: [] });
+  if (segment.kind === 'contraction' && target.tile === undefined)
+    return alone(build((builder) => expandContraction(builder, segment, axis)));
+  if (segment.kind === 'contraction' && whyNotWhole(segment) === undefined) {
+    const code = build((builder) => wholeContraction(builder, segment, target));
+    // It divides its own work, in phases.
+    return { functions: [{ code, grid: { extent: 1, grain: 1 } }], scratch: [] };
+  }
+  if (segment.reductions.length === 0) return alone(build((_, nest) => mapLoops(nest(), ranges)));
+  const common = {
+    extents: segment.reduceAxes,
+    reductions: segment.reductions,
+    order: orderOf(segment),
+    running: segment.kind === 'scan',
+    output: outputNumber(segment),
+  };
+  const blocks = dividedBlocks(segment, target);
+  const parallel = ranges.slice(0, segment.axes.length);
+  if (blocks === 1)
+    return alone(build((_, nest) => reduceLoops(nest(), { ...common, ranges: parallel, part: { kind: 'whole' } })));
+  const outputs = product(segment.axes);
+  const scratch = segment.reductions.map(({ dtype, order: { lanes } }): Scratch => ({
+    dtype,
+    size: outputs * blocks * lanes,
+  }));
+  const whole = segment.axes.map((extent) => wholeRange(extent));
+  const half = (kind: 'blocks' | 'join'): LoopFunction =>
+    build((builder, nest) => {
+      const totals = scratch.map(({ dtype }) => builder.operand(dtype));
+      const space: ReduceSpace = {
+        ...common,
+        ranges: kind === 'blocks' ? whole : parallel,
+        part: { kind, totals, blocks },
+      };
+      reduceLoops(nest(), space);
+    }, `_${kind}`);
+  return {
+    functions: [
+      { code: half('blocks'), grid: { extent: blocks, grain: 1 } },
+      { code: half('join'), grid },
+    ],
+    scratch,
+  };
+}
+
+const orderOf = ({ reductions }: Segment): ReductionOrder => reductions[0]!.order;
+
+/** In how many blocks a reduction is divided among workers: those at which its outermost loop restarts. */
+function dividedBlocks(segment: Segment, { workers }: Target): number {
+  const restart = orderOf(segment).restarts.find(({ axis }) => axis === 0);
+  const isLong = product([...segment.axes, ...segment.reduceAxes]) >= LONG && product(segment.axes) <= FEW_OUTPUTS;
+  return workers.kind === 'one' || segment.kind === 'scan' || restart === undefined || !isLong
+    ? 1
+    : Math.ceil(segment.reduceAxes[0]! / restart.block);
+}
+
+/** The number of an output, row-major over the parallel axes. */
+function outputNumber({ axes, reduceAxes }: Segment): AffineMap {
+  const strides = axes.map((_, axis) => product(axes.slice(axis + 1)));
+  return { offset: 0, strides: [...strides, ...reduceAxes.map(() => 0)] };
+}
