@@ -113,7 +113,7 @@ function epilogueOf(
     rank: order.length,
     width: target.width,
     vectorAxis: column !== undefined && shape.column.extent >= target.width ? order.length - 1 : undefined,
-    reductionsVary: false,
+    reductionsVary: true,
     reduced: [],
   });
   const variables = outer.map((axis) => builder.variable(`i${axis}`));

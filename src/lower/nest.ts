@@ -231,13 +231,17 @@ export class Nest {
 }
 
 /** Uniform nodes that something reads as vectors. Addresses and guards are read as scalars. */
-function wantedVectors({ body, stores, reduced, width }: Space, varies: readonly boolean[]): Set<number> {
+function wantedVectors(
+  { body, stores, reduced, width, reductionsVary }: Space,
+  varies: readonly boolean[],
+): Set<number> {
   if (width === 1) return new Set();
   const wanted = new Set(reduced);
   body.forEach((node, i) => {
     if (node.kind === 'op' && varies[i]!) for (const input of node.inputs) wanted.add(input);
   });
-  for (const store of stores) wanted.add(store.node);
+  // What follows lanes is scalar.
+  for (const store of stores) if (reductionsVary || store.phase === 'inner') wanted.add(store.node);
   return wanted;
 }
 

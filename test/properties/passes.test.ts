@@ -3,33 +3,15 @@ import fc from 'fast-check';
 import { valueAndGrad } from 'lazuli';
 import { describe, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
-import { withScope } from '../../src/core/expr.js';
 import type { Graph } from '../../src/core/graph.js';
 import { decompose } from '../../src/compile/decompose.js';
 import { simplify } from '../../src/compile/simplify.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
-import { TraceScope } from '../../src/trace/scope.js';
-import { Tensor } from '../../src/trace/tensor.js';
+import type { Tensor } from '../../src/trace/tensor.js';
 import { BACKENDS, wasmWithThreads } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
-import { runGraph } from '../support/graphs.js';
+import { runGraph, tracedGraph } from '../support/graphs.js';
 import { chosen, INPUTS, type Instruction, instructions, runAll } from './programs.js';
-
-/** What `build` makes of the inputs, as a graph. */
-function graphOf(build: (inputs: readonly Tensor[]) => readonly Tensor[]): Graph {
-  const scope = new TraceScope('random');
-  const inputs = INPUTS.map(({ shape, dtype }, i) => {
-    const aval = { shape, dtype, weak: false } as Tensor['expr']['aval'];
-    return new Tensor(scope.parameter({ aval }, `x${i}`, { kind: 'argument', leaf: i }));
-  });
-  return withScope(scope, () => {
-    const outputs = build(inputs).map((x) => x.expr);
-    return scope.toGraph(
-      outputs,
-      outputs.map((_, i) => `y${i}`),
-    );
-  });
-}
 
 function expectSame(got: readonly HostArray[], want: readonly HostArray[], what: string): void {
   want.forEach((each, i) => expectSameBits(got[i]!, each, `${what}, output ${i} of ${want.length}`));
@@ -50,11 +32,11 @@ function check(graph: Graph): void {
 
 /** Some of the program's values. */
 const values = (program: readonly Instruction[], bits: number): Graph =>
-  graphOf((inputs) => chosen(runAll(program, inputs), bits));
+  tracedGraph(INPUTS, (...inputs) => chosen(runAll(program, inputs), bits));
 
 /** The derivatives of the sum of the program's last value by all float inputs. */
 const derivatives = (program: readonly Instruction[]): Graph =>
-  graphOf((inputs) => {
+  tracedGraph(INPUTS, (...inputs) => {
     const floats = inputs.flatMap((x, i) => (x.dtype === 'f32' || x.dtype === 'f64' ? [i] : []));
     const f = (...args: Tensor[]): Tensor => (runAll(program, args).at(-1) ?? args[0]!).cast('f32').sum();
     const [value, gradients] = valueAndGrad(f, floats)(...inputs);

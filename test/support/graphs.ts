@@ -1,10 +1,11 @@
 /** Graphs of one primitive, and running a graph on a backend beside its meaning. */
-import type { BackendChoice } from 'lazuli';
+import { type BackendChoice, Tensor } from 'lazuli';
 import type { HostArray } from '../../src/core/array.js';
 import { type Attributes, type Expr, ExprScope, type Primitive, withScope } from '../../src/core/expr.js';
 import type { Graph } from '../../src/core/graph.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
 import { parameter } from '../../src/ops/leaf.js';
+import { TraceScope } from '../../src/trace/scope.js';
 import { resolveBackend } from '../../src/runtime/registry.js';
 import { Runner } from '../../src/runtime/runner.js';
 import { Storage } from '../../src/runtime/storage.js';
@@ -22,6 +23,22 @@ export function graphOf(inputs: readonly HostArray[], build: (...parameters: Exp
       outputNames: outputs.map((_, i) => `y${i}`),
       updates: [],
     };
+  });
+}
+
+/** What `build` makes of tensors like `inputs`, as a graph. */
+export function tracedGraph(inputs: readonly HostArray[], build: (...inputs: Tensor[]) => readonly Tensor[]): Graph {
+  const scope = new TraceScope('traced');
+  const parameters = inputs.map(({ shape, dtype }, i) => {
+    const aval = { shape, dtype, weak: false } as Tensor['expr']['aval'];
+    return new Tensor(scope.parameter({ aval }, `x${i}`, { kind: 'argument', leaf: i }));
+  });
+  return withScope(scope, () => {
+    const outputs = build(...parameters).map((x) => x.expr);
+    return scope.toGraph(
+      outputs,
+      outputs.map((_, i) => `y${i}`),
+    );
   });
 }
 

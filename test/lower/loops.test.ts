@@ -1,0 +1,110 @@
+/**
+ * Loops, run as they are written: for scalar code and for vectors of four shared by threads they give the bits of the
+ * interpreter; and what three kernels look like as loops. `UPDATE_GOLDENS=1` writes the goldens anew.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { add, matmul, softmax, tanh, type Tensor } from 'lazuli';
+import { describe, expect, test } from 'vitest';
+import type { HostArray } from '../../src/core/array.js';
+import { DTYPES, allocateArray, type TypedArray } from '../../src/core/dtype.js';
+import type { Graph } from '../../src/core/graph.js';
+import type { Target } from '../../src/compile/target.js';
+import { compileGraph } from '../../src/lower/pipeline.js';
+import { printLoops } from '../../src/lower/print.js';
+import { evaluateGraph } from '../../src/ops/evaluate.js';
+import { noise } from '../support/arrays.js';
+import { expectSameBits } from '../support/bits.js';
+import { tracedGraph } from '../support/graphs.js';
+import { chosen, INPUTS, instructions, runAll } from '../properties/programs.js';
+import { interpretProgram } from './interpret.js';
+
+const SCALAR: Target = {
+  name: 'scalar',
+  dtypes: DTYPES,
+  body: 256,
+  small: 4096,
+  bindings: Infinity,
+  width: 1,
+  workers: { kind: 'one' },
+  reassociates: false,
+  tile: undefined,
+};
+const VECTORS: Target = { ...SCALAR, name: 'vectors', width: 4, workers: { kind: 'threads' } };
+const TARGETS = { scalar: SCALAR, vectors: VECTORS };
+
+/** The outputs of the graph, by loops. */
+function interpret(graph: Graph, target: Target, inputs: readonly HostArray[]): HostArray[] {
+  const program = compileGraph(graph, target);
+  const buffers: TypedArray[] = [];
+  program.parameters.forEach((id, i) => (buffers[id] = inputs[i]!.data));
+  for (const id of program.outputs) {
+    const { dtype, size } = program.buffers[id]!;
+    buffers[id] ??= allocateArray(dtype, size);
+  }
+  interpretProgram(program, buffers);
+  return graph.outputs.map(({ dtype, shape }, i) => ({ dtype, shape, data: buffers[program.outputs[i]!]! }));
+}
+
+function check(graph: Graph, target: Target, inputs: readonly HostArray[]): void {
+  const want = evaluateGraph(graph, inputs);
+  const got = interpret(graph, target, inputs);
+  want.forEach((each, i) => expectSameBits(got[i]!, each, `output ${i} of ${want.length}`));
+}
+
+const KERNELS: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] }> = {
+  adadelta: {
+    inputs: [1, 2, 3, 4].map((seed) => ({
+      ...noise('f32', [11], seed),
+      data: noise('f32', [11], seed).data.map(Math.abs),
+    })),
+    f: (x, g, s, d) => {
+      const [rho, epsilon] = [0.95, 1e-6];
+      const square = s!.mul(rho).add(g!.mul(1 - rho).mul(g!));
+      const u = d!.add(epsilon).div(square.add(epsilon)).sqrt().mul(g!);
+      return [x!.sub(u), square, d!.mul(rho).add(u.mul(1 - rho).mul(u))];
+    },
+  },
+  softmax: { inputs: [noise('f32', [3, 37])], f: (x) => [softmax(x!, -1)] },
+  contraction: {
+    inputs: [noise('f32', [6, 150]), noise('f32', [150, 9]), noise('f32', [9])],
+    f: (x, w, b) => [tanh(add(matmul(x!, w!), b!))],
+  },
+};
+
+/** Reductions that restart, along every axis, long enough for two phases. */
+const LONG: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] }> = {
+  'all elements': { inputs: [noise('f32', [140000])], f: (x) => [x!.sum()] },
+  'an outer axis': { inputs: [noise('f32', [70000, 2])], f: (x) => [x!.sum(0)] },
+  rows: { inputs: [noise('f32', [5, 3000])], f: (x) => [x!.sum(1), x!.max(1)] },
+  'two axes of three': { inputs: [noise('f32', [70, 3, 130])], f: (x) => [x!.sum([0, 2])] },
+  'a contraction': { inputs: [noise('f32', [3, 4100]), noise('f32', [4100, 5])], f: (x, w) => [matmul(x!, w!)] },
+};
+
+describe.each(Object.entries(TARGETS))('%s', (name, target) => {
+  test.each(Object.entries(KERNELS))('%s: bits and loops', (kernel, { inputs, f }) => {
+    const graph = tracedGraph(inputs, f);
+    check(graph, target, inputs);
+    const text = compileGraph(graph, target).functions.map(printLoops).join('\n\n');
+    const file = fileURLToPath(new URL(`goldens/${kernel}.${name}.txt`, import.meta.url));
+    if (process.env.UPDATE_GOLDENS === '1') writeFileSync(file, `${text}\n`);
+    if (!existsSync(file)) expect.fail(`there is no golden ${file}; make it with UPDATE_GOLDENS=1`);
+    expect(`${text}\n`).toBe(readFileSync(file, 'utf8'));
+  });
+  test.each(Object.entries(LONG))('long sums over %s', (_, { inputs, f }) =>
+    check(tracedGraph(inputs, f), target, inputs),
+  );
+  test('random programs', () => {
+    fc.assert(
+      fc.property(instructions(1, 30), fc.nat(65535), (program, bits) =>
+        check(
+          tracedGraph(INPUTS, (...inputs) => chosen(runAll(program, inputs), bits)),
+          target,
+          INPUTS,
+        ),
+      ),
+      { numRuns: Number(process.env.LAZULI_RUNS ?? 150), seed: Number(process.env.LAZULI_SEED ?? 1) },
+    );
+  });
+});
