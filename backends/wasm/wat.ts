@@ -53,10 +53,16 @@ function namesOf(module: ModuleBuilder): Names {
   };
 }
 
-/** The text of some functions of a module, without the module around them. */
-export function printFunctions(module: ModuleBuilder, bodies: readonly FunctionBody[]): string {
+/** The texts of functions of a module, without the module around them; each is printed once. */
+export function functionPrinter(module: ModuleBuilder): (bodies: Iterable<FunctionBody>) => string {
   const names = namesOf(module);
-  return bodies.flatMap((body) => printFunction(body, module, names)).join('\n');
+  const texts = new Map<FunctionBody, string>();
+  const textOf = (body: FunctionBody): string => {
+    const text = texts.get(body) ?? printFunction(body, module, names).join('\n');
+    texts.set(body, text);
+    return text;
+  };
+  return (bodies) => Array.from(bodies, textOf).join('\n');
 }
 
 /** The text of the whole module. */

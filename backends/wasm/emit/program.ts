@@ -10,7 +10,7 @@ import { ContractionKit, PHASE, type Fork } from '../contraction/kit.js';
 import { ModuleBuilder } from '../encoder.js';
 import { countUp, scale } from '../loops.js';
 import { MAXIMUM_PAGES } from '../memory.js';
-import { printFunctions } from '../wat.js';
+import { functionPrinter } from '../wat.js';
 import { contractionScratch, emitContractionFunction } from './contraction.js';
 import { Threads } from './fork.js';
 import { emitFunction } from './function.js';
@@ -128,10 +128,10 @@ class ProgramEmitter {
       module,
       table: { bytes: tasksOffset + TASK_BYTES * this.tasks.length, calls: this.calls, tasks: this.tasks, tasksOffset },
       parallelNanoseconds: threads.parallelNanoseconds,
-      printKernels: () =>
-        kernels.map((phases) =>
-          printFunctions(module, [...new Set(phases.flat().flatMap(({ emitted }) => emitted.bodies))]),
-        ),
+      printKernels: () => {
+        const print = functionPrinter(module);
+        return kernels.map((phases) => print(new Set(phases.flat().flatMap(({ emitted }) => emitted.bodies))));
+      },
     };
   }
 
