@@ -2,6 +2,7 @@
  * Kernels → buffers with lifetimes and places. Temporaries share one arena: a place is free again after the last
  * kernel that touches it, or within that kernel, if it is read only where its replacement is written.
  */
+import type { Shape } from '../core/aval.js';
 import { bytesPerElement, type DType } from '../core/dtype.js';
 import type { Graph } from '../core/graph.js';
 import type { Fused } from './fuse.js';
@@ -16,6 +17,7 @@ export interface Buffer {
   readonly id: BufferId;
   readonly name: string;
   readonly dtype: DType;
+  readonly shape: Shape;
   /** Elements. */
   readonly size: number;
   readonly role: BufferRole;
@@ -143,6 +145,7 @@ export function planBuffers(
       id: buffers.length,
       name: `s${buffers.length}`,
       ...spec,
+      shape: [spec.size],
       role: 'scratch',
       offset: 0,
       firstUse: kernel,

@@ -3,6 +3,7 @@
  * horizontal kernels, so that the same update over many parameters is one launch, and all their norms are another.
  */
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
+import type { Shape } from '../core/aval.js';
 import type { DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
@@ -19,6 +20,7 @@ import type { Target } from './target.js';
 /** A buffer before its place is planned. */
 export interface BufferSpec {
   readonly dtype: DType;
+  readonly shape: Shape;
   readonly size: number;
   readonly role: 'parameter' | 'output' | 'temporary';
 }
@@ -70,7 +72,7 @@ class BufferTable {
       const stored = storageOf(output);
       const shared = updated.has(i) ? undefined : sharedResult.get(stored);
       if (shared !== undefined) return shared;
-      const id = this.#add(stored, 'output');
+      const id = this.#add(stored, 'output', output.shape);
       this.#storesOf.set(stored, [...(this.#storesOf.get(stored) ?? []), id]);
       if (!updated.has(i)) sharedResult.set(stored, id);
       if (!this.#readFrom.has(stored)) this.#readFrom.set(stored, id);
@@ -78,8 +80,8 @@ class BufferTable {
     });
   }
 
-  #add(node: Expr, role: BufferSpec['role']): BufferId {
-    return this.specs.push({ dtype: node.dtype, size: node.aval.size, role }) - 1;
+  #add(node: Expr, role: BufferSpec['role'], shape = node.shape): BufferId {
+    return this.specs.push({ dtype: node.dtype, shape, size: node.aval.size, role }) - 1;
   }
 
   /** Gives a root that is no output a temporary. */
@@ -126,6 +128,7 @@ function segmentsOf(cluster: Cluster, clustering: Clustering, buffers: BufferTab
     phase: 'inner' | 'outer',
   ): void => {
     const map = linearForm(coordinates, stored.shape, segment.rank);
+    segment.computes(stored);
     for (const buffer of buffers.storesOf(stored)) segment.store(buffer, value, map, phase);
   };
   switch (cluster.kind) {
@@ -239,6 +242,7 @@ function segmentsOf(cluster: Cluster, clustering: Clustering, buffers: BufferTab
       );
       const places = range(updates.shape.length).map((each) => axisForm(order.indexOf(each), order.length));
       for (const buffer of buffers.storesOf(root)) second.scatter(buffer, root, places);
+      second.computes(root);
       return [[first.finish()], [second.finish()]];
     }
   }

@@ -9,6 +9,7 @@
 import { type AffineMap, formKey } from '../core/affine.js';
 import { bytesPerElement, type DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
+import type { Origin } from '../core/expr.js';
 import { formatNumber } from '../core/graph.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type { ReductionOrder } from '../ops/order.js';
@@ -93,6 +94,8 @@ export interface Segment {
   readonly stores: readonly Store[];
   /** For a contraction: the loads of the two factors. */
   readonly contraction?: { readonly lhs: number; readonly rhs: number };
+  /** Of what it computes. */
+  readonly origins: readonly Origin[];
   /** Equal text, equal code: everything but extents and buffers. Emitters make one function for each. */
   readonly signature: string;
 }
@@ -240,7 +243,7 @@ export function nodeKey(node: BareNode): string {
 }
 
 /** Text that is equal for segments which run the same code: buffers and extents left out. */
-export function segmentSignature(segment: Omit<Segment, 'signature'>): string {
+export function segmentSignature(segment: Omit<Segment, 'signature' | 'origins'>): string {
   const { kind, axes, reduceAxes, operandDTypes, body, reductions, stores, contraction } = segment;
   const nodes = body.map((node) => `${nodeKey(node)}^${node.depth}`);
   return JSON.stringify([

@@ -1,5 +1,5 @@
 /** Rewriting a graph: rebuild it node by node in a new scope, where equal nodes become one and dead ones are left out. */
-import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, make, setOrigin, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 
 /** The replacement of a node whose inputs have been replaced already. Called in the new scope. */
@@ -18,16 +18,14 @@ export function rewriteGraph(graph: Graph, rewrite: NodeRewrite): Graph {
       replaced.set(parameter, copy);
       return copy;
     });
-    for (const node of topologicalOrder(graph.outputs)) {
-      if (replaced.has(node)) continue;
-      replaced.set(
-        node,
-        rewrite(
-          node,
-          node.inputs.map((input) => replaced.get(input)!),
-        ),
-      );
-    }
+    withOrigin(undefined, () => {
+      for (const node of topologicalOrder(graph.outputs)) {
+        if (replaced.has(node)) continue;
+        setOrigin(node.origin?.node === undefined ? { node } : node.origin);
+        const inputs = node.inputs.map((input) => replaced.get(input)!);
+        replaced.set(node, rewrite(node, inputs));
+      }
+    });
     return { ...graph, parameters, outputs: graph.outputs.map((output) => replaced.get(output)!) };
   });
 }

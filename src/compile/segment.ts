@@ -17,7 +17,7 @@ import {
 import { sizeOf, stridesOf } from '../core/aval.js';
 import { type DType, isFloat } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import type { Expr } from '../core/expr.js';
+import type { Expr, Origin } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { contractionOrder, type ReductionOrder } from '../ops/order.js';
 import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
@@ -57,6 +57,7 @@ export class SegmentBuilder {
   readonly #reductions: Reduction[] = [];
   readonly #reductionNodes = new Map<Expr, number>();
   readonly #stores: Store[] = [];
+  readonly #origins: Origin[] = [];
   #contraction: { lhs: number; rhs: number } | undefined;
 
   constructor(
@@ -158,6 +159,7 @@ export class SegmentBuilder {
         linearForm(coordinates, node.shape, this.rank),
         guard,
       );
+    this.computes(node);
     const { primitive, attributes } = node;
     switch (primitive.kind) {
       case 'leaf':
@@ -274,6 +276,11 @@ export class SegmentBuilder {
       : this.#op('where', node.dtype, inside!, value, this.value(x, coordinates, guard));
   }
 
+  /** Notes that the segment computes `node`. */
+  computes({ origin }: Expr): void {
+    if (origin !== undefined) this.#origins.push(origin);
+  }
+
   /** Adds an accumulator for `node`; later reads of the node give its result. */
   reduce(node: Expr, op: ReduceOp | ArgReduceOp, input: number, order: ReductionOrder): void {
     const reduction = this.#reductions.push({ op, input, dtype: this.#body[input]!.dtype, order }) - 1;
@@ -338,7 +345,7 @@ export class SegmentBuilder {
         ? {}
         : { contraction: { lhs: number(this.#contraction.lhs), rhs: number(this.#contraction.rhs) } }),
     };
-    return { ...segment, signature: segmentSignature(segment) };
+    return { ...segment, origins: this.#origins, signature: segmentSignature(segment) };
   }
 }
 

@@ -4,7 +4,7 @@
  * A step counter is an output that every segment of an update reads. Were it one node, it would be stored by one launch
  * and read by the next; as it is a few operations on scalars, each reader computes it anew, and one launch does it all.
  */
-import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, make, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 
 /** Nodes that are scalars computed from scalar parameters and constants, element-wise. */
@@ -30,7 +30,8 @@ export function separate(graph: Graph): Graph {
   const outputs = withScope(new ExprScope(), () =>
     graph.outputs.map((output) => {
       if (output.primitive.kind === 'leaf' || !scalars.has(output) || !used.has(output)) return output;
-      const copy = copies.get(output) ?? make(output.primitive, output.inputs, output.attributes);
+      const copy =
+        copies.get(output) ?? withOrigin(output.origin, () => make(output.primitive, output.inputs, output.attributes));
       copies.set(output, copy);
       return copy;
     }),

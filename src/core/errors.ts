@@ -16,12 +16,12 @@ const isLibraryFrame = (frame: string): boolean => LIBRARY_FOLDERS.some((folder)
 
 /**
  * The file and line outside the library from which the current call came, as `train.ts:41`;
- * undefined where the engine gives no stack or a bundler has merged the files.
+ * undefined where the engine gives no stack, a bundler has merged the files, or the call is more than `frames` away.
  */
-export function userLocation(): string | undefined {
+export function userLocation(frames = 50): string | undefined {
   if (LIBRARY_ROOT === undefined) return undefined;
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 50;
+  Error.stackTraceLimit = frames;
   const stack = new Error().stack ?? '';
   Error.stackTraceLimit = limit;
   for (const frame of stack.split('\n').slice(1)) {

@@ -78,11 +78,43 @@ export interface DotDimensions {
   readonly contract: readonly [readonly number[], readonly number[]];
 }
 
+export type Phase = 'forward' | 'backward' | 'update';
+
+/** The part of the user's program that made a node. What nobody announced is undefined, and told from what the node reads. */
+export interface Origin {
+  /** The module in whose `call` it was made, and the outermost one then under way. */
+  readonly module?: object | undefined;
+  readonly root?: object | undefined;
+  readonly phase?: Phase | undefined;
+  /** `train.ts:41`, if the trace looked for it. */
+  readonly location?: string | undefined;
+  /** In the graph of a pass: the traced node that it stands for. */
+  readonly node?: Expr;
+}
+
+let origin: Origin | undefined;
+export const currentOrigin = (): Origin | undefined => origin;
+/** New nodes come from `next` until the end of the innermost {@link withOrigin}. */
+export const setOrigin = (next: Origin | undefined): void => void (origin = next);
+
+/** Runs `body`, whose new nodes come from `next`; the former origin is restored whatever happens. */
+export function withOrigin<T>(next: Origin | undefined, body: () => T): T {
+  const before = origin;
+  origin = next;
+  try {
+    return body();
+  } finally {
+    origin = before;
+  }
+}
+
 let nextId = 0;
 
 /** A node: a primitive applied to inputs. Build it with {@link ExprScope.make}, never with `new`. */
 export class Expr<A extends Attributes = Attributes> {
   readonly id = nextId++;
+  /** Of equal nodes, that of the first. */
+  origin = origin;
   constructor(
     readonly scope: ExprScope,
     readonly primitive: Primitive<A>,
@@ -210,15 +242,13 @@ export function topologicalOrder<N extends Expr>(
 
 /** Makes the nodes that `outputs` need anew in the current scope, from the copies of leaves that are in `copies` already. */
 export function copyInto(copies: Map<Expr, Expr>, outputs: readonly Expr[]): Expr[] {
-  for (const node of topologicalOrder(outputs))
-    if (!copies.has(node))
-      copies.set(
-        node,
-        make(
-          node.primitive,
-          node.inputs.map((input) => copies.get(input)!),
-          node.attributes,
-        ),
-      );
+  withOrigin(undefined, () => {
+    for (const node of topologicalOrder(outputs)) {
+      if (copies.has(node)) continue;
+      setOrigin(node.origin);
+      const inputs = node.inputs.map((input) => copies.get(input)!);
+      copies.set(node, make(node.primitive, inputs, node.attributes));
+    }
+  });
   return outputs.map((output) => copies.get(output)!);
 }

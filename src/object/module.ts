@@ -17,6 +17,7 @@ import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList }
 import { type Device, moveVariables } from './device.js';
 import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
+import { announceCalls } from './paths.js';
 import { attributes, holdsState, isPlainObject, type NamingMethod, walkNodes, walkVars } from './walk.js';
 import type { LoadFileOptions } from './state-file.js';
 import { loadState, type LoadStateOptions, type LoadStateResult, type StateDict, stateNow } from './state.js';
@@ -78,6 +79,7 @@ export class Module {
   constructor(name?: string) {
     setHidden(this, this.uniqueName(name));
     holdName(this.name, this);
+    announceCalls(this);
   }
 
   get [COPY](): object {

@@ -150,6 +150,10 @@ export const pathIn = (dict: Dict<Variable>, key: string, variable: Variable): s
   known.get(variable)?.get(key) ??
   key;
 
+/** The longest path under which a walk met the Variable: that from the outermost module. */
+export const knownPath = (variable: Variable): string | undefined =>
+  [...(known.get(variable)?.values() ?? [])].sort((a, b) => b.length - a.length)[0];
+
 /** The Variable at an attribute path, whichever of its ways that is: walks go each once. */
 export function variableAt(root: Module, path: string): Variable | undefined {
   for (const [, thing, at] of contents(root)) {

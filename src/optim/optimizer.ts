@@ -9,6 +9,7 @@ import { describeValue } from '../core/options.js';
 import { type Dict, dictEntries } from '../object/collector.js';
 import { Module } from '../object/module.js';
 import { pathIn } from '../object/walk.js';
+import { announce } from '../trace/scope.js';
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { checkOptions, checkRange, NOT_NEGATIVE, type Range, shown, UNIT } from './options.js';
@@ -243,6 +244,10 @@ export abstract class Optimizer extends Module {
    * @throws the errors of {@link checkGrads}, OptionError `NO_VARIABLES`; nothing is written then.
    */
   update(grads: unknown): void {
+    announce({ phase: 'update' }, () => this.takeStep(grads));
+  }
+
+  private takeStep(grads: unknown): void {
     const variables = new Map(dictEntries(this.varsToTrain));
     if (variables.size === 0)
       throw new OptionError(

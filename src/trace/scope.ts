@@ -2,8 +2,8 @@
  * Scopes of tracing. The eager scope (`eager-scope.ts`) is the outermost. A trace scope records one function; what it uses from outside becomes a hidden parameter, and Variables that it reads and writes
  * are kept here, so that leaving the trace restores them.
  */
-import { TraceError } from '../core/errors.js';
-import { type Expr, ExprScope, scopeStack, withScope } from '../core/expr.js';
+import { TraceError, userLocation } from '../core/errors.js';
+import { currentOrigin, type Expr, ExprScope, type Origin, scopeStack, withOrigin, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { constant, parameter } from '../ops/leaf.js';
 import type { UpdateTarget } from '../runtime/runner.js';
@@ -158,7 +158,31 @@ export const activeScope = (): TraceScope | EagerScope =>
   (scopeStack()[scopeStack().length - 1] as TraceScope | undefined) ?? eagerScope;
 
 /** Runs an op function in the innermost scope. */
-export const record = <T>(body: () => T): T => (isTracing() ? body() : withScope(eagerScope, body));
+export const record = <T>(body: () => T): T =>
+  isTracing() ? (locating ? announce({}, body, NEAR) : body()) : withScope(eagerScope, body);
+
+/** Whether nodes remember the user's line. A stack costs more than all else that a trace does with a node. */
+let locating = false;
+/** Frames between an operation and the line that called it; whoever is farther away has announced itself. */
+const NEAR = 12;
+
+/** Traces `body` with the user's lines as origins of its nodes. */
+export function withLocations<T>(body: () => T): T {
+  locating = true;
+  try {
+    return body();
+  } finally {
+    locating = false;
+  }
+}
+
+/** Makes `part` known as the origin of what `body` records. */
+export function announce<T>(part: Origin, body: () => T, frames?: number): T {
+  if (!isTracing()) return body();
+  const above = currentOrigin();
+  const location = (locating ? userLocation(frames) : undefined) ?? above?.location;
+  return withOrigin({ ...above, ...part, location }, body);
+}
 
 /**
  * The node by which the innermost scope knows `expr`: itself, or a parameter that captures it.

@@ -9,7 +9,17 @@
 import { sameShape } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError, UnsupportedError } from '../core/errors.js';
-import { copyInto, type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import {
+  copyInto,
+  type Expr,
+  ExprScope,
+  make,
+  type Origin,
+  type Phase,
+  topologicalOrder,
+  withOrigin,
+  withScope,
+} from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
@@ -62,11 +72,21 @@ function addCotangents(a: Expr, b: Expr): Expr {
   return same ? masked(first.masks, exprBuilder.add(first.value, second.value)) : exprBuilder.add(a, b);
 }
 
+const inPhase = (phase: Phase, { origin }: Expr): Origin => ({
+  module: origin?.module,
+  root: origin?.root,
+  phase,
+  location: origin?.location,
+});
+
 /** The cotangents of `inputs`, given those of `outputs`, as nodes of the current scope; zeros where nothing flows. */
 export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], inputs: readonly Expr[]): Expr[] {
   const order = topologicalOrder(outputs);
   const active = new Set<Expr>(inputs);
-  for (const node of order) if (node.inputs.some((input) => active.has(input))) active.add(node);
+  for (const node of order) {
+    if (node.origin?.phase === undefined) node.origin = inPhase('forward', node);
+    if (node.inputs.some((input) => active.has(input))) active.add(node);
+  }
 
   const gathered = new Map<Expr, Expr>();
   const give = (node: Expr, cotangent: Expr): void => {
@@ -92,10 +112,12 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
     }
     const { masks, value } =
       node.primitive.kind === 'elementwise' ? unmask(cotangent) : { masks: [], value: cotangent };
-    const shares = vjp(value, node, exprBuilder);
-    node.inputs.forEach((input, i) => {
-      const share = shares[i];
-      if (share !== null && share !== undefined && active.has(input)) give(input, masked(masks, share));
+    withOrigin(inPhase('backward', node), () => {
+      const shares = vjp(value, node, exprBuilder);
+      node.inputs.forEach((input, i) => {
+        const share = shares[i];
+        if (share !== null && share !== undefined && active.has(input)) give(input, masked(masks, share));
+      });
     });
   }
   return inputs.map((input) => gathered.get(input) ?? exprBuilder.constantLike(input, 0));
