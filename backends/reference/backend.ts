@@ -4,6 +4,7 @@
  */
 import type { HostArray } from '../../src/core/array.js';
 import { printGraph } from '../../src/core/graph.js';
+import { printKernel } from '../../src/compile/kernel.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { DTYPES } from '../../src/core/dtype.js';
 import type { Target } from '../../src/compile/target.js';
@@ -29,8 +30,17 @@ export const referenceBackend: Backend = {
   target: REFERENCE_TARGET,
   synchronous: true,
   emit(program) {
-    const text = printGraph(program.graph);
-    return { backend: 'reference', program, text, kernels: program.kernels.map(() => text) };
+    return {
+      backend: 'reference',
+      program,
+      get text() {
+        return printGraph(program.graph);
+      },
+      // It runs the graph and knows no kernels: these are the loops that stand for them.
+      get kernels() {
+        return program.kernels.map((kernel) => printKernel(kernel, (id) => program.buffers[id]!.name));
+      },
+    };
   },
   compile: (source) => ({ program: source.program }),
   run({ program }, buffers) {

@@ -1,9 +1,13 @@
-/** What a call compiles to, as data and as text. */
+/** What a call compiles to, as data and as text. Each part is made when it is first read; none of them runs anything. */
+import type { Expr } from '../core/expr.js';
 import { printGraph } from '../core/graph.js';
+import { checkOptions } from '../core/options.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
-import { printProgram } from '../lower/program.js';
-import type { Backend, ThreadCount } from './backend.js';
-import type { Runner } from './runner.js';
+import { bufferBytes } from '../compile/buffers.js';
+import { printProgram, type Program } from '../lower/program.js';
+import type { Backend, KernelSource, ThreadCount } from './backend.js';
+import { computedNodes, type Provenance, provenanceOf, type Recording } from './provenance.js';
+import { dotText, pageText } from './report-text.js';
 
 /** One kernel of a program on one backend. */
 export interface KernelReport {
@@ -19,105 +23,169 @@ export interface KernelReport {
   readonly flops: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Operations a byte that is read or written. */
+  readonly intensity: number;
+  /** The parts of the program that it computes, in their order. */
+  readonly from: readonly Provenance[];
 }
 
-export interface Report {
+/** Memory of a program. */
+export interface BufferReport {
+  readonly name: string;
+  readonly bytes: number;
+  /** Positions of the first and the last kernel between which it holds something. */
+  readonly lifetime: readonly [first: number, last: number];
+}
+
+/** Which stages {@link Report.text} adds to the page. */
+export interface TextOptions {
+  /** As traced, and as it was fused. */
+  readonly graph?: boolean;
+  /** Buffers and loops. */
+  readonly kernels?: boolean;
+  /** What the backend emitted. */
+  readonly source?: boolean;
+}
+
+interface ReportData {
   readonly name: string;
   readonly backend: string;
   /** Threads of the backend now, the calling one included, and why there is only one, if so. */
   readonly threads: ThreadCount;
-  /** As traced, and as it was fused. */
-  readonly graph: string;
-  readonly simplified: string;
-  readonly kernels: readonly KernelReport[];
   /** Kernels that one call launches. */
   readonly launches: number;
   /** Bytes of parameters, results and temporaries together. */
   readonly peakBytes: number;
+  readonly kernels: readonly KernelReport[];
+  readonly buffers: readonly BufferReport[];
+  /** As traced, and as it was fused. */
+  readonly graph: string;
+  readonly simplified: string;
+  /** Buffers and loops as text. */
+  readonly program: string;
   /** The whole source. */
   readonly source: string;
-  /** Kernels and buffers as text. */
-  readonly program: string;
+}
+
+export interface Report extends ReportData {
+  /** A page: what each kernel computes, where it comes from, what it moves; then the stages that are asked for. */
+  text(options?: TextOptions): string;
+  /** The page alone. */
   toString(): string;
-  /** Plain data of everything above. */
-  toJSON(): Record<string, unknown>;
+  /** Plain data of every field, and the version of this form. */
+  toJSON(): ReportData & { readonly version: 1 };
   /** The kernels and the buffers between them as a Graphviz graph. */
   toDot(): string;
 }
 
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+/** What there is to report on. */
+export interface Subject extends Recording {
+  readonly program: Program;
+  readonly backend: Backend;
+  readonly source: () => KernelSource;
+}
 
-export function makeReport(runner: Runner): Report {
-  const { program, source, backend } = runner;
-  const name = (id: number): string => program.buffers[id]!.name;
-  const kernels = program.kernels.map((kernel, i): KernelReport => {
-    const text = source.kernels[i]!;
-    return {
-      name: kernel.name,
-      source: text,
-      ...(source.backend === 'wasm' ? { wat: text } : {}),
-      inputs: kernelReads(kernel).map(name),
-      outputs: kernelWrites(kernel).map(name),
-      flops: sum(kernel.segments.map(segmentFlops)),
-      bytesRead: sum(kernel.segments.map((segment) => segmentBytes(segment, 'read'))),
-      bytesWritten: sum(kernel.segments.map((segment) => segmentBytes(segment, 'written'))),
-    };
+/** What kernels are told from. */
+interface Shared {
+  readonly source: KernelSource;
+  readonly parts: readonly string[];
+  readonly from: (node: Expr) => Provenance;
+}
+
+/** An object whose fields are computed when they are first read. */
+function lazily<T extends object>(
+  fields: { readonly [K in keyof T]: () => T[K] },
+  methods: object = Object.prototype,
+): T {
+  const target = Object.create(methods) as T;
+  for (const key in fields)
+    Object.defineProperty(target, key, {
+      enumerable: true,
+      configurable: true,
+      get() {
+        const value = fields[key]();
+        Object.defineProperty(target, key, { value });
+        return value;
+      },
+    });
+  return target;
+}
+
+const total = (kernel: Kernel, part: (segment: Kernel['segments'][number]) => number): number =>
+  kernel.segments.reduce((sum, segment) => sum + part(segment), 0);
+
+export function makeReport(subject: Subject): Report {
+  const { program, backend } = subject;
+  const { buffers, kernels } = program;
+  const name = (id: number): string => buffers[id]!.name;
+  const shared: Shared = lazily<Shared>({
+    source: subject.source,
+    parts: () => shared.source.kernels,
+    from: () => provenanceOf(subject),
   });
-  const data = {
-    name: program.name,
-    backend: backend.name,
-    threads: threadsOf(backend),
-    graph: printGraph(program.graph),
-    simplified: printGraph(program.simplified),
-    kernels,
-    launches: program.kernels.length,
-    peakBytes: program.peakBytes,
-    source: source.text,
-    program: printProgram(program),
+  const reportOf = (kernel: Kernel, i: number): KernelReport =>
+    lazily<KernelReport>({
+      name: () => kernel.name,
+      source: () => shared.parts[i]!,
+      ...(backend.name === 'wasm' ? { wat: () => shared.parts[i]! } : {}),
+      inputs: () => kernelReads(kernel).map(name),
+      outputs: () => kernelWrites(kernel).map(name),
+      flops: () => total(kernel, segmentFlops),
+      bytesRead: () => total(kernel, (segment) => segmentBytes(segment, 'read')),
+      bytesWritten: () => total(kernel, (segment) => segmentBytes(segment, 'written')),
+      intensity() {
+        const bytes = this.bytesRead() + this.bytesWritten();
+        return bytes === 0 ? 0 : this.flops() / bytes;
+      },
+      from: () => merged(computedNodes(kernel.segments).map(shared.from)),
+    });
+  const last = kernels.length - 1;
+  const fields: { readonly [K in keyof ReportData]: () => ReportData[K] } = {
+    name: () => program.name,
+    backend: () => backend.name,
+    threads: () => threadsOf(backend),
+    launches: () => kernels.length,
+    peakBytes: () => program.peakBytes,
+    kernels: () => kernels.map(reportOf),
+    buffers: () =>
+      buffers.map((buffer) => ({
+        name: buffer.name,
+        bytes: bufferBytes(buffer),
+        lifetime: [Math.max(0, buffer.firstUse), Math.min(last, buffer.lastUse)],
+      })),
+    graph: () => printGraph(program.graph),
+    simplified: () => printGraph(program.simplified),
+    program: () => printProgram(program),
+    source: () => shared.source.text,
   };
-  return {
-    ...data,
-    toString: () => reportText(data),
-    toJSON: () => ({ ...data }),
-    toDot: () => dot(program.name, program.kernels, name),
+  const methods: Pick<Report, 'text' | 'toString' | 'toJSON' | 'toDot'> = {
+    text(options = {}) {
+      checkOptions('text', options, ['graph', 'kernels', 'source']);
+      return [
+        pageText(program, data),
+        ...(options.graph === true ? [data.graph, data.simplified] : []),
+        ...(options.kernels === true ? [data.program] : []),
+        ...(options.source === true ? [data.source] : []),
+      ].join('\n\n');
+    },
+    toString: () => methods.text(),
+    toJSON: () => ({ version: 1, ...data, kernels: data.kernels.map((kernel) => ({ ...kernel })) }),
+    toDot: () => dotText(program),
   };
+  const data: ReportData = lazily(fields, methods);
+  return data as Report;
+}
+
+/** Each part once; one without a path only where no other of its phase and line has one. */
+function merged(parts: readonly Provenance[]): Provenance[] {
+  const key = ({ path, phase, location }: Provenance): string => `${phase} ${location} ${path}`;
+  const all = new Map(parts.map((part) => [key(part), part]));
+  const named = new Set(parts.filter(({ path }) => path !== '').map((part) => key({ ...part, path: '' })));
+  return [...all.values()].filter((part) => part.path !== '' || !named.has(key(part)));
 }
 
 function threadsOf(backend: Backend): ThreadCount {
   if (backend.threads === undefined) return { count: 1, reason: `${backend.name} runs on the calling thread` };
   const { count, reason } = backend.threads();
   return { count, reason: count > 1 ? undefined : (reason ?? 'workers start with the first program that is worth it') };
-}
-
-function reportText(report: Omit<Report, 'toString' | 'toJSON' | 'toDot'>): string {
-  const { threads } = report;
-  const rows = report.kernels.map(
-    (kernel) =>
-      `  ${kernel.name}: ${kernel.flops} flops, ${kernel.bytesRead} bytes read, ${kernel.bytesWritten} written (${kernel.inputs.length} inputs, ${kernel.outputs.length} outputs)`,
-  );
-  return [
-    `${report.name} on ${report.backend}: ${report.launches} ${report.launches === 1 ? 'kernel' : 'kernels'}, ${report.peakBytes} bytes at peak, ${threads.count} ${threads.count === 1 ? `thread: ${threads.reason}` : 'threads'}`,
-    ...rows,
-    '',
-    report.graph,
-    '',
-    report.program,
-    '',
-    report.source,
-  ].join('\n');
-}
-
-function dot(name: string, kernels: readonly Kernel[], bufferName: (id: number) => string): string {
-  const buffers = new Set(kernels.flatMap((kernel) => [...kernelReads(kernel), ...kernelWrites(kernel)]));
-  const quote = (text: string): string => JSON.stringify(text);
-  return [
-    `digraph ${quote(name)} {`,
-    ...[...buffers].map((id) => `  b${id} [shape=ellipse, label=${quote(bufferName(id))}];`),
-    ...kernels.flatMap((kernel) => [
-      `  ${kernel.name} [shape=box, label=${quote(`${kernel.name}: ${kernel.segments.map((segment) => segment.kind).join(', ')}`)}];`,
-      ...kernelReads(kernel).map((id) => `  b${id} -> ${kernel.name};`),
-      ...kernelWrites(kernel).map((id) => `  ${kernel.name} -> b${id};`),
-    ]),
-    '}',
-  ].join('\n');
 }

@@ -12,7 +12,8 @@ import type { Graph } from '../core/graph.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { flatten, matchLeaves, type TreeDef, unflatten } from '../core/tree.js';
 import { compileGraph } from '../lower/pipeline.js';
-import type { Backend } from '../runtime/backend.js';
+import type { Program } from '../lower/program.js';
+import type { Backend, KernelSource } from '../runtime/backend.js';
 import { makeReport, type Report } from '../runtime/inspect.js';
 import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';
@@ -21,7 +22,15 @@ import { callTraced } from './call.js';
 import { evaluated } from './eager.js';
 import { drop, type EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
-import { activeScope, type Binding, isTracing, type TracedVariable, TraceScope, useExpr } from './scope.js';
+import {
+  activeScope,
+  type Binding,
+  isTracing,
+  type TracedVariable,
+  TraceScope,
+  useExpr,
+  withLocations,
+} from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
 import type { PassedArguments, Traced, TracedArguments } from './traced-types.js';
 
@@ -48,6 +57,8 @@ export interface Jitted<A extends unknown[], R> {
   (...args: A): R;
   /** What a call with these arguments compiles to. Nothing runs, nothing is written. */
   inspect(...args: A): Report;
+  /** What it would compile to on another backend, for which no device is needed. */
+  inspectOn(backend: BackendChoice, ...args: A): Report;
   readonly stats: JitStats;
   /** Forgets all programs and counts. */
   clear(): void;
@@ -58,16 +69,21 @@ const MAX_ENTRIES = 64;
 /** Traces after which a function that is traced again warns once. */
 const WARN_AFTER = 8;
 
-interface Entry {
-  readonly backend: Backend;
+/** The function as it was recorded for some arguments. */
+interface Recorded {
   readonly treedef: TreeDef;
   readonly avals: readonly Aval[];
   readonly statics: readonly unknown[];
+  readonly graph: Graph;
   readonly bindings: readonly Binding[];
   readonly writes: readonly TracedVariable[];
-  readonly runner: Runner;
   readonly resultTree: TreeDef;
   readonly resultAvals: readonly Aval[];
+}
+
+interface Entry extends Recorded {
+  readonly backend: Backend;
+  readonly runner: Runner;
   /** One-element storages of the arguments that are numbers, by leaf. */
   readonly numbers: readonly (Storage | undefined)[];
   /** Storages of one call. */
@@ -148,11 +164,11 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
 
   const matches = (
     entry: Entry,
-    backend: Backend,
+    backend: Backend | undefined,
     dynamic: readonly unknown[],
     statics: readonly unknown[],
   ): boolean => {
-    if (entry.backend !== backend || entry.statics.length !== statics.length) return false;
+    if ((backend ?? entry.backend) !== entry.backend || entry.statics.length !== statics.length) return false;
     for (let i = 0; i < statics.length; i++) if (!Object.is(statics[i], entry.statics[i])) return false;
     leaves.length = 0;
     if (!matchLeaves(entry.treedef, dynamic, leaves)) return false;
@@ -180,32 +196,31 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     );
   };
 
-  const record = (dynamic: readonly unknown[], statics: readonly unknown[], backend: Backend): Entry => {
-    const [argumentLeaves, treedef] = flatten(dynamic);
-    const paths: string[] = [];
-    treedef.collectPaths('', paths);
-    const scope = new TraceScope(name);
-    const avals: Aval[] = [];
-    const handles = argumentLeaves.map((leaf, i) => {
+  /** The avals of the arguments. @throws TraceError `STATIC_ARGUMENT`. */
+  const avalsOf = (argumentLeaves: readonly unknown[], treedef: TreeDef): Aval[] =>
+    argumentLeaves.map((leaf, i) => {
       const aval = avalOf(leaf);
-      if (aval === undefined)
-        throw new TraceError(
-          'STATIC_ARGUMENT',
-          `${name} got ${describeValue(leaf)} as ${argumentName(paths[i]!).slice(0, 60)}`,
-          ArrayBuffer.isView(leaf)
-            ? 'Pass tensor(…) of it.'
-            : 'Name the argument in { static: [position] }, or pass a tensor or number.',
-        );
-      avals.push(aval);
-      return new Tensor(scope.parameter({ aval }, argumentName(paths[i]!), { kind: 'argument', leaf: i }));
+      if (aval !== undefined) return aval;
+      throw new TraceError(
+        'STATIC_ARGUMENT',
+        `${name} got ${describeValue(leaf)} as ${argumentName(pathsOf(treedef)[i]!).slice(0, 60)}`,
+        ArrayBuffer.isView(leaf)
+          ? 'Pass tensor(…) of it.'
+          : 'Name the argument in { static: [position] }, or pass a tensor or number.',
+      );
     });
-    stats.traces++;
+
+  const trace = (treedef: TreeDef, avals: readonly Aval[], statics: readonly unknown[]): Recorded => {
+    const scope = new TraceScope(name);
+    const paths = pathsOf(treedef);
+    const handles = avals.map(
+      (aval, i) => new Tensor(scope.parameter({ aval }, argumentName(paths[i]!), { kind: 'argument', leaf: i })),
+    );
     const traced = withScope(scope, () => {
       // Inside the scope: Variables among the arguments are copies that belong to the trace.
-      const result = invoke(unflatten(treedef, handles), statics);
+      const result = invoke(unflatten(treedef, handles) as unknown[], statics);
       const [resultLeaves, resultTree] = flatten(result);
-      const resultPaths: string[] = [];
-      resultTree.collectPaths('', resultPaths);
+      const resultPaths = pathsOf(resultTree);
       const outputs = resultLeaves.map((leaf, i) => {
         const expr = leafExpr(leaf);
         if (expr === undefined)
@@ -219,21 +234,31 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       const names = outputs.map((_, i) => `result${resultPaths[i]!}`);
       return { graph: scope.toGraph(outputs, names), resultTree, resultAvals: outputs.map((output) => output.aval) };
     });
-    const graph = withDonations(traced.graph, traced.resultAvals.length, scope.bindings, donatedLeaves(treedef));
+    return {
+      ...traced,
+      graph: withDonations(traced.graph, traced.resultAvals.length, scope.bindings, donatedLeaves(treedef)),
+      treedef,
+      avals,
+      statics,
+      bindings: [...scope.bindings],
+      writes: scope.writes.map(([variable]) => variable),
+    };
+  };
+
+  const record = (dynamic: readonly unknown[], statics: readonly unknown[], backend: Backend): Entry => {
+    const [argumentLeaves, treedef] = flatten(dynamic);
+    const avals = avalsOf(argumentLeaves, treedef);
+    stats.traces++;
+    const traced = trace(treedef, avals, [...statics]);
+    const { graph, bindings } = traced;
     checkDTypes(graph, backend);
-    const volatile = scope.bindings.flatMap(({ kind }, i) => (kind === 'argument' ? [i] : []));
+    const volatile = bindings.flatMap(({ kind }, i) => (kind === 'argument' ? [i] : []));
     const runner = new Runner(backend, compileGraph(graph, backend.target), volatile);
     stats.compiles++;
     return {
+      ...traced,
       backend,
-      treedef,
-      avals,
-      statics: [...statics],
-      bindings: [...scope.bindings],
-      writes: scope.writes.map(([variable]) => variable),
       runner,
-      resultTree: traced.resultTree,
-      resultAvals: traced.resultAvals,
       numbers: avals.map((aval) => (aval.weak ? Storage.allocate(backend, 'f64', 1, 'input') : undefined)),
       parameters: [],
     };
@@ -326,17 +351,47 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     );
   };
 
+  const checkOutside = (): void => {
+    if (isTracing())
+      throw new TraceError(
+        'INSPECT_IN_TRACE',
+        `${name}.inspect was called while a function was traced`,
+        'Inspect outside.',
+      );
+  };
+  const report = (
+    { treedef, avals, statics, bindings }: Recorded,
+    program: Program,
+    backend: Backend,
+    source: () => KernelSource,
+  ): Report =>
+    makeReport({
+      program,
+      backend,
+      source,
+      variables: bindings.map((binding) => (binding.kind === 'variable' ? binding.variable : undefined)),
+      again: () => (isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics).graph)),
+    });
+
   return Object.assign(call, {
     inspect: (...args: unknown[]): Report => {
-      if (isTracing())
-        throw new TraceError(
-          'INSPECT_IN_TRACE',
-          `${name}.inspect was called while a function was traced`,
-          'Inspect outside.',
-        );
+      checkOutside();
       const entry = find(args);
       leaves.length = 0;
-      return makeReport(entry.runner);
+      return report(entry, entry.runner.program, entry.backend, () => entry.runner.source);
+    },
+    inspectOn: (choice: BackendChoice, ...args: unknown[]): Report => {
+      checkOutside();
+      const backend = resolveBackend(choice);
+      const { dynamic, statics } = splitArgs(args);
+      const like = (on?: Backend): Entry | undefined => entries.findLast((each) => matches(each, on, dynamic, statics));
+      const entry = like(backend);
+      const [argumentLeaves, treedef] = flatten(dynamic);
+      const traced = entry ?? like() ?? trace(treedef, avalsOf(argumentLeaves, treedef), statics);
+      leaves.length = 0;
+      checkDTypes(traced.graph, backend);
+      const program = entry?.runner.program ?? compileGraph(traced.graph, backend.target);
+      return report(traced, program, backend, () => entry?.runner.source ?? backend.emit(program));
     },
     get stats() {
       return stats;
@@ -412,16 +467,21 @@ function withDonations(
   return { ...graph, updates };
 }
 
+/** The paths of the leaves, in their order. */
+function pathsOf(treedef: TreeDef): string[] {
+  const paths: string[] = [];
+  treedef.collectPaths('', paths);
+  return paths;
+}
+
 function whatChanged(before: Entry | undefined, after: Entry, argumentName: (path: string) => string): string {
   if (before === undefined) return 'the arguments changed';
   if (before.backend !== after.backend) return `the backend went from ${before.backend.name} to ${after.backend.name}`;
   const structure = before.treedef.mismatch(after.treedef, '');
   if (structure !== undefined) return `the structure of the arguments changed: ${structure}`;
-  const paths: string[] = [];
-  after.treedef.collectPaths('', paths);
   const leaf = after.avals.findIndex((aval, i) => !sameAval(aval, before.avals[i]!));
   if (leaf >= 0)
-    return `${argumentName(paths[leaf]!)} went from ${before.avals[leaf]!.key} to ${after.avals[leaf]!.key}`;
+    return `${argumentName(pathsOf(after.treedef)[leaf]!)} went from ${before.avals[leaf]!.key} to ${after.avals[leaf]!.key}`;
   const position = after.statics.findIndex((value, i) => !Object.is(value, before.statics[i]));
   return position >= 0
     ? `static argument ${position} went from ${describeValue(before.statics[position])} to ${describeValue(after.statics[position])}`

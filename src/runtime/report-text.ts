@@ -1,0 +1,107 @@
+/** A report as text: the page with a row a kernel, and the graph of kernels and buffers. */
+import type { Expr } from '../core/expr.js';
+import { quoteName } from '../core/graph.js';
+import { kernelReads, kernelWrites, type Segment } from '../compile/kernel.js';
+import type { Program } from '../lower/program.js';
+import type { Report } from './inspect.js';
+import { computedNodes, type Provenance } from './provenance.js';
+
+/** Each text once, with its number, and the number of those that found no place. */
+function counted(texts: readonly string[], most: number): string {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  const parts = [...counts].map(([text, count]) =>
+    count > 1 ? `${text.includes(',') ? `(${text})` : text} ×${count}` : text,
+  );
+  return [...parts.slice(0, most), ...(parts.length > most ? [`+${parts.length - most}`] : [])].join(', ');
+}
+
+/** `1.57M` */
+function short(x: number): string {
+  const power = ['', 'k', 'M', 'G', 'T'].findIndex((_, i) => x < 999.5 * 1000 ** i || i === 4);
+  return power === 0 ? String(x) : `${Number((x / 1000 ** power).toPrecision(3))}${'kMGT'[power - 1]}`;
+}
+
+/** The operation as users call it. */
+function operation({ primitive: { name }, attributes: { op } }: Expr): string {
+  if (name === 'dot') return 'matmul';
+  return typeof op !== 'string' ? name : name === 'cumulative' ? `cum${op}` : op;
+}
+
+/** What a segment computes, in the user's operations: a decomposition is one. */
+const operations = (segment: Segment): string => counted(computedNodes([segment]).map(operation), 4) || 'copy';
+
+/** `train.ts:41, 43`: a file is named where it changes. */
+const lines = (from: readonly Provenance[]): string[] =>
+  [...new Set(from.flatMap(({ location }) => location ?? []))].map((location, i, all) => {
+    const [file, line] = location.split(':');
+    return i > 0 && all[i - 1]!.startsWith(`${file}:`) ? line! : location;
+  });
+
+const COLUMNS = ['kernel', 'computes', 'from', 'line', 'results', 'flops', 'bytes read', 'written', 'in place'];
+/** Columns of numbers. */
+const isNumber = (column: number): boolean => column >= 5 && column <= 7;
+
+type PageData = Pick<Report, 'name' | 'backend' | 'launches' | 'peakBytes' | 'threads' | 'kernels'>;
+
+/** A line for the program and one for each kernel. */
+export function pageText(program: Program, report: PageData): string {
+  const { threads, launches } = report;
+  const replaced = new Map(
+    program.updates.flatMap(({ output, parameter, inPlace }) =>
+      inPlace ? [[program.outputs[output]!, program.buffers[program.parameters[parameter]!]!.name]] : [],
+    ),
+  );
+  const rows = report.kernels.map(({ name, from, flops, bytesRead, bytesWritten }, i) => {
+    const { segments } = program.kernels[i]!;
+    const written = kernelWrites(program.kernels[i]!);
+    const results = written.map((id) => {
+      const { dtype, shape } = program.buffers[id]!;
+      return `${dtype}[${shape.join()}]`;
+    });
+    return [
+      name,
+      counted(segments.map(operations), 2),
+      counted([...new Set(from.map(({ path, phase }) => (path === '' ? phase : `${quoteName(path)} ${phase}`)))], 2),
+      counted(lines(from), 3),
+      counted(results, 3),
+      short(flops),
+      short(bytesRead),
+      short(bytesWritten),
+      counted(
+        written.flatMap((id) => (replaced.has(id) ? quoteName(replaced.get(id)!) : [])),
+        3,
+      ),
+    ];
+  });
+  const table = [COLUMNS, ...rows];
+  const widths = COLUMNS.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const kernels = `${launches} ${launches === 1 ? 'kernel' : 'kernels'}`;
+  const workers = threads.count === 1 ? `1 thread: ${threads.reason}` : `${threads.count} threads`;
+  return [
+    `${quoteName(report.name)} on ${report.backend}: ${kernels}, ${report.peakBytes} bytes at peak, ${workers}`,
+    '',
+    ...table.map((row) =>
+      row
+        .map((cell, column) => (isNumber(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    ),
+  ].join('\n');
+}
+
+/** The kernels and the buffers between them for Graphviz. */
+export function dotText({ name, kernels, buffers }: Program): string {
+  const used = new Set(kernels.flatMap((kernel) => [...kernelReads(kernel), ...kernelWrites(kernel)]));
+  const quote = (text: string): string => JSON.stringify(text);
+  return [
+    `digraph ${quote(name)} {`,
+    ...[...used].map((id) => `  b${id} [shape=ellipse, label=${quote(buffers[id]!.name)}];`),
+    ...kernels.flatMap((kernel) => [
+      `  ${kernel.name} [shape=box, label=${quote(`${kernel.name}: ${counted(kernel.segments.map(operations), 3)}`)}];`,
+      ...kernelReads(kernel).map((id) => `  b${id} -> ${kernel.name};`),
+      ...kernelWrites(kernel).map((id) => `  ${kernel.name} -> b${id};`),
+    ]),
+    '}',
+  ].join('\n');
+}
