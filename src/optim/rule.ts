@@ -119,7 +119,9 @@ export function leafwise<H extends string>(
       });
       const result = rule.step({ x, g: gs[i]!, slots, h: scalars, t });
       names.forEach((name, n) => next[n]!.push(result.slots[name] ?? null));
-      return combine(x, result.descent, scalars);
+      // A counter that went through an array is no weak number any more, and must not widen the parameter.
+      const { descent } = result;
+      return combine(x, descent.dtype === x.dtype ? descent : descent.cast(x.dtype), scalars);
     });
     return {
       tree: unflatten(treedef, results),

@@ -88,6 +88,15 @@ describe('pure rules', () => {
     );
   });
 
+  test('a state that went through arrays does not widen the parameters', () => {
+    const tx = adam({ lr: 0.1 });
+    const [p, g] = [{ w: tensor([1]) }, { w: tensor([2]) }];
+    const state = { ...tx.init(p), step: tensor(new Float64Array([3]), { shape: [] }) };
+    const result = tx.update(g, state, p).updates as typeof p;
+    expect(result.w.dtype).toBe('f32');
+    expect((tx.advance!(g, state, p).params as typeof p).w.dtype).toBe('f32');
+  });
+
   test('gradients of another structure are a TreeError', () => {
     const tx = adadelta();
     expect(() => tx.update({ layer: {} }, tx.init(params()), params())).toThrow(TreeError);
