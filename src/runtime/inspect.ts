@@ -4,6 +4,7 @@ import { printGraph } from '../core/graph.js';
 import { checkOptions } from '../core/options.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
 import { bufferBytes } from '../compile/buffers.js';
+import { printLoops } from '../lower/print.js';
 import { printProgram, type Program } from '../lower/program.js';
 import type { Backend, KernelSource, ThreadCount } from './backend.js';
 import { computedNodes, type Provenance, provenanceOf, type Recording } from './provenance.js';
@@ -41,7 +42,7 @@ export interface BufferReport {
 export interface TextOptions {
   /** As traced, and as it was fused. */
   readonly graph?: boolean;
-  /** Buffers and loops. */
+  /** Buffers, kernels and loops. */
   readonly kernels?: boolean;
   /** What the backend emitted. */
   readonly source?: boolean;
@@ -61,8 +62,10 @@ interface ReportData {
   /** As traced, and as it was fused. */
   readonly graph: string;
   readonly simplified: string;
-  /** Buffers and loops as text. */
+  /** Buffers and kernels as text. */
   readonly program: string;
+  /** The kernels as loops for the backend's target, one function for each that differs. */
+  readonly loops: string;
   /** The whole source. */
   readonly source: string;
 }
@@ -156,6 +159,7 @@ export function makeReport(subject: Subject): Report {
     graph: () => printGraph(program.graph),
     simplified: () => printGraph(program.simplified),
     program: () => printProgram(program),
+    loops: () => program.functions.map(printLoops).join('\n\n'),
     source: () => shared.source.text,
   };
   const methods: Pick<Report, 'text' | 'toString' | 'toJSON' | 'toDot'> = {
@@ -164,7 +168,7 @@ export function makeReport(subject: Subject): Report {
       return [
         pageText(program, data),
         ...(options.graph === true ? [data.graph, data.simplified] : []),
-        ...(options.kernels === true ? [data.program] : []),
+        ...(options.kernels === true ? [data.program, data.loops] : []),
         ...(options.source === true ? [data.source] : []),
       ].join('\n\n');
     },

@@ -17,6 +17,7 @@ function stages(): Record<string, string> {
   return {
     graph: report.graph,
     program: report.program,
+    loops: report.loops,
     kernel: report.kernels[0]!.source,
   };
 }
