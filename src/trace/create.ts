@@ -4,7 +4,7 @@ import { type DType, isFloat } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import * as core from '../ops/elementwise.js';
-import { constant, iota } from '../ops/leaf.js';
+import { iota } from '../ops/leaf.js';
 import { broadcastScalar } from '../ops/movement.js';
 import { checkDType, literal, literalLike } from './operand.js';
 import { isCompiling } from './scope.js';
@@ -22,10 +22,10 @@ function dtypeOf(name: string, options: CreateOptions | undefined, otherwise: DT
   return dtype;
 }
 
-function filled(name: string, shape: Shape, value: number, options?: CreateOptions): Tensor {
-  const dtype = dtypeOf(name, options);
+function filled(name: string, shape: Shape, value: number, options?: CreateOptions, otherwise?: DType): Tensor {
+  const dtype = dtypeOf(name, options, otherwise);
   checkShape(name, shape);
-  return apply(() => broadcastScalar(constant(value, dtype), [...shape]));
+  return apply(() => broadcastScalar(literal(value, dtype), [...shape]));
 }
 
 export const zeros = (shape: Shape, options?: CreateOptions): Tensor => filled('zeros', shape, 0, options);
@@ -38,9 +38,7 @@ export function full(shape: Shape, value: number | boolean, options?: CreateOpti
       `full got ${describeValue(value)} as its value`,
       'Fill with a number or boolean; broadcastTo() repeats a tensor.',
     );
-  const dtype = dtypeOf('full', options, typeof value === 'boolean' ? 'bool' : 'f32');
-  checkShape('full', shape);
-  return apply(() => broadcastScalar(literal(Number(value), dtype), [...shape]));
+  return filled('full', shape, Number(value), options, typeof value === 'boolean' ? 'bool' : 'f32');
 }
 
 const finite = (name: string, ...values: number[]): void => {

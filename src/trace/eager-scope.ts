@@ -23,6 +23,9 @@ export class EagerNode extends Expr {
   computed = 0;
   /** Tensors, Variables and traces that hold the node. */
   handles = 0;
+  /** Variables whose value it is, and whether there ever was one. */
+  variables = 0;
+  wasValue = false;
   /** Recipes that read the node. */
   users = 0;
   /** Nobody needs the node: what it held is gone. */
@@ -162,4 +165,19 @@ export function hold<E extends Expr>(expr: E): E {
 /** Takes back what {@link hold} counted. */
 export function drop(expr: Expr | undefined): void {
   if (expr instanceof EagerNode) eagerScope.drop(expr);
+}
+
+/** As {@link hold}, for a Variable. */
+export function holdValue<E extends Expr>(expr: E): E {
+  if (expr instanceof EagerNode) {
+    expr.variables++;
+    expr.wasValue = true;
+  }
+  return hold(expr);
+}
+
+/** Takes back what {@link holdValue} counted. */
+export function dropValue(expr: Expr | undefined): void {
+  if (expr instanceof EagerNode) expr.variables--;
+  drop(expr);
 }

@@ -3,7 +3,8 @@
  * runs. A loop that records the same operations runs compiled kernels from its second turn on.
  *
  * What is computed: the nodes asked for, and every pending node that no other uses (the updated weights of a loop, say),
- * so nothing is recorded for ever. A node that was computed before without being stored, and is needed again, is stored.
+ * so nothing is recorded for ever. Stored besides are values of Variables, and a node that was computed before without being
+ * stored and is needed again.
  */
 import { allocateArray } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
@@ -76,10 +77,28 @@ function kindOf(node: EagerNode): string {
   return `${primitive.name}(${attributesKey(attributes)})`;
 }
 
+/** Gives memory to a node that holds one number in every element, such as the state of a new optimizer: needs no program. */
+function fill(node: EagerNode): boolean {
+  if (!isFilled(node)) return false;
+  const value = inputsOf(node)[0]!.attributes.value as number;
+  const backend = resolveBackend(getDefaultBackend());
+  if (!backend.target.dtypes.includes(node.dtype)) return false;
+  const storage =
+    value === 0 && !Object.is(value, -0)
+      ? Storage.allocate(backend, node.dtype, node.aval.size, 'result')
+      : Storage.from(backend, node.dtype, allocateArray(node.dtype, node.aval.size).fill(value), 'result');
+  eagerScope.store([node], [storage]);
+  return true;
+}
+
 function pendingOf(targets: readonly EagerNode[]): Pending {
-  const wanted = new Set(targets);
-  const again = computedAgain(topologicalOrder(targets, inputsOf), wanted);
-  const outputs = [...targets, ...again.filter((node) => !wanted.has(node))];
+  const reached = topologicalOrder(targets, inputsOf);
+  // What a Variable holds will be read again: it is stored in the first turn of a loop, so that the second is like it; so is a
+  // constant that one began with.
+  const values = reached.filter(
+    (node) => node.wasValue && node.recipe !== undefined && !fill(node) && node.variables > 0,
+  );
+  const outputs = [...new Set([...targets, ...computedAgain(reached, new Set(targets)), ...values])];
   const order = topologicalOrder(outputs, inputsOf);
   const position = new Map<EagerNode, number>();
   const positions = (nodes: readonly EagerNode[]): string => nodes.map((node) => position.get(node)!).join();
@@ -167,25 +186,10 @@ function evaluateAll(targets: readonly EagerNode[]): void {
   eagerScope.settle();
 }
 
-/** Memory for a node that holds one number in every element, such as the state of a new optimizer: needs no program. */
-function filled(node: EagerNode): Storage | undefined {
-  if (!isFilled(node)) return undefined;
-  const value = inputsOf(node)[0]!.attributes.value as number;
-  const backend = resolveBackend(getDefaultBackend());
-  if (!backend.target.dtypes.includes(node.dtype)) return undefined;
-  return value === 0 && !Object.is(value, -0)
-    ? Storage.allocate(backend, node.dtype, node.aval.size, 'result')
-    : Storage.from(backend, node.dtype, allocateArray(node.dtype, node.aval.size).fill(value), 'result');
-}
-
 /** The storage of an eager node, computed if need be. */
 export function evaluated(expr: Expr): Storage {
   if (!(expr instanceof EagerNode)) throw new InternalError('a node of a trace was to be evaluated');
-  if (expr.storage === undefined) {
-    const storage = filled(expr);
-    if (storage === undefined) evaluatePending([expr]);
-    else eagerScope.store([expr], [storage]);
-  }
+  if (expr.storage === undefined && !fill(expr)) evaluatePending([expr]);
   if (expr.storage === undefined) throw new InternalError('an evaluated node has no storage');
   return expr.storage;
 }

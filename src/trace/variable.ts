@@ -13,7 +13,7 @@ import { cast } from '../ops/elementwise.js';
 import type { UpdateTarget } from '../runtime/runner.js';
 import type { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
-import { drop, type EagerScope, eagerScope, hold } from './eager-scope.js';
+import { dropValue, type EagerScope, eagerScope, holdValue } from './eager-scope.js';
 import { asExpr } from './operand.js';
 import { indexError, inspectCustom, printValue, refuseMissing, toJSON } from './print.js';
 import { activeScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
@@ -37,7 +37,7 @@ export class Variable implements UpdateTarget {
   constructor(value: Tensor | TensorData, name?: string) {
     this.#home = activeScope();
     const first = value instanceof Tensor ? useExpr(value.expr) : tensor(value).expr;
-    this.#expr = hold(this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first));
+    this.#expr = holdValue(this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first));
     this.aval = first.aval;
     this.name = name;
   }
@@ -140,7 +140,7 @@ export class Variable implements UpdateTarget {
     if (this.#expr === undefined) {
       // Whoever has the node may keep it, so the storage counts as shared from now on.
       this.#storage!.shared = true;
-      this.#expr = hold(eagerScope.data(this.#storage!, this.aval));
+      this.#expr = holdValue(eagerScope.data(this.#storage!, this.aval));
     }
     return this.#expr;
   }
@@ -155,10 +155,10 @@ export class Variable implements UpdateTarget {
     }
     const former = this.#expr;
     if (scope !== eagerScope) (scope as TraceScope).journal.push(() => (this.#expr = former));
-    this.#expr = hold(expr);
+    this.#expr = holdValue(expr);
     this.#storage?.leave();
     this.#storage = undefined;
-    drop(former);
+    dropValue(former);
   }
 
   /** The elements, for a program that reads and writes them. */
@@ -175,7 +175,7 @@ export class Variable implements UpdateTarget {
   set storage(storage: Storage) {
     this.#storage?.leave();
     this.#storage = storage;
-    drop(this.#expr);
+    dropValue(this.#expr);
     this.#expr = undefined;
   }
 

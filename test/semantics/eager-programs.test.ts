@@ -177,6 +177,40 @@ describe('the second turn of a loop compiles nothing', () => {
     expect(counts.compiled).toBeLessThanOrEqual(2);
   });
 
+  const OPTIMIZERS: Readonly<Record<string, (trainVars: Record<string, L.TrainVar>) => L.Optimizer>> = {
+    SGD: (trainVars) => new L.SGD({ lr: 0.1, trainVars }),
+    Momentum: (trainVars) => new L.Momentum({ lr: 0.1, trainVars, weightDecay: 0.01 }),
+    Adam: (trainVars) => new L.Adam({ lr: 0.1, trainVars }),
+    Adan: (trainVars) => new L.Adan({ lr: 0.1, trainVars }),
+    Adadelta: (trainVars) => new L.Adadelta({ trainVars }),
+    SM3: (trainVars) => new L.SM3({ lr: 0.1, trainVars }),
+    LARS: (trainVars) => new L.LARS({ lr: 0.1, trainVars }),
+    'Adam by a schedule': (trainVars) =>
+      new L.Adam({ lr: new L.ExponentialDecayLR({ lr: 0.1, decaySteps: 3, decayRate: 0.9 }), trainVars }),
+    'a chain': (trainVars) =>
+      new L.ComposedOptimizer({ transformation: L.chain(L.clipByGlobalNorm(1), L.adam({ lr: 0.1 })), trainVars }),
+  };
+  test.each(Object.entries(OPTIMIZERS))('updating with %s', (_, make) => {
+    const counts = counting();
+    setDefaultBackend(counts.backend);
+    const run = (eager: boolean): number[] => {
+      const vars = { a: new L.TrainVar(L.ones([3, 2])), b: new L.TrainVar([1, 2]) };
+      const optimizer = make(vars);
+      const update = (): Tensor => {
+        const [loss, grads] = valueAndGrad(() => vars.a.value.mul(vars.b.value).square().sum(), { vars })();
+        optimizer.update(grads);
+        return loss;
+      };
+      const turn = eager ? update : jit(update);
+      const losses = [turn().item()];
+      const { compiled } = counts;
+      for (let i = 0; i < 4; i++) losses.push(turn().item());
+      expect(counts.compiled).toBe(compiled);
+      return [...losses, ...vars.a.value.dataSync(), ...vars.b.value.dataSync()];
+    };
+    expect(run(true)).toEqual(run(false));
+  });
+
   test('of random programs whose numbers change, and gives the bits of jit', () => {
     const inputs = INPUTS.map(of);
     fc.assert(
