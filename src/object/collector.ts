@@ -12,6 +12,24 @@ export type Dict<T> = ReadonlyMap<string, T> | Readonly<Record<string, T>>;
 export const dictEntries = <T>(dict: Dict<T>): [string, T][] =>
   dict instanceof Map ? [...(dict as ReadonlyMap<string, T>)] : Object.entries(dict as Readonly<Record<string, T>>);
 
+export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' &&
+  value !== null &&
+  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+
+/** A dict whose entries `for (const [key, value] of dict)` gives. */
+export type IterableDict<T> = Dict<T> & Iterable<[string, T]>;
+
+/** The dict itself; a plain object gets an iterator, which is no key of it. What cannot get one is copied first. */
+export function iterableDict<T>(dict: Dict<T>): IterableDict<T> {
+  if (Symbol.iterator in dict) return dict as IterableDict<T>;
+  const value = function (this: Readonly<Record<string, T>>): Iterator<[string, T]> {
+    return Object.entries(this)[Symbol.iterator]();
+  };
+  const own = Object.isExtensible(dict) ? dict : { ...dict };
+  return Object.defineProperty(own, Symbol.iterator, { value }) as IterableDict<T>;
+}
+
 /** An ordered Map. `collector.subset(TrainVar)`, `a.concat(b)`, `a.without(b)` make new ones. */
 export class Collector<T> extends Map<string, T> {
   /** The attribute paths of Variables that a module collected. */
@@ -84,7 +102,7 @@ export class Collector<T> extends Map<string, T> {
       keys.add(key);
     };
     if (typeof other === 'string') remove(other);
-    else if (!(other instanceof Map) && Symbol.iterator in other)
+    else if (!(other instanceof Map) && !isPlainObject(other) && Symbol.iterator in other)
       for (const key of other as Iterable<string>) remove(key);
     else
       for (const [key, value] of dictEntries(other as Dict<T>)) {

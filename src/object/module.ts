@@ -12,13 +12,13 @@ import type { leafType } from '../core/tree-types.js';
 import type { TensorDict } from '../io/tensor-dict.js';
 import type { Tensor } from '../trace/tensor.js';
 import { TrainVar, Variable } from '../trace/variable.js';
-import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
+import { type ClassOf, Collector, type Dict, dictEntries, isPlainObject } from './collector.js';
 import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';
 import { type Device, moveVariables } from './device.js';
 import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
 import { announceCalls } from './paths.js';
-import { attributes, holdsState, isPlainObject, type NamingMethod, walkNodes, walkVars } from './walk.js';
+import { attributes, holdsState, type NamingMethod, walkNodes, walkVars } from './walk.js';
 import type { LoadFileOptions } from './state-file.js';
 import { loadState, type LoadStateOptions, type LoadStateResult, type StateDict, stateNow } from './state.js';
 

@@ -5,7 +5,7 @@
 import { OptionError } from '../core/errors.js';
 import { refuseOtherCopy } from '../core/options.js';
 import { Variable } from '../trace/variable.js';
-import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
+import { type ClassOf, Collector, type Dict, dictEntries, isPlainObject } from './collector.js';
 import { isModule } from './containers.js';
 import type { Module } from './module.js';
 
@@ -22,11 +22,6 @@ interface Walk {
 
 /** What an attribute holds: a module or Variable, its key and its path, below the attribute or the root. */
 type Found<T = Module | Variable> = readonly [key: string, thing: T, path: string];
-
-export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' &&
-  value !== null &&
-  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 
 /** The modules and Variables in an attribute's value: itself, or what lists, sets and dicts of them hold. */
 function found(key: string, value: unknown, path: string, above: readonly unknown[] = []): Found[] {

@@ -26,7 +26,7 @@ import {
 
 type Transformation = GradientTransformation;
 
-const stateless = (update: (grads: Tree, params: Tree) => Tree): Transformation => ({
+const stateless = (update: <P>(grads: P, params: P) => P): Transformation => ({
   init: () => null,
   update: (grads, _state, params) => ({ updates: update(grads, params), state: null }),
 });
@@ -48,7 +48,7 @@ export function chain(...transformations: readonly Transformation[]): Transforma
     const over = (transformations[gate] as Gate).over(chain(...transformations.slice(gate + 1)));
     return chain(...transformations.slice(0, gate), over);
   }
-  const run = (grads: Tree, states: readonly Tree[], params: Tree, count: number) => {
+  const run = <P>(grads: P, states: readonly Tree[], params: P, count: number) => {
     const state: Tree[] = [];
     let updates = grads;
     let applied: Tensor | undefined;
@@ -193,8 +193,8 @@ export function multiTransform(
     });
     return found;
   };
-  const run = (
-    params: Tree,
+  const run = <P>(
+    params: P,
     state: Tree,
     each: (tx: Transformation, state: Tree, of: (tree: Tree) => Map<string, unknown>) => Outcome<Tree> & { tree: Tree },
   ) => {
@@ -212,7 +212,7 @@ export function multiTransform(
       tree: unflatten(
         parts.treedef,
         parts.keys.map((key) => merged.get(key)),
-      ),
+      ) as P,
       state: next,
       // An update of any group is one.
       applied: applied.reduce((a, b) => (a === undefined || b === undefined ? undefined : a.logicalOr(b)), applied[0]),

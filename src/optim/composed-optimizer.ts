@@ -6,7 +6,7 @@ import type { Tensor } from '../trace/tensor.js';
 import { checkOptions } from './options.js';
 import { Optimizer, type OptimizerOptions } from './optimizer.js';
 import { type Scheduler, withStandIns } from './scheduler.js';
-import { checkTransformation, type GradientTransformation } from './transformation.js';
+import { checkTransformation, type GradientTransformation, mapLeaves } from './transformation.js';
 
 export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weightDecay'> {
   readonly transformation: GradientTransformation;
@@ -96,13 +96,8 @@ export class ComposedOptimizer extends Optimizer {
       init: (params) => composed.init(params),
       update: (grads, state, params) => {
         const { updates, ...rest } = composed.update(grads, state, params);
-        const scaled = new Map(
-          [...(updates as Map<string, Tensor>)].map(([key, update]) => [
-            key,
-            mul(lr.at(undefined, { dtype: update.dtype }), update),
-          ]),
-        );
-        return { ...rest, updates: scaled };
+        const scaled = (each: Tensor): Tensor => mul(lr.at(undefined, { dtype: each.dtype }), each);
+        return { ...rest, updates: mapLeaves(scaled, updates) };
       },
     };
   }

@@ -37,7 +37,7 @@ export const identity = (): Transformation => ({
 function gated<Own extends object>(
   inner: Transformation,
   begin: (params: Tree) => Own,
-  decide: (grads: Tree, own: Own) => { readonly open: Tensor; readonly passed: Tree; readonly own: Own },
+  decide: <P>(grads: P, own: Own) => { readonly open: Tensor; readonly passed: P; readonly own: Own },
 ): Transformation {
   type State = Own & { readonly inner: Tree };
   return {
@@ -82,7 +82,7 @@ export function accumulate(n: number, over?: Transformation): Transformation {
       sum: mapLeaves((x) => zeros(x.shape, { dtype: x.dtype }), params),
     }),
     (grads, { count, sum }) => {
-      const total = mapLeaves((a, g) => a.add(g), sum, grads);
+      const total = mapLeaves((g, a) => a.add(g), grads, sum);
       const next = count.add(1);
       const open = next.greaterEqual(n);
       return {

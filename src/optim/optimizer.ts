@@ -6,8 +6,8 @@ import { isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError, OptionError, ShapeError, TreeError } from '../core/errors.js';
 import { sameShape } from '../core/aval.js';
 import { describeValue } from '../core/options.js';
-import { type Dict, dictEntries } from '../object/collector.js';
-import { Module } from '../object/module.js';
+import { type Dict, dictEntries, type IterableDict, iterableDict } from '../object/collector.js';
+import { Module, type ModuleStructure } from '../object/module.js';
 import { pathIn } from '../object/walk.js';
 import { announce } from '../trace/scope.js';
 import { Tensor } from '../trace/tensor.js';
@@ -64,8 +64,8 @@ const isKey = (value: unknown): value is string => typeof value === 'string';
 /** Base of all optimizers. */
 export abstract class Optimizer extends Module {
   protected static override readonly unwalked: readonly string[] = ['varsToTrain', 'scalarVars'];
-  /** The Variables that it trains: the dict that was given. No part of the optimizer's own `vars()`. */
-  varsToTrain: Dict<Variable> = {};
+  /** The Variables that it trains: the dict that was given. No part of the optimizer's own `vars()`. Iterable. */
+  varsToTrain: IterableDict<Variable> = iterableDict({});
   /** The shape of the transformation's state, with keys of implicit Variables at its leaves. */
   protected stateKeys: unknown = null;
   /** By the keys of the parameters, and of their state: what files call them, from the attribute paths of the parameters. */
@@ -80,6 +80,16 @@ export abstract class Optimizer extends Module {
   protected constructor({ lr = 1, name }: OptimizerOptions, scheduler?: Scheduler) {
     super(name);
     this.registerImplicitNodes({ lr: scheduler ?? asScheduler(this.constructor.name, lr) });
+  }
+
+  static override treeUnflatten<T extends Module>(
+    this: abstract new (...args: never[]) => T,
+    structure: ModuleStructure,
+    values: readonly unknown[],
+  ): T {
+    const copy = Module.treeUnflatten.call(this, structure, values) as T & Optimizer;
+    copy.varsToTrain = iterableDict(copy.varsToTrain);
+    return copy;
   }
 
   /** The transformation, with the scalars of this moment of the trace. */
@@ -174,7 +184,9 @@ export abstract class Optimizer extends Module {
     this.stateKeys = stateKeys;
     this.storedKeys = stored;
     for (const [key, variable] of added) variable.name ??= key;
-    this.varsToTrain = present.size === 0 ? vars : vars instanceof Map ? new Map(all) : Object.fromEntries(all);
+    this.varsToTrain = iterableDict(
+      present.size === 0 ? vars : vars instanceof Map ? new Map(all) : Object.fromEntries(all),
+    );
   }
 
   /** As {@link registerTrainVars}, by the name that BrainPy had for it first. */
@@ -259,8 +271,7 @@ export abstract class Optimizer extends Module {
     const params = new Map([...variables].map(([key, variable]) => [key, variable.value]));
     const before = mapLeaves(this.stateKeys, isKey, (key) => this.stateVariable(key).value);
     const { state, applied, ...next } = advance(this.transformation(), gradients, before, params);
-    for (const [key, value] of next.params as Map<string, Tensor>)
-      if (value !== params.get(key)) variables.get(key)!.value = value;
+    for (const [key, value] of next.params) if (value !== params.get(key)) variables.get(key)!.value = value;
     mapLeaves(state, isTensor, (value, path) => {
       if (value !== at(before, path)) this.stateVariable(at(this.stateKeys, path) as string).value = value;
     });

@@ -4,7 +4,7 @@
  * Scalars (rates, decays) arrive as numbers that take the dtype of the tensor they meet, so `1 − ρ` is computed in f64 and
  * rounded once, and is computed once for all parameters.
  */
-import { flatten, flattenUpTo, unflatten } from '../core/tree.js';
+import { flatten, flattenUpTo, type TreeDef, unflatten } from '../core/tree.js';
 import { zeros } from '../trace/create.js';
 import { sub } from '../trace/functions.js';
 import { Tensor } from '../trace/tensor.js';
@@ -91,12 +91,12 @@ export function leafwise<H extends string>(
 ): GradientTransformation<RuleState> {
   const decay = rule.decay === undefined ? DECOUPLED : rule.decay;
 
-  const run = (
-    grads: Tree,
+  const run = <P>(
+    grads: P,
     state: RuleState,
-    params: Tree,
+    params: P,
     combine: (x: Tensor, descent: Tensor, h: Scalars<H>) => Tensor,
-  ): { tree: Tree; state: RuleState } => {
+  ): { tree: P; state: RuleState } => {
     const [xs, treedef] = flatten(params);
     const gs = flattenUpTo(treedef, grads, 'parameters and gradients') as Tensor[];
     const { weightDecay, ...rest } = given;
@@ -124,7 +124,7 @@ export function leafwise<H extends string>(
       return combine(x, descent.dtype === x.dtype ? descent : descent.cast(x.dtype), scalars);
     });
     return {
-      tree: unflatten(treedef, results),
+      tree: unflatten(treedef as TreeDef, results) as P,
       state: {
         ...(rule.counts === true ? { step: t } : {}),
         ...Object.fromEntries(names.map((name, n) => [name, unflatten(treedef, next[n]!)])),

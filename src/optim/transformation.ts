@@ -19,14 +19,21 @@ export interface Outcome<State> {
   readonly applied?: Tensor | undefined;
 }
 
-/** A pair of pure functions: `init` makes the state for parameters, `update` maps gradients to updates and the next state. */
+/**
+ * A pair of pure functions: `init` makes the state for parameters, `update` maps gradients to updates and the next state.
+ * Gradients, parameters and updates are trees `P` of one structure.
+ * @example const signs: GradientTransformation = {
+ *   init: () => null,
+ *   update: (grads, state) => ({ updates: tree.map((g: Tensor) => g.sign().neg(), grads), state }),
+ * };
+ */
 export interface GradientTransformation<State = Tree> {
   /** The Schedulers of its rules, which an optimizer has among its modules. A function, so that no walk finds them here. */
   schedulers?(): readonly Scheduler[];
   init(params: Tree): State;
-  update(grads: Tree, state: State, params: Tree): Outcome<State> & { readonly updates: Tree };
+  update<P>(grads: P, state: State, params: P): Outcome<State> & { readonly updates: P };
   /** What `update` and {@link applyUpdates} give together, in the rule's own order of rounding; where there is one. */
-  advance?(grads: Tree, state: State, params: Tree): Outcome<State> & { readonly params: Tree };
+  advance?<P>(grads: P, state: State, params: P): Outcome<State> & { readonly params: P };
 }
 
 /** @throws OptionError `NOT_A_TRANSFORMATION` for what has no `init` and `update`. */
@@ -51,31 +58,31 @@ export function checkState<T extends object>(state: T): T {
 }
 
 /** `params + updates`, leaf by leaf. @throws TreeError `TREE_MISMATCH` */
-export function applyUpdates(params: Tree, updates: Tree): Tree {
+export function applyUpdates<P>(params: P, updates: P): P {
   const [values, treedef] = flatten(params);
   const changes = flattenUpTo(treedef, updates, 'parameters and updates') as Tensor[];
   return unflatten(
-    treedef,
+    treedef as TreeDef,
     (values as Tensor[]).map((value, i) => value.add(changes[i]!)),
-  );
+  ) as P;
 }
 
 /** Leaf by leaf over trees of one structure. */
-export function mapLeaves(f: (...leaves: Tensor[]) => Tensor, first: Tree, ...rest: Tree[]): Tree {
+export function mapLeaves<P>(f: (...leaves: Tensor[]) => Tensor, first: P, ...rest: Tree[]): P {
   const [leaves, treedef] = flatten(first);
   const others = rest.map((tree) => flattenUpTo(treedef, tree));
   return unflatten(
-    treedef,
+    treedef as TreeDef,
     leaves.map((leaf, i) => f(leaf as Tensor, ...others.map((each) => each[i] as Tensor))),
-  );
+  ) as P;
 }
 
 /** One tree or the other, leaf by leaf. What both share stays as it is, and so does `then` without a condition. */
-export const choose = (condition: Tensor | undefined, then: Tree, otherwise: Tree): Tree =>
+export const choose = <P>(condition: Tensor | undefined, then: P, otherwise: P): P =>
   condition === undefined ? then : mapLeaves((a, b) => (a === b ? a : where(condition, a, b)), then, otherwise);
 
 /** `updates`, or 0. */
-export const chooseUpdates = (condition: Tensor | undefined, updates: Tree): Tree =>
+export const chooseUpdates = <P>(condition: Tensor | undefined, updates: P): P =>
   condition === undefined ? updates : mapLeaves((u) => where(condition, u, 0), updates);
 
 /** Both conditions, of which none means always. */
@@ -83,12 +90,12 @@ export const both = (a: Tensor | undefined, b: Tensor | undefined): Tensor | und
   a === undefined ? b : b === undefined ? a : a.logicalAnd(b);
 
 /** New parameters from a transformation, in its own order of rounding where it has one. */
-export function advance(
+export function advance<P>(
   tx: GradientTransformation,
-  grads: Tree,
+  grads: P,
   state: Tree,
-  params: Tree,
-): Outcome<Tree> & { readonly params: Tree } {
+  params: P,
+): Outcome<Tree> & { readonly params: P } {
   if (tx.advance !== undefined) return tx.advance(grads, state, params);
   const { updates, ...rest } = tx.update(grads, state, params);
   return { ...rest, params: applyUpdates(params, updates) };

@@ -49,7 +49,9 @@ export type GradientsOf<V> = unknown extends V
     ? Tensor
     : V extends ReadonlyMap<infer K, infer E>
       ? Map<K, GradientsOf<E>>
-      : { -readonly [P in keyof V]: GradientsOf<V[P]> };
+      : V extends readonly unknown[]
+        ? { -readonly [P in keyof V]: GradientsOf<V[P]> }
+        : { -readonly [P in Exclude<keyof V, symbol>]: GradientsOf<V[P]> };
 
 /** The arguments that the choice `O` names. */
 type ArgnumsOf<O> = O extends number | readonly number[]

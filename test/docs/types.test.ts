@@ -28,7 +28,7 @@ interface Block {
 function blocksOf(page: string): Block[] {
   const text = readFileSync(root + page, 'utf8');
   return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code], i) => {
-    const prelude = `import { ${Object.keys(lazuli).join(', ')} } from 'lazuli';${CONTEXT}`;
+    const prelude = `import type { GradientTransformation } from 'lazuli';\nimport { ${Object.keys(lazuli).join(', ')} } from 'lazuli';${CONTEXT}`;
     const source = /^import /m.test(code!) ? code! : `${prelude}\n{\n${code!}\n}\nexport {};\n`;
     return { file: `${root}test/docs/${basename(page, '.md')}-${i}.ts`, source };
   });

@@ -127,7 +127,7 @@ describe('clipping, decay, schedules', () => {
     const seen = [1, 2, 3].map(() => {
       const result = tx.update(g, state, p);
       ({ state } = result);
-      return (result.updates as typeof p).b.item();
+      return result.updates.b.item();
     });
     expect(seen).toEqual([-4, -8, -12]);
     const scheduled = only(scaleBySchedule(new StepLR({ lr: 0.5, stepSize: 1 })), g, p) as typeof p;

@@ -2,7 +2,25 @@
  * What TypeScript infers: trees of numbers and tensors go into a traced function, trees of Tensors come out. Each type is
  * checked by the compiler (`npm run check:types`), each value when it runs.
  */
-import { Adadelta, grad, jit, Module, Tensor, tensor, TrainVar, tree, valueAndGrad } from 'lazuli';
+import {
+  Adadelta,
+  adadelta,
+  applyUpdates,
+  chain,
+  clipByGlobalNorm,
+  Collector,
+  grad,
+  type GradientTransformation,
+  jit,
+  Module,
+  scale,
+  Tensor,
+  tensor,
+  TrainVar,
+  tree,
+  valueAndGrad,
+  type Variable,
+} from 'lazuli';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 
 type Passed = Tensor | number;
@@ -191,15 +209,55 @@ describe('trees', () => {
   });
 });
 
-test('an optimizer in a step', () => {
+test('an optimizer in a step; its variables are iterable, also from a plain dict', () => {
   const model = new Line();
   const opt = new Adadelta({ trainVars: model.trainVars() });
   const step = jit((input, target) => {
     const [loss, grads] = valueAndGrad(() => model.call(input).sub(target).square().mean(), {
       vars: opt.varsToTrain,
     })();
-    opt.update(grads);
+    opt.update(tree.map((g) => g.mul(2), grads));
     return loss;
   });
   expectTypeOf(step(x, 3)).toEqualTypeOf<Tensor>();
+  const dict = Object.freeze({ w: new TrainVar([1]), b: new TrainVar([2]) });
+  for (const trainVars of [{ ...dict }, dict, new Map(Object.entries(dict))]) {
+    const { varsToTrain } = new Adadelta({ trainVars });
+    const seen: string[] = [];
+    for (const [key, variable] of varsToTrain) {
+      expectTypeOf([key, variable] as const).toEqualTypeOf<readonly [string, Variable]>();
+      expect(variable).toBe(dict[key as 'w' | 'b']);
+      seen.push(key);
+    }
+    expect(seen).toEqual(['w', 'b']);
+    expect(new Collector(varsToTrain).without(varsToTrain).size).toBe(0);
+    expect(valueAndGrad(() => dict.w.value.sum(), { vars: varsToTrain })()[1]).toEqual(
+      trainVars instanceof Map ? expect.any(Map) : { w: expect.any(Tensor), b: expect.any(Tensor) },
+    );
+  }
+  expect([...new Adadelta().varsToTrain]).toEqual([]);
+});
+
+describe('transformations keep the type of the tree', () => {
+  const params = { w: x, layers: [tensor(1)] };
+  test('update and applyUpdates', () => {
+    const tx = chain(clipByGlobalNorm(1), adadelta());
+    let state = tx.init(params);
+    const result = tx.update(params, state, params);
+    expectTypeOf(result.updates).toEqualTypeOf<typeof params>();
+    state = result.state;
+    const next = applyUpdates(params, result.updates);
+    expectTypeOf(next).toEqualTypeOf<typeof params>();
+    expect(next.layers[0]).toBeInstanceOf(Tensor);
+    expect(state).toHaveLength(2);
+  });
+
+  test('one that a user writes', () => {
+    const signs: GradientTransformation = {
+      init: () => null,
+      update: (grads, state) => ({ updates: tree.map((g: Tensor) => g.sign().neg(), grads), state }),
+    };
+    const { updates } = chain(signs, scale(0.5)).update(params, [null, null], params);
+    expect(updates.w.arraySync()).toEqual([-0.5, -0.5]);
+  });
 });
