@@ -62,6 +62,14 @@ export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
   return DTYPES.find((dtype) => array instanceof INFO[dtype].array);
 }
 
+/** Typed arrays of small integers, such as the bytes of an image: their elements are numbers, and become i32. */
+const SMALL_INTEGERS = [Uint8Array, Uint8ClampedArray, Int8Array, Int16Array, Uint16Array] as const;
+export type SmallIntegers = InstanceType<(typeof SMALL_INTEGERS)[number]>;
+
+/** The dtype of a tensor made of a typed array; undefined for one that holds no such elements. */
+export const dtypeOfData = (array: ArrayBufferView): DType | undefined =>
+  SMALL_INTEGERS.some((type) => array instanceof type) ? 'i32' : dtypeOfArray(array);
+
 /** Saturating, truncating conversion between dtypes: float → int truncates, saturates, and maps NaN to 0; int → int wraps; anything → bool is `x ≠ 0`. */
 export function castValue(x: number, from: DType, to: DType): number {
   switch (to) {
@@ -81,6 +89,10 @@ export function castValue(x: number, from: DType, to: DType): number {
       return to satisfies never;
   }
 }
+
+/** Whether the number is one of the integers of `dtype`. */
+export const isIntegerOf = (x: number, dtype: DType): boolean =>
+  Number.isInteger(x) && castValue(x, 'f64', dtype) === x;
 
 /**
  * The dtype in which tensors of `a` and `b` meet: bool < i32 < f32 < f64 and bool < u32.

@@ -7,6 +7,7 @@ import { type DType, isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError } from '../core/errors.js';
 import { type Attributes, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
+import type { Builder } from './builder.js';
 import { define } from './define.js';
 import { constant } from './leaf.js';
 import { broadcastScalar } from './movement.js';
@@ -176,12 +177,36 @@ const modPrimitive = define<Attributes>({
     const [x, y] = node.inputs as [Expr, Expr];
     const r = t.remainder(x, y);
     const q = wholeQuotient(t, x, y, r);
-    const isMoved = t.notEqual(node as unknown as Expr, r);
+    const isMoved = t.notEqual(node, r);
     return [g, t.neg(t.mul(g, t.where(isMoved, t.sub(q, t.constantLike(q, 1)), q)))];
   },
 });
 /** x mod 0 = 0 for integers, NaN for floats. */
 export const mod = (x: Expr, y: Expr): Expr => make(modPrimitive, [x, y]);
+
+function powerBySquaring<T>(b: Builder<T>, x: T, n: T): T {
+  const dtype = b.dtypeOf(x);
+  const c = (value: number): T => b.constant(value, dtype);
+  let [product, power] = [c(1), x];
+  for (let bit = 0; bit < 32; bit++) {
+    const isTaken = b.notEqual(b.bitwiseAnd(n, c(1 << bit)), c(0));
+    product = b.where(isTaken, b.mul(product, power), product);
+    power = b.mul(power, power);
+  }
+  if (dtype === 'u32') return product;
+  // The bits of a negative n have its parity, which is all that ±1 needs.
+  const vanishes = b.logicalAnd(b.less(n, c(0)), b.notEqual(b.abs(x), c(1)));
+  return b.where(vanishes, c(0), product);
+}
+
+/** xⁿ of integers modulo 2³², by squaring; a negative n gives the truncated reciprocal, of 0 too (as 1 / 0 = 0). */
+const integerPowerPrimitive = define<Attributes>({
+  name: 'integerPower',
+  kind: 'elementwise',
+  infer: ([x]) => x!,
+  decompose: (b, [x, n]) => powerBySquaring(b, x!, n!),
+});
+export const integerPower = (x: Expr, n: Expr): Expr => make(integerPowerPrimitive, [x, n]);
 
 /** −1, 0 or 1 with the sign of zero and NaN kept; the derivative is 0 everywhere. */
 export function sign(x: Expr): Expr {

@@ -176,7 +176,7 @@ export abstract class Optimizer extends Module {
           key,
           stateKey(path, params, (param) => stored.params.get(param)!),
         );
-        if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`));
+        if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`, true));
       }
       return key;
     });

@@ -10,7 +10,9 @@ import {
   broadcastShapes,
   broadcastToShape,
   checkDType,
+  jointDType,
   type Operand,
+  promoteOperands,
   requireInteger,
   unify,
 } from './operand.js';
@@ -21,10 +23,10 @@ type Unary = (x: Operand) => Expr;
 /** bool computes as i32. */
 const asNumber = (x: Expr): Expr => (x.dtype === 'bool' ? core.cast(x, 'i32') : x);
 const numeric =
-  (name: string, op: (a: Expr, b: Expr) => Expr): Binary =>
+  (name: string, op: (a: Expr, b: Expr) => Expr, logical?: (a: Expr, b: Expr) => Expr): Binary =>
   (a, b) => {
     const [x, y] = unify(name, [a, b]);
-    return op(asNumber(x!), asNumber(y!));
+    return x!.dtype === 'bool' && logical !== undefined ? logical(x!, y!) : op(asNumber(x!), asNumber(y!));
   };
 const comparison =
   (name: string, op: (a: Expr, b: Expr) => Expr): Binary =>
@@ -51,8 +53,8 @@ const logical =
 export const add = numeric('add', core.add);
 export const sub = numeric('sub', core.sub);
 export const mul = numeric('mul', core.mul);
-export const maximum = numeric('maximum', core.maximum);
-export const minimum = numeric('minimum', core.minimum);
+export const maximum = numeric('maximum', core.maximum, core.logicalOr);
+export const minimum = numeric('minimum', core.minimum, core.logicalAnd);
 /** True division: integers give f32. */
 export const div: Binary = (a, b) => {
   const [x, y] = unify('div', [a, b]);
@@ -129,17 +131,18 @@ export const sigmoid = floating('sigmoid');
 export const softplus = floating('softplus');
 export const erf = floating('erf');
 export const gelu = floating('gelu');
-/** Integers give f32. */
+/** Integers wrap; a negative exponent of theirs truncates. */
 export const pow: Binary = (a, exponent) => {
-  // A literal exponent is part of the program, also outside a trace.
-  const [x, y] =
-    typeof exponent === 'number' && typeof a === 'object' ? powerOperands(a, exponent) : unify('pow', [a, exponent]);
-  return b.call('pow', asFloat(x!), asFloat(y!));
+  let [x, y] = [a, exponent];
+  if (typeof y === 'number' && typeof x === 'object') {
+    // A literal exponent is part of the program, also outside a trace.
+    const dtype = jointDType('pow', [x, y]);
+    if (dtype !== undefined) x = core.cast(x, dtype);
+    y = core.constantLike(x, y);
+  }
+  const [base, power] = unify('pow', [x, y]).map(asNumber);
+  return isInteger(base!.dtype) ? core.integerPower(base!, power!) : b.call('pow', base!, power!);
 };
-function powerOperands(x: Expr, exponent: number): Expr[] {
-  const base = asFloat(x);
-  return [base, core.constantLike(base, exponent)];
-}
 export const sqrt: Unary = (x) => core.sqrt(asFloat(asExpr(x)));
 export const reciprocal: Unary = (x) => {
   const value = asFloat(asExpr(x));
@@ -152,7 +155,10 @@ const numericUnary =
   (x) =>
     op(asNumber(asExpr(x)));
 export const neg = numericUnary(core.neg);
-export const abs = numericUnary((x) => (x.dtype === 'u32' ? x : core.abs(x)));
+export const abs: Unary = (x) => {
+  const value = asExpr(x);
+  return value.dtype === 'u32' || value.dtype === 'bool' ? value : core.abs(value);
+};
 export const sign = numericUnary(core.sign);
 export const square = numericUnary((x) => core.mul(x, x));
 const rounding = (op: (x: Expr) => Expr): Unary => numericUnary((x) => (isFloat(x.dtype) ? op(x) : x));
@@ -178,19 +184,14 @@ export const clip = (x: Operand, low?: Operand, high?: Operand): Expr => {
   return asExpr(value);
 };
 export const where = (condition: Operand, a: Operand, c: Operand): Expr => {
-  const [x, y] = unify('where', [a, c]);
-  const [chosen] = unify('where', [truth(asExpr(condition))]);
-  const shaped = unifyShapes([chosen!, x!, y!]);
-  return core.where(shaped[0]!, shaped[1]!, shaped[2]!);
-};
-
-function unifyShapes(nodes: readonly Expr[]): Expr[] {
+  const nodes = [truth(asExpr(condition)), ...promoteOperands('where', [a, c])];
   const shape = broadcastShapes(
     'where',
     nodes.map((node) => node.aval),
   );
-  return nodes.map((node) => broadcastToShape(node, shape));
-}
+  const [chosen, x, y] = nodes.map((node) => broadcastToShape(node, shape));
+  return core.where(chosen!, x!, y!);
+};
 
 export function cast(x: Operand, dtype: DType): Expr {
   checkDType('cast', dtype);

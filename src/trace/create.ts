@@ -1,6 +1,6 @@
 /** Tensors from nothing: zeros, ones, ranges, the identity. They are expressions, so inside `jit` they cost no memory. */
 import { checkShape, type Shape } from '../core/aval.js';
-import { type DType, isFloat } from '../core/dtype.js';
+import { type DType, isFloat, isIntegerOf } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import * as core from '../ops/elementwise.js';
@@ -51,17 +51,19 @@ const finite = (name: string, ...values: number[]): void => {
       );
 };
 
-/** start, start + step, … before stop. i32 if all three are integers and no dtype is given, else f32. */
+/** start, start + step, … before stop. Unless a dtype is given, i32 if all three are integers and i32 holds the elements, else f32. */
 export function arange(start: number, stop?: number, step = 1, options?: CreateOptions): Tensor {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   finite('arange', from, to, step);
   if (step === 0) throw new ShapeError('INVALID_RANGE', 'arange got the step 0', 'Give a step that is not 0.');
-  const dtype = dtypeOf('arange', options, [from, to, step].every(Number.isInteger) ? 'i32' : 'f32');
   const count = Math.max(0, Math.ceil((to - from) / step));
+  const areIn = (dtype: DType): boolean => [from, from + (count - 1) * step].every((x) => isIntegerOf(x, dtype));
+  const isI32 = areIn('i32') && [from, to, step].every(Number.isInteger);
+  const dtype = dtypeOf('arange', options, isI32 ? 'i32' : 'f32');
   checkShape('arange', [count]);
   // from + i·step in f64, rounded once.
   return apply(() => {
-    const index = iota([count], 0, isFloat(dtype) ? 'f64' : 'i32');
+    const index = iota([count], 0, isFloat(dtype) || !isI32 || (dtype === 'u32' && !areIn('u32')) ? 'f64' : 'i32');
     if (isCompiling() && from === 0 && step === 1) return core.cast(index, dtype);
     const scaled = core.mul(index, literalLike(index, step));
     return core.cast(core.add(scaled, literalLike(index, from)), dtype);

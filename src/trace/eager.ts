@@ -27,6 +27,7 @@ import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { EagerNode, eagerScope, isFilled } from './eager-scope.js';
+import { noteOrigin } from './number.js';
 
 /** Programs kept for the structures seen last. */
 const CACHED_PROGRAMS = 256;
@@ -176,6 +177,7 @@ function evaluateAll(targets: readonly EagerNode[]): void {
     leaves.map((leaf, i) => leaf.storage ?? (numbers[i] = numberStorage(leaf, backend, numbers[i]))),
   );
   for (const node of order) if (node.storage === undefined) node.computed++;
+  outputs.forEach(noteOrigin);
   eagerScope.store(
     outputs,
     results.map((result) => {

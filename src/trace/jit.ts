@@ -22,6 +22,8 @@ import { callTraced } from './call.js';
 import { evaluated } from './eager.js';
 import { drop, type EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
+import { holds, type NumberGuard, numberOf } from './number.js';
+import { asExpr } from './operand.js';
 import {
   activeScope,
   type Binding,
@@ -31,7 +33,7 @@ import {
   useExpr,
   withLocations,
 } from './scope.js';
-import { fromStorage, Tensor } from './tensor.js';
+import { apply, fromStorage, Tensor } from './tensor.js';
 import type { PassedArguments, Traced, TracedArguments } from './traced-types.js';
 
 export interface JitOptions<S extends readonly number[] = readonly number[]> {
@@ -77,6 +79,8 @@ interface Recorded {
   readonly graph: Graph;
   readonly bindings: readonly Binding[];
   readonly writes: readonly TracedVariable[];
+  /** What its numbers must be like. */
+  readonly guards: readonly NumberGuard[];
   readonly resultTree: TreeDef;
   readonly resultAvals: readonly Aval[];
 }
@@ -176,7 +180,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       const aval = avalOf(leaves[i]);
       if (aval === undefined || !sameAval(aval, entry.avals[i]!)) return false;
     }
-    return true;
+    return entry.guards.every(holds);
   };
 
   const invoke = (dynamic: readonly unknown[], statics: readonly unknown[]): unknown => {
@@ -187,18 +191,21 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     return callTraced(name, fn, args);
   };
 
-  /** As a part of the function that is traced: arguments are copies, and an error leaves Variables alone, as in a call. */
+  /** A part of the function that is traced: arguments are copies, numbers Tensors, and an error leaves Variables alone. */
   const inline = (args: readonly unknown[]): unknown => {
     const { dynamic, statics } = splitArgs(args);
     const [argumentLeaves, treedef] = flatten(dynamic);
-    return (activeScope() as TraceScope).attempt(() =>
-      invoke(unflatten(treedef, argumentLeaves) as unknown[], statics),
-    );
+    return (activeScope() as TraceScope).attempt(() => {
+      const copies = argumentLeaves.map((leaf) => (typeof leaf === 'number' ? apply(asExpr, leaf) : leaf));
+      return invoke(unflatten(treedef, copies), statics);
+    });
   };
 
-  /** The avals of the arguments. @throws TraceError `STATIC_ARGUMENT`. */
-  const avalsOf = (argumentLeaves: readonly unknown[], treedef: TreeDef): Aval[] =>
-    argumentLeaves.map((leaf, i) => {
+  /** The avals of the arguments, whose leaves stay in `leaves` for a trace to ask. @throws TraceError `STATIC_ARGUMENT`. */
+  const avalsOf = (argumentLeaves: readonly unknown[], treedef: TreeDef): Aval[] => {
+    leaves.length = 0;
+    return argumentLeaves.map((leaf, i) => {
+      leaves.push(leaf);
       const aval = avalOf(leaf);
       if (aval !== undefined) return aval;
       throw new TraceError(
@@ -209,9 +216,21 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
           : 'Name the argument in { static: [position] }, or pass a tensor or number.',
       );
     });
+  };
 
-  const trace = (treedef: TreeDef, avals: readonly Aval[], statics: readonly unknown[]): Recorded => {
+  /** Records the function; `again` has the guards of a former trace, whose answers are given once more. */
+  const trace = (
+    treedef: TreeDef,
+    avals: readonly Aval[],
+    statics: readonly unknown[],
+    again?: readonly NumberGuard[],
+  ): Recorded => {
     const scope = new TraceScope(name);
+    scope.readNumber = (leaf) => {
+      const value = leaves[leaf];
+      return value instanceof Tensor ? numberOf(value.expr) : (value as number);
+    };
+    scope.answers = again;
     const paths = pathsOf(treedef);
     const handles = avals.map(
       (aval, i) => new Tensor(scope.parameter({ aval }, argumentName(paths[i]!), { kind: 'argument', leaf: i })),
@@ -242,6 +261,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       statics,
       bindings: [...scope.bindings],
       writes: scope.writes.map(([variable]) => variable),
+      guards: [...scope.guards.values()],
     };
   };
 
@@ -360,7 +380,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       );
   };
   const report = (
-    { treedef, avals, statics, bindings }: Recorded,
+    { treedef, avals, statics, bindings, guards }: Recorded,
     program: Program,
     backend: Backend,
     source: () => KernelSource,
@@ -370,7 +390,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       backend,
       source,
       variables: bindings.map((binding) => (binding.kind === 'variable' ? binding.variable : undefined)),
-      again: () => (isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics).graph)),
+      again: () => (isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics, guards).graph)),
     });
 
   return Object.assign(call, {
@@ -485,5 +505,7 @@ function whatChanged(before: Entry | undefined, after: Entry, argumentName: (pat
   const position = after.statics.findIndex((value, i) => !Object.is(value, before.statics[i]));
   return position >= 0
     ? `static argument ${position} went from ${describeValue(before.statics[position])} to ${describeValue(after.statics[position])}`
-    : 'its entry had been forgotten';
+    : before.guards.length + after.guards.length > 0
+      ? 'a number that meets integers was an integer in range and is none, or the other way round'
+      : 'its entry had been forgotten';
 }

@@ -1,6 +1,6 @@
 /** What users pass to an operation, turned into expressions: promotion, weak numbers, broadcasting, axes. */
 import { checkShape, formatShape, makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
-import { castValue, type DType, DTYPES, isDType, isFloat, isInteger, promote } from '../core/dtype.js';
+import { castValue, type DType, DTYPES, isDType, isFloat, isInteger, isIntegerOf, promote } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import { Expr, make } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -8,6 +8,7 @@ import { cast } from '../ops/elementwise.js';
 import { define } from '../ops/define.js';
 import { constant } from '../ops/leaf.js';
 import { broadcast, broadcastScalar } from '../ops/movement.js';
+import { isIntegerHere } from './number.js';
 import { isCompiling } from './scope.js';
 
 /** An operand: a node, or a number or boolean that the user wrote. */
@@ -54,45 +55,49 @@ export const numberPrimitive = define<{ value: number; dtype: DType; weak: boole
 });
 let identity = 0;
 
-/** A literal: a constant of the program under `jit`, an input outside. */
+/** A literal: a constant of the program under `jit`, an input outside. One that an integer dtype does not hold saturates. */
 export function literal(value: number, dtype: DType, weak = false): Expr {
-  if (isCompiling()) return constant(value, dtype, weak);
-  return make(numberPrimitive, [], {
-    value: castValue(value, isFloat(dtype) || !Number.isInteger(value) ? 'f64' : 'i32', dtype),
-    dtype,
-    weak,
-    identity: identity++,
-  });
+  const held = castValue(value, 'f64', dtype);
+  return isCompiling()
+    ? constant(held, dtype, weak)
+    : make(numberPrimitive, [], { value: held, dtype, weak, identity: identity++ });
 }
 /** A literal in each element of the shape of `like`, in its dtype. */
 export const literalLike = (like: Expr, value: number): Expr => broadcastScalar(literal(value, like.dtype), like.shape);
 
-/** The dtype that a literal takes when it meets `other`. */
-function literalDType(value: number | boolean, other: DType): DType {
-  if (typeof value === 'boolean') return other;
+/** A JavaScript number: one that the user wrote, or a node that has no dtype yet. */
+const isNumber = (x: Operand): boolean => typeof x === 'number' || (typeof x === 'object' && x.aval.weak);
+
+/** Whether a number is one of the integers of `dtype`, of f64 if it is whole. */
+const isIntegerIn = (x: Operand, dtype: DType): boolean =>
+  typeof x === 'object' ? isIntegerHere(x, dtype) : isIntegerOf(Number(x), dtype);
+
+/** The dtype that a number takes where it meets `other`: an integer that `other` does not hold is f32. */
+function numberDType(x: Operand, other: DType): DType {
   if (isFloat(other)) return other;
-  if (!Number.isInteger(value)) return 'f32';
-  return other === 'bool' ? 'i32' : other;
+  const dtype = other === 'bool' ? 'i32' : other;
+  return isIntegerIn(x, dtype) ? dtype : 'f32';
 }
 
-const asStrong = (x: Expr, dtype: DType): Expr => (x.dtype === dtype && !x.aval.weak ? x : cast(x, dtype));
+/** The dtype in which the operands meet; undefined for numbers alone, which stay weak f64. */
+export function jointDType(op: string, operands: readonly Operand[]): DType | undefined {
+  for (const x of operands) checkOperand(op, x);
+  const strong = operands.flatMap((x) => (isNumber(x) ? [] : typeof x === 'object' ? [x.dtype] : ['bool' as const]));
+  if (strong.length === 0) return undefined;
+  return operands.filter(isNumber).reduce(
+    (dtype, x) => promote(op, dtype, numberDType(x, dtype)),
+    strong.reduce((a, b) => promote(op, a, b)),
+  );
+}
+
+/** The operand as a node of `dtype`. */
+const inDType = (x: Operand, dtype: DType): Expr =>
+  typeof x === 'object' ? cast(x, dtype) : literal(Number(x), dtype);
 
 /** All operands in the dtype in which they meet; numbers alone stay weak f64. */
 export function promoteOperands(op: string, operands: readonly Operand[]): Expr[] {
-  for (const x of operands) checkOperand(op, x);
-  const strong = operands.filter((x): x is Expr => typeof x === 'object' && !x.aval.weak);
-  if (strong.length === 0)
-    return operands.map((x) =>
-      typeof x === 'object' ? x : typeof x === 'boolean' ? literal(Number(x), 'bool') : literal(x, 'f64', true),
-    );
-  let dtype = strong.map((x) => x.dtype).reduce((a, b) => promote(op, a, b));
-  for (const x of operands) {
-    if (typeof x === 'object') {
-      // A traced number may be fractional: with integers it makes f32.
-      if (x.aval.weak && !isFloat(dtype)) dtype = 'f32';
-    } else dtype = promote(op, dtype, literalDType(x, dtype));
-  }
-  return operands.map((x) => (typeof x === 'object' ? asStrong(x, dtype) : literal(Number(x), dtype)));
+  const dtype = jointDType(op, operands);
+  return operands.map((x) => (dtype === undefined ? asExpr(x) : inDType(x, dtype)));
 }
 
 /**
@@ -117,8 +122,12 @@ export function broadcastShapes(op: string, avals: readonly { shape: Shape; key:
   return checkShape(op, shape);
 }
 
+/** `x`, which is about to get a shape: a number is f32 from then on. */
+export const asTensor = (x: Expr): Expr => (x.aval.weak ? cast(x, 'f32') : x);
+
 /** `x` stretched to `shape`, its axes aligned at the last. */
-export function broadcastToShape(x: Expr, shape: Shape): Expr {
+export function broadcastToShape(given: Expr, shape: Shape): Expr {
+  const x = shape.length > 0 ? asTensor(given) : given;
   if (x.shape.length === shape.length && x.shape.every((extent, axis) => extent === shape[axis])) return x;
   return broadcast(
     x,
@@ -177,9 +186,10 @@ export function normalizeAxes(op: string, axis: number | readonly number[] | und
   return axes.sort((a, b) => a - b);
 }
 
-/** A node that holds integers or booleans; a whole number is an i32. @throws DTypeError `DTYPE_UNSUPPORTED` */
+/** A node that holds integers; a whole number is an i32, the last one if it is beyond. @throws DTypeError `DTYPE_UNSUPPORTED` */
 export function asInteger(op: string, x: Operand): Expr {
-  const node = typeof x === 'number' && Number.isInteger(x) ? literal(x, 'i32') : asExpr(x);
+  checkOperand(op, x);
+  const node = isNumber(x) && isIntegerIn(x, 'f64') ? inDType(x, 'i32') : asExpr(x);
   requireInteger(op, [node]);
   return node;
 }

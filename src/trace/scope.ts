@@ -6,6 +6,7 @@ import { TraceError, userLocation } from '../core/errors.js';
 import { currentOrigin, type Expr, ExprScope, type Origin, scopeStack, withOrigin, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { constant, parameter } from '../ops/leaf.js';
+import type { NumberGuard } from './number.js';
 import type { UpdateTarget } from '../runtime/runner.js';
 import { type EagerScope, eagerScope, hold } from './eager-scope.js';
 
@@ -37,6 +38,14 @@ export class TraceScope extends ExprScope {
   readonly parameters: Expr[] = [];
   readonly names: string[] = [];
   readonly bindings: Binding[] = [];
+  /** The scope in which the function is traced. */
+  readonly parent: TraceScope | EagerScope = activeScope();
+  /** What was asked of numbers; kept by the outermost trace. */
+  readonly guards = new Map<string, NumberGuard>();
+  /** The argument `leaf`, a number, in the call at hand; absent for arguments that have no value of their own. */
+  readNumber?: (leaf: number) => number;
+  /** The guards of a trace that is repeated: questions come in their order, and have their answers. */
+  answers: readonly NumberGuard[] | undefined;
   readonly #captured = new Map<Expr, Expr>();
   readonly #variables = new Map<TracedVariable, VariableState>();
   /** How to take back each write of a Variable, the last one at the end. */

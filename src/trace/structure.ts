@@ -16,15 +16,16 @@ import {
   asExpr,
   asFloat,
   asInteger,
+  asTensor,
   broadcastShapes,
   broadcastToShape,
   checkOperandList,
+  jointDType,
   literal,
   normalizeAxes,
   normalizeAxis,
   type Operand,
   promoteOperands,
-  requireInteger,
 } from './operand.js';
 import { isCompiling } from './scope.js';
 
@@ -146,7 +147,7 @@ export function reshape(operand: Operand, shape: Shape): Expr {
       `reshape got ${x.aval.key} and the shape ${formatShape(shape)}; they hold ${x.aval.size} and ${unknown < 0 ? sizeOf(shape) : `a multiple of ${known}`} elements`,
       'Both must hold as many elements; at most one extent may be -1.',
     );
-  return movement.reshape(x, checkShape('reshape', full));
+  return movement.reshape(full.length > 0 ? asTensor(x) : x, checkShape('reshape', full));
 }
 
 /** Axes in reverse order, or in the order given. */
@@ -255,9 +256,9 @@ const windowAt = (x: Expr, starts: readonly number[], sizes: Shape): Expr =>
 export function pad(
   operand: Operand,
   widths: number | readonly [number, number] | readonly (readonly [number, number])[],
-  value = 0,
+  value: number | boolean = false,
 ): Expr {
-  const x = asExpr(operand);
+  let x = asExpr(operand);
   const invalid = (): never => {
     throw new ShapeError(
       'INVALID_PADDING',
@@ -284,6 +285,7 @@ export function pad(
     'pad',
     x.shape.map((extent, axis) => extent + low[axis]! + high[axis]!),
   );
+  if (x.dtype !== 'bool') x = core.cast(x, jointDType('pad', [x, value]) ?? x.dtype);
   if (isCompiling()) return movement.pad(x, low, high, Number(value));
   const around = movement.broadcastScalar(literal(Number(value), x.dtype), shape);
   return sameShape(shape, x.shape) ? x : indexing.dynamicUpdateSlice(around, x, inputsFor(low, shape, x.shape));
@@ -301,7 +303,7 @@ export function expandDims(operand: Operand, axis: number | readonly number[]): 
   const axes = normalizeAxes('expandDims', list, rank);
   let next = 0;
   return movement.reshape(
-    x,
+    asTensor(x),
     range(rank).map((i) => (axes.includes(i) ? 1 : x.shape[next++]!)),
   );
 }
@@ -409,14 +411,11 @@ function startsOf(name: string, x: Expr, starts: readonly Operand[], sizes: Shap
       `Give a scalar start for each of the ${rank} axes, and a window that is no larger.`,
     );
   return starts.map((start) => {
-    // What is too large for i32 is clamped to the last start too.
-    if (typeof start === 'number' && Number.isInteger(start)) return literal(clampTo(start, -1, LAST), 'i32');
-    const node = asExpr(start);
-    // A number that is traced has been promised to be whole.
-    if (typeof start !== 'object' || !node.aval.weak) requireInteger(name, [node]);
+    const node = asInteger(name, start);
     return core.cast(node.dtype === 'u32' ? core.minimum(node, core.constantLike(node, LAST)) : node, 'i32');
   });
 }
+/** The start to which what is too large for i32 is clamped. */
 const LAST = 2 ** 31 - 1;
 
 /** The window of `sizes` that begins at `starts`, one an axis: values of the program, clamped so that it lies inside. */

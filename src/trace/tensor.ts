@@ -4,7 +4,14 @@
  * inside, it is part of the function that is being recorded. Every method is NumPy's in camelCase.
  */
 import { type Aval, checkShape, formatShape, makeAval, type Shape, sizeOf } from '../core/aval.js';
-import { allocateArray, castValue, type DType, dtypeOfArray, isFloat, type TypedArray } from '../core/dtype.js';
+import {
+  allocateArray,
+  castValue,
+  type DType,
+  dtypeOfData,
+  type TypedArray,
+  type SmallIntegers,
+} from '../core/dtype.js';
 import { ConcretizationError, DisposedError, DonatedError, DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { printNode } from '../core/graph.js';
@@ -32,7 +39,7 @@ import type { Axis, ReduceOptions } from './structure.js';
 /** Whatever an operation takes where it takes a tensor. */
 export type TensorLike = Tensor | number | boolean;
 /** What `tensor` makes a tensor of. */
-export type TensorData = number | boolean | TypedArray | readonly TensorData[];
+export type TensorData = number | boolean | TypedArray | SmallIntegers | readonly TensorData[];
 
 type Op = (...operands: never[]) => Expr;
 
@@ -412,7 +419,10 @@ export class Tensor {
   slice(begin: readonly number[], end?: readonly number[], strides?: readonly number[]): Tensor {
     return apply(structure.slice, this, begin, end, strides);
   }
-  pad(widths: number | readonly [number, number] | readonly (readonly [number, number])[], value?: number): Tensor {
+  pad(
+    widths: number | readonly [number, number] | readonly (readonly [number, number])[],
+    value?: number | boolean,
+  ): Tensor {
     return apply(structure.pad, this, widths as never, value as never);
   }
   flip(axis?: Axis): Tensor {
@@ -501,18 +511,19 @@ export const fromStorage = (storage: Storage, aval: Aval): Tensor => new Tensor(
 
 /**
  * A tensor that holds a copy of `data`: nested arrays, a typed array, a flat array with `shape`, a number or boolean.
- * The dtype is that of the typed array, `bool` for booleans, else `f32`.
+ * The dtype is that of the typed array (`i32` for bytes and 16 bits), `bool` for booleans, else `f32`. Numbers that an
+ * integer dtype does not hold saturate, as in a cast.
  * @throws ShapeError `RAGGED_ARRAY`, `SHAPE_DATA`, `INVALID_SHAPE`; DTypeError `UNKNOWN_DTYPE`, `NOT_A_NUMBER`.
  */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   checkOptions('tensor', options, ['shape', 'dtype']);
   if (options.dtype !== undefined) checkDType('tensor', options.dtype);
-  const from = ArrayBuffer.isView(data) ? dtypeOfArray(data) : undefined;
+  const from = ArrayBuffer.isView(data) ? dtypeOfData(data) : undefined;
   if (ArrayBuffer.isView(data) && from === undefined)
     throw new DTypeError(
       'UNSUPPORTED_ARRAY',
       `tensor got ${describeValue(data)}`,
-      'Pass a Float32Array, Float64Array, Int32Array, Uint32Array or Uint8Array (bool).',
+      'Pass an array of floats, or of integers of at most 32 bits.',
     );
   let values: ArrayLike<number | boolean>;
   let natural: readonly number[];
@@ -544,13 +555,7 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   const dtype = options.dtype ?? from ?? (allBoolean ? 'bool' : 'f32');
   const elements = allocateArray(dtype, values.length);
   if (from === dtype && dtype !== 'bool') elements.set(values as TypedArray);
-  else
-    for (let i = 0; i < values.length; i++) {
-      const value = Number(values[i]);
-      // An integer wraps like arithmetic does; anything else is cast.
-      const source = isFloat(dtype) || dtype === 'bool' || !Number.isInteger(value) ? 'f64' : 'i32';
-      elements[i] = castValue(value, from ?? source, dtype);
-    }
+  else for (let i = 0; i < values.length; i++) elements[i] = castValue(Number(values[i]), from ?? 'f64', dtype);
   const backend = resolveBackend(getDefaultBackend());
   return fromStorage(Storage.from(backend, dtype, elements, 'input'), makeAval(shape, dtype));
 }

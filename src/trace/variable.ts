@@ -14,7 +14,7 @@ import type { UpdateTarget } from '../runtime/runner.js';
 import type { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
 import { dropValue, type EagerScope, eagerScope, holdValue } from './eager-scope.js';
-import { asExpr } from './operand.js';
+import { asExpr, asTensor } from './operand.js';
 import { indexError, inspectCustom, printValue, refuseMissing, toJSON } from './print.js';
 import { activeScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
 import { apply, Tensor, tensor, type TensorData } from './tensor.js';
@@ -33,10 +33,14 @@ export class Variable implements UpdateTarget {
   /** A label for reports; the object model sets it. */
   name: string | undefined;
 
-  /** @param value what it holds first: a tensor, or what `tensor` takes (a number makes an f32 scalar). */
-  constructor(value: Tensor | TensorData, name?: string) {
+  /**
+   * @param value what it holds first: a tensor, or what `tensor` takes. A number makes an f32 scalar, also one that was
+   * computed of numbers, unless `isNumber` keeps it as it is: see {@link Variable.number}.
+   */
+  constructor(value: Tensor | TensorData, name?: string, isNumber = false) {
     this.#home = activeScope();
-    const first = value instanceof Tensor ? useExpr(value.expr) : tensor(value).expr;
+    const given = value instanceof Tensor ? useExpr(value.expr) : tensor(value).expr;
+    const first = isNumber ? given : record(() => asTensor(given));
     this.#expr = holdValue(this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first));
     this.aval = first.aval;
     this.name = name;
@@ -47,7 +51,7 @@ export class Variable implements UpdateTarget {
    * does. A rate or a step counter kept in one may change between calls without another trace.
    */
   static number(value: number, name?: string): Variable {
-    return new Variable(apply(asExpr, value), name);
+    return new Variable(apply(asExpr, value), name, true);
   }
 
   get shape(): readonly number[] {
@@ -208,6 +212,6 @@ refuseMissing(Variable, (name) =>
 
 register(Variable, {
   flatten: (variable) => ({ children: [variable.value], names: ['value'], auxiliary: variable.constructor }),
-  unflatten: (type, [value]) => new (type as typeof Variable)(value as Tensor),
+  unflatten: (type, [value]) => new (type as typeof Variable)(value as Tensor, undefined, true),
   shared: true,
 });

@@ -14,7 +14,7 @@ describe('tensor', () => {
     expect([tensor([]).dtype, tensor([]).shape]).toEqual(['f32', [0]]);
     expect(tensor([[], []]).shape).toEqual([2, 0]);
     expect(tensor([[[1, 2]], [[3, 4]]]).shape).toEqual([2, 1, 2]);
-    for (const dtype of DTYPES) expect(tensor(new ARRAYS[dtype](4)).dtype).toBe(dtype);
+    for (const dtype of DTYPES) expect(tensor(new ARRAYS[dtype](4)).dtype).toBe(dtype === 'bool' ? 'i32' : dtype);
     expect(tensor(new Float64Array([1, 2, 3, 4]), { shape: [2, 2], dtype: 'f32' }).arraySync()).toEqual([
       [1, 2],
       [3, 4],
@@ -29,14 +29,15 @@ describe('tensor', () => {
     ]);
   });
 
-  test('integers wrap; other numbers convert as cast does: truncate, saturate, NaN is 0', () => {
+  test('numbers convert as cast does: truncate, saturate, NaN is 0; integers of typed arrays wrap', () => {
     expect([...tensor([1.9, -1.9, NaN, 3e9 + 0.5, -3e9 - 0.5, Infinity], { dtype: 'i32' }).dataSync()]).toEqual([
       1, -1, 0, 2147483647, -2147483648, 2147483647,
     ]);
-    expect([...tensor([2 ** 32 + 5, -1], { dtype: 'u32' }).dataSync()]).toEqual([5, 4294967295]);
+    expect([...tensor([2 ** 32 + 5, -1], { dtype: 'u32' }).dataSync()]).toEqual([4294967295, 0]);
+    expect([...tensor(new Int32Array([-1]), { dtype: 'u32' }).dataSync()]).toEqual([4294967295]);
     expect([...tensor(new Float32Array([-1, 1e10, 2.5]), { dtype: 'u32' }).dataSync()]).toEqual([0, 4294967295, 2]);
     expect([...tensor([0, -0, NaN, 0.1], { dtype: 'bool' }).dataSync()]).toEqual([0, 0, 1, 1]);
-    expect([...tensor(new Uint8Array([0, 1, 2, 255])).dataSync()]).toEqual([0, 1, 1, 1]);
+    expect([...tensor(new Uint8Array([0, 1, 2, 255]), { dtype: 'bool' }).dataSync()]).toEqual([0, 1, 1, 1]);
     expect(tensor([0.1]).item()).toBe(Math.fround(0.1));
     expect(tensor([0.1], { dtype: 'f64' }).item()).toBe(0.1);
     expect(Object.is(tensor([-0]).item(), -0)).toBe(true);

@@ -265,6 +265,10 @@ const OTHERS: Readonly<Record<string, Entry>> = {
   },
   stopGradient: { dtypes: DTYPES, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype))) },
   mod: { dtypes: NUMBERS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
+  integerPower: {
+    dtypes: INTEGERS,
+    generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))),
+  },
   shift: { dtypes: FLOATS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
   constant: {
     dtypes: DTYPES,

@@ -36,13 +36,11 @@ describe.each(PAIRS)('%s with %s', (a, b) => {
       return 'error';
     }
   };
-  test.each(['add', 'sub', 'mul', 'maximum', 'minimum', 'mod', 'fmod', 'floorDivide'] as const)('%s', (name) => {
+  test.each(['add', 'sub', 'mul', 'pow', 'mod', 'fmod', 'floorDivide'] as const)('%s', (name) => {
     expect(dtypeOf((x, y) => x[name](y))).toBe(counted(joint));
   });
-  test('div and pow', () => {
-    expect(dtypeOf((x, y) => x.div(y))).toBe(divided(joint));
-    expect(dtypeOf((x, y) => x.pow(y))).toBe(divided(joint));
-  });
+  test.each(['maximum', 'minimum'] as const)('%s', (name) => expect(dtypeOf((x, y) => x[name](y))).toBe(joint));
+  test('div', () => expect(dtypeOf((x, y) => x.div(y))).toBe(divided(joint)));
   test('comparisons', () => expect(dtypeOf((x, y) => x.less(y))).toBe(joint === 'error' ? joint : 'bool'));
   test('where, concat and stack keep it', () => {
     expect(dtypeOf((x, y) => L.where(true, x, y))).toBe(joint);
@@ -65,7 +63,7 @@ describe.each([...THREADED_BACKENDS])('numbers and booleans on %s', (backend) =>
     ['i32', 0.5, 'f32', 1.5],
     ['i32', NaN, 'f32', NaN],
     ['u32', 2, 'u32', 3],
-    ['u32', -2, 'u32', 4294967295],
+    ['u32', -2, 'f32', -1],
     ['u32', 0.5, 'f32', 1.5],
     ['bool', 2, 'i32', 3],
     ['bool', 0.5, 'f32', 1.5],
@@ -79,11 +77,10 @@ describe.each([...THREADED_BACKENDS])('numbers and booleans on %s', (backend) =>
     expectSameBits(read(runJit(backend, (x) => L.add(literal, x), [one(dtype)])), want, 'left');
   });
 
-  test('a number argument is an input: of integers it makes f32, and another one compiles nothing', () => {
+  test('a number argument is an input: another one compiles nothing', () => {
     const f = jit((x: Tensor, n: Tensor) => x.mul(n), { backend });
-    expect(f(tensor([3], { dtype: 'i32' }), 2).dtype).toBe('f32');
-    expect(f(tensor([3], { dtype: 'i32' }), 0.5).item()).toBe(1.5);
-    expect(f.stats).toEqual({ traces: 1, compiles: 1, calls: 2 });
+    expect([2, 5, -7].map((n) => f(tensor([3], { dtype: 'i32' }), n).item())).toEqual([6, 15, -21]);
+    expect(f.stats).toEqual({ traces: 1, compiles: 1, calls: 3 });
   });
 
   test('numbers alone compute in f64 and are rounded where they meet a tensor', () => {

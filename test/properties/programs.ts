@@ -4,7 +4,7 @@
  * failing program shrinks by dropping instructions and by making integers smaller.
  */
 import fc from 'fast-check';
-import { arange, concat, stack, type Tensor, where } from 'lazuli';
+import { arange, concat, floorDivide, pow, stack, sub, type Tensor, where } from 'lazuli';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
 import { noise } from '../support/arrays.js';
@@ -21,7 +21,9 @@ export interface Instruction {
 /** Elements that one value may have. */
 const MAX_SIZE = 600;
 
-type Step = (x: Tensor, i: Instruction, pool: readonly Tensor[]) => Tensor | undefined;
+/** A number of JavaScript as it is, or as a jitted function gets it. */
+export type NumberLike = number | Tensor;
+type Step = (x: Tensor, i: Instruction, pool: readonly Tensor[], numbers: readonly NumberLike[]) => Tensor | undefined;
 
 const pick = <T>(list: readonly T[], n: number): T | undefined => list[n % list.length];
 const isFloat = (x: Tensor): boolean => x.dtype === 'f32' || x.dtype === 'f64';
@@ -86,14 +88,40 @@ const number = (n: number): number => ((n % 41) - 20) / 8 + (n % 3) * 0.1;
 
 const DTYPES: readonly DType[] = ['f32', 'f64', 'i32', 'u32', 'bool'];
 
+/** What takes numbers of any kind: fractions, integers that some dtypes hold, NaN. */
+const NUMBER_STEPS: readonly ((x: Tensor, n: NumberLike, m: NumberLike) => Tensor)[] = [
+  (x, n) => x.add(n),
+  (x, n) => sub(n, x),
+  (x, n) => x.mul(n),
+  (x, n) => x.mod(n),
+  (x, n) => floorDivide(n, x),
+  (x, n) => x.pow(n),
+  (x, n) => pow(n, x),
+  (x, n) => x.maximum(n),
+  (x, n) => x.less(n),
+  (x, n) => x.equal(n),
+  (x, n, m) => x.clip(n, m),
+  (x, n, m) => where(x.cast('bool'), n, m),
+  (x, n) => where(x.less(1), x, n),
+  (x, n, m) => x.add(sub(n, m)),
+  (x, n, m) => x.mul(where(sub(n, m).less(0), n, m)),
+];
+
 /** The instructions by name; a number of an instruction selects one of them. */
 const STEPS: Readonly<Record<string, Step>> = {
   add: binary((x, y) => x.add(y)),
   sub: binary((x, y) => x.sub(y)),
   mul: binary((x, y) => x.mul(y)),
   div: binary((x, y) => x.div(y), isFloat),
-  maximum: binary((x, y) => x.maximum(y)),
-  minimum: binary((x, y) => x.minimum(y)),
+  maximum: binary(
+    (x, y) => x.maximum(y),
+    () => true,
+  ),
+  minimum: binary(
+    (x, y) => x.minimum(y),
+    () => true,
+  ),
+  pow: binary((x, y) => x.pow(y)),
   addNumber: (x, i) => (isFloat(x) ? x.add(number(turned(i.b, i))) : undefined),
   mulNumber: (x, i) => (isFloat(x) ? x.mul(number(turned(i.b, i))) : undefined),
   mulInteger: (x, i) => (isNumber(x) ? x.mul(turned(i.b, i) % 5) : undefined),
@@ -251,6 +279,14 @@ const STEPS: Readonly<Record<string, Step>> = {
       x.shape.map((_, axis) => start(pool, i.b + axis, i)),
       x.shape.map((extent, axis) => Math.max(0, extent - ((i.c >> axis) % 3))),
     ),
+  withNumber: (x, i, _, numbers) => {
+    const [n, m] = [pick(numbers, i.b)!, pick(numbers, i.b + 3)!];
+    return pick(NUMBER_STEPS, i.c)!(x, n, m);
+  },
+  atNumber: (x, i, _, numbers) => {
+    const n = pick(numbers, 2 * i.b + 1)!;
+    return x.ndim === 0 ? undefined : x.gather(n, i.c % x.ndim);
+  },
   dynamicUpdate: (x, i, pool) => {
     const fits = pool.filter((y) => y.ndim === x.ndim && y.shape.every((extent, axis) => extent <= x.shape[axis]!));
     const y = pick(fits, i.c) ?? x;
@@ -286,19 +322,30 @@ export const instructions = (minLength: number, maxLength: number): fc.Arbitrary
     size: 'max',
   });
 
+/** Those at odd places are whole and may be indices. */
+const LITERALS: readonly number[] = [0.3, 2, 3e9, -1, NaN, 40];
+
 /** Runs one instruction on the pool; the operand is one of the latest values more often than not. */
-export function step(instruction: Instruction, pool: readonly Tensor[]): Tensor | undefined {
+export function step(
+  instruction: Instruction,
+  pool: readonly Tensor[],
+  numbers: readonly NumberLike[] = LITERALS,
+): Tensor | undefined {
   const { op, a } = instruction;
   const x = a % 2 === 0 ? pool[pool.length - 1 - ((a >> 1) % Math.min(4, pool.length))]! : pick(pool, a >> 1)!;
-  const y = STEPS[NAMES[op]!]!(x, instruction, pool);
+  const y = STEPS[NAMES[op]!]!(x, instruction, pool, numbers);
   return y === undefined || y.size > MAX_SIZE || y.ndim > 5 ? undefined : y;
 }
 
 /** Runs all and gives every value that was made. */
-export function runAll(program: readonly Instruction[], inputs: readonly Tensor[]): Tensor[] {
+export function runAll(
+  program: readonly Instruction[],
+  inputs: readonly Tensor[],
+  numbers: readonly NumberLike[] = LITERALS,
+): Tensor[] {
   const pool = [...inputs];
   for (const instruction of program) {
-    const y = step(instruction, pool);
+    const y = step(instruction, pool, numbers);
     if (y !== undefined) pool.push(y);
   }
   return pool.slice(inputs.length);
