@@ -1,19 +1,19 @@
 /** Writes a loop function: statements go to the innermost open list, constants to the head. */
 import type { DType } from '../core/dtype.js';
 import type { ScalarOp } from '../core/scalar-op.js';
-import {
-  type Bound,
-  type CellId,
-  type Expression,
-  type Form,
-  type LoopFunction,
-  type Memory,
-  type MemoryId,
-  type Role,
-  type Statement,
-  type TypedElements,
-  type ValueId,
-  type VariableId,
+import type {
+  Bound,
+  CellId,
+  Expression,
+  Form,
+  LoopFunction,
+  Memory,
+  MemoryId,
+  Role,
+  Statement,
+  TypedElements,
+  ValueId,
+  VariableId,
 } from './loops.js';
 
 export const formOf = (variable: VariableId, stride = 1, offset = 0): Form => ({

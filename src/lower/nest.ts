@@ -127,7 +127,7 @@ export class Nest {
       ...(indirect === undefined ? {} : { indirect: { value: inMode(indirect.node), stride: indirect.stride } }),
     };
     return {
-      memory: operand as MemoryId,
+      memory: operand,
       address,
       ...this.along(map, mode),
       ...(guard === undefined ? {} : { guard: inMode(guard) }),

@@ -56,7 +56,7 @@ interface Used {
 
 const isArg = ({ op }: Reduction): boolean => op === 'argmax' || op === 'argmin';
 const identity = ({ op, dtype }: Reduction): number =>
-  reductionIdentity(op === 'argmax' ? 'max' : op === 'argmin' ? 'min' : (op as ReduceOp), dtype);
+  reductionIdentity(op === 'argmax' ? 'max' : op === 'argmin' ? 'min' : op, dtype);
 const joinOf = ({ op }: Reduction): ScalarOp => JOIN[op as ReduceOp];
 
 /** Writes the whole nest. */

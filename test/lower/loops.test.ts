@@ -61,25 +61,25 @@ const KERNELS: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tens
     })),
     f: (x, g, s, d) => {
       const [rho, epsilon] = [0.95, 1e-6];
-      const square = s!.mul(rho).add(g!.mul(1 - rho).mul(g!));
-      const u = d!.add(epsilon).div(square.add(epsilon)).sqrt().mul(g!);
-      return [x!.sub(u), square, d!.mul(rho).add(u.mul(1 - rho).mul(u))];
+      const square = s.mul(rho).add(g.mul(1 - rho).mul(g));
+      const u = d.add(epsilon).div(square.add(epsilon)).sqrt().mul(g);
+      return [x.sub(u), square, d.mul(rho).add(u.mul(1 - rho).mul(u))];
     },
   },
-  softmax: { inputs: [noise('f32', [3, 37])], f: (x) => [softmax(x!, -1)] },
+  softmax: { inputs: [noise('f32', [3, 37])], f: (x) => [softmax(x, -1)] },
   contraction: {
     inputs: [noise('f32', [6, 150]), noise('f32', [150, 9]), noise('f32', [9])],
-    f: (x, w, b) => [tanh(add(matmul(x!, w!), b!))],
+    f: (x, w, b) => [tanh(add(matmul(x, w), b))],
   },
 };
 
 /** Reductions that restart, along every axis, long enough for two phases. */
 const LONG: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] }> = {
-  'all elements': { inputs: [noise('f32', [140000])], f: (x) => [x!.sum()] },
-  'an outer axis': { inputs: [noise('f32', [70000, 2])], f: (x) => [x!.sum(0)] },
-  rows: { inputs: [noise('f32', [5, 3000])], f: (x) => [x!.sum(1), x!.max(1)] },
-  'two axes of three': { inputs: [noise('f32', [70, 3, 130])], f: (x) => [x!.sum([0, 2])] },
-  'a contraction': { inputs: [noise('f32', [3, 4100]), noise('f32', [4100, 5])], f: (x, w) => [matmul(x!, w!)] },
+  'all elements': { inputs: [noise('f32', [140000])], f: (x) => [x.sum()] },
+  'an outer axis': { inputs: [noise('f32', [70000, 2])], f: (x) => [x.sum(0)] },
+  rows: { inputs: [noise('f32', [5, 3000])], f: (x) => [x.sum(1), x.max(1)] },
+  'two axes of three': { inputs: [noise('f32', [70, 3, 130])], f: (x) => [x.sum([0, 2])] },
+  'a contraction': { inputs: [noise('f32', [3, 4100]), noise('f32', [4100, 5])], f: (x, w) => [matmul(x, w)] },
 };
 
 describe.each(Object.entries(TARGETS))('%s', (name, target) => {
