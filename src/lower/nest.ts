@@ -8,7 +8,7 @@ import { InternalError } from '../core/errors.js';
 import { inheriting, inputsOf } from '../compile/body.js';
 import type { IndirectTerm, ScalarNode, Store } from '../compile/kernel.js';
 import type { FunctionBuilder } from './builder.js';
-import type { Access, Address, Expression, Form, MemoryId, ValueId, VariableId } from './loops.js';
+import type { Access, Address, Expression, Form, ValueId, VariableId } from './loops.js';
 
 /** A segment as its nest sees it: maps and depths follow the order in which loops are nested. */
 export interface Space {

@@ -318,6 +318,7 @@ test('toJSON has every field and a version; buffers live from kernel to kernel',
       'graph',
       'simplified',
       'program',
+      'loops',
       'source',
     ].sort(),
   );
