@@ -45,7 +45,7 @@ const JOBS: Readonly<Record<string, () => Promise<Use[]>>> = {
   jit: () => {
     const w = new Variable(0);
     const f = jit((x: Tensor, rate: Tensor) => {
-      const g = grad((y: Tensor) => y.square().sum())(x) as Tensor;
+      const g = grad((y: Tensor) => y.square().sum())(x);
       w.value = w.value.add(g.sum().mul(rate));
       return x.sub(g.mul(rate));
     });

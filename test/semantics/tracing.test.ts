@@ -269,11 +269,11 @@ describe.each(BACKENDS)('on %s', (backend) => {
         });
         w.value = w.value.add(0.5);
         attempt(() => fails(local));
-        attempt(() => grad((y: Tensor) => inner(y, 0).sum())(x) as Tensor);
+        attempt(() => grad((y: Tensor) => inner(y, 0).sum())(x));
         const loss = valueAndGrad((y: Tensor) => {
           attempt(() => inner(y, 0));
           return inner(y, 1).sum();
-        })(x)[0] as Tensor;
+        })(x)[0];
         return [local.value, loss];
       });
       // w: (1.5 + 1, 2.5 + 1) doubled; what inner does inside itself is taken back.
