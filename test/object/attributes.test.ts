@@ -26,7 +26,7 @@ describe('a Set of modules and Variables', () => {
 
   test('is part of the tree', () => {
     const holder = new Holder();
-    const copy = tree.map((x: Tensor) => x.add(1), holder) as Holder;
+    const copy = tree.map((x: Tensor): Tensor => x.add(1), holder);
     expect([...copy.vars_].map((v) => v.value.item())).toEqual([2, 3]);
     expect([...copy.parts][1]).toBe('a name');
     const step = jit((module: Holder) => {
