@@ -1,14 +1,14 @@
 /** Tensors from nothing: zeros, ones, ranges, the identity. They are expressions, so inside `jit` they cost no memory. */
 import { checkShape, type Shape } from '../core/aval.js';
 import { type DType, isFloat, isIntegerOf } from '../core/dtype.js';
-import { DTypeError, ShapeError } from '../core/errors.js';
+import { ShapeError } from '../core/errors.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import * as core from '../ops/elementwise.js';
 import { iota } from '../ops/leaf.js';
 import { broadcastScalar } from '../ops/movement.js';
-import { checkDType, literal, literalLike } from './operand.js';
+import { checkDType, checkNumber, inDType, literalLike, type Operand } from './operand.js';
 import { isCompiling } from './scope.js';
-import { apply, type Tensor } from './tensor.js';
+import { apply, type Tensor, type TensorLike } from './tensor.js';
 
 export interface CreateOptions {
   /** `f32` unless given. */
@@ -22,24 +22,20 @@ function dtypeOf(name: string, options: CreateOptions | undefined, otherwise: DT
   return dtype;
 }
 
-function filled(name: string, shape: Shape, value: number, options?: CreateOptions, otherwise?: DType): Tensor {
-  const dtype = dtypeOf(name, options, otherwise);
+function filled(name: string, shape: Shape, value: TensorLike, options?: CreateOptions): Tensor {
+  const dtype = dtypeOf(name, options, typeof value === 'boolean' ? 'bool' : 'f32');
   checkShape(name, shape);
-  return apply(() => broadcastScalar(literal(value, dtype), [...shape]));
+  return apply((given: Operand) => {
+    checkNumber(name, given);
+    return broadcastScalar(inDType(given, dtype), [...shape]);
+  }, value);
 }
 
 export const zeros = (shape: Shape, options?: CreateOptions): Tensor => filled('zeros', shape, 0, options);
 export const ones = (shape: Shape, options?: CreateOptions): Tensor => filled('ones', shape, 1, options);
-/** `value` in each element; booleans give bool. */
-export function full(shape: Shape, value: number | boolean, options?: CreateOptions): Tensor {
-  if (typeof value !== 'number' && typeof value !== 'boolean')
-    throw new DTypeError(
-      'NOT_A_NUMBER',
-      `full got ${describeValue(value)} as its value`,
-      'Fill with a number or boolean; broadcastTo() repeats a tensor.',
-    );
-  return filled('full', shape, Number(value), options, typeof value === 'boolean' ? 'bool' : 'f32');
-}
+/** `value`, a number or boolean, in each element; booleans give bool. @throws DTypeError `NOT_A_NUMBER` */
+export const full = (shape: Shape, value: TensorLike, options?: CreateOptions): Tensor =>
+  filled('full', shape, value, options);
 
 const finite = (name: string, ...values: number[]): void => {
   for (const value of values)

@@ -94,7 +94,7 @@ export const slice = (
   end?: readonly number[],
   strides?: readonly number[],
 ): Tensor => of(x).slice(begin, end, strides);
-export const pad = (x: TensorLike, widths: Parameters<Tensor['pad']>[0], value?: number | boolean): Tensor =>
+export const pad = (x: TensorLike, widths: Parameters<Tensor['pad']>[0], value?: TensorLike): Tensor =>
   of(x).pad(widths, value);
 export const flip = (x: TensorLike, axis?: Axis): Tensor => of(x).flip(axis);
 export const expandDims = (x: TensorLike, axis: number | readonly number[]): Tensor => of(x).expandDims(axis);

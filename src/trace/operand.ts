@@ -91,7 +91,7 @@ export function jointDType(op: string, operands: readonly Operand[]): DType | un
 }
 
 /** The operand as a node of `dtype`. */
-const inDType = (x: Operand, dtype: DType): Expr =>
+export const inDType = (x: Operand, dtype: DType): Expr =>
   typeof x === 'object' ? cast(x, dtype) : literal(Number(x), dtype);
 
 /** All operands in the dtype in which they meet; numbers alone stay weak f64. */
@@ -144,6 +144,16 @@ export function unify(op: string, operands: readonly Operand[]): Expr[] {
     promoted.map((x) => x.aval),
   );
   return promoted.map((x) => broadcastToShape(x, shape));
+}
+
+/** @throws DTypeError `NOT_A_NUMBER` unless it is a number, one that is traced perhaps, or a boolean. */
+export function checkNumber(op: string, value: unknown): asserts value is Operand {
+  if (value instanceof Expr ? !value.aval.weak : typeof value !== 'number' && typeof value !== 'boolean')
+    throw new DTypeError(
+      'NOT_A_NUMBER',
+      `${op} got ${describeValue(value)} as its value`,
+      'Fill with a number or boolean; broadcastTo() repeats a tensor.',
+    );
 }
 
 /** A node for one operand alone. */

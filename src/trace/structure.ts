@@ -19,7 +19,9 @@ import {
   asTensor,
   broadcastShapes,
   broadcastToShape,
+  checkNumber,
   checkOperandList,
+  inDType,
   jointDType,
   literal,
   normalizeAxes,
@@ -256,7 +258,7 @@ const windowAt = (x: Expr, starts: readonly number[], sizes: Shape): Expr =>
 export function pad(
   operand: Operand,
   widths: number | readonly [number, number] | readonly (readonly [number, number])[],
-  value: number | boolean = false,
+  value: Operand = false,
 ): Expr {
   let x = asExpr(operand);
   const invalid = (): never => {
@@ -267,8 +269,7 @@ export function pad(
     );
   };
   if (typeof widths !== 'number' && !Array.isArray(widths)) invalid();
-  if (typeof value !== 'number' && typeof value !== 'boolean')
-    throw new DTypeError('NOT_A_NUMBER', `pad got ${describeValue(value)} as its value`, 'Pad with a number.');
+  checkNumber('pad', value);
   const each: readonly (readonly number[])[] =
     typeof widths === 'number'
       ? x.shape.map(() => [widths, widths])
@@ -286,8 +287,8 @@ export function pad(
     x.shape.map((extent, axis) => extent + low[axis]! + high[axis]!),
   );
   if (x.dtype !== 'bool') x = core.cast(x, jointDType('pad', [x, value]) ?? x.dtype);
-  if (isCompiling()) return movement.pad(x, low, high, Number(value));
-  const around = movement.broadcastScalar(literal(Number(value), x.dtype), shape);
+  if (isCompiling() && typeof value !== 'object') return movement.pad(x, low, high, Number(value));
+  const around = movement.broadcastScalar(inDType(value, x.dtype), shape);
   return sameShape(shape, x.shape) ? x : indexing.dynamicUpdateSlice(around, x, inputsFor(low, shape, x.shape));
 }
 

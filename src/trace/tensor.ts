@@ -419,10 +419,7 @@ export class Tensor {
   slice(begin: readonly number[], end?: readonly number[], strides?: readonly number[]): Tensor {
     return apply(structure.slice, this, begin, end, strides);
   }
-  pad(
-    widths: number | readonly [number, number] | readonly (readonly [number, number])[],
-    value?: number | boolean,
-  ): Tensor {
+  pad(widths: number | readonly [number, number] | readonly (readonly [number, number])[], value?: TensorLike): Tensor {
     return apply(structure.pad, this, widths as never, value as never);
   }
   flip(axis?: Axis): Tensor {
