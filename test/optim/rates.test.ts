@@ -1,4 +1,7 @@
 /** Rates that change: inside rules and on optimizers, under accumulation, saved and taken up again, against plain numbers. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import {
@@ -65,6 +68,27 @@ describe('a Scheduler inside a rule', () => {
     second.opt.loadStateDict(first.opt.stateDict());
     expect(second.steps(2)).toEqual([0.25, 0.125]);
     expect(first.steps(1)).toEqual([0.25]);
+  });
+
+  test('a file holds it, with the rate that it begins with, whatever the names of the modules are', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lazuli-rates-'));
+    try {
+      for (const gate of [(tx: GradientTransformation) => tx, (tx: GradientTransformation) => accumulate(1, tx)]) {
+        const make = () =>
+          one(
+            gate(chain(clipByValue(5), sgd({ lr: new ExponentialDecayLR({ lr: 1, decaySteps: 1, decayRate: 0.5 }) }))),
+          );
+        const first = make();
+        first.steps(2);
+        first.opt.lr = 4;
+        await first.opt.saveStates(join(folder, 'opt.safetensors'));
+        const second = make();
+        await second.opt.loadStates(join(folder, 'opt.safetensors'));
+        expect(second.steps(2)).toEqual([1, 0.5]);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test('the pure rule keeps the counter in its state, and the Scheduler as it is', () => {
