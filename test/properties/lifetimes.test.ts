@@ -179,7 +179,7 @@ class World {
   }
 }
 
-const RUNS = Number(process.env.LAZULI_RUNS ?? 12);
+const RUNS = Number(process.env.LAZULI_RUNS ?? 25);
 
 describe('handles that are given up at random', () => {
   beforeAll(() => void vi.spyOn(console, 'warn').mockReturnValue());
