@@ -3,7 +3,7 @@
  * written down here a second time, as a recursion over lists.
  */
 import fc from 'fast-check';
-import { tensor, type Tensor } from 'lazuli';
+import { jit, tensor, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { sizeOf } from '../../src/core/aval.js';
@@ -233,6 +233,34 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
       run((t) => t.reshape([-1]).sum(), x),
       reduced({ ...x, shape: [33 * 700] }, 'sum', [0]),
     );
+  });
+
+  test.each(['f32', 'f64', 'i32'] as const)('several sums of %s, their terms and epilogue, few results', (dtype) => {
+    const f = (axes: number[]) => (x: Tensor) => {
+      const doubled = x.mul(2);
+      const sum = doubled.add(x.mean(axes, { keepDims: true }).cast(dtype)).sum(axes);
+      return [doubled, sum.add(doubled.max(axes)).mul(3), doubled.abs().sum(axes)];
+    };
+    for (const [shape, axes] of [
+      [[70_001], [0]],
+      [[3, 20_003], [1]],
+      [[20_003, 3], [0]],
+      [[5001, 40], [0]],
+      [
+        [2, 301, 5, 37],
+        [1, 3],
+      ],
+      [
+        [301, 2, 37, 5],
+        [0, 2],
+      ],
+    ] as const) {
+      const x = of(noise(dtype, [...shape]));
+      const [got, want] = ([backend, 'reference'] as const).map((on) =>
+        jit(f([...axes]), { backend: on })(x).map(read),
+      );
+      got!.forEach((each, i) => expectSameBits(each, want![i]!));
+    }
   });
 
   test('axes: negative, several, all, keepDims', () => {
