@@ -161,7 +161,7 @@ function segmentsOf(cluster: Cluster, clustering: Clustering, buffers: BufferTab
       return [[segment.finish()]];
     }
     case 'contraction': {
-      const { batchA, batchB, contractA, contractB } = root.attributes as unknown as DotAttributes;
+      const { batchA, batchB, contractA, contractB, permutation } = root.attributes as unknown as DotAttributes;
       const [a, b] = root.inputs as [Expr, Expr];
       const freeA = freeAxes(a.shape.length, batchA, contractA);
       const freeB = freeAxes(b.shape.length, batchB, contractB);
@@ -172,7 +172,7 @@ function segmentsOf(cluster: Cluster, clustering: Clustering, buffers: BufferTab
         contractA.map((axis) => a.shape[axis]!),
       );
       const place = (axes: readonly number[], loop: number): [number, number][] =>
-        axes.map((axis, i) => [axis, loop + i]);
+        axes.map((axis, i) => [axis, permutation?.includes(loop + i) ? permutation.indexOf(loop + i) : loop + i]);
       const coordinatesOf = (operand: Expr, places: [number, number][]): Coordinates => {
         const loops = new Map(places);
         return operand.shape.map((_, axis) => axisForm(loops.get(axis)!, rank));

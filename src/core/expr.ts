@@ -76,6 +76,8 @@ export interface TensorBuilder extends Builder<Expr> {
 export interface DotDimensions {
   readonly batch: readonly [readonly number[], readonly number[]];
   readonly contract: readonly [readonly number[], readonly number[]];
+  /** The result has these of the axes batch, free of `a`, free of `b`, in this order; as they are if left out. */
+  readonly permutation?: readonly number[];
 }
 
 export type Phase = 'forward' | 'backward' | 'update';

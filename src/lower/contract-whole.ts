@@ -23,7 +23,6 @@ export function whyNotWhole({ contraction, body, reduceAxes }: Segment): string 
   if (factors.some((node) => node.kind !== 'load')) return 'a factor is computed, not loaded';
   if (factors.some((node) => node.kind === 'load' && node.guard !== undefined)) return 'a factor has bounds';
   if (factors.some((node) => node.kind === 'load' && node.indirect !== undefined)) return 'a factor is gathered';
-  if (reduceAxes.length > 1) return 'several reduced axes that no stride joins';
   return reduceAxes.includes(0) ? 'nothing is added' : undefined;
 }
 
@@ -36,8 +35,8 @@ export function wholeContraction(builder: FunctionBuilder, segment: Segment, tar
     return found < 0 ? undefined : found;
   };
   const [lhsAxis, rhsAxis] = [only(lhs.map, rhs.map), only(rhs.map, lhs.map)];
-  // Vectors lie along columns: a product with a vector on the right is turned around, factors commute.
-  const turned = rhsAxis === undefined;
+  // Vectors lie along columns, which are innermost in the result: else the product is turned around, factors commute.
+  const turned = rhsAxis === undefined || (lhsAxis !== undefined && lhsAxis > rhsAxis);
   const [left, right] = turned ? [rhs, lhs] : [lhs, rhs];
   const [row, column] = turned ? [undefined, lhsAxis] : [lhsAxis, rhsAxis];
   const outer = axes.map((_, axis) => axis).filter((axis) => axis !== row && axis !== column);

@@ -1,5 +1,5 @@
 /**
- * Contraction: batched products summed over shared axes. Result axes: batch, free of `a`, free of `b`.
+ * Contraction: batched products summed over shared axes. Result axes: batch, free of `a`, free of `b`, or a permutation.
  * One accumulator per output, starting at +0, contracted coordinates in row-major order, no fused multiply-add; long
  * sums restart in blocks, see `order.ts`.
  */
@@ -17,6 +17,7 @@ export type DotAttributes = {
   readonly batchB: readonly number[];
   readonly contractA: readonly number[];
   readonly contractB: readonly number[];
+  readonly permutation?: readonly number[];
 };
 
 /** Axes of an operand that are neither batch nor contracted, ascending. */
@@ -47,23 +48,21 @@ function arranged(x: HostArray, axes: readonly number[]): TypedArray {
 export const dotPrimitive = define<DotAttributes>({
   name: 'dot',
   kind: 'contraction',
-  infer: ([a, b], { batchA, batchB, contractA, contractB }) => {
+  infer: ([a, b], { batchA, batchB, contractA, contractB, permutation }) => {
     if (a!.dtype === 'bool')
       throw new DTypeError(
         'DTYPE_UNSUPPORTED',
         `a product of ${a!.key} and ${b!.key}`,
         `Cast the operands to 'i32' or 'f32'.`,
       );
-    return makeAval(
-      [
-        ...extents(a!.shape, batchA),
-        ...extents(a!.shape, freeAxes(a!.shape.length, batchA, contractA)),
-        ...extents(b!.shape, freeAxes(b!.shape.length, batchB, contractB)),
-      ],
-      a!.dtype,
-    );
+    const shape = [
+      ...extents(a!.shape, batchA),
+      ...extents(a!.shape, freeAxes(a!.shape.length, batchA, contractA)),
+      ...extents(b!.shape, freeAxes(b!.shape.length, batchB, contractB)),
+    ];
+    return makeAval(permutation === undefined ? shape : extents(shape, permutation), a!.dtype);
   },
-  evaluate: ([a, b], { batchA, batchB, contractA, contractB }, output) => {
+  evaluate: ([a, b], { batchA, batchB, contractA, contractB, permutation }, output) => {
     const freeA = freeAxes(a!.shape.length, batchA, contractA);
     const freeB = freeAxes(b!.shape.length, batchB, contractB);
     const [batch, m, n, k] = [
@@ -92,10 +91,13 @@ export const dotPrimitive = define<DotAttributes>({
           for (let column = 0; column < n; column++) sums[column] = sums[column]! + product(x, right[from + column]!);
         }
       });
-    return { dtype: output.dtype, shape: output.shape, data: out };
+    const { dtype } = output;
+    const shape = [...extents(a!.shape, batchA), ...extents(a!.shape, freeA), ...extents(b!.shape, freeB)];
+    return { dtype, shape: output.shape, data: permutation ? arranged({ dtype, shape, data: out }, permutation) : out };
   },
-  vjp: (g, node, b) => {
-    const { batchA, batchB, contractA, contractB } = node.attributes;
+  vjp: (cotangent, node, b) => {
+    const { batchA, batchB, contractA, contractB, permutation } = node.attributes;
+    const g = permutation === undefined ? cotangent : b.transpose(cotangent, inverse(permutation));
     const [x, y] = node.inputs as [Expr, Expr];
     const freeA = freeAxes(x.shape.length, batchA, contractA);
     const freeB = freeAxes(y.shape.length, batchB, contractB);
@@ -104,17 +106,24 @@ export const dotPrimitive = define<DotAttributes>({
     const rows = range(batchA.length, freeA.length);
     const columns = range(batchA.length + freeA.length, freeB.length);
     // g · y over the free axes of y: [batch, free of x, contracted of y in ascending order].
-    const byX = b.dot(g, y, { batch: [batch, batchB], contract: [columns, freeB] });
     const orderX = [...batchA, ...freeA, ...ascending(contractB).map((axis) => contractA[contractB.indexOf(axis)]!)];
     // x · g over the free axes of x: [batch, contracted of x in ascending order, free of y].
-    const byY = b.dot(x, g, { batch: [batchA, batch], contract: [freeA, rows] });
     const orderY = [...batchB, ...ascending(contractA).map((axis) => contractB[contractA.indexOf(axis)]!), ...freeB];
-    return [b.transpose(byX, inverse(orderX)), b.transpose(byY, inverse(orderY))];
+    return [
+      b.dot(g, y, { batch: [batch, batchB], contract: [columns, freeB], permutation: inverse(orderX) }),
+      b.dot(x, g, { batch: [batchA, batch], contract: [freeA, rows], permutation: inverse(orderY) }),
+    ];
   },
 });
 
 const ascending = (axes: readonly number[]): number[] => [...axes].sort((a, b) => a - b);
 const inverse = (order: readonly number[]): number[] => order.map((_, axis) => order.indexOf(axis));
 
-export const dot = (a: Expr, b: Expr, { batch, contract }: DotDimensions): Expr =>
-  make(dotPrimitive, [a, b], { batchA: batch[0], batchB: batch[1], contractA: contract[0], contractB: contract[1] });
+export const dot = (a: Expr, b: Expr, { batch, contract, permutation }: DotDimensions): Expr =>
+  make(dotPrimitive, [a, b], {
+    batchA: batch[0],
+    batchB: batch[1],
+    contractA: contract[0],
+    contractB: contract[1],
+    ...(permutation?.some((axis, i) => axis !== i) ? { permutation } : {}),
+  });

@@ -345,8 +345,8 @@ export function matmul(left: Operand, right: Operand): Expr {
       `matmul got ${a.aval.key} and ${b.aval.key}; the contracted axes are ${k} and ${inner}`,
       'The last axis of the first and the last but one of the second must agree.',
     );
-  const free = (shape: Shape, contracted: number): Shape => shape.slice(-2).toSpliced(contracted, 1);
-  checkShape('matmul', [...free(a.shape, rowVector ? 0 : 1), ...free(b.shape, 0)]);
+  const kept = (shape: Shape, contracted: number): Shape => shape.slice(-2).toSpliced(contracted, 1);
+  checkShape('matmul', [...kept(a.shape, rowVector ? 0 : 1), ...kept(b.shape, 0)]);
   if (a.shape.length <= 2 && b.shape.length <= 2)
     return contraction.dot(a, b, { batch: [[], []], contract: [[a.shape.length - 1], [0]] });
   if (rowVector) a = movement.reshape(a, [1, ...a.shape]);
@@ -356,14 +356,31 @@ export function matmul(left: Operand, right: Operand): Expr {
     { shape: b.shape.slice(0, -2), key: b.aval.key },
   ]);
   checkShape('matmul', [...batch, a.shape[a.shape.length - 2]!, b.shape[b.shape.length - 1]!]);
-  a = broadcastToShape(a, [...batch, ...a.shape.slice(-2)]);
-  b = broadcastToShape(b, [...batch, ...b.shape.slice(-2)]);
-  const axes = range(batch.length);
-  const product = contraction.dot(a, b, { batch: [axes, axes], contract: [[batch.length + 1], [batch.length]] });
+  // An axis that one operand lacks, or has with extent 1, is a free axis of the other: nothing is repeated.
+  const axisIn = (x: Expr, axis: number): number => axis + x.shape.length - 2 - batch.length;
+  const owners = batch.map((extent, axis) => {
+    const [own, other] = [a.shape[axisIn(a, axis)], b.shape[axisIn(b, axis)]];
+    return own === other ? 'both' : own === extent ? 'left' : 'right';
+  });
+  const owned = (side: 'left' | 'right'): number[] =>
+    range(batch.length).filter((axis) => owners[axis] === 'both' || owners[axis] === side);
+  const [ofA, ofB] = [owned('left'), owned('right')];
+  a = movement.reshape(a, [...ofA.map((axis) => batch[axis]!), ...a.shape.slice(-2)]);
+  b = movement.reshape(b, [...ofB.map((axis) => batch[axis]!), ...b.shape.slice(-2)]);
+  const shared = (axes: readonly number[]): number[] =>
+    axes.flatMap((axis, position) => (owners[axis] === 'both' ? [position] : []));
+  const free = (axes: readonly number[]): number[] => axes.filter((axis) => owners[axis] !== 'both');
+  const rank = batch.length;
+  const axes = [...ofA.filter((axis) => owners[axis] === 'both'), ...free(ofA), rank, ...free(ofB), rank + 1];
+  const product = contraction.dot(a, b, {
+    batch: [shared(ofA), shared(ofB)],
+    contract: [[ofA.length + 1], [ofB.length]],
+    permutation: range(rank + 2).map((axis) => axes.indexOf(axis)),
+  });
   const shape = [
     ...batch,
-    ...(rowVector ? [] : [a.shape[batch.length]!]),
-    ...(columnVector ? [] : [b.shape[batch.length + 1]!]),
+    ...(rowVector ? [] : [a.shape[ofA.length]!]),
+    ...(columnVector ? [] : [b.shape[ofB.length + 1]!]),
   ];
   return movement.reshape(product, shape);
 }

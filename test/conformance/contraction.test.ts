@@ -3,7 +3,7 @@
  * and each sum; totals of blocks are joined by 16 until one is left.
  */
 import fc from 'fast-check';
-import { tensor, type Tensor } from 'lazuli';
+import { type BackendChoice, grad, jit, type Report, tensor, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { sizeOf } from '../../src/core/aval.js';
@@ -188,5 +188,92 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
   test('dtypes promote before', () => {
     const [a, b] = [noise('f32', [2, 3]), noise('f64', [3, 2])];
     expectSameBits(matmul(a, b), product({ ...a, dtype: 'f64', data: Float64Array.from(a.data) }, b));
+  });
+});
+
+describe.each([...THREADED_BACKENDS])('gradients on %s', (backend) => {
+  test.each<[number[], number[]]>([
+    [
+      [5, 33, 20],
+      [20, 17],
+    ],
+    [
+      [33, 20],
+      [5, 20, 17],
+    ],
+    [
+      [2, 3, 9, 20],
+      [2, 1, 20, 70],
+    ],
+    [
+      [2, 1, 9, 20],
+      [3, 20, 70],
+    ],
+    [
+      [3, 9, 20],
+      [2, 1, 20, 5],
+    ],
+    [[20], [5, 20, 17]],
+    [[7, 5, 20], [20]],
+    [
+      [7, 3, 5, 90],
+      [7, 1, 90, 1],
+    ],
+  ])('of [%s] by [%s] have the bits of the interpreter', (a, b) => {
+    for (const dtype of ['f32', 'f64'] as const) {
+      const inputs = [of(noise(dtype, a, 1)), of(noise(dtype, b, 2))] as const;
+      const [got, want] = ([backend, 'reference'] as const).map((on) =>
+        jit((x: Tensor, y: Tensor) => grad((p: Tensor, q: Tensor) => p.matmul(q).square().sum(), [0, 1])(x, y), {
+          backend: on,
+        })(...inputs).map(read),
+      );
+      got!.forEach((each, i) => expectSameBits(each, want![i]!));
+    }
+  });
+});
+
+describe('weights that a batch shares', () => {
+  const dots = (text: string): string[] => text.split('\n').filter((line) => line.includes('= dot('));
+  const report = (shapes: readonly [number[], number[]], backend: BackendChoice): Report =>
+    jit((a: Tensor, b: Tensor) => grad((x: Tensor, y: Tensor) => x.matmul(y).square().sum(), [0, 1])(a, b), {
+      backend,
+    }).inspect(...(shapes.map((shape) => tensor(new Float32Array(sizeOf(shape)), { shape })) as [Tensor, Tensor]));
+
+  test.each<[string, readonly [number[], number[]]]>([
+    [
+      'on the right',
+      [
+        [32, 64, 128],
+        [128, 256],
+      ],
+    ],
+    [
+      'on the left',
+      [
+        [256, 128],
+        [32, 128, 64],
+      ],
+    ],
+    [
+      'of extent 1',
+      [
+        [32, 64, 128],
+        [1, 128, 256],
+      ],
+    ],
+    [
+      'in groups',
+      [
+        [4, 8, 64, 128],
+        [4, 1, 128, 256],
+      ],
+    ],
+  ])('%s are not repeated, and their gradient is one contraction', (_, shapes) => {
+    const { simplified, program } = report(shapes, 'wasm');
+    expect(dots(simplified)).toHaveLength(3);
+    // Nothing as large as a batch of weights: the product itself is the only temporary.
+    expect(simplified).not.toMatch(/reduce\(/);
+    const temporaries = [...program.matchAll(/f32 × (\d+) \(temporary/g)].map(([, size]) => Number(size));
+    expect(Math.max(...temporaries)).toBeLessThanOrEqual(32 * 64 * 256);
   });
 });

@@ -65,6 +65,7 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
     m,
     n,
     k,
+    around: [],
     order: blockOrder(k),
     left: { m: lm * bytes, k: lk * bytes },
     right: { k: rk * bytes, n: rn * bytes },

@@ -29,8 +29,9 @@ const FEW_DOT_ROWS = 2;
  * The strategy for `shape`. Where nothing is packed the right operand's other stride is a constant inside its loads,
  * which do not wrap around at 2³²: it must not be negative.
  */
-export function strategyOf({ dtype, m, k, right }: ContractionShape): Strategy {
+export function strategyOf({ dtype, m, k, around, right }: ContractionShape): Strategy {
   const { bytes } = laneOps(dtype);
+  if (around.length > 0) return 'packed';
   if (right.n === bytes && right.k >= 0 && (m <= FEW_ROWS || k <= FEW_STEPS)) return 'row';
   return right.k === bytes && right.n >= 0 && m <= FEW_DOT_ROWS ? 'dot' : 'packed';
 }

@@ -26,12 +26,14 @@ export const CONTEXT = {
   batch: 40,
   /** Address of the first thread's block of results. */
   blocks: 44,
-  /** Steps of k, and the strides of both operands in bytes: from row to row or column to column, and from k to k. */
+  /** Steps of k that are packed at a time, and the strides of both operands in bytes: from row to row or column to column, and from k to k. */
   k: 48,
   leftLane: 52,
   leftK: 56,
   rightLane: 60,
   rightK: 64,
+  /** All steps of k. */
+  steps: 68,
 } as const;
 
 /** Bytes of a context. */

@@ -13,8 +13,8 @@ import { TILE_ROWS, tileColumns } from './tile.js';
 export type Side = 'left' | 'right';
 
 const FIELDS = {
-  left: ['left', 'packedLeft', 'firstRow', 'rows', 'leftLane', 'leftK', 'k'],
-  right: ['right', 'packedRight', 'firstColumn', 'columns', 'rightLane', 'rightK', 'k'],
+  left: ['left', 'packedLeft', 'firstRow', 'rows', 'leftLane', 'leftK', 'k', 'steps'],
+  right: ['right', 'packedRight', 'firstColumn', 'columns', 'rightLane', 'rightK', 'k', 'steps'],
 } as const;
 
 /** The phase for operands that are packed by `kind`. */
@@ -33,10 +33,10 @@ function emitPackPhase(kit: ContractionKit, ops: LaneOps, side: Side, kind: Pack
   const vectors = (lanes * ops.bytes) / 16;
   const wideCopy = (): FunctionReference => kit.once(`copy ${vectors}`, () => emitWideCopy(kit.module, vectors));
   return kit.module.function(`pack_${side}_${ops.dtype}_${kind}`, PHASE, [], (f, { context, from, to }) => {
-    const [base, packed, first, count, laneStride, kStride, k] = loadContext(f, context, ...FIELDS[side]);
+    const [base, packed, first, count, laneStride, kStride, k, steps] = loadContext(f, context, ...FIELDS[side]);
     const rest = f.local('i32', 'rest');
     const panelBytes = f.local('i32', 'panelBytes');
-    scale(f.get(k), lanes * ops.bytes).set(panelBytes);
+    scale(f.get(steps), lanes * ops.bytes).set(panelBytes);
     /** Pushes the address of lane `lane` of panel `from` at k = 0. */
     const source = (lane: number): FunctionBody => {
       scale(f.get(base).get(first).get(from), lanes).op('i32.add');

@@ -7,7 +7,7 @@
  * memory, because other threads read it.
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
-import { advance, blockBounds, ceilDivide, countUp, minimum, push, scale } from '../loops.js';
+import { advance, blockBounds, ceilDivide, countDown, countUp, minimum, push, scale } from '../loops.js';
 import {
   callEpilogue,
   CONTEXT,
@@ -23,7 +23,7 @@ import {
 import { laneOps, type LaneOps } from './lanes.js';
 import { Levels, type BaseLevel, type Place } from './levels.js';
 import { packKind } from './pack.js';
-import { packPhase } from './pack-phase.js';
+import { packPhase, type Side } from './pack-phase.js';
 import { packedBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
 import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
 
@@ -51,7 +51,9 @@ export function emitPacked(
       void push(f.get(scratch), value).memory('i32.store', CONTEXT[field]);
     const address = (field: keyof typeof CONTEXT, offset: number): void =>
       void f.get(scratch).get(scratch).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
-    store('k', shape.k);
+    const inner = shape.around.reduce((steps, { extent }) => steps / extent, shape.k);
+    store('steps', shape.k);
+    store('k', inner);
     store('leftLane', shape.left.m);
     store('leftK', shape.left.k);
     store('rightLane', shape.right.n);
@@ -59,16 +61,45 @@ export function emitPacked(
     address('packedLeft', CONTEXT_BYTES);
     address('packedRight', CONTEXT_BYTES + plan.leftBytes);
     address('blocks', CONTEXT_BYTES + packedBytes(plan));
+    /** Packs all steps of the panels that the context names, the innermost axis at a time. */
+    const pack = (side: Side, phase: FunctionReference, packed: number, lanes: number, across: number): void => {
+      const run = (): void => kit.fork(f, phase, scratch, count, packNanoseconds(inner * across));
+      if (shape.around.length === 0) return run();
+      const target = side === 'left' ? 'packedLeft' : 'packedRight';
+      const [from, to] = f.newLocals('i32', 'from', 'to');
+      f.get(scratch).memory('i32.load', CONTEXT[side]).set(from);
+      f.get(scratch).i32(packed).op('i32.add').set(to);
+      const loops = (position: number): void => {
+        const axis = shape.around[position];
+        if (axis === undefined) {
+          store(side, from);
+          store(target, to);
+          run();
+          f.increment(to, inner * lanes * ops.bytes);
+          return;
+        }
+        const left = f.local('i32', 'left');
+        f.i32(axis.extent).set(left);
+        countDown(f, left, 1, () => {
+          loops(position + 1);
+          f.increment(from, axis[side]);
+        });
+        f.increment(from, -axis.extent * axis[side]);
+      };
+      loops(0);
+      store(side, from);
+      address(target, packed);
+    };
     eachBlock(f, shape.n, plan.columnsPacked, (first, columns) => {
       store('firstColumn', first);
       store('columns', columns);
       ceilDivide(push(f, columns), tileColumns(ops)).set(count);
-      kit.fork(f, packRight, scratch, count, packNanoseconds(shape.k * plan.columnsPacked));
+      pack('right', packRight, CONTEXT_BYTES + plan.leftBytes, tileColumns(ops), plan.columnsPacked);
       eachBlock(f, shape.m, plan.rowsPacked, (firstRow, rows) => {
         store('firstRow', firstRow);
         store('rows', rows);
         ceilDivide(push(f, rows), TILE_ROWS).set(count);
-        kit.fork(f, packLeft, scratch, count, packNanoseconds(shape.k * plan.rowsPacked));
+        pack('left', packLeft, CONTEXT_BYTES, TILE_ROWS, plan.rowsPacked);
         ceilDivide(push(f, rows), plan.taskRows);
         ceilDivide(push(f, columns), plan.taskColumns).op('i32.mul').set(count);
         const products = shape.k * Math.min(shape.m, plan.rowsPacked) * Math.min(shape.n, plan.columnsPacked);

@@ -21,12 +21,22 @@ export const blockOrder = (k: number): BlockOrder => ({
   levels: contractionOrder(k).restarts.length,
 });
 
+/** A reduced axis, with its strides in bytes. */
+interface ReducedAxis {
+  readonly extent: number;
+  readonly left: number;
+  readonly right: number;
+}
+
 /** `c[i, j] = Σₖ left[i, k]·right[k, j]` with strides in bytes, for one batch entry. */
 export interface ContractionShape {
   readonly dtype: DType;
   readonly m: number;
   readonly n: number;
+  /** Steps along all reduced axes; the strides of k are those of the innermost. */
   readonly k: number;
+  /** The reduced axes around the innermost, the outermost first. */
+  readonly around: readonly ReducedAxis[];
   /** How the products are added. */
   readonly order: BlockOrder;
   readonly left: { readonly m: number; readonly k: number };

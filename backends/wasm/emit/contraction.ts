@@ -2,6 +2,7 @@
  * A contraction's function: a call of the tile for each index of the outer axes, and the epilogue as a function over a block
  * of finished sums.
  */
+import { sizeOf } from '../../../src/core/aval.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { TilePlan, TileShape } from '../../../src/compile/target.js';
 import type { ContractMemory, ContractStatement, Epilogue } from '../../../src/lower/contract-statement.js';
@@ -15,14 +16,21 @@ import { FunctionPrinter } from './function.js';
 import type { Helpers } from './helpers.js';
 
 /** The shape with its strides in bytes. */
-function inBytes({ dtype, row, column, reduced: [k] }: TileShape): ContractionShape {
+function inBytes({ dtype, row, column, reduced }: TileShape): ContractionShape {
   const bytes = bytesPerElement(dtype);
+  const steps = sizeOf(reduced.map(({ extent }) => extent));
+  const k = reduced[reduced.length - 1];
   return {
     dtype,
-    order: blockOrder(k?.extent ?? 1),
+    order: blockOrder(steps),
     m: row.extent,
     n: column.extent,
-    k: k?.extent ?? 1,
+    k: steps,
+    around: reduced.slice(0, -1).map(({ extent, left, right }) => ({
+      extent,
+      left: left * bytes,
+      right: right * bytes,
+    })),
     left: { m: row.left * bytes, k: (k?.left ?? 0) * bytes },
     right: { k: (k?.right ?? 0) * bytes, n: column.right * bytes },
   };
