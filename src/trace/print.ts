@@ -57,13 +57,14 @@ function printElements(data: TypedArray, shape: Shape, dtype: DType): string {
     }
     return `[${parts.join(axis === shape.length - 1 ? ', ' : `,\n${' '.repeat(axis + 1)}`)}]`;
   };
-  return print(0, 0, data.length);
+  // Empty rows say nothing, and there may be many.
+  return data.length === 0 ? '[]' : print(0, 0, data.length);
 }
 
 /** The elements that `read` gives, to stand after a name; the code of its error where it cannot (on a device, disposed). */
 export function printValue({ shape, dtype }: Aval, read: () => TypedArray): string {
   try {
-    return (shape.length > 1 ? '\n' : ' ') + printElements(read(), shape, dtype);
+    return (shape.length > 1 && !shape.includes(0) ? '\n' : ' ') + printElements(read(), shape, dtype);
   } catch (error) {
     if (!(error instanceof LazuliError)) throw error;
     return ` (${error.code})`;

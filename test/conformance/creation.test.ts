@@ -84,8 +84,7 @@ describe('reading', () => {
 
   test('shape, dtype, ndim, size', () => {
     const x = zeros([2, 3, 0], { dtype: 'i32' });
-    expect([x.shape, x.dtype, x.ndim, x.size]).toEqual([[2, 3, 0], 'i32', 3, 0]);
-    expect(String(x)).toContain('i32[2,3,0]');
+    expect([x.shape, x.dtype, x.ndim, x.size, String(x)]).toEqual([[2, 3, 0], 'i32', 3, 0, 'Tensor(i32[2,3,0]) []']);
   });
 });
 
