@@ -188,7 +188,23 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     let nextStatic = 0;
     const count = dynamic.length + statics.length;
     const args = Array.from({ length: count }, (_, i) => (isStatic(i) ? statics[nextStatic++] : dynamic[next++]));
-    return callTraced(name, fn, args);
+    return asTensors(callTraced(name, fn, args));
+  };
+
+  /** A result with Tensors for its numbers, also where the call is a part of another function. @throws TraceError `RESULT_TYPE`. */
+  const asTensors = (result: unknown): unknown => {
+    const [resultLeaves, resultTree] = flatten(result);
+    const handles = resultLeaves.map((leaf, i) => {
+      const expr = leafExpr(leaf);
+      if (expr !== undefined) return leaf instanceof Tensor ? leaf : new Tensor(expr);
+      const path = pathsOf(resultTree)[i]!;
+      throw new TraceError(
+        'RESULT_TYPE',
+        `${name} returned ${describeValue(leaf)} at ${path === '' ? 'the root' : path}`,
+        'Return tensors and numbers, in arrays, objects and Maps.',
+      );
+    });
+    return handles.every((handle, i) => handle === resultLeaves[i]) ? result : unflatten(resultTree, handles);
   };
 
   /** A part of the function that is traced: arguments are copies, numbers Tensors, and an error leaves Variables alone. */
@@ -239,18 +255,8 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       // Inside the scope: Variables among the arguments are copies that belong to the trace.
       const result = invoke(unflatten(treedef, handles) as unknown[], statics);
       const [resultLeaves, resultTree] = flatten(result);
-      const resultPaths = pathsOf(resultTree);
-      const outputs = resultLeaves.map((leaf, i) => {
-        const expr = leafExpr(leaf);
-        if (expr === undefined)
-          throw new TraceError(
-            'RESULT_TYPE',
-            `${name} returned ${describeValue(leaf)} at ${resultPaths[i] === '' ? 'the root' : resultPaths[i]!}`,
-            'Return tensors and numbers, in arrays, objects and Maps.',
-          );
-        return expr;
-      });
-      const names = outputs.map((_, i) => `result${resultPaths[i]!}`);
+      const outputs = resultLeaves.map((leaf) => useExpr((leaf as Tensor).expr));
+      const names = pathsOf(resultTree).map((path) => `result${path}`);
       return { graph: scope.toGraph(outputs, names), resultTree, resultAvals: outputs.map((output) => output.aval) };
     });
     return {

@@ -60,6 +60,20 @@ describe('jit', () => {
     expect(out.byName.get('b')![0]!.item()).toBe(1);
   });
 
+  test('a function inside another gives Tensors too, and refuses what it refuses alone', () => {
+    const inner = jit((a) => ({ sum: a.sum(), ranks: [1, 2] }));
+    const outer = jit((a) => {
+      const { sum, ranks } = inner(a);
+      expectTypeOf(ranks).toEqualTypeOf<Tensor[]>();
+      return sum.add(ranks[1]!.neg());
+    });
+    expect(outer(x).item()).toBe(1);
+    const noted = jit((a) => ({ a, note: 'x' }));
+    expect(() => jit((a) => noted(a).a)(x)).toThrow(
+      /RESULT_TYPE: noted|RESULT_TYPE: .*returned the string "x" at \.note/,
+    );
+  });
+
   test('modules and Variables pass as what they are', () => {
     const f = jit((model: Line, input: Tensor) => [model, model.call(input)] as const);
     expectTypeOf(f).parameters.toEqualTypeOf<[model: Line, input: Passed]>();
