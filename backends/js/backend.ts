@@ -1,6 +1,6 @@
 /** The backend of generated JavaScript: runs everywhere, and is the one to read. */
 import { BackendUnavailableError } from '../../src/core/errors.js';
-import { DTYPES, type TypedArray, viewArray } from '../../src/core/dtype.js';
+import { bytesPerElement, DTYPES, type TypedArray, viewArray } from '../../src/core/dtype.js';
 import type { Program } from '../../src/lower/program.js';
 import type { Target } from '../../src/compile/target.js';
 import type { Backend, Executable } from '../../src/runtime/backend.js';
@@ -43,6 +43,7 @@ function temporaries(program: Program): TypedArray[] {
 export const JS_TARGET: Target = {
   name: 'js',
   dtypes: DTYPES,
+  elementBytes: bytesPerElement,
   // V8 compiles functions of this size well.
   body: 256,
   small: 4096,

@@ -6,7 +6,7 @@ import type { HostArray } from '../../src/core/array.js';
 import { printGraph } from '../../src/core/graph.js';
 import { printKernel } from '../../src/compile/kernel.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
-import { DTYPES } from '../../src/core/dtype.js';
+import { bytesPerElement, DTYPES } from '../../src/core/dtype.js';
 import type { Target } from '../../src/compile/target.js';
 import type { Backend } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
@@ -15,6 +15,7 @@ import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-
 const REFERENCE_TARGET: Target = {
   name: 'reference',
   dtypes: DTYPES,
+  elementBytes: bytesPerElement,
   body: 256,
   small: 4096,
   bindings: Infinity,

@@ -1,7 +1,7 @@
 /**
  * The WebAssembly backend: 128-bit vectors, one module a program, one linear memory for all of them.
  */
-import { DTYPES } from '../../src/core/dtype.js';
+import { bytesPerElement, DTYPES } from '../../src/core/dtype.js';
 import type { Program } from '../../src/lower/program.js';
 import type { Target } from '../../src/compile/target.js';
 import type { Backend, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
@@ -20,6 +20,7 @@ import { Workspace } from './workspace.js';
 export const WASM_TARGET: Target = {
   name: 'wasm',
   dtypes: DTYPES,
+  elementBytes: bytesPerElement,
   // V8 compiles functions of this size well.
   body: 256,
   small: 4096,

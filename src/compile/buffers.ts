@@ -3,7 +3,7 @@
  * kernel that touches it, or within that kernel, if it is read only where its replacement is written.
  */
 import type { Shape } from '../core/aval.js';
-import { bytesPerElement, type DType } from '../core/dtype.js';
+import type { DType } from '../core/dtype.js';
 import type { Graph } from '../core/graph.js';
 import type { Fused } from './fuse.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites, readOperands } from './kernel.js';
@@ -20,6 +20,7 @@ export interface Buffer {
   readonly shape: Shape;
   /** Elements. */
   readonly size: number;
+  readonly bytes: number;
   readonly role: BufferRole;
   /** Byte offset in the arena; only of a temporary or scratch. */
   readonly offset: number;
@@ -27,9 +28,6 @@ export interface Buffer {
   readonly firstUse: number;
   readonly lastUse: number;
 }
-
-/** Bytes that a buffer takes. */
-export const bufferBytes = (buffer: Buffer): number => buffer.size * bytesPerElement(buffer.dtype);
 
 /** Temporaries begin at multiples of this, a cache line. */
 const ALIGNMENT = 64;
@@ -92,23 +90,18 @@ class Arena {
 }
 
 /** A temporary that dies in this kernel and whose place `to` can take, element by element. */
-function replaceable(
-  kernel: Kernel,
-  { id: to, dtype }: Buffer,
-  dying: readonly Buffer[],
-  bytes: number,
-): Buffer | undefined {
+function replaceable(kernel: Kernel, to: Buffer, dying: readonly Buffer[], bytes: number): Buffer | undefined {
   return dying.find(
     (from) =>
       // One address counts elements of both.
-      bytesPerElement(from.dtype) === bytesPerElement(dtype) &&
-      align(bufferBytes(from)) === bytes &&
+      from.bytes / from.size === to.bytes / to.size &&
+      align(from.bytes) === bytes &&
       kernel.segments.every((segment) => {
-        if (segment.stores.some((store) => segment.operands[store.operand] === to))
-          return canReplace(segment, from.id, to);
+        if (segment.stores.some((store) => segment.operands[store.operand] === to.id))
+          return canReplace(segment, from.id, to.id);
         return !readOperands(segment).some((operand) => segment.operands[operand] === from.id);
       }) &&
-      kernel.segments.filter((segment) => segment.stores.some((store) => segment.operands[store.operand] === to))
+      kernel.segments.filter((segment) => segment.stores.some((store) => segment.operands[store.operand] === to.id))
         .length === 1,
   );
 }
@@ -119,6 +112,7 @@ export function planBuffers(
   kernels: readonly Kernel[],
   updates: readonly Update[],
   scratch: readonly ScratchRequest[],
+  elementBytes: (dtype: DType) => number,
 ): BufferPlan {
   const first = new Array<number>(fused.buffers.length).fill(-1);
   const last = new Array<number>(fused.buffers.length).fill(-1);
@@ -135,6 +129,7 @@ export function planBuffers(
     id,
     name: names.get(id) ?? `t${id}`,
     ...spec,
+    bytes: spec.size * elementBytes(spec.dtype),
     offset: 0,
     firstUse: spec.role === 'parameter' ? -1 : first[id]!,
     lastUse: spec.role === 'temporary' ? last[id]! : kernels.length,
@@ -145,6 +140,7 @@ export function planBuffers(
       id: buffers.length,
       name: `s${buffers.length}`,
       ...spec,
+      bytes: spec.size * elementBytes(spec.dtype),
       shape: [spec.size],
       role: 'scratch',
       offset: 0,
@@ -168,7 +164,7 @@ export function planBuffers(
     for (const id of kernelWrites(kernel)) {
       const buffer = buffers[id]!;
       if (buffer.role !== 'temporary' || buffer.firstUse !== position) continue;
-      const bytes = align(bufferBytes(buffer));
+      const bytes = align(buffer.bytes);
       const from = replaceable(
         kernel,
         buffer,
@@ -179,21 +175,21 @@ export function planBuffers(
       offsets.set(id, from === undefined ? arena.take(bytes) : offsets.get(from.id)!);
     }
     for (const buffer of scratchOf[position]!) {
-      const bytes = align(bufferBytes(buffer));
+      const bytes = align(buffer.bytes);
       offsets.set(buffer.id, arena.take(bytes));
     }
     for (const buffer of scratchOf[position]!)
-      arena.give({ offset: offsets.get(buffer.id)!, bytes: align(bufferBytes(buffer)) });
+      arena.give({ offset: offsets.get(buffer.id)!, bytes: align(buffer.bytes) });
     for (const buffer of ending) {
       if (taken.has(buffer) || !offsets.has(buffer.id)) continue;
-      arena.give({ offset: offsets.get(buffer.id)!, bytes: align(bufferBytes(buffer)) });
+      arena.give({ offset: offsets.get(buffer.id)!, bytes: align(buffer.bytes) });
     }
   });
 
   const inPlace = new Set(updates.filter((update) => update.inPlace).map((update) => fused.outputs[update.output]!));
   const outside = buffers
     .filter(({ role, id }) => (role === 'parameter' || role === 'output') && !inPlace.has(id))
-    .reduce((sum, buffer) => sum + buffer.size * bytesPerElement(buffer.dtype), 0);
+    .reduce((sum, buffer) => sum + buffer.bytes, 0);
   return {
     buffers: buffers.map((buffer) => ({ ...buffer, offset: offsets.get(buffer.id) ?? 0 })),
     arenaBytes: arena.bytes,

@@ -39,6 +39,8 @@ export interface Target {
   /** Programs are cached by it. */
   readonly name: string;
   readonly dtypes: readonly DType[];
+  /** Bytes that one element takes in memory. */
+  readonly elementBytes: (dtype: DType) => number;
   /** Core ops in one body at most. */
   readonly body: number;
   /** Segments of at most so many elements join kernels of other code, to save a launch. */

@@ -37,7 +37,7 @@ export class FunctionBuilder {
   readonly memories: Memory[];
   readonly values: TypedElements[] = [];
   readonly cells: TypedElements[] = [];
-  readonly variables: string[] = ['begin', 'end'];
+  readonly variables: string[] = ['begin', 'end', 'thread'];
   readonly #head: Statement[] = [];
   readonly #constants = new Map<string, ValueId>();
   #list: Statement[] = [];

@@ -15,9 +15,11 @@ export type CellId = number;
 export type MemoryId = number;
 export type VariableId = number;
 
-/** Variables of every function: the part of its grid axis that one call computes. */
+/** Variables of every function: the part of its grid axis that one call, or one workgroup, computes. */
 export const BEGIN: VariableId = 0;
 export const END: VariableId = 1;
+/** The number of the thread in its workgroup. */
+export const THREAD: VariableId = 2;
 
 export interface Term {
   readonly variable: VariableId;
@@ -38,8 +40,9 @@ export interface Address extends Form {
 }
 
 /**
- * `grid`: turns are shared out among workers, whole calls or workgroups. `thread`: among the threads of a workgroup.
- * `lane`: a turn takes neighbouring elements at once. `serial`: one turn after another.
+ * `grid`: turns are shared out among workers, whole calls or workgroups. `thread`: among the threads of a workgroup; what
+ * stands in no such loop each of them does. `lane`: a turn takes neighbouring elements at once. `serial`: one turn after
+ * another.
  */
 export type Role = 'grid' | 'thread' | 'lane' | 'serial';
 
@@ -124,7 +127,8 @@ export interface TypedElements {
   readonly width: number;
 }
 /**
- * Memory that a function names: operand `i` of a call; `size` elements of its own, one for each worker; or the block of sums
+ * Memory that a function names: operand `i` of a call; `size` elements of its own, one for each worker, which the threads of a
+ * workgroup share; or the block of sums
  * that a contraction hands to its epilogue.
  */
 export type Memory =

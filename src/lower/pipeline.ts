@@ -33,7 +33,7 @@ export function compileGraph(graph: Graph, target: Target): Program {
   const fused = fuse(simplified, target);
   const { kernels, updates } = schedule(simplified, fused);
   const lowered = lower(kernels, fused.buffers.length, target);
-  const plan = planBuffers(simplified, fused, kernels, updates, lowered.scratch);
+  const plan = planBuffers(simplified, fused, kernels, updates, lowered.scratch, target.elementBytes);
   const program: Program = {
     name: graph.name,
     target,

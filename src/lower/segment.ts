@@ -20,7 +20,7 @@ import { reorderBody, reorderStores } from './reorder.js';
 export interface Grid {
   /** Indices of the grid axis; 1 if there is none. */
   readonly extent: number;
-  /** Calls begin at multiples of this, so that two workers do not write one cache line. */
+  /** Calls begin at multiples of this, so that two workers do not write one cache line; a workgroup takes just so many indices. */
   readonly grain: number;
 }
 

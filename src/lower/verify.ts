@@ -7,7 +7,7 @@ import { InternalError } from '../core/errors.js';
 import { topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { SCALAR_OPS } from '../core/scalar-op.js';
-import { type Buffer, bufferBytes } from '../compile/buffers.js';
+import type { Buffer } from '../compile/buffers.js';
 import { inputsOf } from '../compile/body.js';
 import { type Kernel, kernelReads, kernelWrites } from '../compile/kernel.js';
 import type { Verifier } from './pipeline.js';
@@ -92,7 +92,7 @@ function verifyProgram(program: Program): void {
   for (const b of temporaries.sort((x, y) => x.firstUse - y.firstUse)) {
     alive = alive.filter((a) => a.lastUse > b.firstUse);
     for (const a of alive)
-      if (a.firstUse < b.lastUse && a.offset < b.offset + bufferBytes(b) && b.offset < a.offset + bufferBytes(a))
+      if (a.firstUse < b.lastUse && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes)
         throw new InternalError(`b${a.id} and b${b.id} are alive at once in one place`);
     alive.push(b);
   }

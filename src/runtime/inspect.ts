@@ -3,7 +3,6 @@ import type { Expr } from '../core/expr.js';
 import { printGraph } from '../core/graph.js';
 import { checkOptions } from '../core/options.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
-import { bufferBytes } from '../compile/buffers.js';
 import { printLoops } from '../lower/print.js';
 import { printProgram, type Program } from '../lower/program.js';
 import type { Backend, KernelSource, ThreadCount } from './backend.js';
@@ -153,7 +152,7 @@ export function makeReport(subject: Subject): Report {
     buffers: () =>
       buffers.map((buffer) => ({
         name: buffer.name,
-        bytes: bufferBytes(buffer),
+        bytes: buffer.bytes,
         lifetime: [Math.max(0, buffer.firstUse), Math.min(last, buffer.lastUse)],
       })),
     graph: () => printGraph(program.graph),

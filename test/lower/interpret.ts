@@ -26,7 +26,11 @@ class Interpreter {
     size: number,
     readonly order: (threads: readonly number[]) => readonly number[],
   ) {
-    this.threads = Array.from({ length: size }, () => ({ variables: [...range], values: [], cells: [] }));
+    this.threads = Array.from({ length: size }, (_, thread) => ({
+      variables: [...range, thread],
+      values: [],
+      cells: [],
+    }));
   }
 
   run(): void {
@@ -202,9 +206,10 @@ export function interpretProgram(
   for (const { phases } of program.steps)
     for (const call of phases.flat()) {
       const code = program.functions[call.code]!;
-      // Each index of a workgroup grid is a group of its own; other workers take parts of the grid.
-      const parts = workers.kind === 'one' ? 1 : workers.kind === 'threads' ? 3 : call.grid.extent;
-      const step = Math.max(call.grid.grain, Math.ceil(call.grid.extent / parts / call.grid.grain) * call.grid.grain);
+      // A workgroup takes a grain of the grid; other workers take parts of it.
+      const { extent, grain } = call.grid;
+      const parts = workers.kind === 'one' ? 1 : 3;
+      const step = workers.kind === 'workgroups' ? grain : Math.max(grain, Math.ceil(extent / parts / grain) * grain);
       for (let begin = 0; begin < call.grid.extent; begin += step) {
         let operand = 0;
         const memories = code.memories.map((memory) =>

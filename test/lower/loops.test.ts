@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { add, matmul, softmax, tanh, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
-import { DTYPES, allocateArray, type TypedArray } from '../../src/core/dtype.js';
+import { bytesPerElement, DTYPES, allocateArray, type TypedArray } from '../../src/core/dtype.js';
 import type { Graph } from '../../src/core/graph.js';
 import type { Target } from '../../src/compile/target.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
@@ -23,6 +23,7 @@ import { interpretProgram } from './interpret.js';
 const SCALAR: Target = {
   name: 'scalar',
   dtypes: DTYPES,
+  elementBytes: bytesPerElement,
   body: 256,
   small: 4096,
   bindings: Infinity,
