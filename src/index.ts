@@ -82,5 +82,6 @@ export { type DType, type TypedArray } from './core/dtype.js';
 export { type Shape } from './core/aval.js';
 export { type BackendChoice, getDefaultBackend, setDefaultBackend } from './runtime/registry.js';
 export { type BufferReport, type KernelReport, type Report, type TextOptions } from './runtime/inspect.js';
+export { type LineReport } from './runtime/lines.js';
 export { type Provenance } from './runtime/provenance.js';
 export { type Backend, type DeviceBuffer, type Executable, type KernelSource } from './runtime/backend.js';

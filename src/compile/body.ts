@@ -29,11 +29,11 @@ export const renumberedStore = (store: Store, number: (node: number) => number):
   node: number(store.node),
 });
 
-/** The nodes that `needed` depend on, and the number of each among them. */
+/** The nodes that `needed` depend on, the number of each among them, and which of the old ones are `kept`. */
 export function withoutDead<N extends BareNode>(
   body: readonly N[],
   needed: readonly number[],
-): { readonly body: N[]; readonly number: (node: number) => number } {
+): { readonly body: N[]; readonly number: (node: number) => number; readonly kept: readonly number[] } {
   const alive = new Set<number>();
   const stack = [...needed];
   while (stack.length > 0) {
@@ -52,7 +52,7 @@ export function withoutDead<N extends BareNode>(
     else if (node.kind === 'load') out.push({ ...node, ...renumbered(node, number) });
     else out.push(node);
   });
-  return { body: out, number };
+  return { body: out, number, kept: [...numbers.keys()] };
 }
 
 /** For each node whether `own` holds of it or of a node that it depends on. */

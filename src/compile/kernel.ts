@@ -96,6 +96,8 @@ export interface Segment {
   readonly contraction?: { readonly lhs: number; readonly rhs: number };
   /** Of what it computes. */
   readonly origins: readonly Origin[];
+  /** By node of the body: of what it is the value, where it is one. */
+  readonly made: readonly (Origin | undefined)[];
   /** Equal text, equal code: everything but extents and buffers. Emitters make one function for each. */
   readonly signature: string;
 }
@@ -243,7 +245,7 @@ export function nodeKey(node: BareNode): string {
 }
 
 /** Text that is equal for segments which run the same code: buffers and extents left out. */
-export function segmentSignature(segment: Omit<Segment, 'signature' | 'origins'>): string {
+export function segmentSignature(segment: Omit<Segment, 'signature' | 'origins' | 'made'>): string {
   const { kind, axes, reduceAxes, operandDTypes, body, reductions, stores, contraction } = segment;
   const nodes = body.map((node) => `${nodeKey(node)}^${node.depth}`);
   return JSON.stringify([

@@ -58,6 +58,8 @@ export class SegmentBuilder {
   readonly #reductionNodes = new Map<Expr, number>();
   readonly #stores: Store[] = [];
   readonly #origins: Origin[] = [];
+  /** By node of the body: what it is the value of. */
+  readonly #made: (Origin | undefined)[] = [];
   #contraction: { lhs: number; rhs: number } | undefined;
 
   constructor(
@@ -134,6 +136,7 @@ export class SegmentBuilder {
     if (found !== undefined) return found;
     const result = this.#valueOf(node, coordinates, guard);
     this.#values.set(key, result);
+    this.#made[result] ??= node.origin;
     return result;
   }
 
@@ -320,7 +323,7 @@ export class SegmentBuilder {
 
   /** The finished segment: dead nodes gone, loops tidied, depths known. */
   finish(): Segment {
-    const { body, number } = withoutDead(this.#body, [
+    const { body, number, kept } = withoutDead(this.#body, [
       ...this.#stores.flatMap(storeInputs),
       ...this.#reductions.map((reduction) => reduction.input),
     ]);
@@ -345,7 +348,8 @@ export class SegmentBuilder {
         ? {}
         : { contraction: { lhs: number(this.#contraction.lhs), rhs: number(this.#contraction.rhs) } }),
     };
-    return { ...segment, origins: this.#origins, signature: segmentSignature(segment) };
+    const made = kept.map((node) => this.#made[node]);
+    return { ...segment, origins: this.#origins, made, signature: segmentSignature(segment) };
   }
 }
 

@@ -36,6 +36,7 @@ export interface TurnBody {
 export class FunctionBuilder {
   readonly memories: Memory[];
   readonly values: TypedElements[] = [];
+  readonly nodes: number[] = [];
   readonly cells: TypedElements[] = [];
   readonly variables: string[] = ['begin', 'end', 'thread'];
   readonly #head: Statement[] = [];
@@ -133,7 +134,7 @@ export class FunctionBuilder {
   }
 
   finish(name: string): LoopFunction {
-    const { memories, values, cells, variables } = this;
-    return { name, memories, values, cells, variables, body: [...this.#head, ...this.#list] };
+    const { memories, values, nodes, cells, variables } = this;
+    return { name, memories, values, nodes, cells, variables, body: [...this.#head, ...this.#list] };
   }
 }

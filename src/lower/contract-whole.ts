@@ -98,7 +98,7 @@ function epilogueOf(
     node.kind === 'reduction' ? { kind: 'load', operand: sums, map, dtype: node.dtype, depth: 0 } : node,
   );
   // What only the sum needs goes.
-  const { body, number } = withoutDead(
+  const { body, number, kept } = withoutDead(
     loaded,
     stores.map((store) => store.node),
   );
@@ -130,5 +130,6 @@ function epilogueOf(
     ...(column === undefined ? [] : [between(columns)]),
   ];
   const statements = builder.block(() => mapLoops(nest, ranges));
+  builder.nodes.forEach((node, value) => (builder.nodes[value] = kept[node]!));
   return { kind: 'body', sums, pitch, outer: variables, rows, columns, body: statements };
 }

@@ -141,6 +141,8 @@ export interface LoopFunction {
   /** Operands first. */
   readonly memories: readonly Memory[];
   readonly values: readonly TypedElements[];
+  /** By value: the node of the segment's body that it computes, where it is one. */
+  readonly nodes: readonly (number | undefined)[];
   readonly cells: readonly TypedElements[];
   /** Names of loop variables, for printing. */
   readonly variables: readonly string[];

@@ -82,6 +82,7 @@ export class Nest {
   /** Says that `value` is the node's value in `mode`; one that does not vary is spread if a vector wants it. */
   bind(index: number, mode: Mode, value: ValueId): void {
     this.#bound.set(this.#key(index, mode), value);
+    this.builder.nodes[value] ??= index;
   }
   #spread(index: number): void {
     if (!this.#wanted.has(index) || this.varies(index)) return;
@@ -100,6 +101,8 @@ export class Nest {
   #let(key: string, dtype: ScalarNode['dtype'], width: number, expression: Expression): ValueId {
     let id = this.#ids.get(key);
     if (id === undefined) this.#ids.set(key, (id = this.builder.value(dtype, width)));
+    // A key begins with the node's number.
+    this.builder.nodes[id] = parseInt(key);
     return this.builder.let(dtype, width, expression, id);
   }
 

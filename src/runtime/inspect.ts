@@ -6,6 +6,7 @@ import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } fr
 import { printLoops } from '../lower/print.js';
 import { printProgram, type Program } from '../lower/program.js';
 import type { Backend, KernelSource, ThreadCount } from './backend.js';
+import { type LineReport, linesOf } from './lines.js';
 import { computedNodes, type Provenance, provenanceOf, type Recording } from './provenance.js';
 import { dotText, pageText } from './report-text.js';
 
@@ -27,6 +28,8 @@ export interface KernelReport {
   readonly intensity: number;
   /** The parts of the program that it computes, in their order. */
   readonly from: readonly Provenance[];
+  /** Lines of `source`, from 1, with the user's line of each; several where the kernel computes several parts with it. */
+  readonly lines: readonly LineReport[];
 }
 
 /** Memory of a program. */
@@ -85,7 +88,21 @@ export interface Subject extends Recording {
   readonly program: Program;
   readonly backend: Backend;
   readonly source: () => KernelSource;
+  /** Why the function was traced and compiled, each time. */
+  readonly history: readonly TraceNote[];
 }
+
+/** One time that a function was traced, and compiled. */
+export interface TraceNote {
+  /** Calls before it. */
+  readonly calls: number;
+  readonly backend: string;
+  readonly reason: string;
+}
+
+const subjects = new WeakMap<object, Subject>();
+/** What a report tells of, for those that show it in other ways; undefined for what is no report. */
+export const subjectOf = (report: object): Subject | undefined => subjects.get(report);
 
 /** What kernels are told from. */
 interface Shared {
@@ -140,6 +157,7 @@ export function makeReport(subject: Subject): Report {
         return bytes === 0 ? 0 : this.flops() / bytes;
       },
       from: () => merged(computedNodes(kernel.segments).map(shared.from)),
+      lines: () => linesOf(program, kernel, shared.parts[i]!, shared.from),
     });
   const last = kernels.length - 1;
   const fields: { readonly [K in keyof ReportData]: () => ReportData[K] } = {
@@ -161,7 +179,7 @@ export function makeReport(subject: Subject): Report {
     loops: () => program.functions.map(printLoops).join('\n\n'),
     source: () => shared.source.text,
   };
-  const methods: Pick<Report, 'text' | 'toString' | 'toJSON' | 'toDot'> = {
+  const methods: Omit<Report, keyof ReportData> = {
     text(options = {}) {
       checkOptions('text', options, ['graph', 'kernels', 'source']);
       return [
@@ -176,6 +194,7 @@ export function makeReport(subject: Subject): Report {
     toDot: () => dotText(program),
   };
   const data: ReportData = lazily(fields, methods);
+  subjects.set(data, subject);
   return data as Report;
 }
 

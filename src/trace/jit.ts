@@ -14,7 +14,7 @@ import { flatten, matchLeaves, type TreeDef, unflatten } from '../core/tree.js';
 import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
 import type { Backend, KernelSource } from '../runtime/backend.js';
-import { makeReport, type Report } from '../runtime/inspect.js';
+import { makeReport, type Report, type TraceNote } from '../runtime/inspect.js';
 import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
@@ -150,6 +150,8 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
 
   let entries: Entry[] = [];
   const stats = { traces: 0, compiles: 0, calls: 0 };
+  /** The last ones. */
+  const history: TraceNote[] = [];
   let warned = false;
   const leaves: unknown[] = [];
 
@@ -316,10 +318,13 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       return entry;
     }
     const entry = record(dynamic, statics, backend);
+    const reason = entries.length === 0 ? 'it was new' : whatChanged(entries.at(-1)!, entry, argumentName);
+    history.push({ calls: stats.calls, backend: backend.name, reason });
+    if (history.length > MAX_ENTRIES) history.shift();
     if (!warned && stats.traces > WARN_AFTER) {
       warned = true;
       console.warn(
-        `lazuli: ${name} was traced ${stats.traces} times; ${whatChanged(entries[entries.length - 1], entry, argumentName)}. Numbers and tensors of one shape need no new trace.`,
+        `lazuli: ${name} was traced ${stats.traces} times; ${reason}. Numbers and tensors of one shape need no new trace.`,
       );
     }
     entries.push(entry);
@@ -395,6 +400,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       program,
       backend,
       source,
+      history,
       variables: bindings.map((binding) => (binding.kind === 'variable' ? binding.variable : undefined)),
       again: () => (isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics, guards).graph)),
     });
@@ -425,6 +431,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     clear: (): void => {
       entries.forEach(forget);
       entries = [];
+      history.length = 0;
       Object.assign(stats, { traces: 0, compiles: 0, calls: 0 });
       warned = false;
     },
@@ -500,8 +507,7 @@ function pathsOf(treedef: TreeDef): string[] {
   return paths;
 }
 
-function whatChanged(before: Entry | undefined, after: Entry, argumentName: (path: string) => string): string {
-  if (before === undefined) return 'the arguments changed';
+function whatChanged(before: Entry, after: Entry, argumentName: (path: string) => string): string {
   if (before.backend !== after.backend) return `the backend went from ${before.backend.name} to ${after.backend.name}`;
   const structure = before.treedef.mismatch(after.treedef, '');
   if (structure !== undefined) return `the structure of the arguments changed: ${structure}`;

@@ -325,7 +325,19 @@ test('toJSON has every field and a version; buffers live from kernel to kernel',
   expect(json.version).toBe(1);
   for (const kernel of json.kernels) {
     expect(Object.keys(kernel).sort()).toEqual(
-      ['name', 'source', 'wat', 'inputs', 'outputs', 'flops', 'bytesRead', 'bytesWritten', 'intensity', 'from'].sort(),
+      [
+        'name',
+        'source',
+        'wat',
+        'inputs',
+        'outputs',
+        'flops',
+        'bytesRead',
+        'bytesWritten',
+        'intensity',
+        'from',
+        'lines',
+      ].sort(),
     );
     expect(kernel.intensity).toBeCloseTo(kernel.flops / (kernel.bytesRead + kernel.bytesWritten), 12);
   }
@@ -360,4 +372,51 @@ test('the update of an optimizer is known by the line that asks for it', () => {
   });
   const { from } = step.inspect(tensor([1, 1])).kernels.at(-1)!;
   expect(from).toEqual([{ path: '', phase: 'update', location: `inspect.test.ts:${line}` }]);
+});
+
+test.each(BACKENDS)('each line of a kernel on %s knows the line of the user that it comes from', (backend) => {
+  const { model, step, args, lines } = network(backend);
+  const { kernels } = step.inspect(...args);
+  const call = `inspect.test.ts:${model.line}`;
+  const update = `inspect.test.ts:${lines.update}`;
+  const textsOf = (location: string): string[] =>
+    kernels.flatMap((kernel) => {
+      const text = kernel.source.split('\n');
+      for (const { line } of kernel.lines) expect(line).toBeGreaterThan(0);
+      return kernel.lines.flatMap((each) => (each.location === location ? [text[each.line - 1]!] : []));
+    });
+  // The network's call takes tanh, Adam's update roots and quotients.
+  expect(textsOf(call).join('\n')).toMatch(/div| \/ /);
+  expect(textsOf(update).join('\n')).toMatch(/sqrt/);
+  expect(textsOf(update).join('\n')).toMatch(/div| \/ /);
+  expect(textsOf(call).join('\n')).not.toMatch(/sqrt/);
+  // What is neither a value nor a store has no line.
+  for (const { source, lines: found } of kernels) {
+    const heads = source
+      .split('\n')
+      .flatMap((text, i) => (/^ *(function|\(func|kernel|\(local)/.test(text) ? [i + 1] : []));
+    expect(found.filter(({ line }) => heads.includes(line) && !/\(func/.test(source.split('\n')[line - 1]!))).toEqual(
+      [],
+    );
+  }
+});
+
+test('a line that several segments run comes from the part of each', () => {
+  const w = new TrainVar([1, 2, 3]);
+  const b = new TrainVar([1, 2]);
+  let first = 0;
+  const step = jit(
+    (x: Tensor, y: Tensor) => {
+      first = here() + 1;
+      w.value = w.value.sub(x);
+      b.value = b.value.sub(y);
+    },
+    { backend: 'js' },
+  );
+  const [kernel] = step.inspect(zeros([3]), zeros([2])).kernels;
+  const text = kernel!.source.split('\n').findIndex((each) => each.includes('fround')) + 1;
+  expect(kernel!.lines.filter(({ line }) => line === text)).toEqual([
+    { line: text, location: `inspect.test.ts:${first}` },
+    { line: text, location: `inspect.test.ts:${first + 1}` },
+  ]);
 });
