@@ -2,7 +2,8 @@
 import { BackendUnavailableError } from '../../src/core/errors.js';
 import { bytesPerElement, DTYPES, type TypedArray, viewArray } from '../../src/core/dtype.js';
 import type { Program } from '../../src/lower/program.js';
-import type { Target } from '../../src/compile/target.js';
+import { lowerSegment } from '../../src/lower/segment.js';
+import type { Target } from '../../src/lower/target.js';
 import type { Backend, Executable } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
 import { emitProgram } from './emit.js';
@@ -52,6 +53,7 @@ export const JS_TARGET: Target = {
   workers: { kind: 'one' },
   reassociates: false,
   tile: undefined,
+  lower: lowerSegment,
 };
 
 export const jsBackend: Backend = {

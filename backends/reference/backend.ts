@@ -7,7 +7,8 @@ import { printGraph } from '../../src/core/graph.js';
 import { printKernel } from '../../src/compile/kernel.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { bytesPerElement, DTYPES } from '../../src/core/dtype.js';
-import type { Target } from '../../src/compile/target.js';
+import { lowerSegment } from '../../src/lower/segment.js';
+import type { Target } from '../../src/lower/target.js';
 import type { Backend } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
 
@@ -23,6 +24,7 @@ const REFERENCE_TARGET: Target = {
   workers: { kind: 'one' },
   reassociates: false,
   tile: undefined,
+  lower: lowerSegment,
 };
 
 export const referenceBackend: Backend = {

@@ -3,7 +3,8 @@
  */
 import { bytesPerElement, DTYPES } from '../../src/core/dtype.js';
 import type { Program } from '../../src/lower/program.js';
-import type { Target } from '../../src/compile/target.js';
+import { lowerSegment } from '../../src/lower/segment.js';
+import type { Target } from '../../src/lower/target.js';
 import type { Backend, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { WasmBuffers } from './buffers.js';
@@ -29,6 +30,7 @@ export const WASM_TARGET: Target = {
   workers: { kind: 'threads' },
   reassociates: false,
   tile: planTile,
+  lower: lowerSegment,
 };
 
 export { supportsWasm } from './compile.js';

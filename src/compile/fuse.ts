@@ -15,7 +15,7 @@ import { type BufferId, readOperands, type Segment, writtenOperands } from './ke
 import { inOrder, link, type Preceding, reaches } from './precedence.js';
 import { chooseRoots, isParameter, type Roots, storageOf } from './roots.js';
 import { type BufferLookup, SegmentBuilder } from './segment.js';
-import type { Target } from './target.js';
+import type { FusionLimits } from './limits.js';
 
 /** A buffer before its place is planned. */
 export interface BufferSpec {
@@ -41,11 +41,11 @@ export interface Fused {
 /** Rounds in which dear nodes that were computed twice are stored instead. */
 const MAX_ROUNDS = 4;
 
-function clusterGraph(graph: Graph, target: Target): { roots: Roots; clustering: Clustering } {
+function clusterGraph(graph: Graph, limits: FusionLimits): { roots: Roots; clustering: Clustering } {
   const extra = new Set<Expr>();
   for (let round = 0; ; round++) {
-    const roots = chooseRoots(graph, extra, target.body);
-    const clustering = new Clustering(graph, roots, target.body);
+    const roots = chooseRoots(graph, extra, limits.body);
+    const clustering = new Clustering(graph, roots, limits.body);
     const recomputed = round < MAX_ROUNDS ? clustering.recomputed() : [];
     if (recomputed.length === 0) return { roots, clustering };
     for (const node of recomputed) extra.add(node);
@@ -255,7 +255,7 @@ const MAX_HOSTS = 16;
 
 /** Units of map segments, which other map segments may join: those of the same code, or where either is little work. */
 class OpenUnits {
-  constructor(readonly target: Target) {}
+  constructor(readonly limits: FusionLimits) {}
   readonly #bySignature = new Map<string, Unit[]>();
   readonly #all: Unit[] = [];
   #small: Unit[] = [];
@@ -268,7 +268,7 @@ class OpenUnits {
       if (units[units.length - 1] !== unit) units.push(unit);
       this.#bySignature.set(signature, units);
     }
-    const small = segments.every((segment) => elements(segment) <= this.target.small);
+    const small = segments.every((segment) => elements(segment) <= this.limits.small);
     if (isNew) this.#all.push(unit);
     if (isNew && small) this.#small.push(unit);
     if (!isNew && !small) this.#small = this.#small.filter((each) => each !== unit);
@@ -277,7 +277,7 @@ class OpenUnits {
   /** An earlier unit that the segments can join without waiting for itself. */
   host(segments: readonly Segment[], needs: ReadonlySet<Unit>): Unit | undefined {
     const candidates = new Set(this.#bySignature.get(segments[0]!.signature)?.slice(-MAX_HOSTS));
-    const others = segments.every((segment) => elements(segment) <= this.target.small) ? this.#all : this.#small;
+    const others = segments.every((segment) => elements(segment) <= this.limits.small) ? this.#all : this.#small;
     for (const unit of others.slice(-MAX_HOSTS)) candidates.add(unit);
     return inOrder([...candidates]).find((unit) => [...needs].every((need) => !reaches(need, unit)));
   }
@@ -321,14 +321,14 @@ class OpenReductions {
   }
 }
 
-export function fuse(graph: Graph, target: Target): Fused {
-  const { roots, clustering } = clusterGraph(graph, target);
+export function fuse(graph: Graph, limits: FusionLimits): Fused {
+  const { roots, clustering } = clusterGraph(graph, limits);
   const buffers = new BufferTable(graph);
   for (const root of roots.roots) if (clustering.isStored(root) && !isParameter(root)) buffers.addTemporary(root);
 
   const units: Unit[] = [];
   const unitOf = new Map<Cluster, Unit>();
-  const open = new OpenUnits(target);
+  const open = new OpenUnits(limits);
   const reductions = new OpenReductions(graph, buffers);
   for (const cluster of inOrder(clustering.clusters)) {
     const needs = new Set([...cluster.needs].map((need) => unitOf.get(need)!));

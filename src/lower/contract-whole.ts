@@ -6,7 +6,7 @@ import type { AffineMap } from '../core/affine.js';
 import { InternalError } from '../core/errors.js';
 import { withoutDead } from '../compile/body.js';
 import type { ScalarNode, Segment } from '../compile/kernel.js';
-import type { Target, TileShape } from '../compile/target.js';
+import type { Target, TileShape } from './target.js';
 import { formOf, type FunctionBuilder } from './builder.js';
 import type { ContractAxis, Epilogue } from './contract-statement.js';
 import { Nest } from './nest.js';

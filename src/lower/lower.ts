@@ -1,11 +1,12 @@
 /** Kernel[] → steps: each kernel's segments as loop functions, written once for segments that run the same code. */
 import type { ScratchRequest } from '../compile/buffers.js';
 import type { Kernel, Segment } from '../compile/kernel.js';
-import type { Target } from '../compile/target.js';
+import type { Target } from './target.js';
 import { segmentNanoseconds } from './cost.js';
 import type { LoopFunction } from './loops.js';
 import type { Call, Step } from './program.js';
-import { lowerSegment, type LoweredSegment, segmentKey } from './segment.js';
+import type { LoweredSegment } from './lowered.js';
+import { segmentKey } from './segment.js';
 
 export interface Lowered {
   readonly functions: readonly LoopFunction[];
@@ -27,7 +28,7 @@ export function lower(kernels: readonly Kernel[], buffers: number, target: Targe
     let found = lowered.get(key);
     if (found === undefined) {
       const first = functions.length;
-      found = { ...lowerSegment(segment, target, `s${lowered.size}_${segment.kind}`), first };
+      found = { ...target.lower(segment, target, `s${lowered.size}_${segment.kind}`), first };
       functions.push(...found.functions.map(({ code }) => code));
       lowered.set(key, found);
     }

@@ -256,3 +256,6 @@ export function nodesByDepth({ space }: Nest, include: (node: number) => boolean
   });
   return byDepth;
 }
+
+/** Nodes of several depths in topological order. */
+export const inOrder = (nodes: readonly (readonly number[])[]): number[] => nodes.flat().sort((a, b) => a - b);

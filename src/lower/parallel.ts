@@ -99,13 +99,31 @@ function mapVectors({ space }: Nest): number {
 }
 
 /** Opens the axes from `first` on, of these extents, at the index that the variable `joined` is along all of them. */
-export function openJoined(nest: Nest, first: number, extents: readonly number[], joined: VariableId): void {
+export function openJoined(
+  nest: Nest,
+  first: number,
+  extents: readonly number[],
+  joined: VariableId,
+  name = 'r',
+): void {
   const { builder } = nest;
   let divisor = 1;
   for (let i = extents.length - 1; i >= 0; i--) {
-    const variable = builder.variable(`r${i}`);
+    const variable = builder.variable(`${name}${i}`);
     builder.push({ kind: 'coordinate', variable, of: joined, divisor, extent: extents[i]! });
     nest.axes[first + i] = variable;
     divisor *= extents[i]!;
   }
+}
+
+/** As {@link openJoined}; a single axis is `joined` itself. */
+export function openAxes(
+  nest: Nest,
+  first: number,
+  extents: readonly number[],
+  joined: VariableId,
+  name: string,
+): void {
+  if (extents.length === 1) nest.axes[first] = joined;
+  else openJoined(nest, first, extents, joined, name);
 }

@@ -6,7 +6,7 @@ import { fuse } from '../compile/fuse.js';
 import { schedule } from '../compile/schedule.js';
 import { separate } from '../compile/separate.js';
 import { simplify } from '../compile/simplify.js';
-import type { Target } from '../compile/target.js';
+import type { Target } from './target.js';
 import { lower } from './lower.js';
 import type { Program } from './program.js';
 

@@ -6,9 +6,9 @@ import type { Graph } from '../core/graph.js';
 import type { Buffer } from '../compile/buffers.js';
 import { type BufferId, type Kernel, printKernel } from '../compile/kernel.js';
 import type { Update } from '../compile/schedule.js';
-import type { Target } from '../compile/target.js';
+import type { Target } from './target.js';
 import type { LoopFunction } from './loops.js';
-import type { Grid } from './segment.js';
+import type { Grid } from './lowered.js';
 
 /** One call of a function: what it works on, and the indices of its grid axis, all of which must run. */
 export interface Call {

@@ -54,10 +54,10 @@ interface Used {
   readonly number: number;
 }
 
-const isArg = ({ op }: Reduction): boolean => op === 'argmax' || op === 'argmin';
-const identity = ({ op, dtype }: Reduction): number =>
+export const isArg = ({ op }: Reduction): boolean => op === 'argmax' || op === 'argmin';
+export const identityOf = ({ op, dtype }: Reduction): number =>
   reductionIdentity(op === 'argmax' ? 'max' : op === 'argmin' ? 'min' : op, dtype);
-const joinOf = ({ op }: Reduction): ScalarOp => JOIN[op as ReduceOp];
+export const joinOf = ({ op }: Reduction): ScalarOp => JOIN[op as ReduceOp];
 
 /** Writes the whole nest. */
 export function reduceLoops(nest: Nest, space: ReduceSpace): void {
@@ -118,7 +118,7 @@ class Reducer {
     const builder = this.#builder;
     const newCell = ({ reduction }: Used, mode: Mode): CellId => {
       const cell = builder.cell(reduction.dtype, mode.width);
-      builder.reset(cell, identity(reduction));
+      builder.reset(cell, identityOf(reduction));
       return cell;
     };
     return modes.flatMap((mode) =>

@@ -5,7 +5,7 @@
 import type { AffineMap } from '../core/affine.js';
 import { inheriting } from '../compile/body.js';
 import type { ScalarNode, Segment, Store } from '../compile/kernel.js';
-import type { Target } from '../compile/target.js';
+import type { Target } from './target.js';
 import type { ReductionOrder } from '../ops/order.js';
 import { FunctionBuilder } from './builder.js';
 import { expandContraction } from './contract.js';
@@ -15,32 +15,7 @@ import { Nest, type Space } from './nest.js';
 import { GRID_RANGE, mapLoops, type Range, wholeRange } from './parallel.js';
 import { reduceLoops, type ReduceSpace } from './reduce.js';
 import { reorderBody, reorderStores } from './reorder.js';
-
-/** How the work of a function is divided among calls. */
-export interface Grid {
-  /** Indices of the grid axis; 1 if there is none. */
-  readonly extent: number;
-  /** Calls begin at multiples of this, so that two workers do not write one cache line; a workgroup takes just so many indices. */
-  readonly grain: number;
-}
-
-/** One function, and what a call of it needs beyond the segment's operands. */
-export interface LoweredFunction {
-  readonly code: LoopFunction;
-  /** Without an extent where each call brings its own. */
-  readonly grid: { readonly extent: number | undefined; readonly grain: number };
-}
-
-/** Memory that all calls of a segment share: elements of a dtype, after the segment's own operands. */
-export interface Scratch {
-  readonly dtype: Segment['operandDTypes'][number];
-  readonly size: number;
-}
-
-export interface LoweredSegment {
-  readonly functions: readonly LoweredFunction[];
-  readonly scratch: readonly Scratch[];
-}
+import type { LoweredFunction, LoweredSegment, Scratch } from './lowered.js';
 
 /** Elements of 64 bytes of bool, f32 and f64 at least. */
 const GRAIN = 64;

@@ -3,7 +3,7 @@
  * A backend is five verbs over opaque buffers and two over programs; everything else is decided before it.
  */
 import type { DType, TypedArray } from '../core/dtype.js';
-import type { Target } from '../compile/target.js';
+import type { Target } from '../lower/target.js';
 import type { Program } from '../lower/program.js';
 
 /** Memory of one tensor on a backend. Backends extend it; nobody else looks inside. */

@@ -1,8 +1,11 @@
 /**
  * Target: what a machine can do, as data. Fusion and lowering ask it; nothing else tells one backend from another.
  */
+import type { FusionLimits } from '../compile/limits.js';
+import type { Segment } from '../compile/kernel.js';
 import type { DType } from '../core/dtype.js';
 import type { ReductionOrder } from '../ops/order.js';
+import type { LoweredSegment } from './lowered.js';
 
 /** Who shares the work of a launch. */
 export type Workers =
@@ -35,18 +38,12 @@ export interface TilePlan {
   readonly scratchBytes: number;
 }
 
-export interface Target {
+export interface Target extends FusionLimits {
   /** Programs are cached by it. */
   readonly name: string;
   readonly dtypes: readonly DType[];
   /** Bytes that one element takes in memory. */
   readonly elementBytes: (dtype: DType) => number;
-  /** Core ops in one body at most. */
-  readonly body: number;
-  /** Segments of at most so many elements join kernels of other code, to save a launch. */
-  readonly small: number;
-  /** Buffers that one kernel may bind. */
-  readonly bindings: number;
   /** Elements that one instruction takes; 1 for scalar code. */
   readonly width: number;
   readonly workers: Workers;
@@ -54,4 +51,9 @@ export interface Target {
   readonly reassociates: boolean;
   /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */
   readonly tile: ((shape: TileShape) => TilePlan) | undefined;
+  /**
+   * Decides the loops of a segment: `lowerSegment`, or `lowerForWorkgroups`. A backend names it, so that a page holds only what
+   * its backends need.
+   */
+  readonly lower: (segment: Segment, target: Target, name: string) => LoweredSegment;
 }

@@ -1,0 +1,15 @@
+/** What the lowerings for workgroups share. */
+import type { Segment } from '../compile/kernel.js';
+import type { FunctionBuilder } from './builder.js';
+import type { Nest } from './nest.js';
+
+/** A segment, what it is lowered for, and makers of what every function needs. */
+export interface GroupContext {
+  readonly segment: Segment;
+  readonly name: string;
+  /** Threads of a workgroup. */
+  readonly size: number;
+  readonly localBytes: number;
+  readonly newBuilder: () => FunctionBuilder;
+  readonly newNest: (builder: FunctionBuilder) => Nest;
+}

@@ -1,0 +1,334 @@
+/**
+ * Contractions in workgroups: a group computes a tile of rows and columns. It brings a slab of each factor into memory that its
+ * threads share, `depth` steps of the sum at a time; each thread adds up a block of outputs that lie a sixteenth of the tile
+ * apart, so that neighbouring threads read neighbouring columns. Finished sums are stored at once, or go through the shared
+ * memory, sixteen rows at a time, to the nodes after them.
+ *
+ * Source: the tiling that CUTLASS describes ("Efficient GEMM in CUDA").
+ */
+import { sizeOf } from '../core/aval.js';
+import { inheriting } from '../compile/body.js';
+import type { Segment } from '../compile/kernel.js';
+import { constantForm, formOf, type FunctionBuilder, sumOfForms } from './builder.js';
+import { BEGIN, type Bound, type CellId, type Form, THREAD, type ValueId, type VariableId } from './loops.js';
+import { inOrder, type Nest, nodesByDepth, SCALAR } from './nest.js';
+import type { LoweredSegment } from './lowered.js';
+import type { GroupContext } from './group-context.js';
+
+/** Threads along each side of a tile. */
+const SIDE = 16;
+/** Tiles that keep a machine busy. */
+const ENOUGH_TILES = 128;
+/** Sums begin anew after so many steps. */
+const RESTART = 4096;
+
+/** Parallel axes by the factors that they move, and a tile. */
+interface Tiling {
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  readonly batch: readonly number[];
+  readonly height: number;
+  readonly width: number;
+  /** Steps of the sum that are in shared memory at once. */
+  readonly depth: number;
+}
+
+/** Axes of `segment` by what they move. */
+function axesOf({ axes, body, contraction }: Segment): Pick<Tiling, 'rows' | 'columns' | 'batch'> {
+  const moves = (root: number): boolean[] =>
+    axes.map((_, axis) =>
+      inheriting(body, (node) => (node.kind === 'load' || node.kind === 'index') && node.map.strides[axis] !== 0).at(
+        root,
+      )!,
+    );
+  const [left, right] = [moves(contraction!.lhs), moves(contraction!.rhs)];
+  const where = (holds: (axis: number) => boolean): number[] => axes.flatMap((_, axis) => (holds(axis) ? [axis] : []));
+  return {
+    rows: where((axis) => left[axis]! && !right[axis]!),
+    columns: where((axis) => right[axis]! && !left[axis]!),
+    batch: where((axis) => left[axis]! === right[axis]!),
+  };
+}
+
+/** The largest tile of which there are enough, or the smallest. */
+function tilingOf(segment: Segment): Tiling {
+  const own = axesOf(segment);
+  const extent = (axes: readonly number[]): number => sizeOf(axes.map((axis) => segment.axes[axis]!));
+  const [m, n, batch] = [extent(own.rows), extent(own.columns), extent(own.batch)];
+  const fits = (size: number): boolean =>
+    size === SIDE ||
+    (m > size / 2 && n > size / 2 && Math.ceil(m / size) * Math.ceil(n / size) * batch >= ENOUGH_TILES);
+  const size = [128, 64, 32, SIDE].find(fits)!;
+  return { ...own, height: size, width: size, depth: size === 128 ? 8 : 16 };
+}
+
+/** Whether the contraction has rows and columns enough for a tile, and the machine threads enough. */
+export function isTiled({ segment, size, localBytes }: GroupContext): boolean {
+  const { rows, columns } = axesOf(segment);
+  const least = (axes: readonly number[]): boolean => sizeOf(axes.map((axis) => segment.axes[axis]!)) > SIDE / 2;
+  return (
+    size === SIDE * SIDE && localBytes >= 1 << 14 && least(rows) && least(columns) && !segment.reduceAxes.includes(0)
+  );
+}
+
+export function contractInGroups(context: GroupContext): LoweredSegment {
+  const { segment, name } = context;
+  const tiling = tilingOf(segment);
+  const contraction = new TiledContraction(context, tiling);
+  contraction.write();
+  return {
+    functions: [{ code: contraction.builder.finish(name), grid: { extent: contraction.tiles, grain: 1 } }],
+    scratch: [],
+  };
+}
+
+/** One side of a tile: joined axes of the contraction, of which a group has `size` indices from `first` on. */
+interface Side {
+  readonly axes: readonly number[];
+  readonly extent: number;
+  readonly size: number;
+  readonly first: Form;
+}
+
+class TiledContraction {
+  readonly builder: FunctionBuilder;
+  readonly #nest: Nest;
+  readonly #segment: Segment;
+  readonly tiles: number;
+  readonly #steps: number;
+
+  constructor(
+    context: GroupContext,
+    readonly tiling: Tiling,
+  ) {
+    this.builder = context.newBuilder();
+    this.#nest = context.newNest(this.builder);
+    this.#segment = context.segment;
+    const { rows, columns, batch, height, width } = tiling;
+    this.tiles =
+      Math.ceil(this.#extent(rows) / height) * Math.ceil(this.#extent(columns) / width) * this.#extent(batch);
+    this.#steps = sizeOf(this.#segment.reduceAxes);
+  }
+
+  #extent(axes: readonly number[]): number {
+    return sizeOf(axes.map((axis) => this.#segment.axes[axis]!));
+  }
+
+  #coordinate(name: string, of: VariableId, divisor: number, extent: number): VariableId {
+    const variable = this.builder.variable(name);
+    this.builder.push({ kind: 'coordinate', variable, of, divisor, extent });
+    return variable;
+  }
+
+  /** Opens `axes`, of these extents, at the index `joined` along all of them. */
+  #open(axes: readonly number[], extents: readonly number[], joined: VariableId, name: string): void {
+    const nest = this.#nest;
+    if (axes.length === 1) nest.axes[axes[0]!] = joined;
+    else {
+      let divisor = 1;
+      for (let i = axes.length - 1; i >= 0; i--) {
+        nest.axes[axes[i]!] = this.#coordinate(`${name}${i}`, joined, divisor, extents[i]!);
+        divisor *= extents[i]!;
+      }
+    }
+  }
+  #openSide({ axes }: Side, joined: VariableId, name: string): void {
+    this.#open(
+      axes,
+      axes.map((axis) => this.#segment.axes[axis]!),
+      joined,
+      name,
+    );
+  }
+
+  /** Runs `body` with a variable that is `at`, if that is below `limit`, which it always is unless `isRagged`. */
+  #within(name: string, at: Form, limit: number, isRagged: boolean, body: (variable: VariableId) => void): void {
+    const { builder } = this;
+    if (isRagged) {
+      const to: Bound = { ...at, offset: at.offset + 1, limit };
+      builder.loop(name, 'serial', at, to, body);
+      return;
+    }
+    const variable = builder.variable(name);
+    builder.push({ kind: 'define', variable, form: at });
+    body(variable);
+  }
+
+  write(): void {
+    const { builder, tiling } = this;
+    const nest = this.#nest;
+    const segment = this.#segment;
+    const { body, stores, reductions } = segment;
+    const { height, width, depth, batch } = tiling;
+    const { dtype } = reductions[0]!;
+    const after = inheriting(body, (node) => node.kind === 'reduction');
+    const byDepth = nodesByDepth(nest, (node) => !after[node]!);
+    nest.emit(byDepth[0]!, [SCALAR]);
+
+    // Which tile.
+    const [m, n] = [this.#extent(tiling.rows), this.#extent(tiling.columns)];
+    const [down, across] = [Math.ceil(m / height), Math.ceil(n / width)];
+    const column = this.#coordinate('tile_column', BEGIN, 1, across);
+    const row = this.#coordinate('tile_row', BEGIN, across, down);
+    const rows: Side = { axes: tiling.rows, extent: m, size: height, first: formOf(row, height) };
+    const columns: Side = { axes: tiling.columns, extent: n, size: width, first: formOf(column, width) };
+    if (batch.length > 0) {
+      const index = this.#coordinate('batch', BEGIN, across * down, this.#extent(batch));
+      this.#open(
+        batch,
+        batch.map((axis) => segment.axes[axis]!),
+        index,
+        'batch',
+      );
+    }
+    const tx = this.#coordinate('tx', THREAD, 1, SIDE);
+    const ty = this.#coordinate('ty', THREAD, SIDE, SIDE);
+
+    // Rows of shared memory are padded, so that threads that write a column of it do not meet in one bank.
+    const [leftPitch, rightPitch] = [height + 1, width + 1];
+    const right = depth * leftPitch;
+    const shared = builder.local(dtype, Math.max(right + depth * rightPitch, SIDE * width));
+    const newCells = (): CellId[][] =>
+      Array.from({ length: height / SIDE }, () =>
+        Array.from({ length: width / SIDE }, () => {
+          const cell = builder.cell(dtype);
+          builder.reset(cell, 0);
+          return cell;
+        }),
+      );
+    const { lhs, rhs } = segment.contraction!;
+    const slab = (cells: CellId[][], from: VariableId): void => {
+      this.#load(lhs, rows, from, shared, 0, leftPitch);
+      this.#load(rhs, columns, from, shared, right, rightPitch);
+      builder.push({ kind: 'barrier' });
+      builder.loop('k', 'serial', constantForm(0), constantForm(depth), (k) => {
+        const a = cells.map((_, i) => builder.load(shared, sumOfForms(formOf(k, leftPitch, i * SIDE), formOf(ty))));
+        const b = cells[0]!.map((_, j) =>
+          builder.load(shared, sumOfForms(formOf(k, rightPitch, right + j * SIDE), formOf(tx))),
+        );
+        cells.forEach((line, i) =>
+          line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.op('mul', dtype, 1, a[i]!, b[j]!))),
+        );
+      });
+      builder.push({ kind: 'barrier' });
+    };
+    const sums = newCells();
+    const steps = this.#steps;
+    const add = (cells: CellId[][], from: Form, to: Bound): void =>
+      builder.loop('slab', 'serial', from, to, (variable) => slab(cells, variable), depth);
+    if (steps <= RESTART) add(sums, constantForm(0), constantForm(steps));
+    else
+      builder.loop(
+        'block',
+        'serial',
+        constantForm(0),
+        constantForm(steps),
+        (block) => {
+          const fresh = newCells();
+          add(fresh, formOf(block), { ...formOf(block, 1, RESTART), limit: steps });
+          sums.forEach((line, i) =>
+            line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.read(fresh[i]![j]!))),
+          );
+        },
+        RESTART,
+      );
+
+    // What follows the sums.
+    const sum = body.findIndex((node) => node.kind === 'reduction');
+    const isRagged = m % height !== 0 || n % width !== 0;
+    const isPlain = stores.every(
+      (store) => store.node === sum && store.indirect === undefined && store.guard === undefined,
+    );
+    if (isPlain && !isRagged && rows.axes.length === 1 && columns.axes.length === 1) {
+      const at = (name: string, { first }: Side, thread: VariableId): VariableId => {
+        const variable = builder.variable(name);
+        builder.push({ kind: 'define', variable, form: sumOfForms(first, formOf(thread)) });
+        return variable;
+      };
+      nest.axes[rows.axes[0]!] = at('row', rows, ty);
+      nest.axes[columns.axes[0]!] = at('column', columns, tx);
+      sums.forEach((line, i) =>
+        line.forEach((cell, j) => {
+          const value = builder.read(cell);
+          for (const { operand, map } of stores)
+            builder.store(
+              operand,
+              nest.shifted(map, [
+                [rows.axes[0], i * SIDE],
+                [columns.axes[0], j * SIDE],
+              ]),
+              value,
+            );
+        }),
+      );
+      return;
+    }
+    const parallel = segment.axes.length;
+    const late = inOrder([...byDepth.slice(1, parallel + 1), after.flatMap((is, i) => (is && i !== sum ? [i] : []))]);
+    sums.forEach((line, i) => {
+      if (i > 0) builder.push({ kind: 'barrier' });
+      line.forEach((cell, j) =>
+        builder.store(shared, sumOfForms(formOf(ty, width, j * SIDE), formOf(tx)), builder.read(cell)),
+      );
+      builder.push({ kind: 'barrier' });
+      builder.loop('e', 'thread', constantForm(0), constantForm(SIDE * width), (element) => {
+        const rowInTile = this.#coordinate('row', element, width, SIDE);
+        const columnInTile = this.#coordinate('column', element, 1, width);
+        const rowAt = sumOfForms({ ...rows.first, offset: i * SIDE }, formOf(rowInTile));
+        this.#within('i', rowAt, m, m % height !== 0, (r) =>
+          this.#within('j', sumOfForms(columns.first, formOf(columnInTile)), n, n % width !== 0, (c) => {
+            this.#openSide(rows, r, 'i');
+            this.#openSide(columns, c, 'j');
+            nest.bindUniform(sum, builder.load(shared, formOf(element)));
+            nest.emit(late, [SCALAR]);
+            for (const store of stores) nest.store(store, SCALAR);
+          }),
+        );
+      });
+    });
+  }
+
+  /** Brings the factor `node`, `depth` steps from `from` on for all indices of `side`, to [offset + pitch · step + index]. */
+  #load(node: number, side: Side, from: VariableId, shared: number, offset: number, pitch: number): void {
+    const { builder } = this;
+    const nest = this.#nest;
+    const { depth } = this.tiling;
+    const { reduceAxes, axes, reductions } = this.#segment;
+    const steps = this.#steps;
+    const { dtype } = reductions[0]!;
+    builder.loop('e', 'thread', constantForm(0), constantForm(depth * side.size), (element) => {
+      // Neighbouring threads read neighbouring elements.
+      const alongSteps = this.#isContiguousAlongSteps(node);
+      const step = this.#coordinate('step', element, alongSteps ? 1 : side.size, depth);
+      const index = this.#coordinate('index', element, alongSteps ? depth : 1, side.size);
+      const place = sumOfForms(formOf(step, pitch, offset), formOf(index));
+      const isRagged = side.extent % side.size !== 0 || steps % depth !== 0;
+      const factor = (s: VariableId, k: VariableId): ValueId => {
+        this.#openSide(side, s, 's');
+        this.#open(
+          reduceAxes.map((_, axis) => axes.length + axis),
+          reduceAxes,
+          k,
+          'r',
+        );
+        return nest.emitAt(node, undefined, 0, new Map());
+      };
+      const inside = (body: (s: VariableId, k: VariableId) => void): void =>
+        this.#within('s', sumOfForms(side.first, formOf(index)), side.extent, side.extent % side.size !== 0, (s) =>
+          this.#within('k', sumOfForms(formOf(from), formOf(step)), steps, steps % depth !== 0, (k) => body(s, k)),
+        );
+      if (!isRagged) return inside((s, k) => builder.store(shared, place, factor(s, k)));
+      const cell = builder.cell(dtype);
+      builder.reset(cell, 0);
+      inside((s, k) => builder.accumulate(cell, undefined, factor(s, k)));
+      builder.store(shared, place, builder.read(cell));
+    });
+    nest.axes.length = axes.length;
+  }
+
+  #isContiguousAlongSteps(root: number): boolean {
+    const { body, axes, reduceAxes } = this.#segment;
+    const node = body[root]!;
+    return node.kind === 'load' && Math.abs(node.map.strides[axes.length + reduceAxes.length - 1]!) === 1;
+  }
+}
