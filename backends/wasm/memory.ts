@@ -3,7 +3,7 @@
  */
 import { bytesPerElement, DTYPES, viewArray, type DType, type TypedArray } from '../../src/core/dtype.js';
 import { UnsupportedError } from '../../src/core/errors.js';
-import { Allocator } from './allocator.js';
+import { Allocator } from '../../src/runtime/allocator.js';
 
 /** Bytes of a page of WebAssembly memory. */
 export const PAGE = 65536;

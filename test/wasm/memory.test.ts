@@ -1,7 +1,7 @@
 /** The allocator under random traffic, growth, and the error at the end of the address space. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ALIGNMENT, Allocator, type Block, classOf } from '../../backends/wasm/allocator.js';
+import { ALIGNMENT, Allocator, type Block, classOf } from '../../src/runtime/allocator.js';
 import { LinearMemory, PAGE } from '../../backends/wasm/memory.js';
 import { UnsupportedError } from '../../src/core/errors.js';
 

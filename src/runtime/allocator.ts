@@ -5,9 +5,12 @@
  *
  * Source: TLSF (Masmano et al. 2004, "TLSF: a new dynamic memory allocator for real-time systems").
  */
-import { InternalError } from '../../src/core/errors.js';
+import { InternalError } from '../core/errors.js';
 
-/** Bytes: a cache line, so that two threads never write one line of different buffers. */
+/**
+ * What addresses and sizes are multiples of. In bytes, a cache line, so that two threads never write one line of different
+ * buffers; a backend that counts elements of four bytes gets blocks of 256.
+ */
 export const ALIGNMENT = 64;
 
 export interface Block {
@@ -116,7 +119,7 @@ export class Allocator {
   /** Gives a block back. @throws InternalError if `address` is not that of an allocated block. */
   free(address: number): void {
     const block = this.#used.get(address);
-    if (block === undefined) throw new InternalError(`wasm memory at ${address} was freed but is not allocated`);
+    if (block === undefined) throw new InternalError(`memory at ${address} was freed but is not allocated`);
     this.#used.delete(address);
     this.#usedBytes -= block.bytes;
     this.#release(block);
