@@ -1,7 +1,12 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+// WebGPU without a graphics card: the software adapter of Debian's Chromium. Vulkan looks at this before any thread starts.
+const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
+if (existsSync(SWIFTSHADER)) process.env.VK_ICD_FILENAMES ??= SWIFTSHADER;
 
 /** `vitest --mode dist`: every import of src/ and backends/ leads to what `npm run build` made of it. */
 const fromDist = {
@@ -9,6 +14,7 @@ const fromDist = {
   enforce: 'pre' as const,
   resolveId(source: string, importer: string | undefined): string | undefined {
     if (source === 'lazuli') return path('dist/src/index.js');
+    if (source === 'lazuli/webgpu') return path('dist/backends/webgpu/webgpu.js');
     if (importer === undefined || !source.startsWith('.')) return undefined;
     const target = fileURLToPath(new URL(source, `file://${importer}`));
     const root = path('.');
@@ -20,7 +26,13 @@ const fromDist = {
 export default defineConfig(({ mode }) => ({
   plugins: mode === 'dist' ? [fromDist] : [],
   resolve: {
-    alias: mode === 'dist' ? [] : [{ find: /^lazuli$/, replacement: path('src/index.ts') }],
+    alias:
+      mode === 'dist'
+        ? []
+        : [
+            { find: /^lazuli$/, replacement: path('src/index.ts') },
+            { find: /^lazuli\/webgpu$/, replacement: path('backends/webgpu/webgpu.ts') },
+          ],
   },
   test: {
     include: ['test/**/*.test.ts'],

@@ -63,7 +63,7 @@ export interface Backend {
    * one twice. An UnsupportedError (no memory) comes before anything is written; after any other error what the program
    * writes is unknown.
    */
-  run(executable: Executable, buffers: readonly DeviceBuffer[]): void;
+  run(executable: Executable, buffers: readonly DeviceBuffer[]): void | Promise<void>;
   /** The threads that take part now, the calling one included. A backend without this computes on the calling one. */
   threads?(): ThreadCount;
 }

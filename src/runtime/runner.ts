@@ -115,7 +115,7 @@ export class Runner {
       results[output] = storage;
     }
     try {
-      backend.run(this.#executable, buffers);
+      void backend.run(this.#executable, buffers);
     } catch (cause) {
       throw this.#failed(cause, targets);
     }

@@ -1,0 +1,81 @@
+/** The backend of WebGPU, over a device that is open. */
+import { UnsupportedError } from '../../src/core/errors.js';
+import type { Program } from '../../src/lower/program.js';
+import type { Backend, KernelSource } from '../../src/runtime/backend.js';
+import { Buffers, type WebGpuBuffer } from './buffers.js';
+import { Device, type DeviceLimits } from './device.js';
+import { WebGpuExecutable } from './executable.js';
+import { Pipelines } from './pipelines.js';
+import { modulesOf } from './plan.js';
+import { Slabs } from './slabs.js';
+import { WEBGPU_TARGET } from './target.js';
+
+/** A backend that computes on one GPU device. */
+export interface WebGpuBackend extends Backend {
+  /** The adapter, as its driver calls it. */
+  readonly adapter: string;
+  /** Slabs, the bytes in them, and those that are allocated. */
+  readonly memoryUsage: Slabs['usage'];
+  /** Ends the device now: what it holds is gone, and a use of it is a BackendUnavailableError `DEVICE_DESTROYED`. */
+  destroy(): void;
+}
+
+/** The program as WGSL, for the case that all its buffers lie in one slab. */
+export function emitProgram(program: Program): KernelSource {
+  const kernels = modulesOf(program).map((modules) => modules.join('\n\n'));
+  const text = program.steps
+    .map((step, i) => (step.kind === 'launch' ? `// ${step.kernel.name}\n\n${kernels[i]!}` : ''))
+    .filter((part) => part !== '')
+    .join('\n\n');
+  return { backend: 'webgpu', program, text, kernels };
+}
+
+let made = 0;
+
+/** What tests choose. */
+export interface WebGpuInternals {
+  readonly limits?: Partial<DeviceLimits>;
+  /** Bytes of the first slab. */
+  readonly firstSlab?: number;
+}
+
+/** The backend on `gpu`, which is its own from now on. */
+export function createWebGpuBackend(
+  gpu: GPUDevice,
+  adapter: string,
+  { limits, firstSlab }: WebGpuInternals = {},
+): WebGpuBackend {
+  const device = new Device(gpu, adapter, limits);
+  const slabs = new Slabs(device, firstSlab);
+  const buffers = new Buffers(device, slabs);
+  const pipelines = new Pipelines(device);
+  made++;
+  const name = made === 1 ? 'webgpu' : `webgpu ${made}`;
+  return {
+    name,
+    memory: name,
+    target: WEBGPU_TARGET,
+    synchronous: false,
+    adapter,
+    get memoryUsage() {
+      return slabs.usage;
+    },
+    emit: emitProgram,
+    compile: ({ program }) => new WebGpuExecutable(program, device, buffers, pipelines),
+    release: (executable) => (executable as WebGpuExecutable).release(),
+    allocate(dtype, size, purpose) {
+      if (!WEBGPU_TARGET.dtypes.includes(dtype))
+        throw new UnsupportedError(
+          'DTYPE_UNSUPPORTED',
+          `the backend webgpu has no ${dtype}`,
+          `Run it on 'js' or 'wasm', or cast to one of ${WEBGPU_TARGET.dtypes.join(', ')}.`,
+        );
+      return buffers.allocate(dtype, size, purpose);
+    },
+    free: (buffer) => buffers.free(buffer as WebGpuBuffer),
+    write: (buffer, data) => buffers.write(buffer as WebGpuBuffer, data),
+    read: (buffer) => buffers.read(buffer as WebGpuBuffer),
+    run: (executable, bound) => (executable as WebGpuExecutable).run(bound),
+    destroy: () => device.destroy(),
+  };
+}

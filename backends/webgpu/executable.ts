@@ -1,0 +1,283 @@
+/**
+ * A program on a device. Each run takes one command encoder and one submit; pipelines, bind groups and tables are made when
+ * buffers first lie in these slabs, and kept.
+ */
+import type { Buffer } from '../../src/compile/buffers.js';
+import { InternalError } from '../../src/core/errors.js';
+import type { Program } from '../../src/lower/program.js';
+import type { DeviceBuffer, Executable } from '../../src/runtime/backend.js';
+import type { HostBuffer } from '../../src/runtime/host-memory.js';
+import { type Buffers, WebGpuBuffer } from './buffers.js';
+import { type Device, USAGE } from './device.js';
+import type { Pipelines } from './pipelines.js';
+import { type Binding, type Copy, type Dispatch, Planner, type Slot } from './plan.js';
+import type { Block, Slab } from './slabs.js';
+import { ELEMENT_BYTES } from './target.js';
+
+/** Parts of the table begin at multiples of so many words: WebGPU aligns what is bound to 256 bytes. */
+const TABLE_ALIGNMENT = 64;
+const roundUp = (words: number): number => Math.ceil(words / TABLE_ALIGNMENT) * TABLE_ALIGNMENT;
+/** Assignments of buffers to slabs whose tables are kept. */
+const MOST_LAYOUTS = 4;
+
+interface Launch {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  /** Byte offset of its part of the table. */
+  readonly table: readonly [number];
+  readonly x: number;
+  readonly y: number;
+  readonly before: readonly Copy[];
+  readonly after: readonly Copy[];
+}
+/** How the program runs while its buffers lie in these slabs. */
+interface Layout {
+  /** Of each buffer; undefined for a number. */
+  readonly slabs: readonly (Slab | undefined)[];
+  /** Of each buffer, where the launches know them. */
+  readonly offsets: readonly number[] | undefined;
+  readonly launches: readonly Launch[];
+  readonly table: Uint32Array<ArrayBuffer>;
+  readonly tableBuffer: GPUBuffer;
+  readonly slots: readonly Slot[];
+  /** Memory of its own. */
+  readonly blocks: readonly Block[];
+}
+
+const words = new DataView(new ArrayBuffer(4));
+/** The word of a number of one of the target's dtypes. */
+function wordOf({ dtype, array }: HostBuffer): number {
+  const value = array[0]!;
+  if (dtype !== 'f32') return value >>> 0;
+  words.setFloat32(0, value);
+  return words.getUint32(0);
+}
+
+const isOutside = ({ role }: Buffer): boolean => role === 'parameter' || role === 'output';
+const isNumber = ({ role }: Buffer): boolean => (role as string) === 'number';
+
+export class WebGpuExecutable implements Executable {
+  readonly #layouts: Layout[] = [];
+  /** Memory of temporaries, by buffer number. */
+  #temporaries: (Block | undefined)[] | undefined;
+  #blocks: Block[] = [];
+  readonly #bindings: Binding[];
+  readonly #outside: readonly number[];
+  readonly #numbers: readonly number[];
+
+  constructor(
+    readonly program: Program,
+    readonly device: Device,
+    readonly buffers: Buffers,
+    readonly pipelines: Pipelines,
+  ) {
+    this.#bindings = new Array<Binding>(program.buffers.length).fill(0);
+    this.#outside = program.buffers.filter(isOutside).map(({ id }) => id);
+    this.#numbers = program.buffers.filter(isNumber).map(({ id }) => id);
+  }
+
+  /** Submits one run. The promise rejects if the device refuses it or is lost before it is done. */
+  run(buffers: readonly DeviceBuffer[]): Promise<void> {
+    const { device } = this;
+    device.check();
+    const checks: Promise<void>[] = [];
+    this.#bind(buffers);
+    let layout = this.#findLayout();
+    if (layout === undefined) {
+      // Everything is allocated before anything is written.
+      const made = this.#makeLayout();
+      ({ layout } = made);
+      checks.push(...made.checks);
+    }
+    this.#fillTable(layout);
+    const encode = (): void => this.#submit(layout);
+    if (checks.length === 0) encode();
+    else checks.push(device.watch(`the program ${JSON.stringify(this.program.name)}`, encode).checked);
+    checks.push(device.settled());
+    return Promise.all(checks).then(() => undefined);
+  }
+
+  /** Gives back all that it holds. */
+  release(): void {
+    for (const layout of this.#layouts) this.#drop(layout);
+    this.#layouts.length = 0;
+    if (this.device.isUsable) for (const block of this.#blocks) this.buffers.slabs.free(block);
+    this.#blocks = [];
+    this.#temporaries = undefined;
+  }
+
+  #bind(buffers: readonly DeviceBuffer[]): void {
+    const bindings = this.#bindings;
+    for (let i = 0; i < this.#outside.length; i++) {
+      const id = this.#outside[i]!;
+      const buffer = buffers[id];
+      if (!(buffer instanceof WebGpuBuffer) || buffer.owner !== this.buffers)
+        throw new InternalError(`buffer ${id} of ${this.program.name} is not on this device`);
+      bindings[id] = buffer.place;
+    }
+    for (let i = 0; i < this.#numbers.length; i++) {
+      const id = this.#numbers[i]!;
+      bindings[id] = wordOf(buffers[id] as HostBuffer);
+    }
+    this.#temporaries ??= this.#placeTemporaries();
+    this.#temporaries.forEach((block, id) => {
+      if (block !== undefined) bindings[id] = block;
+    });
+  }
+
+  #allocate(size: number): Block {
+    const { block } = this.buffers.slabs.allocate(size);
+    this.#blocks.push(block);
+    return block;
+  }
+
+  /** Temporaries share an arena, unless that is larger than a slab may be. */
+  #placeTemporaries(): (Block | undefined)[] {
+    const { program } = this;
+    const size = program.arenaBytes / ELEMENT_BYTES;
+    const arena = this.buffers.slabs.fits(size) ? this.#allocate(size) : undefined;
+    const blocks = new Array<Block | undefined>(program.buffers.length).fill(undefined);
+    for (const buffer of program.buffers) {
+      if (isOutside(buffer) || isNumber(buffer)) continue;
+      blocks[buffer.id] =
+        arena === undefined
+          ? this.#allocate(buffer.size)
+          : { slab: arena.slab, offset: arena.offset + buffer.offset / ELEMENT_BYTES, words: buffer.size };
+    }
+    return blocks;
+  }
+
+  #findLayout(): Layout | undefined {
+    return this.#layouts.find(({ slabs, offsets }) => {
+      for (const id of this.#outside) {
+        const { slab, offset } = this.#bindings[id] as Block;
+        if (slabs[id] !== slab || (offsets !== undefined && offsets[id] !== offset)) return false;
+      }
+      return true;
+    });
+  }
+
+  #makeLayout(): { layout: Layout; checks: Promise<void>[] } {
+    const { program, device, pipelines } = this;
+    const bindings = [...this.#bindings];
+    const blocks: Block[] = [];
+    const dispatches = new Planner(program, bindings, device.limits.storageBuffers - 1, (size) => {
+      const { block } = this.buffers.slabs.allocate(size);
+      blocks.push(block);
+      return block;
+    }).plan();
+    const starts: number[] = [];
+    let end = 0;
+    for (const { table } of dispatches) {
+      starts.push(end);
+      end = roundUp(end + table.length);
+    }
+    // Each part is bound with the size of the largest.
+    const partWords = Math.max(1, ...dispatches.map(({ table }) => table.length));
+    const table = new Uint32Array(end + partWords);
+    dispatches.forEach((dispatch, i) => table.set(dispatch.table, starts[i]));
+    const { value, checked } = device.watch(`the table of ${program.name}`, () => {
+      const tableBuffer = device.gpu.createBuffer({
+        label: 'table',
+        size: table.byteLength,
+        usage: USAGE.storage | USAGE.copyDestination,
+      });
+      device.queue.writeBuffer(tableBuffer, 0, table);
+      return tableBuffer;
+    });
+    const checks = [checked];
+    const groups = new Map<string, GPUBindGroup>();
+    const groupOf = ({ slabs }: Dispatch): GPUBindGroup => {
+      const key = slabs.map(({ id }) => id).join();
+      let group = groups.get(key);
+      if (group === undefined) {
+        group = pipelines.bindGroup(value, partWords * ELEMENT_BYTES, slabs);
+        groups.set(key, group);
+      }
+      return group;
+    };
+    const launches = dispatches.map((dispatch, i): Launch => {
+      const pipeline = pipelines.get(dispatch, program);
+      checks.push(pipeline.checked);
+      // A dimension has 65,535 workgroups at least.
+      const y = Math.ceil(dispatch.groups / device.gpu.limits.maxComputeWorkgroupsPerDimension);
+      return {
+        pipeline: pipeline.value,
+        group: groupOf(dispatch),
+        table: [starts[i]! * ELEMENT_BYTES],
+        x: Math.ceil(dispatch.groups / y),
+        y,
+        before: dispatch.before,
+        after: dispatch.after,
+      };
+    });
+    for (const binding of bindings) if (typeof binding !== 'number') checks.push(binding.slab.checked);
+    const layout: Layout = {
+      slabs: bindings.map((binding) => (typeof binding === 'number' ? undefined : binding.slab)),
+      offsets:
+        blocks.length === 0 ? undefined : bindings.map((binding) => (typeof binding === 'number' ? 0 : binding.offset)),
+      launches,
+      table,
+      tableBuffer: value,
+      slots: dispatches.flatMap(({ slots }, i) =>
+        slots.map(({ word, buffer }) => ({ word: starts[i]! + word, buffer })),
+      ),
+      blocks,
+    };
+    this.#layouts.unshift(layout);
+    if (this.#layouts.length > MOST_LAYOUTS) this.#drop(this.#layouts.pop()!);
+    return { layout, checks };
+  }
+
+  #drop({ tableBuffer, blocks }: Layout): void {
+    tableBuffer.destroy();
+    if (this.device.isUsable) for (const block of blocks) this.buffers.slabs.free(block);
+  }
+
+  /** Writes offsets and numbers that differ from what the table has. */
+  #fillTable({ table, tableBuffer, slots }: Layout): void {
+    let first = table.length;
+    let last = -1;
+    for (let i = 0; i < slots.length; i++) {
+      const { word, buffer } = slots[i]!;
+      const binding = this.#bindings[buffer]!;
+      const value = typeof binding === 'number' ? binding : binding.offset;
+      if (table[word] === value) continue;
+      table[word] = value;
+      first = Math.min(first, word);
+      last = Math.max(last, word);
+    }
+    if (last >= 0) this.device.queue.writeBuffer(tableBuffer, first * ELEMENT_BYTES, table, first, last - first + 1);
+  }
+
+  #submit({ launches }: Layout): void {
+    const { device, buffers } = this;
+    const encoder = device.gpu.createCommandEncoder();
+    buffers.encodeCleaning(encoder);
+    const copy = ({ from, to }: Copy): void =>
+      encoder.copyBufferToBuffer(
+        from.slab.buffer,
+        from.offset * ELEMENT_BYTES,
+        to.slab.buffer,
+        to.offset * ELEMENT_BYTES,
+        from.words * ELEMENT_BYTES,
+      );
+    let pass: GPUComputePassEncoder | undefined;
+    const endPass = (): void => {
+      pass?.end();
+      pass = undefined;
+    };
+    for (const { pipeline, group, table, x, y, before, after } of launches) {
+      if (before.length > 0) endPass();
+      before.forEach(copy);
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group, table);
+      pass.dispatchWorkgroups(x, y);
+      if (after.length > 0) endPass();
+      after.forEach(copy);
+    }
+    endPass();
+    device.queue.submit([encoder.finish()]);
+  }
+}

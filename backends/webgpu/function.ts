@@ -1,0 +1,279 @@
+/**
+ * A loop function as WGSL: `(begin, end, thread, record)`. Every thread of a workgroup runs it. Values are `let`s, also
+ * constants, so that no constant expression is evaluated before there is a device; cells are `var`s. Operands are words of
+ * the slabs, from the offsets that the call's record in the table gives; memory of its own are words of the workgroup.
+ */
+import type { DType } from '../../src/core/dtype.js';
+import { InternalError } from '../../src/core/errors.js';
+import type { ScalarOp } from '../../src/core/scalar-op.js';
+import { nameAddresses } from '../../src/lower/addresses.js';
+import type {
+  Access,
+  Address,
+  Bound,
+  Expression,
+  For,
+  Form,
+  LoopFunction,
+  MemoryId,
+  Statement,
+  ValueId,
+} from '../../src/lower/loops.js';
+import { fromWord, literal, scalarExpression, toWord } from './scalar.js';
+import { WORKGROUP_SIZE } from './target.js';
+import { Writer } from './writer.js';
+
+/** Where an operand is: in the slab of this binding, or a number in the call's record itself. */
+export type OperandPlace = number | 'number';
+
+/** Words of a call's record before its operands: variant, extent and grain of the grid axis. */
+export const RECORD_HEAD = 3;
+
+/** Names that no variable may have: what the function has itself ends in no underscore, and WGSL reserves plain words. */
+const KNOWN = new Set(['begin', 'end', 'thread']);
+
+const ARITHMETIC: ReadonlySet<ScalarOp> = new Set(['add', 'sub', 'mul', 'div']);
+
+/** Statements, those inside others too. */
+function* allStatements(body: readonly Statement[]): Generator<Statement> {
+  for (const statement of body) {
+    yield statement;
+    if (statement.kind === 'if') yield* allStatements(statement.body);
+    if (statement.kind === 'for') for (const turn of statement.turns) yield* allStatements(turn.body);
+  }
+}
+
+/** Words of workgroup memory that the function takes. */
+export const localWords = ({ memories }: LoopFunction): number =>
+  memories.reduce((words, memory) => words + (memory.kind === 'local' ? memory.size : 0), 0);
+
+class Printer {
+  readonly writer = new Writer();
+  readonly #variables: readonly string[];
+  /** Cells, which are read where they stand. */
+  readonly #literals = new Map<number, string>();
+  /** The first word of each memory of its own. */
+  readonly #localStarts: number[] = [];
+  readonly #barrier: string;
+  /** Constants, and the operands of float arithmetic. */
+  readonly #constants = new Set<ValueId>();
+  readonly #operands = new Map<ValueId, readonly ValueId[]>();
+
+  constructor(
+    readonly code: LoopFunction,
+    readonly places: readonly OperandPlace[],
+  ) {
+    const { variables, memories } = code;
+    this.#variables = variables.map((name, i) => {
+      const safe = KNOWN.has(name) || /\d$/.test(name) ? name : `${name}_`;
+      return variables.indexOf(name) === i ? safe : `${safe}_${i}`;
+    });
+    let words = 0;
+    memories.forEach((memory, i) => {
+      this.#localStarts[i] = words;
+      if (memory.kind === 'local') words += memory.size;
+    });
+    const loaded = new Set<MemoryId>();
+    const stored = new Set<MemoryId>();
+    for (const each of allStatements(code.body)) {
+      if (each.kind === 'store') stored.add(each.memory);
+      if (each.kind === 'let' && each.expression.kind === 'load') loaded.add(each.expression.memory);
+    }
+    const isShared = [...loaded].some((id) => stored.has(id) && memories[id]!.kind === 'operand');
+    this.#barrier = isShared ? 'storageBarrier(); workgroupBarrier();' : 'workgroupBarrier();';
+  }
+
+  value(id: number): string {
+    return this.#literals.get(id) ?? `v${id}`;
+  }
+
+  form({ offset, terms }: Form): string {
+    const parts = terms.map(({ variable, stride }, i) => {
+      const name = this.#variables[variable]!;
+      const sign = stride < 0 ? (i > 0 ? '- ' : '-') : i > 0 ? '+ ' : '';
+      return `${sign}${Math.abs(stride) === 1 ? '' : `${Math.abs(stride)} * `}${name}`;
+    });
+    if (offset !== 0 || parts.length === 0)
+      parts.push(parts.length === 0 ? String(offset) : `${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`);
+    return parts.join(' ');
+  }
+
+  #address(address: Address): string {
+    const { indirect } = address;
+    if (indirect === undefined) return this.form(address);
+    const value = `i32(${this.value(indirect.value)})`;
+    return `${this.form(address)} + ${indirect.stride === 1 ? '' : `${indirect.stride} * `}${value}`;
+  }
+
+  /** The word of storage or of the workgroup at an address. */
+  #word({ memory, address }: Access): string {
+    const at = this.#address(address);
+    if (this.code.memories[memory]!.kind === 'local') {
+      const start = this.#localStarts[memory]!;
+      return `local_words[${start === 0 ? '' : `${start} + `}${at}]`;
+    }
+    const place = this.places[memory]!;
+    if (place === 'number') return this.#recordWord(memory);
+    return `slab${place}[p${memory}${at === '0' ? '' : at.startsWith('-') ? ` - ${at.slice(1)}` : ` + ${at}`}]`;
+  }
+  #recordWord(operand: number): string {
+    return `table[record + ${RECORD_HEAD + operand}u]`;
+  }
+
+  #expression(expression: Expression, dtype: DType): string {
+    switch (expression.kind) {
+      case 'constant':
+        return literal(expression.value, dtype);
+      case 'index':
+        return dtype === 'i32' ? this.form(expression.form) : `${dtype}(${this.form(expression.form)})`;
+      case 'load':
+        return fromWord(dtype, this.#word(expression));
+      case 'op': {
+        const { op, inputs } = expression;
+        const from = this.code.values[inputs[inputs.length - 1]!]!.dtype;
+        const isArithmetic = dtype === 'f32' && ARITHMETIC.has(op);
+        return scalarExpression(
+          op,
+          from,
+          dtype,
+          inputs.map((input, i) =>
+            isArithmetic && this.#mayMerge(input, inputs[1 - i]!) ? `opaque(${this.value(input)})` : this.value(input),
+          ),
+        );
+      }
+      case 'cell':
+        return `c${expression.cell}`;
+      default:
+        throw new InternalError(`${expression.kind} in code for one element`);
+    }
+  }
+
+  /**
+   * Whether a compiler could merge the operation that gave `input` with one on it and `other`, as (x + c) − c into x: WGSL
+   * allows to reassociate ("Reassociation and Fusion"), which would undo what rounds to an integer or catches an error.
+   */
+  #mayMerge(input: ValueId, other: ValueId): boolean {
+    const operands = this.#operands.get(input);
+    if (operands === undefined) return false;
+    return (
+      operands.includes(other) || (this.#constants.has(other) && operands.some((each) => this.#constants.has(each)))
+    );
+  }
+
+  #bound(bound: Bound): string {
+    return bound.limit === undefined ? this.form(bound) : `min(${this.form(bound)}, ${bound.limit})`;
+  }
+
+  #loop({ variable, role, from, to, turns }: For): void {
+    const { writer } = this;
+    const index = this.#variables[variable]!;
+    const isShared = role === 'thread';
+    const count = isShared ? WORKGROUP_SIZE : 1;
+    const start = (first: string, step: number): string =>
+      isShared ? `${first === '0' ? '' : `${first} + `}${step === 1 ? '' : `${step} * `}thread` : first;
+    const head = (first: string | undefined, end: string, step: number, takes: number): string => {
+      const test = `${index}${takes === 1 ? '' : ` + ${takes - 1}`} < ${end}`;
+      const next = step * count === 1 ? `${index}++` : `${index} += ${step * count}`;
+      return `for (${first === undefined ? '' : `var ${index} = ${first}`}; ${test}; ${next})`;
+    };
+    const [only] = turns;
+    if (turns.length === 1 && to.limit === undefined) {
+      const { step, takes, body } = only!;
+      writer.block(head(start(this.form(from), step), this.#bound(to), step, takes), () => this.statements(body));
+      return;
+    }
+    const end = `end_${index}`;
+    writer.block('', () => {
+      writer.line(`let ${end} = ${this.#bound(to)};`);
+      if (!isShared) writer.line(`var ${index} = ${this.form(from)};`);
+      else writer.line(`var from_${index} = ${this.form(from)};`);
+      turns.forEach(({ step, takes, body }, i) => {
+        // The threads begin together at what the turns before have left.
+        const first = isShared ? start(`from_${index}`, step) : undefined;
+        writer.block(head(first, end, step, takes), () => this.statements(body));
+        if (isShared && i + 1 < turns.length)
+          writer.line(`from_${index} += max(${end} - from_${index} - ${takes - step}, 0) / ${step} * ${step};`);
+      });
+    });
+  }
+
+  statements(body: readonly Statement[]): void {
+    for (const statement of body) this.#statement(statement);
+  }
+
+  #statement(statement: Statement): void {
+    const { writer, code } = this;
+    switch (statement.kind) {
+      case 'let': {
+        const { value, expression } = statement;
+        const { dtype } = code.values[value]!;
+        if (expression.kind === 'constant') this.#constants.add(value);
+        const text = this.#expression(expression, dtype);
+        if (expression.kind === 'op' && ARITHMETIC.has(expression.op)) this.#operands.set(value, expression.inputs);
+        // Nothing reads a cell's value once the cell has changed.
+        if (expression.kind === 'cell') this.#literals.set(value, text);
+        else if (expression.kind === 'load' && expression.guard !== undefined) {
+          writer.line(`var v${value} = ${literal(0, dtype)};`);
+          writer.line(`if (${this.value(expression.guard)}) { v${value} = ${text}; }`);
+        } else writer.line(`let v${value}: ${dtype} = ${text};`);
+        return;
+      }
+      case 'for':
+        return this.#loop(statement);
+      case 'define':
+        return writer.line(`let ${this.#variables[statement.variable]!} = ${this.form(statement.form)};`);
+      case 'coordinate': {
+        const { variable, of, divisor, extent } = statement;
+        const quotient = divisor === 1 ? this.#variables[of]! : `${this.#variables[of]!} / ${divisor}`;
+        return writer.line(`let ${this.#variables[variable]!} = ${quotient} % ${extent};`);
+      }
+      case 'if':
+        return writer.block(`if (${this.value(statement.condition)})`, () => this.statements(statement.body));
+      case 'reset': {
+        const { dtype } = code.cells[statement.cell]!;
+        return writer.line(`var c${statement.cell}: ${dtype} = ${literal(statement.initial, dtype)};`);
+      }
+      case 'accumulate': {
+        const { cell, op, value } = statement;
+        const { dtype } = code.cells[cell]!;
+        const next =
+          op === undefined ? this.value(value) : scalarExpression(op, dtype, dtype, [`c${cell}`, this.value(value)]);
+        return writer.line(`c${cell} = ${next};`);
+      }
+      case 'store': {
+        const { guard, value, accumulate, memory } = statement;
+        const { dtype } = code.memories[memory]!;
+        const target = this.#word(statement);
+        const sum = accumulate ? `${fromWord(dtype, target)} + ${this.value(value)}` : this.value(value);
+        const write = `${target} = ${toWord(dtype, sum)};`;
+        return writer.line(guard === undefined ? write : `if (${this.value(guard)}) { ${write} }`);
+      }
+      case 'barrier':
+        return writer.line(this.#barrier);
+      case 'contract':
+        throw new InternalError('a contraction that is no loops in WGSL');
+    }
+  }
+
+  operandLines(): void {
+    const used = new Set<MemoryId>();
+    for (const each of allStatements(this.code.body)) {
+      if (each.kind === 'store') used.add(each.memory);
+      if (each.kind === 'let' && each.expression.kind === 'load') used.add(each.expression.memory);
+    }
+    this.code.memories.forEach(({ kind }, i) => {
+      if (kind === 'operand' && used.has(i) && this.places[i] !== 'number')
+        this.writer.line(`let p${i} = i32(${this.#recordWord(i)});`);
+    });
+  }
+}
+
+/** The function's source under the name `name`, its operands in these places. */
+export function printFunction(source: LoopFunction, name: string, places: readonly OperandPlace[]): string {
+  const printer = new Printer(nameAddresses(source), places);
+  printer.writer.block(`fn ${name}(begin: i32, end: i32, thread: i32, record: u32)`, () => {
+    printer.operandLines();
+    printer.statements(printer.code.body);
+  });
+  return printer.writer.toString();
+}

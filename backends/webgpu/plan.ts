@@ -1,0 +1,215 @@
+/**
+ * Which dispatches a program takes, once it is known where its buffers lie. A phase is one dispatch where the slabs of its
+ * calls may all be bound; else it is cut, and a single call with operands in too many slabs has some of them moved into one.
+ */
+import { InternalError } from '../../src/core/errors.js';
+import type { Statement } from '../../src/lower/loops.js';
+import type { Call, Program } from '../../src/lower/program.js';
+import { printModule, TABLE_HEAD, type Variant } from './dispatch.js';
+import type { OperandPlace } from './function.js';
+import type { Block, Slab } from './slabs.js';
+
+/** WGSL, "Limits": at most 1,023 cases in a switch. A dispatch of more functions is cut. */
+const MOST_VARIANTS = 128;
+
+/** Where a buffer of the program is: a block, or a number whose bits stand in the table. */
+export type Binding = Block | number;
+
+/** Words that are copied before a dispatch or after it. */
+export interface Copy {
+  readonly from: Block;
+  readonly to: Block;
+}
+
+/** A word of the table that tells where an operand is, or what it is. */
+export interface Slot {
+  readonly word: number;
+  readonly buffer: number;
+}
+
+export interface Dispatch {
+  /** Position of the step. */
+  readonly step: number;
+  /** The kernel's name, for messages. */
+  readonly name: string;
+  /** Dispatches of a program with equal keys run one module. */
+  readonly key: string;
+  readonly print: () => string;
+  /** Slabs in the order of their bindings. */
+  readonly slabs: readonly Slab[];
+  readonly groups: number;
+  readonly table: readonly number[];
+  readonly slots: readonly Slot[];
+  readonly before: readonly Copy[];
+  readonly after: readonly Copy[];
+}
+
+const groupsOf = ({ grid }: Call): number => Math.ceil(grid.extent / grid.grain);
+
+/** Whether the statements store to the memory. */
+const stores = (body: readonly Statement[], memory: number): boolean =>
+  body.some(
+    (each) =>
+      (each.kind === 'store' && each.memory === memory) ||
+      (each.kind === 'if' && stores(each.body, memory)) ||
+      (each.kind === 'for' && each.turns.some((turn) => stores(turn.body, memory))),
+  );
+
+/** Plans dispatches. `allocate` gives memory that is the plan's own. */
+export class Planner {
+  constructor(
+    readonly program: Program,
+    readonly bindings: readonly (Binding | undefined)[],
+    /** Slabs that may be bound. */
+    readonly mostSlabs: number,
+    readonly allocate: (words: number) => Block,
+  ) {}
+
+  plan(): Dispatch[] {
+    return this.program.steps.flatMap((step, position) =>
+      step.kind === 'launch' ? step.phases.flatMap((phase) => this.#phase(position, step.kernel.name, phase)) : [],
+    );
+  }
+
+  #binding(buffer: number): Binding {
+    const binding = this.bindings[buffer];
+    if (binding === undefined) throw new InternalError(`buffer ${buffer} of ${this.program.name} is nowhere`);
+    return binding;
+  }
+  #slabs(call: Call): Slab[] {
+    return call.operands.flatMap((buffer) => {
+      const binding = this.#binding(buffer);
+      return typeof binding === 'number' ? [] : [binding.slab];
+    });
+  }
+
+  #phase(step: number, name: string, phase: readonly Call[]): Dispatch[] {
+    const dispatches: Dispatch[] = [];
+    let calls: Call[] = [];
+    let slabs = new Set<Slab>();
+    let codes = new Set<number>();
+    const flush = (): void => {
+      if (calls.length > 0) dispatches.push(this.#dispatch(step, name, calls));
+      calls = [];
+      slabs = new Set();
+      codes = new Set();
+    };
+    for (const call of phase) {
+      if (groupsOf(call) === 0) continue;
+      const own = this.#slabs(call);
+      if (new Set(own).size > this.mostSlabs) {
+        dispatches.push(this.#moving(step, name, call));
+        continue;
+      }
+      const joined = new Set([...slabs, ...own]);
+      if (joined.size > this.mostSlabs || codes.size === MOST_VARIANTS) flush();
+      calls.push(call);
+      for (const slab of own) slabs.add(slab);
+      codes.add(call.code);
+    }
+    flush();
+    return dispatches;
+  }
+
+  /** One call whose smaller operands are copied into one block before, and those that it writes back after. */
+  #moving(step: number, name: string, call: Call): Dispatch {
+    const code = this.program.functions[call.code]!;
+    // Operands at one place, such as a parameter that is updated there, move together.
+    const places = new Map<string, Block>();
+    const keyOf = ({ slab, offset }: Block): string => `${slab.id}+${offset}`;
+    for (const buffer of call.operands) {
+      const binding = this.#binding(buffer);
+      if (typeof binding === 'number') continue;
+      const known = places.get(keyOf(binding));
+      if (known === undefined || known.words < binding.words) places.set(keyOf(binding), binding);
+    }
+    const wordsIn = new Map<Slab, number>();
+    for (const { slab, words } of places.values()) wordsIn.set(slab, (wordsIn.get(slab) ?? 0) + words);
+    const bySize = [...wordsIn].sort(([, a], [, b]) => b - a).map(([slab]) => slab);
+    // The block may lie in yet another slab.
+    const kept = new Set(bySize.slice(0, this.mostSlabs - 1));
+    const moved = [...places.values()].filter(({ slab }) => !kept.has(slab));
+    const block = this.allocate(moved.reduce((sum, { words }) => sum + words, 0));
+    const to = new Map<string, Block>();
+    let offset = block.offset;
+    for (const place of moved) {
+      to.set(keyOf(place), { slab: block.slab, offset, words: place.words });
+      offset += place.words;
+    }
+    const bindings = [...this.bindings];
+    const written = new Set<string>();
+    call.operands.forEach((buffer, operand) => {
+      const binding = this.#binding(buffer);
+      if (typeof binding === 'number') return;
+      bindings[buffer] = to.get(keyOf(binding)) ?? binding;
+      if (stores(code.body, operand)) written.add(keyOf(binding));
+    });
+    const dispatch = new Planner(this.program, bindings, this.mostSlabs, this.allocate).#dispatch(step, name, [call]);
+    return {
+      ...dispatch,
+      slots: dispatch.slots.filter(({ buffer }) => bindings[buffer] === this.bindings[buffer]),
+      before: moved.map((from) => ({ from, to: to.get(keyOf(from))! })),
+      after: moved
+        .filter((place) => written.has(keyOf(place)))
+        .map((place) => ({ from: to.get(keyOf(place))!, to: place })),
+    };
+  }
+
+  #dispatch(step: number, name: string, calls: readonly Call[]): Dispatch {
+    const slabs = [...new Set(calls.flatMap((call) => this.#slabs(call)))].sort((a, b) => a.id - b.id);
+    const variants: Variant[] = [];
+    const numberOf = new Map<string, number>();
+    const variantOf = (code: number, places: readonly OperandPlace[]): number => {
+      const key = `${code}:${places.join()}`;
+      let number = numberOf.get(key);
+      if (number === undefined) {
+        number = variants.push({ code: this.program.functions[code]!, places }) - 1;
+        numberOf.set(key, number);
+      }
+      return number;
+    };
+    const heads: number[] = [];
+    const records: number[] = [];
+    const slots: Slot[] = [];
+    const recordsAt = TABLE_HEAD + 2 * calls.length;
+    let groups = 0;
+    for (const call of calls) {
+      const bound = call.operands.map((buffer) => this.#binding(buffer));
+      const places = bound.map((each) => (typeof each === 'number' ? 'number' : slabs.indexOf(each.slab)));
+      heads.push(groups, recordsAt + records.length);
+      records.push(variantOf(call.code, places), call.grid.extent, call.grid.grain);
+      bound.forEach((each, i) => {
+        slots.push({ word: recordsAt + records.length, buffer: call.operands[i]! });
+        records.push(typeof each === 'number' ? each : each.offset);
+      });
+      groups += groupsOf(call);
+    }
+    const isSingle = calls.length === 1;
+    return {
+      step,
+      name,
+      key: `${slabs.length}${isSingle ? 'x' : 's'} ${[...numberOf.keys()].join(' ')}`,
+      print: () => printModule(variants, slabs.length, isSingle),
+      slabs,
+      groups,
+      table: [0, groups, calls.length, ...heads, ...records],
+      slots,
+      before: [],
+      after: [],
+    };
+  }
+}
+
+/** The modules of each step of a program whose buffers all lie in one slab: what a source shows. */
+export function modulesOf(program: Program): string[][] {
+  const slab = { id: 0 } as Slab;
+  const bindings = program.buffers.map(({ role, size }): Binding =>
+    (role as string) === 'number' ? 0 : { slab, offset: 0, words: size },
+  );
+  const planner = new Planner(program, bindings, 1, () => {
+    throw new InternalError('one slab is to be enough');
+  });
+  const modules: string[][] = program.steps.map(() => []);
+  for (const { step, print } of planner.plan()) modules[step]!.push(print());
+  return modules;
+}

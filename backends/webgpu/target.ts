@@ -1,0 +1,24 @@
+/** WebGPU as data: what every device guarantees (WebGPU, "Limits"), whatever more it has. */
+import type { Target } from '../../src/lower/target.js';
+import { lowerForWorkgroups } from '../../src/lower/workgroups.js';
+
+/** Threads of a workgroup. */
+export const WORKGROUP_SIZE = 256;
+/** Bytes that every element takes: storage is read and written as 32-bit words. */
+export const ELEMENT_BYTES = 4;
+
+export const WEBGPU_TARGET: Target = {
+  name: 'webgpu',
+  dtypes: ['f32', 'i32', 'u32', 'bool'],
+  elementBytes: () => ELEMENT_BYTES,
+  // Shader compilers slow down with longer ones.
+  body: 256,
+  small: 4096,
+  // Buffers lie in slabs that are bound whole.
+  bindings: Infinity,
+  width: 1,
+  workers: { kind: 'workgroups', size: WORKGROUP_SIZE, localBytes: 16384 },
+  reassociates: true,
+  tile: undefined,
+  lower: lowerForWorkgroups,
+};

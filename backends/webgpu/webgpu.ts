@@ -1,0 +1,83 @@
+/** The entry `lazuli/webgpu`: opens a GPU, in a page, a worker or Node. */
+import { BackendUnavailableError, OptionError } from '../../src/core/errors.js';
+import { checkOptions, describeValue } from '../../src/core/options.js';
+import { registerDevice } from '../../src/runtime/registry.js';
+import { createWebGpuBackend, type WebGpuBackend } from './backend.js';
+
+export type { WebGpuBackend } from './backend.js';
+
+export interface WebGpuOptions {
+  /** What `navigator.gpu.requestAdapter()` gave; its device is opened with the limits that it has. */
+  readonly adapter?: GPUAdapter;
+  /** A device that is open; it becomes the backend's own. */
+  readonly device?: GPUDevice;
+  /** Which of several adapters is asked for: the fast one, unless given. */
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+const LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage'] as const;
+
+/** The place on `globalThis` where Node's GPU is kept: collected in mid-run, it would take the process with it. */
+const KEPT = Symbol.for('lazuli.webgpu.gpu');
+
+const unavailable = (tried: string, cause?: unknown): BackendUnavailableError =>
+  new BackendUnavailableError(
+    'NO_WEBGPU',
+    `there is no WebGPU adapter: ${tried}`,
+    'In a page, look at chrome://gpu or about:support; in Node, install webgpu and a Vulkan driver; or run on wasm.',
+    { cause },
+  );
+
+/** `navigator.gpu`, or that of the npm package `webgpu`. */
+async function findGpu(): Promise<{ gpu: GPU; where: string }> {
+  const { navigator, process } = globalThis as Partial<typeof globalThis>;
+  if (navigator?.gpu !== undefined) return { gpu: navigator.gpu, where: 'navigator.gpu' };
+  if (typeof process?.versions?.node !== 'string')
+    throw unavailable('this browser, or this page (it must be https or localhost), has no navigator.gpu');
+  const kept = globalThis as { [KEPT]?: GPU };
+  // Not for bundlers: in a page there is no such module.
+  const name = 'webgpu';
+  try {
+    const { create } = (await import(/* @vite-ignore */ name)) as { create: (flags: string[]) => GPU };
+    kept[KEPT] ??= create(process.platform === 'linux' ? ['backend=vulkan'] : []);
+  } catch (cause) {
+    throw unavailable('the npm package webgpu could not be loaded', cause);
+  }
+  return { gpu: kept[KEPT], where: 'the npm package webgpu' };
+}
+
+const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
+  [...new Set([vendor, architecture, device, description])].filter((part) => part !== '').join(' ');
+
+/**
+ * Opens a GPU as a backend. `destroy()` ends it; a finished process does not wait for it.
+ * @throws BackendUnavailableError `NO_WEBGPU` where there is no adapter, with what was tried
+ */
+export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  checkOptions('webgpu', options, ['adapter', 'device', 'powerPreference']);
+  const { device, powerPreference = 'high-performance' } = options;
+  if (device !== undefined) return createWebGpuBackend(device, describe(device.adapterInfo));
+  const adapter = options.adapter ?? (await requestAdapter(powerPreference));
+  const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
+  try {
+    return createWebGpuBackend(await adapter.requestDevice({ requiredLimits }), describe(adapter.info));
+  } catch (cause) {
+    throw unavailable(`the adapter ${describe(adapter.info)} opens no device`, cause);
+  }
+}
+
+async function requestAdapter(powerPreference: GPUPowerPreference): Promise<GPUAdapter> {
+  if (powerPreference !== 'high-performance' && powerPreference !== 'low-power')
+    throw new OptionError(
+      'BAD_OPTION',
+      `powerPreference is ${describeValue(powerPreference)}`,
+      `It is 'high-performance' or 'low-power'.`,
+    );
+  const { gpu, where } = await findGpu();
+  const adapter = await gpu.requestAdapter({ powerPreference });
+  if (adapter === null) throw unavailable(`${where} gives none for ${powerPreference}`);
+  return adapter;
+}
+
+let opened: Promise<WebGpuBackend> | undefined;
+registerDevice('gpu', () => (opened ??= webgpu()));

@@ -1,0 +1,123 @@
+/** Whole programs on the GPU beside their meaning: kernels of every kind, long sums, random programs. */
+import fc from 'fast-check';
+import { add, matmul, softmax, tanh, type Tensor } from 'lazuli';
+import { expect, test } from 'vitest';
+import type { HostArray } from '../../src/core/array.js';
+import { isFloat } from '../../src/core/dtype.js';
+import { topologicalOrder } from '../../src/core/expr.js';
+import type { Graph } from '../../src/core/graph.js';
+import { compileGraph } from '../../src/lower/pipeline.js';
+import { evaluateGraph } from '../../src/ops/evaluate.js';
+import { noise } from '../support/arrays.js';
+import { sameBits, show } from '../support/bits.js';
+import { tracedGraph } from '../support/graphs.js';
+import { chosen, INPUTS, instructions, runAll } from '../properties/programs.js';
+import { isFlushed } from './accuracy.js';
+import { runGraphAsync } from './run.js';
+import { describeOnGpu, gpu, IS_EXACT } from './support.js';
+
+/** Small integers: whatever order they are added up in, the sum is exact. */
+const integers = (shape: number[], seed?: number): HostArray => {
+  const { data, ...rest } = noise('f32', shape, seed);
+  return { ...rest, data: data.map((x) => Math.round(4 * x)) };
+};
+
+/** Fails with the first element that is further from its meaning than `tolerance`, relative to 1 or more. */
+async function check(graph: Graph, inputs: readonly HostArray[], tolerance: number): Promise<void> {
+  const want = evaluateGraph(graph, inputs);
+  const got = await runGraphAsync(gpu, graph, inputs);
+  want.forEach(({ data, dtype, shape }, output) => {
+    expect(got[output]!.shape).toEqual(shape);
+    expect(got[output]!.dtype).toBe(dtype);
+    data.forEach((value, i) => {
+      const is = got[output]!.data[i]!;
+      const isNear = isFloat(dtype) && Math.abs(is - value) <= tolerance * Math.max(1, Math.abs(value));
+      if (!sameBits(is, value) && !isNear && !isFlushed([], value))
+        expect.fail(`element ${i} of output ${output} is ${show(is)}, not ${show(value)}`);
+    });
+  });
+}
+
+type Case = { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] };
+/** Ops that every adapter rounds as it should, or sums that are exact in any order. */
+const EXACT: Record<string, Case> = {
+  'nothing but a copy': { inputs: [noise('f32', [3, 5])], f: (x) => [x.transpose()] },
+  'all elements': { inputs: [integers([140000])], f: (x) => [x.sum(), x.max()] },
+  'an outer axis': { inputs: [integers([70000, 2])], f: (x) => [x.sum(0)] },
+  rows: { inputs: [integers([5, 3000])], f: (x) => [x.sum(1), x.max(1)] },
+  'two axes of three': { inputs: [integers([70, 3, 130])], f: (x) => [x.sum([0, 2])] },
+  'the best of many': { inputs: [integers([2, 34000])], f: (x) => [x.argmax(1), x.argmin(0), x.max(1)] },
+  'a product': { inputs: [integers([64, 32]), integers([32, 64])], f: (x, w) => [matmul(x, w)] },
+  'a product with edges': { inputs: [integers([65, 33]), integers([33, 70])], f: (x, w) => [matmul(x, w)] },
+  'a batch of products': {
+    inputs: [integers([3, 20, 40]), integers([3, 24, 40]), integers([24])],
+    f: (x, w, b) => [matmul(x, w.transpose([0, 2, 1])).add(b)],
+  },
+  'a long product': { inputs: [integers([9, 4100]), integers([4100, 10])], f: (x, w) => [matmul(x, w)] },
+  'a short and long product': { inputs: [integers([2, 4100]), integers([4100, 3])], f: (x, w) => [matmul(x, w)] },
+  'many kernels': {
+    inputs: Array.from({ length: 40 }, (_, i) => integers([i + 1], i)),
+    f: (...x) => x.map((each) => each.add(1)),
+  },
+  bools: {
+    inputs: [integers([70]), integers([70], 2)],
+    f: (x, y) => [x.less(y), x.less(y).logicalAnd(x.equal(y).logicalNot()), x.less(y).any()],
+  },
+  'cumulative sums': { inputs: [integers([3, 50])], f: (x) => [x.cumsum(1), x.cumsum(0)] },
+  'nothing at all': { inputs: [integers([0, 4])], f: (x) => [x.add(1), x.sum(0)] },
+};
+const NEAR: Record<string, Case> = {
+  softmax: { inputs: [noise('f32', [3, 37])], f: (x) => [softmax(x, -1)] },
+  layer: {
+    inputs: [noise('f32', [20, 150]), noise('f32', [150, 19]), noise('f32', [19])],
+    f: (x, w, b) => [tanh(add(matmul(x, w), b))],
+  },
+};
+
+/** What random programs begin with, without f64. */
+const SINGLES = INPUTS.map((input) =>
+  input.dtype === 'f64' ? { ...input, dtype: 'f32' as const, data: Float32Array.from(input.data) } : input,
+);
+const hasDoubles = (graph: Graph): boolean =>
+  topologicalOrder(compileGraph(graph, gpu.target).simplified.outputs).some((node) => node.dtype === 'f64');
+/** Whether there are float sums, whose order is the GPU's own. */
+const hasSums = (graph: Graph): boolean =>
+  topologicalOrder(graph.outputs).some(
+    (node) => ['reduction', 'contraction'].includes(node.primitive.kind) && isFloat(node.input().dtype),
+  );
+
+describeOnGpu('programs', () => {
+  test.each(Object.entries(EXACT))('%s', (_, { inputs, f }) => check(tracedGraph(inputs, f), inputs, 0));
+  test.each(Object.entries(NEAR))('%s', (_, { inputs, f }) => check(tracedGraph(inputs, f), inputs, 1e-5));
+  test('a product of many rows and columns', async () => {
+    const inputs = [integers([300, 200]), integers([200, 400])];
+    await check(
+      tracedGraph(inputs, (x, w) => [matmul(x, w)]),
+      inputs,
+      0,
+    );
+  });
+  test('more workgroups than one dimension has', async () => {
+    const inputs = [integers([65536 * 256 + 5])];
+    await check(
+      tracedGraph(inputs, (x) => [x.add(1).sum()]),
+      inputs,
+      0,
+    );
+    await check(
+      tracedGraph(inputs, (x) => [x.mul(2)]),
+      inputs,
+      0,
+    );
+  });
+  test.runIf(IS_EXACT)('random programs have the bits of their meaning', async () => {
+    await fc.assert(
+      fc.asyncProperty(instructions(1, 30), fc.nat(65535), async (program, bits) => {
+        const graph = tracedGraph(SINGLES, (...inputs) => chosen(runAll(program, inputs), bits));
+        fc.pre(!hasSums(graph) && !hasDoubles(graph));
+        await check(graph, SINGLES, 0);
+      }),
+      { numRuns: Number(process.env.LAZULI_RUNS ?? 60), seed: Number(process.env.LAZULI_SEED ?? 1) },
+    );
+  });
+});
