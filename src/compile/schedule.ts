@@ -6,9 +6,10 @@
  * would close a cycle the update goes to other memory and the two change places after the call (ping-pong).
  */
 import type { Graph, GraphUpdate } from '../core/graph.js';
-import type { Fused, Unit } from './fuse.js';
+import type { Fused } from './fuse.js';
 import { type BufferId, type Kernel, readOperands, type Segment, writtenOperands } from './kernel.js';
 import { inOrder, link, reaches } from './precedence.js';
+import type { Unit } from './units.js';
 
 /** An output that is the new value of a parameter. */
 export interface Update extends GraphUpdate {

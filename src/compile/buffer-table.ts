@@ -1,0 +1,68 @@
+/** Buffers of a fused graph before their places are planned: of parameters, outputs and stored roots. */
+import type { Shape } from '../core/aval.js';
+import type { DType } from '../core/dtype.js';
+import { InternalError } from '../core/errors.js';
+import type { Expr } from '../core/expr.js';
+import type { Graph } from '../core/graph.js';
+import type { BufferId } from './kernel.js';
+import { storageOf } from './roots.js';
+
+/** A buffer before its place is planned. */
+export interface BufferSpec {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly size: number;
+  readonly role: 'parameter' | 'output' | 'temporary';
+}
+
+/** A root may be stored in several buffers: no two updates share memory. */
+export class BufferTable {
+  readonly specs: BufferSpec[] = [];
+  readonly parameters: BufferId[];
+  readonly outputs: BufferId[];
+  readonly #storesOf = new Map<Expr, BufferId[]>();
+  readonly #readFrom = new Map<Expr, BufferId>();
+
+  constructor(graph: Graph) {
+    this.parameters = graph.parameters.map((parameter) => {
+      const id = this.#add(parameter, 'parameter');
+      this.#readFrom.set(parameter, id);
+      return id;
+    });
+    const updated = new Set(graph.updates.map((update) => update.output));
+    const sharedResult = new Map<Expr, BufferId>();
+    this.outputs = graph.outputs.map((output, i) => {
+      const stored = storageOf(output);
+      const shared = updated.has(i) ? undefined : sharedResult.get(stored);
+      if (shared !== undefined) return shared;
+      const id = this.#add(stored, 'output', output.shape);
+      this.#storesOf.set(stored, [...(this.#storesOf.get(stored) ?? []), id]);
+      if (!updated.has(i)) sharedResult.set(stored, id);
+      if (!this.#readFrom.has(stored)) this.#readFrom.set(stored, id);
+      return id;
+    });
+  }
+
+  #add(node: Expr, role: BufferSpec['role'], shape = node.shape): BufferId {
+    return this.specs.push({ dtype: node.dtype, shape, size: node.aval.size, role }) - 1;
+  }
+
+  /** Gives a root that is no output a temporary. */
+  addTemporary(root: Expr): void {
+    if (this.#readFrom.has(root)) return;
+    const id = this.#add(root, 'temporary');
+    this.#readFrom.set(root, id);
+    this.#storesOf.set(root, [id]);
+  }
+
+  /** Where the root's value is written. */
+  storesOf(root: Expr): readonly BufferId[] {
+    return this.#storesOf.get(root) ?? [];
+  }
+  /** Where the stored node is read. */
+  bufferOf = (stored: Expr): BufferId => {
+    const id = this.#readFrom.get(stored);
+    if (id === undefined) throw new InternalError(`${stored.primitive.name} has no buffer`);
+    return id;
+  };
+}

@@ -1,0 +1,163 @@
+/** Cluster → segments: the loops of each kind of cluster, at which coordinates its nodes are read, and what it stores. */
+import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
+import type { Expr } from '../core/expr.js';
+import { type DotAttributes, freeAxes } from '../ops/contraction.js';
+import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
+import type { BufferTable } from './buffer-table.js';
+import type { Cluster, Clustering, ClusterKind } from './cluster.js';
+import type { Segment, SegmentKind, Store } from './kernel.js';
+import { type BufferLookup, SegmentBuilder } from './segment.js';
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const identity = (rank: number): Coordinates => range(rank).map((axis) => axisForm(axis, rank));
+/** The extents of these axes. */
+const extentsOf = ({ shape }: Pick<Expr, 'shape'>, axes: readonly number[]): number[] =>
+  axes.map((axis) => shape[axis]!);
+
+/** What the segments of one cluster are built with. */
+class Nest {
+  readonly shape: readonly number[];
+  /** The root of a cluster that has but one. */
+  readonly root: Expr;
+  readonly #lookup: BufferLookup;
+
+  constructor(
+    readonly cluster: Cluster,
+    clustering: Clustering,
+    readonly buffers: BufferTable,
+  ) {
+    this.shape = cluster.shape;
+    this.root = cluster.reductions[0] ?? cluster.inner[0]!;
+    this.#lookup = {
+      bufferOf: buffers.bufferOf,
+      isLoaded: (stored) => clustering.of.has(stored) && clustering.of.get(stored) !== cluster,
+    };
+  }
+
+  begin(kind: SegmentKind, axes: readonly number[], reduceAxes: readonly number[] = []): SegmentBuilder {
+    return new SegmentBuilder(kind, axes, reduceAxes, this.#lookup);
+  }
+
+  /** Writes the value to wherever `stored` is kept. */
+  store(segment: SegmentBuilder, stored: Expr, value: number, at: Coordinates, phase: Store['phase']): void {
+    const map = linearForm(at, stored.shape, segment.rank);
+    segment.computes(stored);
+    for (const buffer of this.buffers.storesOf(stored)) segment.store(buffer, value, map, phase);
+  }
+
+  /** Computes these nodes at one place and stores them. */
+  storeAll(segment: SegmentBuilder, nodes: readonly Expr[], at: Coordinates, phase: Store['phase']): void {
+    for (const node of nodes) this.store(segment, node, segment.value(node, at), at, phase);
+  }
+}
+
+function map(nest: Nest): Segment[][] {
+  const { cluster, shape } = nest;
+  const segment = nest.begin('map', shape);
+  nest.storeAll(segment, cluster.inner, identity(shape.length), 'inner');
+  return [[segment.finish()]];
+}
+
+function reduce(nest: Nest): Segment[][] {
+  const { cluster, shape } = nest;
+  const { axes, inner, reductions, outer, order } = cluster;
+  const kept = range(shape.length).filter((axis) => !axes.includes(axis));
+  const loops = [...kept, ...axes];
+  const segment = nest.begin('reduce', extentsOf(cluster, kept), extentsOf(cluster, axes));
+  const at = range(shape.length).map((axis) => axisForm(loops.indexOf(axis), shape.length));
+  nest.storeAll(segment, inner, at, 'inner');
+  for (const node of reductions)
+    segment.reduce(node, node.attributes.op as ReduceOp | ArgReduceOp, segment.value(node.input(), at), order);
+  const outside = range(kept.length).map((axis) => axisForm(axis, shape.length));
+  nest.storeAll(segment, [...reductions, ...outer], outside, 'outer');
+  return [[segment.finish()]];
+}
+
+function contraction(nest: Nest): Segment[][] {
+  const { cluster, shape, root } = nest;
+  const { batchA, batchB, contractA, contractB, permutation } = root.attributes as unknown as DotAttributes;
+  const [a, b] = root.inputs as [Expr, Expr];
+  const freeA = freeAxes(a.shape.length, batchA, contractA);
+  const freeB = freeAxes(b.shape.length, batchB, contractB);
+  const rank = shape.length + contractA.length;
+  const segment = nest.begin('contraction', shape, extentsOf(a, contractA));
+  const place = (axes: readonly number[], loop: number): [number, number][] =>
+    axes.map((axis, i) => [axis, permutation?.includes(loop + i) ? permutation.indexOf(loop + i) : loop + i]);
+  const factor = (operand: Expr, places: [number, number][]): number => {
+    const loops = new Map(places);
+    return segment.value(
+      operand,
+      operand.shape.map((_, axis) => axisForm(loops.get(axis)!, rank)),
+    );
+  };
+  const [columns, reduced] = [batchA.length + freeA.length, shape.length];
+  const lhs = factor(a, [...place(batchA, 0), ...place(freeA, batchA.length), ...place(contractA, reduced)]);
+  const rhs = factor(b, [...place(batchB, 0), ...place(freeB, columns), ...place(contractB, reduced)]);
+  segment.contract(root, lhs, rhs);
+  const outside = range(shape.length).map((axis) => axisForm(axis, rank));
+  nest.storeAll(segment, [root, ...cluster.outer], outside, 'outer');
+  return [[segment.finish()]];
+}
+
+function scan(nest: Nest): Segment[][] {
+  const { cluster, shape, root } = nest;
+  const { op, axis, reverse } = root.attributes as { op: ReduceOp; axis: number; reverse: boolean };
+  const kept = range(shape.length).filter((each) => each !== axis);
+  const segment = nest.begin('scan', extentsOf(cluster, kept), [shape[axis]!]);
+  const at = range(shape.length).map((each) => {
+    const form = axisForm(each === axis ? kept.length : kept.indexOf(each), shape.length);
+    return each === axis && reverse ? shiftForm(scaleForm(form, -1), shape[axis]! - 1) : form;
+  });
+  segment.reduce(root, op, segment.value(root.input(), at), cluster.order);
+  nest.storeAll(segment, [root], at, 'inner');
+  return [[segment.finish()]];
+}
+
+/** One segment a part: together they are one launch. */
+function concat(nest: Nest): Segment[][] {
+  const { root } = nest;
+  const axis = root.attributes.axis as number;
+  let from = 0;
+  const segments = root.inputs.map((input) => {
+    const segment = nest.begin('map', input.shape);
+    const at = identity(input.shape.length);
+    const shifted = at.map((form, each) => (each === axis ? shiftForm(form, from) : form));
+    nest.store(segment, root, segment.value(input, at), shifted, 'inner');
+    from += input.shape[axis]!;
+    return segment.finish();
+  });
+  return [segments];
+}
+
+/** Two launches: a copy of the base, then the updates, in order. */
+function scatter(nest: Nest): Segment[][] {
+  const { shape, root } = nest;
+  const [base, indices, updates] = root.inputs as [Expr, Expr, Expr];
+  const first = nest.begin('map', shape);
+  const at = identity(shape.length);
+  nest.store(first, root, first.value(base, at), at, 'inner');
+  const axis = root.attributes.axis as number;
+  const isIndexAxis = (each: number): boolean => each >= axis && each < axis + indices.shape.length;
+  const rank = updates.shape.length;
+  const windows = range(rank).filter((each) => !isIndexAxis(each));
+  const serial = range(rank).filter(isIndexAxis);
+  const loops = [...windows, ...serial];
+  const second = nest.begin('scatter', extentsOf(updates, windows), extentsOf(updates, serial));
+  const places = range(rank).map((each) => axisForm(loops.indexOf(each), rank));
+  for (const buffer of nest.buffers.storesOf(root)) second.scatter(buffer, root, places);
+  second.computes(root);
+  return [[first.finish()], [second.finish()]];
+}
+
+const NESTS: Readonly<Record<ClusterKind, (nest: Nest) => Segment[][]>> = {
+  map,
+  reduce,
+  contraction,
+  scan,
+  concat,
+  scatter,
+};
+
+/** The segments of one cluster: one list a launch, in order. */
+export const segmentsOf = (cluster: Cluster, clustering: Clustering, buffers: BufferTable): Segment[][] =>
+  NESTS[cluster.kind](new Nest(cluster, clustering, buffers));
