@@ -3,14 +3,16 @@
  *
  * A root joins a cluster when it reads the cluster's values (or the same full-size tensors) at the very element that it
  * computes, and when nothing that it needs is computed from the cluster by a detour. A reduction joins the cluster of
- * its operand's producers; an element-wise root that is the only reader of a reduction or contraction becomes its
- * epilogue.
+ * its operand's producers; an element-wise root over the results of a reduction, or that alone reads a contraction, becomes
+ * an epilogue. Where there is little work, nothing joins what others would then have to wait for: a launch costs more.
  */
+import { sizeOf } from '../core/aval.js';
 import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { type ReductionOrder, reductionOrder, sameOrder, SERIAL } from '../ops/order.js';
 import { link, type Preceding, reaches } from './precedence.js';
 import { isParameter, type Roots, storageOf, weightOf } from './roots.js';
+import type { FusionLimits } from './limits.js';
 
 export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'scatter' | 'concat';
 
@@ -31,10 +33,21 @@ export interface Cluster extends Preceding<Cluster> {
   readonly outer: Expr[];
   /** Inlined nodes and roots of the body. */
   readonly nodes: Set<Expr>;
+  /** Launches that run before it, about. */
+  level: number;
 }
 
 /** Clusters that one root tries to join at most, the latest; bounds the work in very wide graphs. */
 const MAX_CANDIDATES = 32;
+
+/** Launches between a root and one that it reads: none where they can be one cluster. */
+function launchesBetween(root: Expr, read: Expr, pointwise: boolean): number {
+  const [kind, from] = [KIND_OF[root.primitive.kind], KIND_OF[read.primitive.kind]];
+  if (!pointwise || (kind !== undefined && kind !== 'reduce')) return 1;
+  if (from === undefined) return 0;
+  const isEpilogue = kind === undefined && (from === 'reduce' || from === 'contraction');
+  return isEpilogue && read.shape.join() === root.shape.join() ? 0 : 1;
+}
 
 /** How a root reads another: at its own element only, or elsewhere too. */
 interface Reads {
@@ -91,22 +104,28 @@ export class Clustering {
   /** Roots that read each root. */
   readonly #readers = new Map<Expr, Expr[]>();
   readonly #outputs: ReadonlySet<Expr>;
+  /** How many launches run before each root at least. */
+  readonly #levels = new Map<Expr, number>();
   /** Clusters by index space, and by each value that they compute or read at their own element. */
   readonly #byShape = new Map<string, Cluster[]>();
   readonly #byValue = new Map<Expr, Cluster[]>();
 
-  /** @param maxBody core ops that a cluster's body may have. */
   constructor(
     graph: Graph,
     roots: Roots,
-    readonly maxBody: number,
+    readonly limits: FusionLimits,
   ) {
     this.#roots = roots;
     this.#outputs = new Set(graph.outputs.map(storageOf));
     for (const root of roots.roots) {
       const reads = readsOf(root, roots);
       this.#reads.set(root, reads);
-      for (const read of reads.roots.keys()) append(this.#readers, read, root);
+      let level = 0;
+      for (const [read, pointwise] of reads.roots) {
+        append(this.#readers, read, root);
+        level = Math.max(level, this.#levels.get(read)! + launchesBetween(root, read, pointwise));
+      }
+      this.#levels.set(root, level);
     }
     for (const root of roots.roots) this.#place(root);
   }
@@ -138,6 +157,7 @@ export class Clustering {
       needs: new Set(),
       users: new Set(),
       position: this.clusters.length,
+      level: 0,
     };
     this.clusters.push(cluster);
     append(this.#byShape, shape.join(), cluster);
@@ -156,7 +176,9 @@ export class Clustering {
       for (const node of shared) if (!cluster.nodes.has(node)) append(this.#byValue, node, cluster);
     for (const read of roots.keys()) {
       const needed = this.of.get(read)!;
-      if (needed !== cluster) link(cluster, needed);
+      if (needed === cluster) continue;
+      link(cluster, needed);
+      cluster.level = Math.max(cluster.level, needed.level + 1);
     }
   }
 
@@ -189,12 +211,38 @@ export class Clustering {
     let weight = 0;
     for (const node of cluster.nodes) weight += weightOf(node);
     for (const node of this.#roots.regionOf(root)) if (!cluster.nodes.has(node)) weight += weightOf(node);
-    return weight <= this.maxBody;
+    return weight <= this.limits.body;
+  }
+
+  /** Whether roots that read `root` or the cluster would run later for computing both together. */
+  #delays(cluster: Cluster, root: Expr): boolean {
+    let [own, level] = [0, cluster.level];
+    for (const read of this.#reads.get(root)!.roots.keys()) {
+      const from = this.of.get(read)!;
+      own = Math.max(own, from.level + 1);
+      if (from !== cluster) level = Math.max(level, from.level + 1);
+    }
+    const delaysReaders = (of: Expr): boolean =>
+      (this.#readers.get(of) ?? []).some(
+        (reader) =>
+          this.of.get(reader) !== cluster &&
+          this.#levels.get(reader)! < level + launchesBetween(reader, of, this.#reads.get(reader)!.roots.get(of)!),
+      );
+    return (
+      (own < level && delaysReaders(root)) ||
+      (cluster.level < level && [...cluster.inner, ...cluster.reductions, ...cluster.outer].some(delaysReaders))
+    );
+  }
+
+  /** Of little work: reading its operands twice costs less than a launch. */
+  #isSmall(cluster: Cluster): boolean {
+    return sizeOf(cluster.shape) <= this.limits.small;
   }
 
   #joinInner(root: Expr): Cluster | undefined {
     for (const cluster of this.#candidates(root, root.shape)) {
       if (cluster.kind !== 'map' && cluster.kind !== 'reduce') continue;
+      if (this.#isSmall(cluster) && this.#delays(cluster, root)) continue;
       if (this.#isLegal(cluster, root, (read) => cluster.inner.includes(read))) {
         cluster.inner.push(root);
         return cluster;
@@ -208,6 +256,7 @@ export class Clustering {
     for (const cluster of this.#candidates(root, root.input().shape)) {
       const same = cluster.kind === 'reduce' && cluster.axes.join() === axes.join() && sameOrder(cluster.order, order);
       if (!same && cluster.kind !== 'map') continue;
+      if (this.#isSmall(cluster) && this.#delays(cluster, root)) continue;
       if (this.#isLegal(cluster, root, (read) => cluster.inner.includes(read))) {
         cluster.kind = 'reduce';
         cluster.axes = axes;
@@ -222,17 +271,23 @@ export class Clustering {
   #joinEpilogue(root: Expr): Cluster | undefined {
     for (const [read, pointwise] of this.#reads.get(root)!.roots) {
       const cluster = this.of.get(read)!;
-      const isReduction =
-        (cluster.kind === 'reduce' || cluster.kind === 'contraction') && cluster.reductions.includes(read);
-      if (!isReduction || !pointwise || read.shape.join() !== root.shape.join()) continue;
-      if (this.#readers.get(read)!.length > 1 || this.#outputs.has(read)) continue;
-      if (cluster.kind === 'contraction' && cluster.outer.length > 0) continue;
-      if (this.#isLegal(cluster, root, (inside) => cluster.reductions.includes(inside))) {
+      const inside = [...cluster.reductions, ...cluster.outer];
+      const hasEpilogue = cluster.kind === 'reduce' || cluster.kind === 'contraction';
+      if (!hasEpilogue || !inside.includes(read) || !pointwise || read.shape.join() !== root.shape.join()) continue;
+      // A contraction stores one value: with an optimizer's whole update in its tile, a step of an MLP took 2 % longer.
+      if (cluster.kind === 'contraction' && (cluster.outer.length > 0 || !this.#isReadBy(read, root))) continue;
+      if (this.#delays(cluster, root)) continue;
+      if (this.#isLegal(cluster, root, (each) => inside.includes(each))) {
         cluster.outer.push(root);
         return cluster;
       }
     }
     return undefined;
+  }
+
+  /** Whether `reader` alone needs the root's value. */
+  #isReadBy(root: Expr, reader: Expr): boolean {
+    return !this.#outputs.has(root) && this.#readers.get(root)!.every((each) => each === reader);
   }
 
   /** Whether the root's value must be in memory: someone outside its cluster reads it, or it is an output. */

@@ -27,7 +27,7 @@ function clusterGraph(graph: Graph, limits: FusionLimits): { roots: Roots; clust
   const extra = new Set<Expr>();
   for (let round = 0; ; round++) {
     const roots = chooseRoots(graph, extra, limits.body);
-    const clustering = new Clustering(graph, roots, limits.body);
+    const clustering = new Clustering(graph, roots, limits);
     const recomputed = round < MAX_ROUNDS ? clustering.recomputed() : [];
     if (recomputed.length === 0) return { roots, clustering };
     for (const node of recomputed) extra.add(node);

@@ -39,10 +39,10 @@ export function storageOf(node: Expr): Expr {
 /** Whether the node has memory without being computed. */
 export const isParameter = (node: Expr): boolean => node.primitive.name === 'parameter';
 
-/** What inlining a node costs for each element: 4 for a division or root, 1 for any other op. */
+/** What inlining a node costs for each element: 4 for a division or root, 1 for any other op; a scalar is computed once. */
 function costOf(node: Expr): number {
   const op = node.primitive.scalarOp;
-  return op === undefined ? 0 : op === 'div' || op === 'sqrt' || op === 'remainder' ? 4 : 1;
+  return op === undefined || node.aval.size <= 1 ? 0 : op === 'div' || op === 'sqrt' || op === 'remainder' ? 4 : 1;
 }
 
 /** What a scalar counts for in a body: it is computed once, in the prologue, and not for every element. */
@@ -181,12 +181,14 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
   for (const node of order) {
     if (node.primitive.kind === 'leaf') continue;
     if (node.primitive.kind === 'movement') {
-      const input = node.input();
-      if (node.primitive.name === 'reshape') {
-        // A reshape of what is stored only renames it; under any other that merges axes there must be memory.
-        if (!isStored(storageOf(input)) && !hasAffineMove(node)) store(storageOf(input));
-      } else if (node.primitive.name === 'broadcast' && input.aval.size > 1 && !isStored(input)) {
-        if (sizeOf(node.shape) > input.aval.size && regions.isExpensive(input)) store(input);
+      const input = storageOf(node.input());
+      if (isStored(input)) {
+        // A reshape of what is stored only renames it.
+      } else if (node.primitive.name === 'reshape') {
+        // Under any other that merges axes there must be memory.
+        if (!hasAffineMove(node)) store(input);
+      } else if (node.primitive.name === 'broadcast' && sizeOf(node.shape) > input.aval.size) {
+        if (regions.isExpensive(input)) store(input);
       }
     }
     while (regions.exceeds(REGION * maxBody, node)) {

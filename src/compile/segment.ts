@@ -162,8 +162,9 @@ export class SegmentBuilder {
         linearForm(coordinates, node.shape, this.rank),
         guard,
       );
-    this.computes(node);
     const { primitive, attributes } = node;
+    // A constant is nobody's: equal ones are one node, which whoever made it first would claim everywhere.
+    if (primitive.name !== 'constant') this.computes(node);
     switch (primitive.kind) {
       case 'leaf':
         if (primitive.name === 'constant') return this.#constant(attributes.value as number, node.dtype);

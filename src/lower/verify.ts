@@ -42,6 +42,7 @@ function verifyKernel(kernel: Kernel): void {
     const fail = (what: string): never => {
       throw new InternalError(`${kernel.name}: ${what}`);
     };
+    if (segment.stores.length === 0) fail('a segment stores nothing');
     if (segment.operands.length !== segment.operandDTypes.length) fail('operands and dtypes differ in number');
     const checkMap = (map: AffineMap): void => {
       if (map.strides.length !== rank) fail(`a map of ${map.strides.length} axes in a space of ${rank}`);
