@@ -7,6 +7,7 @@ import { referenceBackend } from '../backends/reference/backend.js';
 import { supportsWasm, wasmBackend } from '../backends/wasm/backend.js';
 import * as randomNumbers from './nn/random.js';
 import { connectBackends } from './runtime/registry.js';
+import * as comparing from './trace/compare.js';
 import * as create from './trace/create.js';
 import * as gradients from './trace/grad.js';
 import * as compiler from './trace/jit.js';
@@ -29,6 +30,7 @@ export const arange = /* @__PURE__ */ connected(create.arange);
 export const linspace = /* @__PURE__ */ connected(create.linspace);
 export const eye = /* @__PURE__ */ connected(create.eye);
 export const jit = /* @__PURE__ */ connected(compiler.jit);
+export const compare = /* @__PURE__ */ connected(comparing.compare);
 export const grad = /* @__PURE__ */ connected(gradients.grad);
 export const valueAndGrad = /* @__PURE__ */ connected(gradients.valueAndGrad);
 export const Variable = /* @__PURE__ */ connected(variables.Variable);
@@ -81,6 +83,16 @@ export * from './core/errors.js';
 export { type DType, type TypedArray } from './core/dtype.js';
 export { type Shape } from './core/aval.js';
 export { type BackendChoice, getDefaultBackend, setDefaultBackend } from './runtime/registry.js';
+export type {
+  ComparedBackend,
+  CompareOptions,
+  Comparison,
+  FirstDiffering,
+  OutputDifference,
+} from './runtime/compare.js';
+export type { Contract } from './runtime/contract.js';
+export type { NonFinite } from './runtime/numerics.js';
+export type { ChromeTrace, Profile, Timing, TraceEvent } from './runtime/profile.js';
 export { type BufferReport, type KernelReport, type Report, type TextOptions } from './runtime/inspect.js';
 export { type LineReport } from './runtime/lines.js';
 export { type Provenance } from './runtime/provenance.js';

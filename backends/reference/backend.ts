@@ -32,6 +32,7 @@ export const referenceBackend: Backend = {
   ...hostMemory,
   target: REFERENCE_TARGET,
   synchronous: true,
+  interprets: true,
   emit(program) {
     return {
       backend: 'reference',

@@ -81,6 +81,8 @@ export class BackendUnavailableError extends LazuliError {}
 export class CheckpointError extends LazuliError {}
 /** An option, a name or a key outside its range. */
 export class OptionError extends LazuliError {}
+/** A call that is not as `expect` was told. */
+export class ContractError extends LazuliError {}
 /** Source that `lift` cannot turn into a graph. */
 export class LiftError extends LazuliError {}
 /** A broken invariant of the library itself: please report it. */

@@ -46,6 +46,10 @@ export interface Backend {
   readonly target: Target;
   /** Whether `run` has finished when it returns, and `read` answers at once. */
   readonly synchronous: boolean;
+  /** Set where it runs the graph, node by node, and knows no kernels. */
+  readonly interprets?: true;
+  /** Where it runs, in words, if that is no thread of this machine: the name of an adapter. */
+  where?(): string;
   emit(program: Program): KernelSource;
   compile(source: KernelSource): Executable;
   /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */

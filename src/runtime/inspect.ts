@@ -8,7 +8,9 @@ import { printProgram, type Program } from '../lower/program.js';
 import type { Backend, KernelSource, ThreadCount } from './backend.js';
 import { type LineReport, linesOf } from './lines.js';
 import { computedNodes, type Provenance, provenanceOf, type Recording } from './provenance.js';
+import type { Profile } from './profile.js';
 import { dotText, pageText } from './report-text.js';
+import { profiles } from './snapshot.js';
 
 /** One kernel of a program on one backend. */
 export interface KernelReport {
@@ -70,6 +72,8 @@ interface ReportData {
   readonly loops: string;
   /** The whole source. */
   readonly source: string;
+  /** The times that were measured last on this backend. */
+  readonly profile: Profile | undefined;
 }
 
 export interface Report extends ReportData {
@@ -178,6 +182,10 @@ export function makeReport(subject: Subject): Report {
     program: () => printProgram(program),
     loops: () => program.functions.map(printLoops).join('\n\n'),
     source: () => shared.source.text,
+    profile() {
+      const found = profiles.get(program.graph);
+      return found?.backend === backend.name ? found : undefined;
+    },
   };
   const methods: Omit<Report, keyof ReportData> = {
     text(options = {}) {

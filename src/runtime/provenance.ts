@@ -6,7 +6,6 @@
 import { attributesKey, type Expr, type Phase, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import type { Segment } from '../compile/kernel.js';
-import type { Program } from '../lower/program.js';
 
 /** A part of the user's program. */
 export interface Provenance {
@@ -19,8 +18,9 @@ export interface Provenance {
 
 /** How a program was recorded. */
 export interface Recording {
-  readonly program: Program;
-  /** The Variables among the program's parameters. */
+  /** As it was traced. */
+  readonly graph: Graph;
+  /** The Variables among the graph's parameters. */
   readonly variables: readonly (object | undefined)[];
   /** The function recorded once more, with lines; undefined where that cannot be. */
   readonly again: () => Graph | undefined;
@@ -57,8 +57,8 @@ export function computedNodes(segments: readonly Segment[]): readonly Expr[] {
 }
 
 /** The provenance of each node of the traced graph. */
-export function provenanceOf({ program, variables, again }: Recording): (node: Expr) => Provenance {
-  const order = topologicalOrder(program.graph.outputs);
+export function provenanceOf({ graph, variables, again }: Recording): (node: Expr) => Provenance {
+  const order = topologicalOrder(graph.outputs);
   const other = again();
   const located = other === undefined ? order : topologicalOrder(other.outputs);
   // A function that depends on more than its arguments may give another graph now.

@@ -1,7 +1,7 @@
 /** A report as text: the page with a row a kernel, and the graph of kernels and buffers. */
 import type { Expr } from '../core/expr.js';
 import { quoteName } from '../core/graph.js';
-import { kernelReads, kernelWrites, type Segment } from '../compile/kernel.js';
+import { type Kernel, kernelReads, kernelWrites, type Segment } from '../compile/kernel.js';
 import type { Program } from '../lower/program.js';
 import type { Report } from './inspect.js';
 import { computedNodes, type Provenance } from './provenance.js';
@@ -23,7 +23,7 @@ function short(x: number): string {
 }
 
 /** The operation as users call it. */
-function operation({ primitive: { name }, attributes: { op } }: Expr): string {
+export function operation({ primitive: { name }, attributes: { op } }: Expr): string {
   if (name === 'dot') return 'matmul';
   return typeof op !== 'string' ? name : name === 'cumulative' ? `cum${op}` : op;
 }
@@ -38,22 +38,47 @@ const lines = (from: readonly Provenance[]): string[] =>
     return i > 0 && all[i - 1]!.startsWith(`${file}:`) ? line! : location;
   });
 
+/** What a kernel computes, in the user's operations. */
+export const computesText = ({ segments }: Kernel): string => counted(segments.map(operations), 2);
+/** `encoder forward, layers.0 forward` */
+export const fromText = (from: readonly Provenance[]): string =>
+  counted([...new Set(from.map(({ path, phase }) => (path === '' ? phase : `${quoteName(path)} ${phase}`)))], 2);
+
+/** A header and rows, in columns; those of numbers are aligned to the right. */
+export function tableText(
+  columns: readonly string[],
+  rows: readonly (readonly string[])[],
+  isNumber: (column: number) => boolean,
+): string {
+  const table = [columns, ...rows];
+  const widths = columns.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table
+    .map((row) =>
+      row
+        .map((cell, column) => (isNumber(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
 const COLUMNS = ['kernel', 'computes', 'from', 'line', 'results', 'flops', 'bytes read', 'written', 'in place'];
 /** Columns of numbers. */
-const isNumber = (column: number): boolean => column >= 5 && column <= 7;
+const isNumber = (column: number): boolean => column >= 5 && column !== 8;
 
-type PageData = Pick<Report, 'name' | 'backend' | 'launches' | 'peakBytes' | 'threads' | 'kernels'>;
+type PageData = Pick<Report, 'name' | 'backend' | 'launches' | 'peakBytes' | 'threads' | 'kernels' | 'profile'>;
 
 /** A line for the program and one for each kernel. */
 export function pageText(program: Program, report: PageData): string {
   const { threads, launches } = report;
+  const times = report.profile?.kernels.map(({ medianMs }) => medianMs);
+  const total = times?.reduce((a, b) => a + b, 0) ?? 0;
   const replaced = new Map(
     program.updates.flatMap(({ output, parameter, inPlace }) =>
       inPlace ? [[program.outputs[output]!, program.buffers[program.parameters[parameter]!]!.name]] : [],
     ),
   );
   const rows = report.kernels.map(({ name, from, flops, bytesRead, bytesWritten }, i) => {
-    const { segments } = program.kernels[i]!;
     const written = kernelWrites(program.kernels[i]!);
     const results = written.map((id) => {
       const { dtype, shape } = program.buffers[id]!;
@@ -61,8 +86,8 @@ export function pageText(program: Program, report: PageData): string {
     });
     return [
       name,
-      counted(segments.map(operations), 2),
-      counted([...new Set(from.map(({ path, phase }) => (path === '' ? phase : `${quoteName(path)} ${phase}`)))], 2),
+      computesText(program.kernels[i]!),
+      fromText(from),
       counted(lines(from), 3),
       counted(results, 3),
       short(flops),
@@ -72,21 +97,15 @@ export function pageText(program: Program, report: PageData): string {
         written.flatMap((id) => (replaced.has(id) ? quoteName(replaced.get(id)!) : [])),
         3,
       ),
+      ...(times === undefined ? [] : [times[i]!.toPrecision(3), `${Math.round((100 * times[i]!) / total)} %`]),
     ];
   });
-  const table = [COLUMNS, ...rows];
-  const widths = COLUMNS.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   const kernels = `${launches} ${launches === 1 ? 'kernel' : 'kernels'}`;
   const workers = threads.count === 1 ? `1 thread: ${threads.reason}` : `${threads.count} threads`;
   return [
     `${quoteName(report.name)} on ${report.backend}: ${kernels}, ${report.peakBytes} bytes at peak, ${workers}`,
     '',
-    ...table.map((row) =>
-      row
-        .map((cell, column) => (isNumber(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
-        .join('  ')
-        .trimEnd(),
-    ),
+    tableText(times === undefined ? COLUMNS : [...COLUMNS, 'ms', 'share'], rows, isNumber),
   ].join('\n');
 }
 

@@ -7,7 +7,7 @@ import { DTYPES } from '../core/dtype.js';
 import { topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import type { Program } from '../lower/program.js';
-import type { Backend, DeviceBuffer, Executable, KernelSource } from './backend.js';
+import type { Backend, BufferPurpose, DeviceBuffer, Executable, KernelSource } from './backend.js';
 import { bindingVersion, Storage } from './storage.js';
 
 /** @throws UnsupportedError `DTYPE_UNSUPPORTED` for a dtype that the backend lacks. */
@@ -48,6 +48,8 @@ export class Runner {
   readonly #spare = new Map<number, DeviceBuffer>();
   /** {@link bindingVersion} after the last run, if what that run had bound held until then. */
   #version = NEVER;
+  /** The outputs for which the last run made memory; undefined before the first. */
+  made: number[] | undefined;
 
   /** @param volatile positions of the parameters that each call brings; all of them unless given. */
   constructor(
@@ -82,6 +84,8 @@ export class Runner {
   run(parameters: readonly Storage[], targets: readonly UpdateTarget[] = []): (Storage | undefined)[] {
     const { program, backend, volatile, isBound } = this;
     const buffers = this.#buffers;
+    const made = (this.made ??= []);
+    made.length = 0;
     const before = bindingVersion();
     this.#version = NEVER;
     // Loops by index: a call is to take less than a microsecond.
@@ -96,7 +100,7 @@ export class Runner {
       const own = storage.bufferOn(backend, purpose);
       buffers[program.parameters[parameter]!] = own;
       buffers[program.outputs[output]!] =
-        inPlace && !storage.shared ? own : (this.#spare.get(output) ?? backend.allocate(own.dtype, own.size, purpose));
+        inPlace && !storage.shared ? own : (this.#spare.get(output) ?? this.#make(output, own, purpose));
       this.#spare.delete(output);
     }
     const results: (Storage | undefined)[] = [];
@@ -111,6 +115,7 @@ export class Runner {
       const id = program.outputs[output]!;
       const { dtype, size } = program.buffers[id]!;
       const storage = Storage.allocate(backend, dtype, size, 'result');
+      made.push(output);
       buffers[id] = storage.bufferOn(backend, 'result');
       results[output] = storage;
     }
@@ -131,6 +136,11 @@ export class Runner {
     this.backend.release?.(this.#executable);
     for (const buffer of this.#spare.values()) this.backend.free(buffer);
     this.#spare.clear();
+  }
+
+  #make(output: number, { dtype, size }: DeviceBuffer, purpose: BufferPurpose): DeviceBuffer {
+    this.made!.push(output);
+    return this.backend.allocate(dtype, size, purpose);
   }
 
   #bind(parameters: readonly Storage[], i: number): void {

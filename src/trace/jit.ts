@@ -5,18 +5,23 @@
  * program; Variables that the function reads are hidden inputs, those that it writes hidden in-place outputs.
  */
 import { type Aval, NUMBER_AVAL, sameAval } from '../core/aval.js';
-import { allocateArray } from '../core/dtype.js';
+import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { InternalError, OptionError, TraceError } from '../core/errors.js';
-import { withScope } from '../core/expr.js';
+import { type Expr, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { flatten, matchLeaves, type TreeDef, unflatten } from '../core/tree.js';
 import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
 import type { Backend, KernelSource } from '../runtime/backend.js';
+import { type Contract, checkContract } from '../runtime/contract.js';
 import { makeReport, type Report, type TraceNote } from '../runtime/inspect.js';
+import type { NonFinite } from '../runtime/numerics.js';
+import type { Profile } from '../runtime/profile.js';
+import type { Recording } from '../runtime/provenance.js';
 import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';
+import { type Snapshot, SNAPSHOT } from '../runtime/snapshot.js';
 import { Storage } from '../runtime/storage.js';
 import { callTraced } from './call.js';
 import { evaluated } from './eager.js';
@@ -61,6 +66,15 @@ export interface Jitted<A extends unknown[], R> {
   inspect(...args: A): Report;
   /** What it would compile to on another backend, for which no device is needed. */
   inspectOn(backend: BackendChoice, ...args: A): Report;
+  /**
+   * The report of a call with these arguments, of the last call without any, if it is as the contract says.
+   * @throws ContractError `CONTRACT` with what differs and why.
+   */
+  expect(contract: Contract, ...args: A | []): Report;
+  /** Times `runs` calls and each of their kernels, on copies of arguments and Variables. */
+  profile(runs: number, ...args: A): Promise<Profile>;
+  /** The first node of such a call that gives NaN or ∞; null where all are finite. Runs on copies, as `profile`. */
+  checkNumerics(...args: A): Promise<NonFinite | null>;
   readonly stats: JitStats;
   /** Forgets all programs and counts. */
   clear(): void;
@@ -153,6 +167,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   /** The last ones. */
   const history: TraceNote[] = [];
   let warned = false;
+  let last: Entry | undefined;
   const leaves: unknown[] = [];
 
   /** `[0].weight`, by the place among the arguments that are not static, as `arg1.weight`. */
@@ -336,7 +351,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
 
   const call = (...args: unknown[]): unknown => {
     if (isTracing()) return inline(args);
-    const entry = find(args);
+    const entry = (last = find(args));
     // `find` has left the arguments' leaves, in the entry's order, in `leaves`.
     const { bindings, parameters, runner } = entry;
     const { volatile } = runner;
@@ -390,40 +405,75 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
         'Inspect outside.',
       );
   };
-  const report = (
-    { treedef, avals, statics, bindings, guards }: Recorded,
-    program: Program,
-    backend: Backend,
-    source: () => KernelSource,
-  ): Report =>
-    makeReport({
-      program,
-      backend,
-      source,
-      history,
-      variables: bindings.map((binding) => (binding.kind === 'variable' ? binding.variable : undefined)),
-      again: () => (isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics, guards).graph)),
+  const recording = ({ treedef, avals, statics, bindings, guards, graph }: Recorded): Recording => ({
+    graph,
+    variables: bindings.map((binding) => (binding.kind === 'variable' ? binding.variable : undefined)),
+    again: () => (isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics, guards).graph)),
+  });
+  const report = (traced: Recorded, program: Program, backend: Backend, source: () => KernelSource): Report =>
+    makeReport({ ...recording(traced), program, backend, source, history });
+  const reportOf = (entry: Entry): Report =>
+    report(entry, entry.runner.program, entry.backend, () => entry.runner.source);
+  const inspected = (args: readonly unknown[]): Entry => {
+    checkOutside();
+    const entry = find(args);
+    leaves.length = 0;
+    return entry;
+  };
+
+  /** The function as it was recorded for these arguments, on `backend` if it was; one that was not is recorded and not kept. */
+  const recorded = (args: readonly unknown[], backend: Backend): Recorded | Entry => {
+    checkOutside();
+    const { dynamic, statics } = splitArgs(args);
+    const like = (on?: Backend): Entry | undefined => entries.findLast((each) => matches(each, on, dynamic, statics));
+    const [argumentLeaves, treedef] = flatten(dynamic);
+    return like(backend) ?? like() ?? trace(treedef, avalsOf(argumentLeaves, treedef), statics);
+  };
+
+  /** Everything is looked at before it waits for anything. */
+  const snapshot = async (args: readonly unknown[]): Promise<Snapshot> => {
+    const backend = resolveBackend(options.backend ?? getDefaultBackend());
+    const traced = recorded(args, backend);
+    const argumentLeaves = flatten(splitArgs(args).dynamic)[0];
+    const values = traced.bindings.map((binding): Promise<TypedArray> => {
+      const value = binding.kind === 'argument' ? argumentLeaves[binding.leaf] : binding;
+      if (typeof value === 'number') return Promise.resolve(Float64Array.of(value));
+      if (binding.kind === 'variable') return binding.variable.storage.read();
+      return evaluated(value instanceof Tensor ? value.expr : (binding as { expr: Expr }).expr).read();
     });
+    leaves.length = 0;
+    return { ...recording(traced), backend, values: await Promise.all(values) };
+  };
 
   return Object.assign(call, {
-    inspect: (...args: unknown[]): Report => {
-      checkOutside();
-      const entry = find(args);
-      leaves.length = 0;
-      return report(entry, entry.runner.program, entry.backend, () => entry.runner.source);
-    },
+    [SNAPSHOT]: snapshot,
+    inspect: (...args: unknown[]): Report => reportOf(inspected(args)),
     inspectOn: (choice: BackendChoice, ...args: unknown[]): Report => {
-      checkOutside();
       const backend = resolveBackend(choice);
-      const { dynamic, statics } = splitArgs(args);
-      const like = (on?: Backend): Entry | undefined => entries.findLast((each) => matches(each, on, dynamic, statics));
-      const entry = like(backend);
-      const [argumentLeaves, treedef] = flatten(dynamic);
-      const traced = entry ?? like() ?? trace(treedef, avalsOf(argumentLeaves, treedef), statics);
+      const traced = recorded(args, backend);
       leaves.length = 0;
+      if ('runner' in traced && traced.backend === backend) return reportOf(traced);
       checkDTypes(traced.graph, backend);
-      const program = entry?.runner.program ?? compileGraph(traced.graph, backend.target);
-      return report(traced, program, backend, () => entry?.runner.source ?? backend.emit(program));
+      const program = compileGraph(traced.graph, backend.target);
+      return report(traced, program, backend, () => backend.emit(program));
+    },
+    expect: (contract: Contract, ...args: unknown[]): Report => {
+      const entry = args.length > 0 ? inspected(args) : last;
+      return checkContract(
+        name,
+        contract,
+        entry && { ...entry, report: reportOf(entry) },
+        stats.traces - 1,
+        history.at(-1)?.reason,
+      );
+    },
+    profile: async (runs: number, ...args: unknown[]): Promise<Profile> => {
+      const taken = await snapshot(args);
+      return (await import('../runtime/profile.js')).profile(taken, runs);
+    },
+    checkNumerics: async (...args: unknown[]): Promise<NonFinite | null> => {
+      const taken = await snapshot(args);
+      return (await import('../runtime/numerics.js')).checkNumerics(taken);
     },
     get stats() {
       return stats;
@@ -434,6 +484,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       history.length = 0;
       Object.assign(stats, { traces: 0, compiles: 0, calls: 0 });
       warned = false;
+      last = undefined;
     },
   });
 }

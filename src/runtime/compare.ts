@@ -1,0 +1,217 @@
+/** `compare`: one traced program on several backends: how far their results are apart, where first, and how fast each is. */
+import type { TypedArray } from '../core/dtype.js';
+import { OptionError } from '../core/errors.js';
+import { checkOptions, describeValue } from '../core/options.js';
+import type { Backend } from './backend.js';
+import { firstParting, type Pair } from './bisect.js';
+import { barChart, comparisonText } from './compare-text.js';
+import { differenceOf } from './difference.js';
+import { makeReport } from './inspect.js';
+import { provenanceOf } from './provenance.js';
+import { type BackendChoice, resolveBackend } from './registry.js';
+import { operation } from './report-text.js';
+import type { Snapshot } from './snapshot.js';
+import { median, Trial } from './trial.js';
+
+export interface CompareOptions {
+  /** Names or backends; the first is the yardstick. */
+  readonly backends?: readonly BackendChoice[];
+  /** Ulp (of integers, their difference) by which values may part. */
+  readonly tolerance?: number;
+  /** Calls that are timed, after the first. */
+  readonly repeats?: number;
+}
+
+/** How far one output is from the yardstick's; all 0 where the bits are the same. */
+export interface OutputDifference {
+  /** `result.loss`; of a Variable that is written, its name. */
+  readonly path: string;
+  readonly maxAbs: number;
+  readonly maxRel: number;
+  readonly maxUlp: number;
+}
+
+/** The first node in topological order whose values part by more than the tolerance. */
+export interface FirstDiffering {
+  /** The operation as users call it. */
+  readonly op: string;
+  /** The attribute path of the module that it belongs to. */
+  readonly path: string;
+  /** `train.ts:41`, if it is known. */
+  readonly location: string | undefined;
+  readonly ulp: number;
+}
+
+/** One backend of a comparison. Where it could not run there is an error, and no number means anything. */
+export interface ComparedBackend {
+  readonly name: string;
+  /** Threads, or the adapter. */
+  readonly where: string;
+  readonly error?: string;
+  /** Compilation and the first call. */
+  readonly firstMs: number;
+  /** Of later calls. */
+  readonly medianMs: number;
+  /** Kernels of a call, and the bytes that they read and write at least. */
+  readonly launches: number;
+  readonly bytesMoved: number;
+  readonly outputs: readonly OutputDifference[];
+  readonly maxUlp: number;
+  readonly firstDiffering: FirstDiffering | null;
+}
+
+interface ComparisonData {
+  readonly name: string;
+  readonly tolerance: number;
+  readonly backends: readonly ComparedBackend[];
+}
+
+export interface Comparison extends ComparisonData {
+  /** A table. */
+  toString(): string;
+  /** Plain data, and the version of this form. In JSON what is infinite or unknown is null. */
+  toJSON(): ComparisonData & { readonly version: 1 };
+  /** A chart of median times. */
+  toSVG(): string;
+}
+
+/** A backend that has been set up. */
+interface Running {
+  readonly choice: BackendChoice;
+  readonly trial: Trial;
+  readonly firstMs: number;
+  readonly outputs: readonly TypedArray[];
+  readonly times: number[];
+}
+
+/** Names of backends that come with an entry of their own: one that is not imported cannot run. */
+const SEPARATE: readonly unknown[] = ['webgpu', 'gpujs', 'native', 'wasm'];
+
+/** @throws OptionError for a name that no backend has. */
+function backendOf(choice: BackendChoice): Backend {
+  try {
+    return resolveBackend(choice);
+  } catch (error) {
+    if (SEPARATE.includes(choice)) throw new NotRunning(messageOf(error), { cause: error });
+    throw error;
+  }
+}
+
+class NotRunning extends Error {}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function whereOf(backend: Backend): string {
+  if (backend.where !== undefined) return backend.where();
+  const count = backend.threads?.().count ?? 1;
+  return `${count} ${count === 1 ? 'thread' : 'threads'}`;
+}
+
+function checkCount(option: string, value: unknown, least: number): number {
+  if (typeof value === 'number' && value >= least && (option === 'tolerance' || Number.isInteger(value))) return value;
+  throw new OptionError(
+    'OPTION_RANGE',
+    `compare got ${option} = ${describeValue(value)}`,
+    `${option} is ${option === 'tolerance' ? 'a number of ulp' : 'a whole number'} from ${least}.`,
+  );
+}
+
+const failed = (name: string, where = '', error: unknown): ComparedBackend => ({
+  name,
+  where,
+  error: messageOf(error),
+  firstMs: NaN,
+  medianMs: NaN,
+  launches: 0,
+  bytesMoved: 0,
+  outputs: [],
+  maxUlp: NaN,
+  firstDiffering: null,
+});
+
+/** Compares the backends on the snapshot. */
+export async function compareSnapshot(snapshot: Snapshot, options: CompareOptions): Promise<Comparison> {
+  checkOptions('compare', options, ['backends', 'tolerance', 'repeats']);
+  const { backends = ['reference', 'js', 'wasm'] } = options;
+  if (!Array.isArray(backends) || backends.length === 0)
+    throw new OptionError(
+      'OPTION_RANGE',
+      `compare got backends = ${describeValue(backends)}`,
+      'Name one or more, in an array.',
+    );
+  const tolerance = checkCount('tolerance', options.tolerance ?? 0, 0);
+  const repeats = checkCount('repeats', options.repeats ?? 5, 1);
+  const { graph, values } = snapshot;
+
+  const begin = async (choice: BackendChoice): Promise<Running | ComparedBackend> => {
+    let backend: Backend | undefined;
+    try {
+      backend = backendOf(choice);
+      const start = performance.now();
+      const trial = new Trial(graph, backend, values);
+      await trial.call();
+      const firstMs = performance.now() - start;
+      return { choice, trial, firstMs, outputs: await trial.outputs(), times: [] };
+    } catch (error) {
+      if (backend === undefined && !(error instanceof NotRunning)) throw error;
+      return failed(typeof choice === 'string' ? choice : choice.name, backend && whereOf(backend), error);
+    }
+  };
+  const begun: (Running | ComparedBackend)[] = [];
+  // One after another: they share the machine.
+  for (const choice of backends as readonly BackendChoice[]) begun.push(await begin(choice));
+  const running = begun.filter((each) => 'trial' in each);
+  const yardstick = running[0];
+  const rows: ComparedBackend[] = [];
+  try {
+    // In turns, so that whatever else the machine does meets all of them.
+    for (let i = 0; i < repeats; i++) for (const { trial, times } of running) times.push(await trial.call());
+  } finally {
+    for (const { trial } of running) trial.dispose();
+  }
+  for (const each of begun) {
+    if (!('trial' in each)) {
+      rows.push(each);
+      continue;
+    }
+    const { trial, firstMs, outputs: got, times } = each;
+    const { backend, program } = trial;
+    const outputs = graph.outputs.map(({ dtype }, i) => {
+      const { maxAbs, maxRel, maxUlp } = differenceOf(dtype, yardstick!.outputs[i]!, got[i]!);
+      return { path: graph.outputNames[i]!, maxAbs, maxRel, maxUlp };
+    });
+    const first = outputs.findIndex(({ maxUlp }) => maxUlp > tolerance);
+    const pair: Pair = { graph, values, backends: [yardstick!.trial.backend, backend], tolerance };
+    const report = makeReport({ ...snapshot, program, history: [], source: () => backend.emit(program) });
+    rows.push({
+      name: backend.name,
+      where: whereOf(backend),
+      firstMs,
+      medianMs: median(times),
+      launches: report.launches,
+      bytesMoved: report.kernels.reduce((sum, { bytesRead, bytesWritten }) => sum + bytesRead + bytesWritten, 0),
+      outputs,
+      maxUlp: outputs.reduce((most, { maxUlp }) => Math.max(most, maxUlp), 0),
+      firstDiffering: first < 0 ? null : await firstDiffering(snapshot, pair, first, outputs[first]!.maxUlp),
+    });
+  }
+  const data: ComparisonData = { name: graph.name, tolerance, backends: rows };
+  return {
+    ...data,
+    toString: () => comparisonText(data),
+    toJSON: () => ({ version: 1, ...data }),
+    toSVG: () => barChart(data),
+  };
+}
+
+async function firstDiffering(
+  snapshot: Snapshot,
+  pair: Pair,
+  output: number,
+  outputUlp: number,
+): Promise<FirstDiffering> {
+  const last = pair.graph.outputs[output]!;
+  const { node, ulp } = (await firstParting(pair, last)) ?? { node: last, ulp: outputUlp };
+  const { path, location } = provenanceOf(snapshot)(node);
+  return { op: operation(node), path, location, ulp };
+}
