@@ -26,13 +26,16 @@ const fromDist = {
 export default defineConfig(({ mode }) => ({
   plugins: mode === 'dist' ? [fromDist] : [],
   resolve: {
-    alias:
-      mode === 'dist'
+    alias: [
+      // Its entry for Node is CommonJS in a package of modules, which Node refuses.
+      { find: /^wgsl_reflect$/, replacement: path('node_modules/wgsl_reflect/wgsl_reflect.module.js') },
+      ...(mode === 'dist'
         ? []
         : [
             { find: /^lazuli$/, replacement: path('src/index.ts') },
             { find: /^lazuli\/webgpu$/, replacement: path('backends/webgpu/webgpu.ts') },
-          ],
+          ]),
+    ],
   },
   test: {
     include: ['test/**/*.test.ts'],

@@ -135,7 +135,7 @@ export class WebGpuExecutable implements Executable {
   #placeTemporaries(): (Block | undefined)[] {
     const { program } = this;
     const size = program.arenaBytes / ELEMENT_BYTES;
-    const arena = this.buffers.slabs.fits(size) ? this.#allocate(size) : undefined;
+    const arena = size > 0 && this.buffers.slabs.fits(size) ? this.#allocate(size) : undefined;
     const blocks = new Array<Block | undefined>(program.buffers.length).fill(undefined);
     for (const buffer of program.buffers) {
       if (isOutside(buffer) || isNumber(buffer)) continue;

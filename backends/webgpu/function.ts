@@ -5,7 +5,6 @@
  */
 import type { DType } from '../../src/core/dtype.js';
 import { InternalError } from '../../src/core/errors.js';
-import type { ScalarOp } from '../../src/core/scalar-op.js';
 import { nameAddresses } from '../../src/lower/addresses.js';
 import type {
   Access,
@@ -17,8 +16,8 @@ import type {
   LoopFunction,
   MemoryId,
   Statement,
-  ValueId,
 } from '../../src/lower/loops.js';
+import { Arithmetic } from './arithmetic.js';
 import { fromWord, literal, scalarExpression, toWord } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
 import { Writer } from './writer.js';
@@ -32,8 +31,6 @@ export const RECORD_HEAD = 3;
 /** Names that no variable may have: what the function has itself ends in no underscore, and WGSL reserves plain words. */
 const KNOWN = new Set(['begin', 'end', 'thread']);
 
-const ARITHMETIC: ReadonlySet<ScalarOp> = new Set(['add', 'sub', 'mul', 'div']);
-
 /** Statements, those inside others too. */
 function* allStatements(body: readonly Statement[]): Generator<Statement> {
   for (const statement of body) {
@@ -42,6 +39,15 @@ function* allStatements(body: readonly Statement[]): Generator<Statement> {
     if (statement.kind === 'for') for (const turn of statement.turns) yield* allStatements(turn.body);
   }
 }
+
+/** Whether `to` is `from` + 1. */
+const isNext = (from: Form, to: Form): boolean =>
+  to.offset === from.offset + 1 &&
+  to.terms.length === from.terms.length &&
+  to.terms.every(({ variable, stride }, i) => {
+    const other = from.terms[i]!;
+    return variable === other.variable && stride === other.stride;
+  });
 
 /** Words of workgroup memory that the function takes. */
 export const localWords = ({ memories }: LoopFunction): number =>
@@ -55,9 +61,7 @@ class Printer {
   /** The first word of each memory of its own. */
   readonly #localStarts: number[] = [];
   readonly #barrier: string;
-  /** Constants, and the operands of float arithmetic. */
-  readonly #constants = new Set<ValueId>();
-  readonly #operands = new Map<ValueId, readonly ValueId[]>();
+  readonly #arithmetic = new Arithmetic();
 
   constructor(
     readonly code: LoopFunction,
@@ -131,13 +135,14 @@ class Printer {
       case 'op': {
         const { op, inputs } = expression;
         const from = this.code.values[inputs[inputs.length - 1]!]!.dtype;
-        const isArithmetic = dtype === 'f32' && ARITHMETIC.has(op);
         return scalarExpression(
           op,
           from,
           dtype,
           inputs.map((input, i) =>
-            isArithmetic && this.#mayMerge(input, inputs[1 - i]!) ? `opaque(${this.value(input)})` : this.value(input),
+            dtype === 'f32' && this.#arithmetic.mayChange(op, inputs, i)
+              ? `opaque(${this.value(input)})`
+              : this.value(input),
           ),
         );
       }
@@ -146,18 +151,6 @@ class Printer {
       default:
         throw new InternalError(`${expression.kind} in code for one element`);
     }
-  }
-
-  /**
-   * Whether a compiler could merge the operation that gave `input` with one on it and `other`, as (x + c) − c into x: WGSL
-   * allows to reassociate ("Reassociation and Fusion"), which would undo what rounds to an integer or catches an error.
-   */
-  #mayMerge(input: ValueId, other: ValueId): boolean {
-    const operands = this.#operands.get(input);
-    if (operands === undefined) return false;
-    return (
-      operands.includes(other) || (this.#constants.has(other) && operands.some((each) => this.#constants.has(each)))
-    );
   }
 
   #bound(bound: Bound): string {
@@ -177,6 +170,14 @@ class Printer {
       return `for (${first === undefined ? '' : `var ${index} = ${first}`}; ${test}; ${next})`;
     };
     const [only] = turns;
+    if (to.limit !== undefined && turns.length === 1 && only!.takes === 1 && !isShared && isNext(from, to)) {
+      // A loop of one turn or none.
+      writer.block(`if (${this.form(from)} < ${to.limit})`, () => {
+        writer.line(`let ${index} = ${this.form(from)};`);
+        this.statements(only!.body);
+      });
+      return;
+    }
     if (turns.length === 1 && to.limit === undefined) {
       const { step, takes, body } = only!;
       writer.block(head(start(this.form(from), step), this.#bound(to), step, takes), () => this.statements(body));
@@ -207,9 +208,8 @@ class Printer {
       case 'let': {
         const { value, expression } = statement;
         const { dtype } = code.values[value]!;
-        if (expression.kind === 'constant') this.#constants.add(value);
         const text = this.#expression(expression, dtype);
-        if (expression.kind === 'op' && ARITHMETIC.has(expression.op)) this.#operands.set(value, expression.inputs);
+        this.#arithmetic.note(value, expression);
         // Nothing reads a cell's value once the cell has changed.
         if (expression.kind === 'cell') this.#literals.set(value, text);
         else if (expression.kind === 'load' && expression.guard !== undefined) {

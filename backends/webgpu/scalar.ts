@@ -94,7 +94,8 @@ export function literal(value: number, dtype: DType): string {
     case 'u32':
       return `${value >>> 0}u`;
     case 'i32':
-      return `i32(${value | 0})`;
+      // The minus is an operator, and 2147483648 no i32.
+      return value === -2147483648 ? 'i32(-2147483648)' : `${value | 0}i`;
     case 'f32': {
       const x = Math.fround(value);
       const isPlain = Object.is(x, 0) || (Number.isFinite(x) && Math.abs(x) >= LEAST_NORMAL);
