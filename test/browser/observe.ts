@@ -56,7 +56,7 @@ interface ThreadCount {
 /** Cores that the host admits to. */
 const CORES = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
 /** Workers are given up for lost after so long. */
-const START_MILLISECONDS = 10_000;
+const START_MILLISECONDS = 120_000;
 
 /** Runs the small programs on the backends, the large ones on those that compile. */
 export async function observe({ backends: names, threads, ...options }: ObserveOptions): Promise<Observation> {

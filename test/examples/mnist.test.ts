@@ -36,7 +36,7 @@ function run(args: readonly string[], interruptAfter?: string): Promise<Outcome>
   });
 }
 
-test('one epoch: every line, no escape codes, and the same bits again', { timeout: 240_000 }, async () => {
+test('one epoch: every line, no escape codes, and the same bits again', async () => {
   const svg = join(folder, 'curve.svg');
   const first = await run(['--epochs', '1', '--seed', '3', '--svg', svg]);
   expect(first.stderr).toBe('');
@@ -56,7 +56,7 @@ test('one epoch: every line, no escape codes, and the same bits again', { timeou
   expect(untimed(second.stdout)).toBe(untimed(first.stdout));
 });
 
-test('--help explains, a bad flag is an error with exit code 2', { timeout: 60_000 }, async () => {
+test('--help explains, a bad flag is an error with exit code 2', async () => {
   const help = await run(['--help']);
   expect(help.code).toBe(0);
   for (const flag of ['--backend', '--epochs', '--optimizer', '--seed']) expect(help.stdout).toContain(flag);
@@ -73,7 +73,7 @@ test('--help explains, a bad flag is an error with exit code 2', { timeout: 60_0
   }
 });
 
-test('Ctrl-C stops between two steps', { timeout: 60_000 }, async () => {
+test('Ctrl-C stops between two steps', async () => {
   const outcome = await run(['--epochs', '50', '--svg', join(folder, 'unused.svg')], 'batches of 100');
   expect(outcome.code).toBe(130);
   expect(outcome.stdout.trimEnd().split('\n').at(-1)).toBe('stopped');

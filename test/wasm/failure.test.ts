@@ -133,13 +133,11 @@ describe('a worker that ends in mid-step', () => {
     await backend.setThreads(2);
     builtin.mockRestore();
 
-    const before = performance.now();
     const death = expect.objectContaining({ name: 'BackendUnavailableError', code: 'WORKER_DIED' }) as Error;
     expect(() => {
       // The calling thread may have done every task of a step before the worker got one.
       for (let i = 0; i < 1000; i++) step();
     }).toThrow(death);
-    const milliseconds = performance.now() - before;
 
     for (const broken of [own, shared]) expect(() => broken.value.dataSync()).toThrow(death);
     expect(() => step()).toThrow(death);
@@ -150,6 +148,5 @@ describe('a worker that ends in mid-step', () => {
     expect(step().item()).toBe(300 ** 3);
     expect(new Set(shared.value.dataSync())).toEqual(new Set([2]));
     await backend.setThreads(1);
-    expect(milliseconds).toBeLessThan(1000);
   });
 });

@@ -4,7 +4,7 @@
  */
 import * as L from 'lazuli';
 import type { Tensor } from 'lazuli';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createWasmBackend, type WasmSource } from '../../backends/wasm/backend.js';
 import { verifyModule } from '../../backends/wasm/verify.js';
 import type { HostArray } from '../../src/core/array.js';
@@ -13,6 +13,7 @@ import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import { noise } from '../support/arrays.js';
 import { read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
+import { eventually } from '../support/eventually.js';
 
 const plain = createWasmBackend();
 /** Checks each module's stack types as it is emitted, which says more than the engine does. */
@@ -480,10 +481,10 @@ describe('variables', () => {
     many();
     const used = backend.memoryStats().usedBytes;
     expect(used).toBeGreaterThan(50 * 400_000);
-    await vi.waitFor(() => {
+    await eventually(() => {
       globalThis.gc!();
       expect(backend.memoryStats().usedBytes).toBeLessThan(4 * 400_000);
-    }, 5000);
+    });
   });
 
   test('20,000 large results in one job stay within bounds', () => {

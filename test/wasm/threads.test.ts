@@ -15,12 +15,14 @@ import { Threads } from '../../backends/wasm/emit/fork.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
 import { verifyModule } from '../../backends/wasm/verify.js';
 import { createWasmBackend } from '../../backends/wasm/backend.js';
+import { CONTROL } from '../../backends/wasm/control.js';
 import { countUp } from '../../backends/wasm/loops.js';
 import { LinearMemory } from '../../backends/wasm/memory.js';
 import { Pool } from '../../backends/wasm/pool.js';
 import { noise } from '../support/arrays.js';
 import { read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
+import { eventually } from '../support/eventually.js';
 
 type PhaseBody = (f: FunctionBody, threads: Threads, p: { context: Local; from: Local; to: Local }) => void;
 
@@ -95,15 +97,13 @@ describe('fork and join', () => {
   test.each<[string, (f: FunctionBody) => void]>([
     ['hangs', (f) => f.loop((again) => f.br(again))],
     ['traps', (f) => f.op('unreachable')],
-  ])('a worker that %s in mid-fork is an error within a second, and new ones start', async (_, fate) => {
+  ])('a worker that %s in mid-fork is an error, and new ones start', async (_, fate) => {
     const { memory, pool, run } = await poolWith(2, workerFate(fate));
     const context = memory.allocate(4);
     memory.view('i32')[context / 4] = 0;
-    const before = performance.now();
     expect(() => run(context, 2)).toThrow(
       expect.objectContaining({ name: 'BackendUnavailableError', code: 'WORKER_DIED' }) as Error,
     );
-    expect(performance.now() - before).toBeLessThan(1000);
     expect(pool.threads).toBe(1);
     await pool.start();
     expect(pool.threads).toBe(2);
@@ -218,10 +218,10 @@ describe('programs that are not needed any more', () => {
     await backend.setThreads(2);
     const used = (): number => backend.memoryStats().usedBytes;
     const wanted = async (count: number): Promise<void> => {
-      await vi.waitFor(() => {
+      await eventually(() => {
         globalThis.gc!();
         expect(forgotten()).toBe(count);
-      }, 10_000);
+      });
     };
     const sum = L.jit((x: Tensor) => x.mul(2).sum(), { backend });
     const round = (f: L.Jitted<[Tensor], Tensor>, shapes: number): void => {
@@ -267,21 +267,20 @@ describe('workers', () => {
     await pause(200);
     expect(backend.threads().count).toBe(1);
     expect(large(backend)).toBe(200 ** 3);
-    await vi.waitFor(() => expect(backend.threads().count).toBe(Math.min(16, availableParallelism())), 5000);
+    await eventually(() => expect(backend.threads().count).toBe(Math.min(16, availableParallelism())));
     await backend.setThreads(1);
   });
 
   test('park when there is nothing to do', async () => {
-    const backend = createWasmBackend({ threadsFrom: 0, forkFrom: 0 });
-    await backend.setThreads(3);
-    expect(large(backend)).toBe(200 ** 3);
-    await pause(50);
-    const before = process.cpuUsage();
-    await pause(400);
-    const { user, system } = process.cpuUsage(before);
-    // Two that spun would have had 400 ms each, or what two cores give.
-    expect((user + system) / 1000).toBeLessThan(150);
-    await backend.setThreads(1);
+    const { memory, pool, run } = await poolWith(3, countTasks);
+    const parked = (): number => Atomics.load(memory.view('i32') as Int32Array, CONTROL.sleepers / 4);
+    const context = memory.allocate(400);
+    for (let round = 0; round < 3; round++) {
+      await eventually(() => expect(parked()).toBe(2));
+      run(context, 100);
+    }
+    await eventually(() => expect(parked()).toBe(2));
+    await pool.setThreads(1);
   });
 });
 
@@ -327,9 +326,11 @@ describe('reports name the threads', () => {
     };
     builtin.mockImplementation(((name: string) => hosts[name]) as never);
     const step = product(backend);
-    for (let i = 0; i < 3; i++) {
+    expect(step(x()).item()).toBe(300 ** 3);
+    await eventually(() => expect(warned).toHaveBeenCalled());
+    for (let i = 0; i < 2; i++) {
       expect(step(x()).item()).toBe(300 ** 3);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
     expect(warned.mock.calls).toEqual([[expect.stringMatching(/fewer threads.*did not start.*forbidden by policy/)]]);
     expect(threadsOf(backend)).toEqual({
@@ -354,7 +355,7 @@ test('a process with threads ends by itself', () => {
   `;
   const out = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 240_000,
   });
   expect(out.trim()).toBe('2');
 });
