@@ -3,6 +3,7 @@
  * here elements come from tensors and go to memory of the default backend, each byte copied once.
  */
 import { makeAval } from '../core/aval.js';
+import { checkOptions } from '../core/options.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import { fromStorage, Tensor } from '../trace/tensor.js';
@@ -42,7 +43,7 @@ function tensorsOf(arrays: ReadonlyMap<string, HostArray>): Record<string, Tenso
  * The bytes of a safetensors file, bit for bit as the reference implementation writes it.
  * @param metadata text by name, kept as `__metadata__`
  * @example fromSafetensors(toSafetensors({ w: tensor([1, 2]) })).w.arraySync(); // [1, 2]
- * @throws OptionError `OPTION_NAME`, `OPTION_TENSOR`; CheckpointError `CHECKPOINT_LIMIT`
+ * @throws OptionError `OPTION_NAME`, `OPTION_TENSOR`, `UNKNOWN_OPTION`; CheckpointError `CHECKPOINT_LIMIT`
  */
 export const toSafetensors = (
   tensors: TensorDict,
@@ -60,10 +61,12 @@ export const fromSafetensors = (bytes: Uint8Array): Record<string, Tensor> =>
 /**
  * The bytes of a .npz file that `numpy.load` reads.
  * @param options `compress` deflates: smaller and slower
- * @throws OptionError `OPTION_NAME`, `OPTION_TENSOR`; CheckpointError `CHECKPOINT_LIMIT`
+ * @throws OptionError `OPTION_NAME`, `OPTION_TENSOR`, `UNKNOWN_OPTION`; CheckpointError `CHECKPOINT_LIMIT`
  */
-export const toNpz = (tensors: TensorDict, options?: { readonly compress?: boolean }): Uint8Array<ArrayBuffer> =>
-  encodeNpz(hostArrays(tensors), options);
+export function toNpz(tensors: TensorDict, options: { readonly compress?: boolean } = {}): Uint8Array<ArrayBuffer> {
+  checkOptions('toNpz', options, ['compress']);
+  return encodeNpz(hostArrays(tensors), options);
+}
 
 /**
  * The tensors of a .npz file, by name; arrays of text, which no tensor holds, are left out with a warning, but that names

@@ -108,15 +108,19 @@ export class Module {
    * element of one) is followed once, so a cycle ends.
    * Keys are unique names (`absolute`) or paths, `''` for the root (`relative`).
    */
-  nodes({ method = 'absolute', level = -1, includeSelf = true }: NodesOptions = {}): Collector<Module> {
+  nodes(options: NodesOptions = {}): Collector<Module> {
+    checkOptions('nodes', options, ['method', 'level', 'includeSelf']);
+    const { method = 'absolute', level = -1, includeSelf = true } = options;
     checkWalk(method, level);
     return new Collector(walkNodes(this, { method, level, includeSelf }).map(([key, node]) => [key, node]));
   }
 
   /** The Variables of {@link nodes}: `<node>.<attribute>`, or the attribute alone for a root under `relative`. */
-  vars({ method = 'absolute', level = -1, ...options }: VarsOptions = {}): Collector<Variable> {
+  vars(options: VarsOptions = {}): Collector<Variable> {
+    checkOptions('vars', options, ['method', 'level', 'includeSelf', 'excludeTypes']);
+    const { method = 'absolute', level = -1 } = options;
     checkWalk(method, level);
-    return walkVars(this, { method, level, ...options });
+    return walkVars(this, { ...options, method, level });
   }
 
   /** The Variables to be trained. */
