@@ -40,6 +40,8 @@ export function userLocation(frames = 50): string | undefined {
 
 /** Base of all errors: `code` names the rule that was broken, `facts` what was seen, `remedy` what to do. */
 export class LazuliError extends Error {
+  // A static name outlives minifiers, which rename classes.
+  static override name = 'LazuliError';
   readonly code: string;
   readonly facts: string;
   readonly remedy: string;
@@ -60,33 +62,60 @@ export class LazuliError extends Error {
 }
 
 /** Shapes, axes or sizes that do not fit. */
-export class ShapeError extends LazuliError {}
+export class ShapeError extends LazuliError {
+  static override name = 'ShapeError';
+}
 /** A dtype that an operation does not take, or two that have no common type. */
-export class DTypeError extends LazuliError {}
+export class DTypeError extends LazuliError {
+  static override name = 'DTypeError';
+}
 /** Trees whose structures differ, or a value that is no tree. */
-export class TreeError extends LazuliError {}
+export class TreeError extends LazuliError {
+  static override name = 'TreeError';
+}
 /** A value was read while it was being traced. */
-export class ConcretizationError extends LazuliError {}
+export class ConcretizationError extends LazuliError {
+  static override name = 'ConcretizationError';
+}
 /** A function that cannot be traced, or a handle used outside its trace. */
-export class TraceError extends LazuliError {}
+export class TraceError extends LazuliError {
+  static override name = 'TraceError';
+}
 /** A donated handle was used again. */
-export class DonatedError extends LazuliError {}
+export class DonatedError extends LazuliError {
+  static override name = 'DonatedError';
+}
 /** A disposed handle was used again. */
-export class DisposedError extends LazuliError {}
+export class DisposedError extends LazuliError {
+  static override name = 'DisposedError';
+}
 /** Something that this backend or this version cannot do. */
-export class UnsupportedError extends LazuliError {}
+export class UnsupportedError extends LazuliError {
+  static override name = 'UnsupportedError';
+}
 /** A backend that is not there, or that was lost. */
-export class BackendUnavailableError extends LazuliError {}
+export class BackendUnavailableError extends LazuliError {
+  static override name = 'BackendUnavailableError';
+}
 /** A file that is missing, damaged, or does not fit. */
-export class CheckpointError extends LazuliError {}
+export class CheckpointError extends LazuliError {
+  static override name = 'CheckpointError';
+}
 /** An option, a name or a key outside its range. */
-export class OptionError extends LazuliError {}
+export class OptionError extends LazuliError {
+  static override name = 'OptionError';
+}
 /** A call that is not as `expect` was told. */
-export class ContractError extends LazuliError {}
+export class ContractError extends LazuliError {
+  static override name = 'ContractError';
+}
 /** Source that `lift` cannot turn into a graph. */
-export class LiftError extends LazuliError {}
+export class LiftError extends LazuliError {
+  static override name = 'LiftError';
+}
 /** A broken invariant of the library itself: please report it. */
 export class InternalError extends LazuliError {
+  static override name = 'InternalError';
   constructor(facts: string) {
     super(
       'BROKEN_INVARIANT',

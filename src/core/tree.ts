@@ -28,6 +28,7 @@ type NodeKind = 'leaf' | 'none' | 'array' | 'object' | 'map' | 'class' | 'repeat
 
 /** The structure of a tree without its leaves; `T` is the type of the tree. */
 export class TreeDef<T = unknown> {
+  static name = 'TreeDef';
   declare readonly [leafType]?: T;
 
   constructor(

@@ -32,6 +32,7 @@ export function iterableDict<T>(dict: Dict<T>): IterableDict<T> {
 
 /** An ordered Map. `collector.subset(TrainVar)`, `a.concat(b)`, `a.without(b)` make new ones. */
 export class Collector<T> extends Map<string, T> {
+  static override name = 'Collector';
   /** The attribute paths of Variables that a module collected. */
   paths?: ReadonlyMap<T, string>;
 

@@ -61,6 +61,7 @@ export const isModule = (value: unknown): value is Module => value instanceof mo
 
 /** A list of modules: the i-th has the path `<attr>-i`. */
 export class NodeList<T extends object = object> extends ClassList<T> {
+  static override name = 'NodeList';
   constructor(...items: Items<T>) {
     super(items, moduleClass as ClassOf<T>);
   }
@@ -70,6 +71,7 @@ export class NodeList<T extends object = object> extends ClassList<T> {
 }
 /** A list of Variables: the i-th has the key `<attr>-i`. */
 export class VarList<T extends Variable = Variable> extends ClassList<T> {
+  static override name = 'VarList';
   constructor(...items: Items<T>) {
     super(items, Variable as unknown as ClassOf<T>);
   }
@@ -79,6 +81,7 @@ export class VarList<T extends Variable = Variable> extends ClassList<T> {
 }
 /** A dict of modules: each has the path `<attr>.<key>`. */
 export class NodeDict<T extends object = object> extends ClassDict<T> {
+  static override name = 'NodeDict';
   constructor(entries: Dict<T> | Iterable<readonly [string, T]> = {}) {
     super(entries);
   }
@@ -88,6 +91,7 @@ export class NodeDict<T extends object = object> extends ClassDict<T> {
 }
 /** A dict of Variables: each has the key `<attr>-<key>`. */
 export class VarDict<T extends Variable = Variable> extends ClassDict<T> {
+  static override name = 'VarDict';
   constructor(entries: Dict<T> | Iterable<readonly [string, T]> = {}) {
     super(entries);
   }

@@ -66,6 +66,7 @@ const isDynamic = (value: unknown): boolean =>
  * new Linear().trainVars(); // { 'Linear0.weight' → …, 'Linear0.bias' → … }
  */
 export class Module {
+  static name = 'Module';
   /** Attributes that walks do not look into, though they hold Variables. */
   protected static readonly unwalked: readonly string[] = [];
   declare readonly [leafType]: Tensor;

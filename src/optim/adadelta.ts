@@ -51,6 +51,7 @@ export interface AdadeltaOptions extends OptimizerOptions {
  * step().item(); // 5
  */
 export class Adadelta extends RuleOptimizer<AdadeltaScalar> {
+  static override name = 'Adadelta';
   declare epsilon: number;
   declare rho: number;
   constructor(options: AdadeltaOptions = {}) {

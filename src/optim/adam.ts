@@ -96,6 +96,7 @@ export interface AdamWOptions extends AdamOptions {
  * x.value.item(); // 0.5: a first step is as long as the rate
  */
 export class Adam extends RuleOptimizer<AdamScalar> {
+  static override name = 'Adam';
   declare beta1: number;
   declare beta2: number;
   declare eps: number;
@@ -124,6 +125,7 @@ defineScalars(Adam, ADAM);
  * x.value.item(); // 0.25
  */
 export class AdamW extends RuleOptimizer<AdamScalar> {
+  static override name = 'AdamW';
   declare beta1: number;
   declare beta2: number;
   declare eps: number;

@@ -96,6 +96,7 @@ export function splitBetas(given: AdanOptions): OptimizerOptions & { readonly [K
  * x.value.item(); // 0.5
  */
 export class Adan extends RuleOptimizer<AdanScalar> {
+  static override name = 'Adan';
   declare beta1: number;
   declare beta2: number;
   declare beta3: number;

@@ -53,6 +53,7 @@ export interface RMSPropOptions extends AdagradOptions {
  * x.value.item(); // 0.5
  */
 export class Adagrad extends RuleOptimizer<'epsilon'> {
+  static override name = 'Adagrad';
   declare epsilon: number;
   constructor(options: AdagradOptions = {}) {
     super(ADAGRAD, options);
@@ -77,6 +78,7 @@ defineScalars(Adagrad, ADAGRAD);
  * x.value.item(); // 0.5
  */
 export class RMSProp extends RuleOptimizer<'epsilon' | 'rho'> {
+  static override name = 'RMSProp';
   declare epsilon: number;
   declare rho: number;
   constructor(options: RMSPropOptions = {}) {

@@ -35,6 +35,7 @@ const taken = new WeakSet<Scheduler>();
  * opt.update({ x: tensor([30, 40]) });
  */
 export class ComposedOptimizer extends Optimizer {
+  static override name = 'ComposedOptimizer';
   private readonly composed: GradientTransformation;
   private readonly scaled: boolean;
   /** The nodes of the Schedulers that are in rules, in order. */

@@ -124,6 +124,7 @@ export interface LionOptions extends OptimizerOptions {
  * x.value.arraySync(); // [2.995, 4], as f32
  */
 export class LARS extends RuleOptimizer<'momentum' | 'tc' | 'eps'> {
+  static override name = 'LARS';
   declare momentum: number;
   declare tc: number;
   declare eps: number;
@@ -155,6 +156,7 @@ defineScalars(LARS, LARS_RULE);
  * x.value.item(); // 0.5
  */
 export class SM3 extends RuleOptimizer<'beta' | 'momentum' | 'eps'> {
+  static override name = 'SM3';
   declare beta: number;
   declare momentum: number;
   declare eps: number;
@@ -191,6 +193,7 @@ defineScalars(SM3, sm3RuleFor({}));
  * x.value.arraySync(); // [0.5, 1.5]
  */
 export class Lion extends RuleOptimizer<'beta1' | 'beta2'> {
+  static override name = 'Lion';
   declare beta1: number;
   declare beta2: number;
   constructor(options: LionOptions = {}) {

@@ -48,6 +48,7 @@ export interface MomentumOptions extends OptimizerOptions {
  * x.value.arraySync(); // [0, 1]
  */
 export class SGD extends RuleOptimizer<never> {
+  static override name = 'SGD';
   constructor(options: SGDOptions = {}) {
     super(SGD_RULE, options);
   }
@@ -72,6 +73,7 @@ export class SGD extends RuleOptimizer<never> {
  * opt.implicitVars.get('x_v')!.value.arraySync(); // [-0.95, 0], as f32
  */
 export class Momentum extends RuleOptimizer<'momentum'> {
+  static override name = 'Momentum';
   declare momentum: number;
   constructor(options: MomentumOptions = {}) {
     super(MOMENTUM, options);
@@ -97,6 +99,7 @@ defineScalars(Momentum, MOMENTUM);
  * x.value.item(); // 0.25
  */
 export class MomentumNesterov extends RuleOptimizer<'momentum'> {
+  static override name = 'MomentumNesterov';
   declare momentum: number;
   constructor(options: MomentumOptions = {}) {
     super(NESTEROV, options);

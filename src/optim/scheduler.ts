@@ -123,6 +123,7 @@ export abstract class Scheduler extends Module {
  * @example new Constant({ lr: 0.1 }).at(7).item(); // 0.1, as f32
  */
 export class Constant extends Scheduler {
+  static override name = 'Constant';
   constructor(options: SchedulerOptions) {
     super(options, []);
   }

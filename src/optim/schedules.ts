@@ -61,6 +61,7 @@ export interface StepLROptions extends SchedulerOptions {
  * @example new StepLR({ lr: 0.1, stepSize: 30 }).at(30).item(); // 0.01, as f32
  */
 export class StepLR extends Scheduler {
+  static override name = 'StepLR';
   readonly stepSize: number;
   readonly gamma: number;
   constructor(options: StepLROptions) {
@@ -83,6 +84,7 @@ export interface MultiStepLROptions extends SchedulerOptions {
  * @example new MultiStepLR({ lr: 0.1, milestones: [2, 5] }).at(3).item(); // 0.01, as f32
  */
 export class MultiStepLR extends Scheduler {
+  static override name = 'MultiStepLR';
   readonly milestones: readonly number[];
   readonly gamma: number;
   constructor(options: MultiStepLROptions) {
@@ -110,6 +112,7 @@ export interface CosineAnnealingLROptions extends SchedulerOptions {
  * @example new CosineAnnealingLR({ lr: 0.1, tMax: 8 }).at(4).item(); // 0.05, as f32
  */
 export class CosineAnnealingLR extends Scheduler {
+  static override name = 'CosineAnnealingLR';
   readonly tMax: number;
   readonly etaMin: number;
   constructor(options: CosineAnnealingLROptions) {
@@ -131,6 +134,7 @@ export interface ExponentialLROptions extends SchedulerOptions {
  * @example new ExponentialLR({ lr: 0.1, gamma: 0.5 }).at(2).item(); // 0.025, as f32
  */
 export class ExponentialLR extends Scheduler {
+  static override name = 'ExponentialLR';
   readonly gamma: number;
   constructor(options: ExponentialLROptions) {
     super(options, ['gamma']);
@@ -185,6 +189,7 @@ export interface CosineAnnealingWarmRestartsOptions extends CallSchedulerOptions
  * @example new CosineAnnealingWarmRestarts({ lr: 0.1, numCallPerEpoch: 2, t0: 2 }).at(4).item(); // 0.1, as f32
  */
 export class CosineAnnealingWarmRestarts extends CallScheduler {
+  static override name = 'CosineAnnealingWarmRestarts';
   readonly numCallPerEpoch: number;
   readonly t0: number;
   readonly tMult: number;
@@ -243,6 +248,7 @@ export interface ExponentialDecayLROptions extends CallSchedulerOptions {
  * @example new ExponentialDecayLR({ lr: 0.1, decaySteps: 4, decayRate: 0.5 }).at(4).item(); // 0.05, as f32
  */
 export class ExponentialDecayLR extends CallScheduler {
+  static override name = 'ExponentialDecayLR';
   readonly decaySteps: number;
   readonly decayRate: number;
   constructor(options: ExponentialDecayLROptions) {
@@ -267,6 +273,7 @@ export interface InverseTimeDecayLROptions extends CallSchedulerOptions {
  * @example new InverseTimeDecayLR({ lr: 0.1, decaySteps: 3, decayRate: 1 }).at(3).item(); // 0.05, as f32
  */
 export class InverseTimeDecayLR extends CallScheduler {
+  static override name = 'InverseTimeDecayLR';
   readonly decaySteps: number;
   readonly decayRate: number;
   readonly staircase: boolean;
@@ -293,6 +300,7 @@ export interface PolynomialDecayLROptions extends CallSchedulerOptions {
  * @example new PolynomialDecayLR({ lr: 0.1, decaySteps: 6, finalLr: 0.01 }).at(9).item(); // 0.01, as f32
  */
 export class PolynomialDecayLR extends CallScheduler {
+  static override name = 'PolynomialDecayLR';
   readonly decaySteps: number;
   readonly finalLr: number;
   readonly power: number;
@@ -319,6 +327,7 @@ export interface PiecewiseConstantLROptions extends Omit<CallSchedulerOptions, '
  * @example new PiecewiseConstantLR({ boundaries: [2, 5], values: [0.1, 0.05, 0.01] }).at(3).item(); // 0.05, as f32
  */
 export class PiecewiseConstantLR extends CallScheduler {
+  static override name = 'PiecewiseConstantLR';
   readonly boundaries: readonly number[];
   readonly values: readonly number[];
   constructor(options: PiecewiseConstantLROptions) {

@@ -67,6 +67,7 @@ type HandleState = 'live' | 'disposed' | 'donated';
 
 /** A tensor of fixed shape and dtype. */
 export class Tensor {
+  static name = 'Tensor';
   readonly #expr: Expr;
   #state: HandleState = 'live';
 

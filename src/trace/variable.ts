@@ -21,6 +21,7 @@ import { apply, Tensor, tensor, type TensorData } from './tensor.js';
 
 /** A tensor that can be replaced by another of its shape and dtype. */
 export class Variable implements UpdateTarget {
+  static name = 'Variable';
   /** A tree's node with one leaf, its value. */
   declare readonly [leafType]: Tensor;
 
@@ -198,7 +199,9 @@ export class Variable implements UpdateTarget {
 }
 
 /** A Variable that an optimizer trains. */
-export class TrainVar extends Variable {}
+export class TrainVar extends Variable {
+  static override name = 'TrainVar';
+}
 
 refuseMissing(Variable, (name) =>
   Object.hasOwn(Tensor.prototype, name)
