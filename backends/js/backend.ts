@@ -68,7 +68,7 @@ export const jsBackend: Backend = {
       entry: instantiate(text),
       table: temporaries(program),
       outside: program.buffers
-        .filter((buffer) => buffer.role === 'parameter' || buffer.role === 'output')
+        .filter((buffer) => buffer.role !== 'temporary' && buffer.role !== 'scratch')
         .map((buffer) => buffer.id),
     };
   },

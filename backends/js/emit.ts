@@ -2,7 +2,7 @@
  * Program → JavaScript: one function for each loop function, one entry that calls them in order on the buffers of a table.
  * Everything that comes from the user stays data: names of buffers and programs never reach the source.
  */
-import type { Program } from '../../src/lower/program.js';
+import { launchesOf, type Program } from '../../src/lower/program.js';
 import type { KernelSource } from '../../src/runtime/backend.js';
 import { printFunction } from './function.js';
 import { PREAMBLE } from './scalar.js';
@@ -14,7 +14,7 @@ const CALLS_PER_FUNCTION = 200;
 export function emitProgram(program: Program): KernelSource {
   const functions = program.functions.map(printFunction);
   const calls: string[] = [];
-  const kernels = program.steps.map(({ kernel, phases }) => {
+  const kernels = launchesOf(program).map(({ kernel, phases }) => {
     const own = phases.flat().map(({ code, grid, operands }) => {
       const parameters = [0, grid.extent, ...operands.map((buffer) => `b[${buffer}]`)];
       return { code, text: `${program.functions[code]!.name}(${parameters.join(', ')});` };

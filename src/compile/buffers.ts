@@ -9,8 +9,11 @@ import type { Fused } from './fuse.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites, readOperands } from './kernel.js';
 import { canReplace, type Update } from './schedule.js';
 
-/** Where a buffer's memory comes from; `scratch` is a temporary of one launch that lowering asked for. */
-export type BufferRole = 'parameter' | 'output' | 'temporary' | 'scratch';
+/**
+ * Where a buffer's memory comes from; `scratch` is a temporary of one launch that lowering asked for, a `number` one element that
+ * a host step gives to the launches.
+ */
+export type BufferRole = 'parameter' | 'output' | 'temporary' | 'scratch' | 'number';
 
 /** Contiguous row-major elements. */
 export interface Buffer {
@@ -22,6 +25,8 @@ export interface Buffer {
   readonly size: number;
   readonly bytes: number;
   readonly role: BufferRole;
+  /** Whose memory it is: only host steps touch that of the host, but for numbers. */
+  readonly home: 'device' | 'host';
   /** Byte offset in the arena; only of a temporary or scratch. */
   readonly offset: number;
   /** First and last kernel that touches it; parameters live from −1, outputs to the end. */
@@ -130,6 +135,7 @@ export function planBuffers(
     name: names.get(id) ?? `t${id}`,
     ...spec,
     bytes: spec.size * elementBytes(spec.dtype),
+    home: 'device',
     offset: 0,
     firstUse: spec.role === 'parameter' ? -1 : first[id]!,
     lastUse: spec.role === 'temporary' ? last[id]! : kernels.length,
@@ -141,6 +147,7 @@ export function planBuffers(
       name: `s${buffers.length}`,
       ...spec,
       bytes: spec.size * elementBytes(spec.dtype),
+      home: 'device',
       shape: [spec.size],
       role: 'scratch',
       offset: 0,

@@ -1,5 +1,14 @@
 /** Rewriting a graph: rebuild it node by node in a new scope, where equal nodes become one and dead ones are left out. */
-import { type Expr, ExprScope, make, setOrigin, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
+import {
+  type Expr,
+  ExprScope,
+  make,
+  type Origin,
+  setOrigin,
+  topologicalOrder,
+  withOrigin,
+  withScope,
+} from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 
 /** The replacement of a node whose inputs have been replaced already. Called in the new scope. */
@@ -7,6 +16,9 @@ export type NodeRewrite = (node: Expr, inputs: readonly Expr[]) => Expr;
 
 /** The same node over other inputs. */
 export const rebuild: NodeRewrite = (node, inputs) => make(node.primitive, inputs, node.attributes);
+
+/** Where the copy of a node comes from: the traced node. */
+export const originOf = (node: Expr): Origin => (node.origin?.node === undefined ? { node } : node.origin);
 
 /** Rebuilds `graph` with `rewrite` applied to every node, inputs first. */
 export function rewriteGraph(graph: Graph, rewrite: NodeRewrite): Graph {
@@ -21,7 +33,7 @@ export function rewriteGraph(graph: Graph, rewrite: NodeRewrite): Graph {
     withOrigin(undefined, () => {
       for (const node of topologicalOrder(graph.outputs)) {
         if (replaced.has(node)) continue;
-        setOrigin(node.origin?.node === undefined ? { node } : node.origin);
+        setOrigin(originOf(node));
         const inputs = node.inputs.map((input) => replaced.get(input)!);
         replaced.set(node, rewrite(node, inputs));
       }

@@ -3,10 +3,12 @@ import type { Graph } from '../core/graph.js';
 import { planBuffers } from '../compile/buffers.js';
 import { decompose } from '../compile/decompose.js';
 import { fuse } from '../compile/fuse.js';
+import { divide } from '../compile/host.js';
 import { schedule } from '../compile/schedule.js';
 import { separate } from '../compile/separate.js';
 import { simplify } from '../compile/simplify.js';
 import type { Target } from './target.js';
+import { joinHost } from './host.js';
 import { lower } from './lower.js';
 import type { Program } from './program.js';
 
@@ -26,26 +28,26 @@ const verified = (graph: Graph): Graph => {
   return graph;
 };
 
-/** Graph → Program for `target`: decompose, simplify, fuse, schedule, lower, plan. */
+/** Graph → Program for `target`: divide, decompose, simplify, fuse, schedule, lower, plan. */
 export function compileGraph(graph: Graph, target: Target): Program {
-  const decomposed = verified(decompose(verified(graph)));
+  const divided = divide(verified(graph), target.dtypes);
+  const decomposed = verified(decompose(verified(divided.device)));
   const simplified = verified(separate(simplify(decomposed)));
   const fused = fuse(simplified, target);
   const { kernels, updates } = schedule(simplified, fused);
   const lowered = lower(kernels, fused.buffers.length, target);
   const plan = planBuffers(simplified, fused, kernels, updates, lowered.scratch, target.elementBytes);
+  const whole = joinHost(graph, divided, fused, plan.buffers, updates);
   const program: Program = {
     name: graph.name,
     target,
     graph,
     simplified,
     kernels,
-    steps: lowered.steps,
     functions: lowered.functions,
-    updates,
-    parameters: fused.parameters,
-    outputs: fused.outputs,
     ...plan,
+    ...whole,
+    steps: [...whole.steps, ...lowered.steps],
   };
   verifier?.program(program);
   return program;

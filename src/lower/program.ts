@@ -2,7 +2,7 @@
  * Program: steps in order and the buffers that they use, with lifetimes and places in one arena.
  * It is one unit for a backend: one source, one entry, one call.
  */
-import type { Graph } from '../core/graph.js';
+import { type Graph, printGraph } from '../core/graph.js';
 import type { Buffer } from '../compile/buffers.js';
 import { type BufferId, type Kernel, printKernel } from '../compile/kernel.js';
 import type { Update } from '../compile/schedule.js';
@@ -30,7 +30,22 @@ export interface LaunchStep {
   readonly phases: readonly Phase[];
 }
 
-export type Step = LaunchStep;
+/** The host computes scalars, before the launches that follow it: see `compile/host.ts`. */
+export interface HostStep {
+  readonly kind: 'host';
+  readonly graph: Graph;
+  /** Buffers of its parameters and outputs. */
+  readonly parameters: readonly BufferId[];
+  readonly outputs: readonly BufferId[];
+}
+
+export type Step = LaunchStep | HostStep;
+
+/** The launches of a program, in order. */
+export const launchesOf = ({ steps }: Pick<Program, 'steps'>): LaunchStep[] =>
+  steps.filter((step) => step.kind === 'launch');
+export const hostStepsOf = ({ steps }: Pick<Program, 'steps'>): HostStep[] =>
+  steps.filter((step) => step.kind === 'host');
 
 export interface Program {
   readonly name: string;
@@ -55,14 +70,19 @@ export interface Program {
   readonly peakBytes: number;
 }
 
-/** The program as text: buffers, kernels, updates. */
+const printHostStep = ({ graph, parameters, outputs }: HostStep, name: (id: BufferId) => string): string =>
+  `host (${parameters.map(name).join(', ')}) → ${outputs.map(name).join(', ')}\n${printGraph(graph).replace(/^/gm, '  ')}`;
+
+/** The program as text: buffers, steps, updates. */
 export function printProgram(program: Program): string {
   const name = (id: BufferId): string => program.buffers[id]!.name;
   const buffers = program.buffers.map((buffer) => {
     const place =
       buffer.role === 'temporary' || buffer.role === 'scratch'
         ? `arena+${buffer.offset}, kernels ${buffer.firstUse}–${buffer.lastUse}`
-        : buffer.role;
+        : buffer.home === 'host' && buffer.role !== 'number'
+          ? `${buffer.role}, on the host`
+          : buffer.role;
     return `  ${name(buffer.id)}: ${buffer.dtype} × ${buffer.size} (${place})`;
   });
   const updates = program.updates.map(
@@ -73,6 +93,7 @@ export function printProgram(program: Program): string {
     `program ${JSON.stringify(program.name)}: ${program.kernels.length} ${program.kernels.length === 1 ? 'kernel' : 'kernels'}, arena ${program.arenaBytes} bytes, peak ${program.peakBytes} bytes`,
     'buffers',
     ...buffers,
+    ...hostStepsOf(program).map((step) => printHostStep(step, name)),
     ...program.kernels.map((kernel) => printKernel(kernel, name)),
     ...(updates.length > 0 ? ['updates', ...updates] : []),
   ].join('\n');

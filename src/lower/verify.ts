@@ -11,7 +11,7 @@ import type { Buffer } from '../compile/buffers.js';
 import { inputsOf } from '../compile/body.js';
 import { type Kernel, kernelReads, kernelWrites } from '../compile/kernel.js';
 import type { Verifier } from './pipeline.js';
-import type { Program } from './program.js';
+import { hostStepsOf, type Program } from './program.js';
 
 /** Checks that each node's aval follows from its inputs and that leaves are parameters or constants. */
 function verifyGraph(graph: Graph): void {
@@ -72,7 +72,8 @@ function verifyKernel(kernel: Kernel): void {
 
 /** Checks that each buffer is written before it is read, and that live temporaries do not overlap unless one replaces the other. */
 function verifyProgram(program: Program): void {
-  const written = new Set(program.buffers.filter((buffer) => buffer.role === 'parameter').map((buffer) => buffer.id));
+  const written = new Set(program.buffers.filter(({ role }) => role === 'parameter').map(({ id }) => id));
+  for (const { outputs } of hostStepsOf(program)) for (const output of outputs) written.add(output);
   program.kernels.forEach((kernel) => {
     verifyKernel(kernel);
     const writes = kernelWrites(kernel);

@@ -98,10 +98,13 @@ function withShape(value: HostArray, node: Expr): HostArray {
 }
 
 /** The outputs of a graph, node by node; values are dropped after their last use. */
-export function evaluateGraph(graph: Graph, parameters: readonly HostArray[]): HostArray[] {
+export function evaluateGraph(
+  graph: Graph,
+  parameters: readonly HostArray[],
+  order: readonly Expr[] = topologicalOrder(graph.outputs),
+): HostArray[] {
   const values = new Map<Expr, HostArray>();
   graph.parameters.forEach((parameter, i) => values.set(parameter, parameters[i]!));
-  const order = topologicalOrder(graph.outputs);
   const uses = new Map<Expr, number>();
   for (const node of [...order.flatMap((each) => each.inputs), ...graph.outputs])
     uses.set(node, (uses.get(node) ?? 0) + 1);

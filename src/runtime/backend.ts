@@ -64,8 +64,9 @@ export interface Backend {
   read(buffer: DeviceBuffer): TypedArray | Promise<TypedArray>;
   /**
    * Runs on `buffers`: one for each parameter and output buffer of the program, by buffer number; an update in place has
-   * one twice. An UnsupportedError (no memory) comes before anything is written; after any other error what the program
-   * writes is unknown.
+   * one twice; and a `HostBuffer` for each number. An UnsupportedError (no memory) comes before anything is written; after any
+   * other error what the program writes is unknown. A promise is of a run that is queued: later calls on these buffers wait
+   * for it on the device, and it rejects if it is found to have failed.
    */
   run(executable: Executable, buffers: readonly DeviceBuffer[]): void | Promise<void>;
   /** The threads that take part now, the calling one included. A backend without this computes on the calling one. */

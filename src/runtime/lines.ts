@@ -5,7 +5,7 @@
 import type { Expr } from '../core/expr.js';
 import { type Kernel, type Segment, SEGMENT_KINDS } from '../compile/kernel.js';
 import type { LoopFunction } from '../lower/loops.js';
-import type { Program } from '../lower/program.js';
+import { launchesOf, type Program } from '../lower/program.js';
 import type { Provenance } from './provenance.js';
 
 /** A line of a kernel's source, from 1, and the user's line that it comes from. */
@@ -26,9 +26,10 @@ interface Part {
 const HEAD = new RegExp(`^(?=function | *\\(func |  (?:${SEGMENT_KINDS.join('|')}) \\()`, 'm');
 
 /** The segments of the kernel by the names of the functions that compute them. */
-function callers({ steps, functions }: Program, kernel: Kernel): Map<string, { code: LoopFunction; of: Segment[] }> {
+function callers(program: Program, kernel: Kernel): Map<string, { code: LoopFunction; of: Segment[] }> {
   const segments = kernel.segments.filter(({ axes }) => !axes.includes(0));
-  const phases = steps.find((step) => step.kernel === kernel)?.phases ?? [];
+  const { functions } = program;
+  const phases = launchesOf(program).find((step) => step.kernel === kernel)?.phases ?? [];
   const found = new Map<string, { code: LoopFunction; of: Segment[] }>();
   // The functions of a segment follow one another, one a phase.
   phases.forEach((calls, phase) => {

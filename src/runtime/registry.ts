@@ -1,5 +1,5 @@
 /** Which backends there are, and which one runs what names none. */
-import { BackendUnavailableError, OptionError } from '../core/errors.js';
+import { BackendUnavailableError, InternalError, OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import type { Backend } from './backend.js';
 
@@ -38,6 +38,16 @@ export function resolveBackend(choice: BackendChoice): Backend {
     `Built in are ${known}; any other is given as an object.`,
   );
 }
+
+/** A backend whose memory is the JavaScript heap: home of what a device cannot hold. */
+export function hostBackend(): Backend {
+  for (const backend of builtIn.values()) if (backend.memory === 'host') return backend;
+  throw new InternalError('no backend of the host is connected');
+}
+
+/** Where the numbers of programs on `backend` are: with it, if it has f64. */
+export const homeOfNumbers = (backend: Backend): Backend =>
+  backend.target.dtypes.includes('f64') ? backend : hostBackend();
 
 /** Sets what runs everything that names no backend. */
 export function setDefaultBackend(choice: BackendChoice): void {

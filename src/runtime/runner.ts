@@ -4,23 +4,26 @@
  */
 import { BackendUnavailableError, InternalError, LazuliError, UnsupportedError } from '../core/errors.js';
 import { DTYPES } from '../core/dtype.js';
-import { topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { unsupportedNode } from '../compile/host.js';
 import type { Program } from '../lower/program.js';
 import type { Backend, BufferPurpose, DeviceBuffer, Executable, KernelSource } from './backend.js';
+import { hostMemory } from './host-memory.js';
+import { HostSteps } from './host-steps.js';
+import { hostBackend } from './registry.js';
 import { bindingVersion, Storage } from './storage.js';
 
 /** @throws UnsupportedError `DTYPE_UNSUPPORTED` for a dtype that the backend lacks. */
 export function checkDTypes(graph: Graph, backend: Backend): void {
   const { dtypes } = backend.target;
   if (dtypes.length === DTYPES.length) return;
-  for (const node of topologicalOrder(graph.outputs))
-    if (!dtypes.includes(node.dtype))
-      throw new UnsupportedError(
-        'DTYPE_UNSUPPORTED',
-        `the backend ${backend.name} has no ${node.dtype} (${node.primitive.name} gives ${node.aval.key})`,
-        `Run it on 'js' or 'wasm', or cast to one of ${dtypes.join(', ')}.`,
-      );
+  const node = unsupportedNode(graph, dtypes);
+  if (node !== undefined)
+    throw new UnsupportedError(
+      'DTYPE_UNSUPPORTED',
+      `the backend ${backend.name} has no ${node.dtype} (${node.primitive.name} gives ${node.aval.key})`,
+      `Run it on 'js' or 'wasm', or cast to one of ${dtypes.join(', ')}.`,
+    );
 }
 
 /** Holds the storage of something that a program updates; a Variable is one. */
@@ -46,6 +49,8 @@ export class Runner {
   readonly #results: readonly { readonly output: number; readonly first: number }[];
   /** Memory of the last ping-pong of each output, for the next call. */
   readonly #spare = new Map<number, DeviceBuffer>();
+  /** What the host computes before each run. */
+  readonly #host: HostSteps | undefined;
   /** {@link bindingVersion} after the last run, if what that run had bound held until then. */
   #version = NEVER;
   /** The outputs for which the last run made memory; undefined before the first. */
@@ -60,6 +65,9 @@ export class Runner {
     this.source = backend.emit(program);
     this.#executable = backend.compile(this.source);
     this.#buffers = new Array<DeviceBuffer>(program.buffers.length);
+    for (const { id, role, dtype } of program.buffers)
+      if (role === 'number') this.#buffers[id] = hostMemory.allocate(dtype, 1, 'input');
+    this.#host = HostSteps.of(program);
     this.#isVolatile = new Set(volatile);
     this.#updates = program.updates.map((update, index) => ({ ...update, index }));
     this.#unsettled = this.#updates.filter(({ inPlace, donated }) => donated || !inPlace);
@@ -97,7 +105,8 @@ export class Runner {
       const { index, output, parameter, inPlace, donated } = updates[i]!;
       const purpose = donated ? 'result' : 'variable';
       const { storage } = targets[index]!;
-      const own = storage.bufferOn(backend, purpose);
+      const home = this.#homeOf(program.parameters[parameter]!);
+      const own = storage.bufferOn(home, purpose);
       buffers[program.parameters[parameter]!] = own;
       buffers[program.outputs[output]!] =
         inPlace && !storage.shared ? own : (this.#spare.get(output) ?? this.#make(output, own, purpose));
@@ -114,13 +123,16 @@ export class Runner {
       }
       const id = program.outputs[output]!;
       const { dtype, size } = program.buffers[id]!;
-      const storage = Storage.allocate(backend, dtype, size, 'result');
+      const home = this.#homeOf(id);
+      const storage = Storage.allocate(home, dtype, size, 'result');
       made.push(output);
-      buffers[id] = storage.bufferOn(backend, 'result');
+      buffers[id] = storage.bufferOn(home, 'result');
       results[output] = storage;
     }
+    let done: void | Promise<void>;
     try {
-      void backend.run(this.#executable, buffers);
+      this.#host?.run(buffers);
+      done = backend.run(this.#executable, buffers);
     } catch (cause) {
       throw this.#failed(cause, targets);
     }
@@ -128,6 +140,7 @@ export class Runner {
     for (let i = 0; i < updates.length; i++) if (!this.#adopt(updates[i]!, targets[updates[i]!.index]!)) isKept = false;
     // The own ping-pongs are bound anew by each call; whatever else changed is for the next one to find out.
     if (isKept) this.#version = bindingVersion();
+    if (done !== undefined) this.#failLate(done, targets, results);
     return results;
   }
 
@@ -140,11 +153,17 @@ export class Runner {
 
   #make(output: number, { dtype, size }: DeviceBuffer, purpose: BufferPurpose): DeviceBuffer {
     this.made!.push(output);
-    return this.backend.allocate(dtype, size, purpose);
+    return this.#homeOf(this.program.outputs[output]!).allocate(dtype, size, purpose);
+  }
+
+  /** Who has the memory of buffer `id`. */
+  #homeOf(id: number): Backend {
+    return this.program.buffers[id]!.home === 'host' ? hostBackend() : this.backend;
   }
 
   #bind(parameters: readonly Storage[], i: number): void {
-    this.#buffers[this.program.parameters[i]!] = parameters[i]!.bufferOn(this.backend, 'input');
+    const id = this.program.parameters[i]!;
+    this.#buffers[id] = parameters[i]!.bufferOn(this.#homeOf(id), 'input');
   }
 
   #bindAll(parameters: readonly Storage[]): void {
@@ -162,11 +181,20 @@ export class Runner {
     const written = this.#buffers[this.program.outputs[output]!]!;
     const { storage } = target;
     if (storage.shared) {
-      target.storage = new Storage(this.backend, written);
+      target.storage = new Storage(this.#homeOf(this.program.outputs[output]!), written);
       return donated === true;
     }
-    if (storage.bufferOn(this.backend, 'variable') !== written) this.#spare.set(output, storage.swap(written));
+    const home = this.#homeOf(this.program.outputs[output]!);
+    if (storage.bufferOn(home, 'variable') !== written) this.#spare.set(output, storage.swap(written));
     return true;
+  }
+
+  /** A queued run that is found to have failed: what it wrote is unknown, and whoever reads it is told. */
+  #failLate(done: Promise<void>, targets: readonly UpdateTarget[], results: readonly (Storage | undefined)[]): void {
+    done.catch((cause: unknown) => {
+      const error = this.#failed(cause, targets);
+      for (const result of results) result?.invalidate(error);
+    });
   }
 
   /** A run that broke off leaves what it was writing unknown; one that found no memory had not begun to write. */
@@ -185,7 +213,10 @@ export class Runner {
       const target = targets[i]!;
       // Who shares the former memory keeps it: it was not written.
       if (target.storage.shared)
-        target.storage = new Storage(this.backend, this.#buffers[this.program.outputs[output]!]!);
+        target.storage = new Storage(
+          this.#homeOf(this.program.outputs[output]!),
+          this.#buffers[this.program.outputs[output]!]!,
+        );
       target.storage.invalidate(error);
     });
     return error;

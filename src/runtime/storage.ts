@@ -128,6 +128,11 @@ export class Storage {
     if (backend.memory !== 'host') collected.unregister(this);
   }
 
+  /** Overwrites the elements, wherever they are. */
+  set(data: TypedArray): void {
+    this.#backend.write(this.#usable, data);
+  }
+
   /** A fresh copy of the elements. */
   async read(): Promise<TypedArray> {
     return this.#backend.read(this.#usable);

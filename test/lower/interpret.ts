@@ -3,7 +3,7 @@
  * another between barriers, in an order that the caller chooses, so that a missing barrier shows.
  */
 import { isFloat, allocateArray, type TypedArray } from '../../src/core/dtype.js';
-import type { Program } from '../../src/lower/program.js';
+import { launchesOf, type Program } from '../../src/lower/program.js';
 import type { Access, Bound, Expression, For, Form, LoopFunction, Statement } from '../../src/lower/loops.js';
 import { scalarFunction } from '../../src/ops/scalar.js';
 
@@ -203,7 +203,7 @@ export function interpretProgram(
   );
   const { workers } = program.target;
   const size = workers.kind === 'workgroups' ? workers.size : 1;
-  for (const { phases } of program.steps)
+  for (const { phases } of launchesOf(program))
     for (const call of phases.flat()) {
       const code = program.functions[call.code]!;
       // A workgroup takes a grain of the grid; other workers take parts of it.

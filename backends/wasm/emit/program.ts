@@ -4,7 +4,7 @@
  */
 import type { BufferId } from '../../../src/compile/kernel.js';
 import type { ContractStatement } from '../../../src/lower/contract-statement.js';
-import type { Call, Program } from '../../../src/lower/program.js';
+import { type Call, launchesOf, type Program } from '../../../src/lower/program.js';
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { ContractionKit, PHASE, type Fork } from '../contraction/kit.js';
 import { ModuleBuilder } from '../encoder.js';
@@ -112,7 +112,7 @@ class ProgramEmitter {
   }
 
   emit(): EmittedProgram {
-    const kernels = this.program.steps.map(({ phases }) =>
+    const kernels = launchesOf(this.program).map(({ phases }) =>
       phases.map((calls) => calls.map((call) => this.#place(call))),
     );
     const tasksOffset = this.bytes;
