@@ -53,8 +53,8 @@ function wordOf({ dtype, array }: HostBuffer): number {
   return words.getUint32(0);
 }
 
-const isOutside = ({ role }: Buffer): boolean => role === 'parameter' || role === 'output';
-const isNumber = ({ role }: Buffer): boolean => (role as string) === 'number';
+const isOutside = ({ home, role }: Buffer): boolean => home === 'device' && (role === 'parameter' || role === 'output');
+const isNumber = ({ home }: Buffer): boolean => home === 'host';
 
 export class WebGpuExecutable implements Executable {
   readonly #layouts: Layout[] = [];

@@ -203,8 +203,8 @@ export class Planner {
 /** The modules of each step of a program whose buffers all lie in one slab: what a source shows. */
 export function modulesOf(program: Program): string[][] {
   const slab = { id: 0 } as Slab;
-  const bindings = program.buffers.map(({ role, size }): Binding =>
-    (role as string) === 'number' ? 0 : { slab, offset: 0, words: size },
+  const bindings = program.buffers.map(({ home, size }): Binding =>
+    home === 'host' ? 0 : { slab, offset: 0, words: size },
   );
   const planner = new Planner(program, bindings, 1, () => {
     throw new InternalError('one slab is to be enough');

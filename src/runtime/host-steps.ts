@@ -18,7 +18,7 @@ export class HostSteps {
   }
 
   /** Reads parameters, writes numbers and outputs, by buffer number. */
-  run(buffers: readonly DeviceBuffer[]): void {
+  run(buffers: readonly (DeviceBuffer | undefined)[]): void {
     const at = (id: number): TypedArray => (buffers[id] as HostBuffer).array;
     for (const { graph, order, parameters, outputs } of this.steps) {
       const values = evaluateGraph(

@@ -7,11 +7,13 @@ import { type Expr, topologicalOrder } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
 import type { TypedArray } from '../core/dtype.js';
 import { kernelWrites } from '../compile/kernel.js';
-import type { Program } from '../lower/program.js';
+import { launchesOf, type Program } from '../lower/program.js';
 import { evaluateNode } from '../ops/evaluate.js';
 import type { HostArray } from '../core/array.js';
 import type { Backend } from './backend.js';
+import { HostSteps } from './host-steps.js';
 import { type KernelReport, makeReport } from './inspect.js';
+import { homeOf, hostBackend } from './registry.js';
 import { computesText, fromText, tableText } from './report-text.js';
 import { Runner, type UpdateTarget } from './runner.js';
 import { profiles, type Snapshot } from './snapshot.js';
@@ -122,16 +124,24 @@ async function measured(
 ): Promise<Sample[]> {
   const memory = new Map<number, UpdateTarget>();
   program.parameters.forEach((id, i) => {
-    const storage = Storage.from(backend, program.buffers[id]!.dtype, values[i]!, 'variable');
+    const storage = Storage.from(homeOf(program, id, backend), program.buffers[id]!.dtype, values[i]!, 'variable');
     memory.set(id, { storage });
   });
   for (const { output, parameter, inPlace } of program.updates)
     if (inPlace) memory.set(program.outputs[output]!, memory.get(program.parameters[parameter]!)!);
   const holder = (id: number): UpdateTarget => {
     const { dtype, size } = program.buffers[id]!;
-    if (!memory.has(id)) memory.set(id, { storage: Storage.allocate(backend, dtype, size, 'variable') });
+    if (!memory.has(id)) {
+      const home = homeOf(program, id, backend);
+      memory.set(id, { storage: Storage.allocate(home, dtype, size, 'variable') });
+    }
     return memory.get(id)!;
   };
+  // What the host gives to the kernels is the same in each run.
+  const host = program.buffers.map(({ id, home }) =>
+    home === 'host' ? holder(id).storage.bufferOn(hostBackend(), 'variable') : undefined,
+  );
+  HostSteps.of(program)?.run(host);
   const parts = program.kernels.map((_, i) => {
     const part = kernelProgram(program, i);
     const parameters = part.parameters.map((id) => holder(id));
@@ -169,7 +179,7 @@ async function measured(
 /** Kernel `i` alone; every buffer that it touches comes from outside, and what it writes is updated in place. */
 function kernelProgram(program: Program, i: number): Program {
   const kernel = program.kernels[i]!;
-  const steps = program.steps.filter((step) => step.kernel === kernel);
+  const steps = launchesOf(program).filter((step) => step.kernel === kernel);
   const touched = new Set(steps.flatMap(({ phases }) => phases.flat().flatMap(({ operands }) => operands)));
   const parameters = [...touched];
   const outputs = kernelWrites(kernel).filter((id) => touched.has(id));

@@ -1,6 +1,8 @@
 /** Which backends there are, and which one runs what names none. */
+import type { DType } from '../core/dtype.js';
 import { BackendUnavailableError, InternalError, OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
+import type { Program } from '../lower/program.js';
 import type { Backend } from './backend.js';
 
 /** A built-in backend's name, or a backend object. */
@@ -45,9 +47,13 @@ export function hostBackend(): Backend {
   throw new InternalError('no backend of the host is connected');
 }
 
-/** Where the numbers of programs on `backend` are: with it, if it has f64. */
-export const homeOfNumbers = (backend: Backend): Backend =>
-  backend.target.dtypes.includes('f64') ? backend : hostBackend();
+/** Who has the memory of buffer `id` of a program on `backend`. */
+export const homeOf = (program: Pick<Program, 'buffers'>, id: number, backend: Backend): Backend =>
+  program.buffers[id]!.home === 'host' ? hostBackend() : backend;
+
+/** Where elements of `dtype` are that belong to `backend`: with it, if it has such. */
+export const homeOfDType = (dtype: DType, backend: Backend): Backend =>
+  backend.target.dtypes.includes(dtype) ? backend : hostBackend();
 
 /** Sets what runs everything that names no backend. */
 export function setDefaultBackend(choice: BackendChoice): void {

@@ -10,7 +10,7 @@ import type { Program } from '../lower/program.js';
 import type { Backend, BufferPurpose, DeviceBuffer, Executable, KernelSource } from './backend.js';
 import { hostMemory } from './host-memory.js';
 import { HostSteps } from './host-steps.js';
-import { hostBackend } from './registry.js';
+import { homeOf } from './registry.js';
 import { bindingVersion, Storage } from './storage.js';
 
 /** @throws UnsupportedError `DTYPE_UNSUPPORTED` for a dtype that the backend lacks. */
@@ -158,7 +158,7 @@ export class Runner {
 
   /** Who has the memory of buffer `id`. */
   #homeOf(id: number): Backend {
-    return this.program.buffers[id]!.home === 'host' ? hostBackend() : this.backend;
+    return homeOf(this.program, id, this.backend);
   }
 
   #bind(parameters: readonly Storage[], i: number): void {

@@ -5,6 +5,7 @@
 import { DisposedError, type LazuliError, UnsupportedError } from '../core/errors.js';
 import type { DType, TypedArray } from '../core/dtype.js';
 import type { Backend, BufferPurpose, DeviceBuffer } from './backend.js';
+import { homeOfDType } from './registry.js';
 
 /** Frees the memory of storages that the garbage collector took, for backends whose memory is not the JavaScript heap. */
 const collected = new FinalizationRegistry<{ backend: Backend; buffer: DeviceBuffer }>(({ backend, buffer }) =>
@@ -33,14 +34,16 @@ export class Storage {
     if (backend.memory !== 'host') collected.register(this, { backend, buffer }, this);
   }
 
+  /** Zeroed elements; in the memory of the host if `backend` has no such dtype. */
   static allocate(backend: Backend, dtype: DType, size: number, purpose: BufferPurpose): Storage {
-    return new Storage(backend, backend.allocate(dtype, size, purpose));
+    const home = homeOfDType(dtype, backend);
+    return new Storage(home, home.allocate(dtype, size, purpose));
   }
 
   /** A storage on `backend` that holds a copy of `data`. */
   static from(backend: Backend, dtype: DType, data: TypedArray, purpose: BufferPurpose): Storage {
     const storage = Storage.allocate(backend, dtype, data.length, purpose);
-    backend.write(storage.#buffer, data);
+    storage.set(data);
     return storage;
   }
 

@@ -4,6 +4,7 @@ import type { Graph } from '../core/graph.js';
 import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
 import type { Backend } from './backend.js';
+import { homeOf } from './registry.js';
 import { checkDTypes, Runner, type UpdateTarget } from './runner.js';
 import { Storage } from './storage.js';
 
@@ -27,7 +28,12 @@ export class Trial {
     this.#runner = new Runner(backend, this.program);
     const written = new Set(this.program.updates.map(({ parameter }) => parameter));
     this.#parameters = graph.parameters.map(({ dtype }, i) => ({
-      storage: Storage.from(backend, dtype, values[i]!, written.has(i) ? 'variable' : 'input'),
+      storage: Storage.from(
+        homeOf(this.program, this.program.parameters[i]!, backend),
+        dtype,
+        values[i]!,
+        written.has(i) ? 'variable' : 'input',
+      ),
     }));
     this.#targets = this.program.updates.map(({ parameter }) => this.#parameters[parameter]!);
   }

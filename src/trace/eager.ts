@@ -23,7 +23,7 @@ import { compileGraph } from '../lower/pipeline.js';
 import { parameter } from '../ops/leaf.js';
 import type { Backend } from '../runtime/backend.js';
 import { LruCache } from '../runtime/lru.js';
-import { getDefaultBackend, homeOfNumbers, resolveBackend } from '../runtime/registry.js';
+import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { EagerNode, eagerScope, isFilled } from './eager-scope.js';
@@ -83,7 +83,6 @@ function fill(node: EagerNode): boolean {
   if (!isFilled(node)) return false;
   const value = inputsOf(node)[0]!.attributes.value as number;
   const backend = resolveBackend(getDefaultBackend());
-  if (!backend.target.dtypes.includes(node.dtype)) return false;
   const storage =
     value === 0 && !Object.is(value, -0)
       ? Storage.allocate(backend, node.dtype, node.aval.size, 'result')
@@ -139,10 +138,7 @@ function graphOf({ leaves, order, outputs }: Pending): Graph {
 function numberStorage(number: EagerNode, backend: Backend, storage?: Storage): Storage {
   const { value, dtype } = number.attributes as { value: number; dtype: Expr['dtype'] };
   const data = allocateArray(dtype, 1).fill(value);
-  if (storage === undefined) {
-    const home = dtype === 'f64' ? homeOfNumbers(backend) : backend;
-    return Storage.from(home, dtype, data, 'input');
-  }
+  if (storage === undefined) return Storage.from(backend, dtype, data, 'input');
   storage.set(data);
   return storage;
 }

@@ -19,7 +19,7 @@ import { makeReport, type Report, type TraceNote } from '../runtime/inspect.js';
 import type { NonFinite } from '../runtime/numerics.js';
 import type { Profile } from '../runtime/profile.js';
 import type { Recording } from '../runtime/provenance.js';
-import { type BackendChoice, getDefaultBackend, homeOfNumbers, resolveBackend } from '../runtime/registry.js';
+import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { type Snapshot, SNAPSHOT } from '../runtime/snapshot.js';
 import { Storage } from '../runtime/storage.js';
@@ -302,9 +302,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       ...traced,
       backend,
       runner,
-      numbers: avals.map((aval) =>
-        aval.weak ? Storage.allocate(homeOfNumbers(backend), 'f64', 1, 'input') : undefined,
-      ),
+      numbers: avals.map((aval) => (aval.weak ? Storage.allocate(backend, 'f64', 1, 'input') : undefined)),
       parameters: [],
     };
   };
