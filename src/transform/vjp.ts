@@ -60,16 +60,20 @@ const masked = (masks: readonly Mask[], value: Expr): Expr =>
     return exprBuilder.where(condition, taken ? inner : zero, taken ? zero : inner);
   }, value);
 
-/** a + b; under the masks that both have. */
+/** a + b, under the masks that both have: the sum is masked by them too, also where each has others besides. */
 function addCotangents(a: Expr, b: Expr): Expr {
   const [first, second] = [unmask(a), unmask(b)];
-  const same =
-    first.masks.length === second.masks.length &&
-    first.masks.every(({ condition, taken }, i) => {
-      const other = second.masks[i]!;
-      return other.condition === condition && other.taken === taken;
-    });
-  return same ? masked(first.masks, exprBuilder.add(first.value, second.value)) : exprBuilder.add(a, b);
+  const isIn = ({ masks }: Masked, { condition, taken }: Mask): boolean =>
+    masks.some((other) => other.condition === condition && other.taken === taken);
+  const common = first.masks.filter((mask) => isIn(second, mask));
+  if (common.length === 0) return exprBuilder.add(a, b);
+  const [x, y] = [first, second].map((each) =>
+    masked(
+      each.masks.filter((mask) => !isIn({ masks: common, value: each.value }, mask)),
+      each.value,
+    ),
+  );
+  return masked(common, exprBuilder.add(x!, y!));
 }
 
 const inPhase = (phase: Phase, { origin }: Expr): Origin => ({

@@ -156,6 +156,13 @@ describe.each(BACKENDS)('on %s', (backend) => {
   });
 
   describe('where masks the side that was not taken', () => {
+    test('where its value has two uses in a branch that is divided again', () => {
+      const divided = (x: Tensor): Tensor => {
+        const l = x.log();
+        return where(x.greater(0), where(l.greater(1), l.mul(2), l.mul(l)), 0);
+      };
+      expect(derivative(divided, [0, -1, 1, 4])).toEqual([[0, 0, 0, 0.5]]);
+    });
     const safe = (f: (x: Tensor) => Tensor) => (x: Tensor) => where(x.greater(0), f(x), 0);
     test.each<[string, (x: Tensor) => Tensor]>([
       ['the root', (x) => x.sqrt()],
