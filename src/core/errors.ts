@@ -109,9 +109,17 @@ export class OptionError extends LazuliError {
 export class ContractError extends LazuliError {
   static override name = 'ContractError';
 }
-/** Source that `lift` cannot turn into a graph. */
+/** Source that `lift` cannot turn into a graph; the remedy begins with the line, in which the place is underlined. */
 export class LiftError extends LazuliError {
   static override name = 'LiftError';
+  /** Where, from 1, in the function's source as `Function.prototype.toString` gives it. */
+  declare readonly line: number;
+  declare readonly column: number;
+
+  constructor(code: string, facts: string, remedy: string, line: number, column: number) {
+    super(code, `${facts} (line ${line}, column ${column})`, remedy);
+    Object.defineProperties(this, { line: { value: line }, column: { value: column } });
+  }
 }
 /** A broken invariant of the library itself: please report it. */
 export class InternalError extends LazuliError {
