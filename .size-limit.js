@@ -17,7 +17,9 @@ const withoutChunks = {
 const pages = [
   { name: 'core + js + wasm', import: '{ jit, valueAndGrad, tensor, TrainVar }', limit: '96.5 kB' },
   { name: 'a page that trains', import: '{ jit, valueAndGrad, tensor, TrainVar, Adadelta }', limit: '106.5 kB' },
-  { name: 'everything', import: '*', limit: '133.5 kB' },
+  // Of this 36 kB are the parser, acorn.
+  { name: 'a page that lifts', import: '{ lift }', limit: '129.5 kB' },
+  { name: 'everything', import: '*', limit: '181.5 kB' },
 ];
 
 export default pages.map((page) => ({
