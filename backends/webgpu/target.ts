@@ -1,4 +1,5 @@
 /** WebGPU as data: what every device guarantees (WebGPU, "Limits"), whatever more it has. */
+import { DECOMPOSITIONS_OF_SINGLES } from './singles/decompositions.js';
 import type { Target } from '../../src/lower/target.js';
 import { lowerForWorkgroups } from '../../src/lower/workgroups.js';
 
@@ -20,5 +21,6 @@ export const WEBGPU_TARGET: Target = {
   workers: { kind: 'workgroups', size: WORKGROUP_SIZE, localBytes: 16384 },
   reassociates: true,
   tile: undefined,
+  decompositions: DECOMPOSITIONS_OF_SINGLES,
   lower: lowerForWorkgroups,
 };

@@ -1,13 +1,18 @@
 /** Graph → Graph: replaces every composite element-wise node by its decomposition into core ops. */
+import type { Primitive } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { broadcastScalar } from '../ops/movement.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
 
-export function decompose(graph: Graph): Graph {
+/** Decompositions that a target has instead of the primitives' own, by their names. */
+export type Decompositions = Readonly<Record<string, NonNullable<Primitive['decompose']>>>;
+
+export function decompose(graph: Graph, own: Decompositions = {}): Graph {
   return rewriteGraph(graph, (node, inputs) => {
-    if (node.primitive.decompose === undefined) return rebuild(node, inputs);
-    const decomposed = node.primitive.decompose(exprBuilder, inputs, node.attributes);
+    const replace = own[node.primitive.name] ?? node.primitive.decompose;
+    if (replace === undefined) return rebuild(node, inputs);
+    const decomposed = replace(exprBuilder, inputs, node.attributes);
     return decomposed.shape.length === 0 ? broadcastScalar(decomposed, node.shape) : decomposed;
   });
 }

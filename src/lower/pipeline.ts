@@ -31,7 +31,7 @@ const verified = (graph: Graph): Graph => {
 /** Graph → Program for `target`: divide, decompose, simplify, fuse, schedule, lower, plan. */
 export function compileGraph(graph: Graph, target: Target): Program {
   const divided = divide(verified(graph), target.dtypes);
-  const decomposed = verified(decompose(verified(divided.device)));
+  const decomposed = verified(decompose(verified(divided.device), target.decompositions));
   const simplified = verified(separate(simplify(decomposed)));
   const fused = fuse(simplified, target);
   const { kernels, updates } = schedule(simplified, fused);

@@ -1,6 +1,7 @@
 /**
  * Target: what a machine can do, as data. Fusion and lowering ask it; nothing else tells one backend from another.
  */
+import type { Decompositions } from '../compile/decompose.js';
 import type { FusionLimits } from '../compile/limits.js';
 import type { Segment } from '../compile/kernel.js';
 import type { DType } from '../core/dtype.js';
@@ -51,6 +52,8 @@ export interface Target extends FusionLimits {
   readonly reassociates: boolean;
   /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */
   readonly tile: ((shape: TileShape) => TilePlan) | undefined;
+  /** For a machine without f64: primitives that compute f32 in f64 elsewhere, made of f32 and integers alone. */
+  readonly decompositions?: Decompositions;
   /**
    * Decides the loops of a segment: `lowerSegment`, or `lowerForWorkgroups`. A backend names it, so that a page holds only what
    * its backends need.

@@ -36,7 +36,7 @@ const SQRT_HALF_32 = 0x3f3504f3;
 const SQRT_HALF_64 = 0x3fe6a09e;
 
 /** x = 2ᵏ·m for normal x > 0: `m`, and `k` as k·2²³, an i32 that subtracts from an exponent field. */
-function split32<T>(b: Builder<T>, x: T): { m: T; k: T } {
+export function split32<T>(b: Builder<T>, x: T): { m: T; k: T } {
   const i = literals(b, 'i32');
   const bits = b.bitcast(x, 'i32');
   const k = b.bitwiseAnd(b.sub(bits, i(SQRT_HALF_32)), i(-0x800000));

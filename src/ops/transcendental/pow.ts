@@ -38,14 +38,14 @@ const LN2_HIGH = 0.6931471824645996; /* 0x3fe62e4300000000 */
 const LN2_LOW = -1.904654299957768e-9; /* 0xbe205c610ca86c39 */
 
 /** y·log₂ a, given that where 0 < a < ∞; y times −∞, ∞ or NaN where a is 0, ∞ or NaN. */
-function withEnds<T>(b: Builder<T>, a: T, y: T, product: T): T {
-  const c = literals(b, 'f64');
+export function withEnds<T>(b: Builder<T>, a: T, y: T, product: T): T {
+  const c = literals(b, b.dtypeOf(a));
   const isOrdinary = b.logicalAnd(b.less(c(0), a), b.less(a, c(Infinity)));
   return b.where(isOrdinary, product, b.mul(y, b.where(b.equal(a, c(0)), c(-Infinity), a)));
 }
 
 /** The result for all x and y from `magnitude` = |x|ʸ, where that is defined. */
-function withCases<T>(b: Builder<T>, x: T, y: T, magnitude: T, hasSign: T): T {
+export function withCases<T>(b: Builder<T>, x: T, y: T, magnitude: T, hasSign: T): T {
   const c = literals(b, b.dtypeOf(x));
   const half = b.mul(y, c(0.5));
   const isInteger = b.equal(b.trunc(y), y);
@@ -57,8 +57,8 @@ function withCases<T>(b: Builder<T>, x: T, y: T, magnitude: T, hasSign: T): T {
 }
 
 /** x, but at most `bound` in magnitude; NaN stays. */
-function bounded<T>(b: Builder<T>, x: T, bound: number): T {
-  const c = literals(b, 'f64');
+export function bounded<T>(b: Builder<T>, x: T, bound: number): T {
+  const c = literals(b, b.dtypeOf(x));
   return b.minimum(b.maximum(x, c(-bound)), c(bound));
 }
 

@@ -8,12 +8,12 @@ import { byDtype, flipSign32, flipSign64, literals, polynomial, signBit32, signB
 import { reduceQuadrant32, reduceQuadrant64 } from './trig-reduction.js';
 
 /** (sin(r)/r − 1)/r² in r², |r| ≤ π/4, for results in f32: sin within 2⁻²⁷. */
-const SIN_32 = [
+export const SIN_32 = [
   -0.1666665446044208 /* 0xbfc555544f34e76d */, 0.008332151144907133 /* 0x3f8110726561b335 */,
   -0.0001951395420720188 /* 0xbf2993cbe7181961 */,
 ];
 /** (cos(r) − 1)/r² in r², |r| ≤ π/4, for results in f32: cos within 2⁻³³. */
-const COS_32 = [
+export const COS_32 = [
   -0.49999999689323676 /* 0xbfdffffffcaa04f9 */, 0.04166661977573184 /* 0x3fa55553c28b13c2 */,
   -0.001388666329609357 /* 0xbf56c07d1e206a9e */, 2.4381841845550134e-5 /* 0x3ef990f369da39d8 */,
 ];
@@ -31,7 +31,7 @@ const COS_64 = [
 ];
 
 /** Whether the quadrant is odd, and its second bit as a sign bit. */
-function readQuadrant<T>(b: Builder<T>, quadrant: T): { isOdd: T; sign: T } {
+export function readQuadrant<T>(b: Builder<T>, quadrant: T): { isOdd: T; sign: T } {
   const i = literals(b, 'i32');
   return {
     isOdd: b.notEqual(b.bitwiseAnd(quadrant, i(1)), i(0)),
