@@ -16,6 +16,8 @@ export interface WebGpuBackend extends Backend {
   readonly adapter: string;
   /** Slabs, the bytes in them, and those that are allocated. */
   readonly memoryUsage: Slabs['usage'];
+  /** Whether the device is there: neither lost nor destroyed. */
+  readonly isUsable: boolean;
   /** Ends the device now: what it holds is gone, and a use of it is a BackendUnavailableError `DEVICE_DESTROYED`. */
   destroy(): void;
 }
@@ -60,7 +62,11 @@ export function createWebGpuBackend(
     get memoryUsage() {
       return slabs.usage;
     },
+    get isUsable() {
+      return device.isUsable;
+    },
     emit: emitProgram,
+    threads: () => ({ count: 1, reason: `it runs workgroups on ${adapter}` }),
     compile: ({ program }) => new WebGpuExecutable(program, device, buffers, pipelines),
     release: (executable) => (executable as WebGpuExecutable).release(),
     allocate(dtype, size, purpose) {

@@ -1,8 +1,9 @@
 /** The entry `lazuli/webgpu`: opens a GPU, in a page, a worker or Node. */
 import { BackendUnavailableError, OptionError } from '../../src/core/errors.js';
 import { checkOptions, describeValue } from '../../src/core/options.js';
-import { registerDevice } from '../../src/runtime/registry.js';
-import { createWebGpuBackend, type WebGpuBackend } from './backend.js';
+import { registerDevice, registerEmitter } from '../../src/runtime/registry.js';
+import { createWebGpuBackend, emitProgram, type WebGpuBackend } from './backend.js';
+import { WEBGPU_TARGET } from './target.js';
 
 export type { WebGpuBackend } from './backend.js';
 
@@ -79,5 +80,17 @@ async function requestAdapter(powerPreference: GPUPowerPreference): Promise<GPUA
   return adapter;
 }
 
+/** The device of `model.gpu()`: one for all, another when that is gone. */
 let opened: Promise<WebGpuBackend> | undefined;
-registerDevice('gpu', () => (opened ??= webgpu()));
+registerDevice('gpu', async () => {
+  const backend = await (opened ??= webgpu());
+  if (backend.isUsable) return backend;
+  opened = webgpu();
+  return opened;
+});
+registerEmitter({
+  name: 'webgpu',
+  target: WEBGPU_TARGET,
+  emit: emitProgram,
+  threads: () => ({ count: 1, reason: 'webgpu runs workgroups on the device' }),
+});

@@ -39,6 +39,9 @@ export interface ThreadCount {
   readonly reason: string | undefined;
 }
 
+/** What a backend prints, which needs no device. */
+export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads'>;
+
 export interface Backend {
   readonly name: string;
   /** Backends of equal `memory` read each other's buffers. */
@@ -54,7 +57,7 @@ export interface Backend {
   compile(source: KernelSource): Executable;
   /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */
   release?(executable: Executable): void;
-  /** Zeroed memory for `size` elements. */
+  /** Zeroed memory for `size` elements; what a `'result'` holds is unknown until its program has written all of it. */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
   /** Told that `buffer` was a Variable's and now only old handles may read it: it need not stay where it is. */

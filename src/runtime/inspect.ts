@@ -5,7 +5,7 @@ import { checkOptions } from '../core/options.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
 import { printLoops } from '../lower/print.js';
 import { printProgram, type Program } from '../lower/program.js';
-import type { Backend, KernelSource, ThreadCount } from './backend.js';
+import type { Emitter, KernelSource, ThreadCount } from './backend.js';
 import { type LineReport, linesOf } from './lines.js';
 import { computedNodes, type Provenance, provenanceOf, type Recording } from './provenance.js';
 import type { Profile } from './profile.js';
@@ -90,7 +90,7 @@ export interface Report extends ReportData {
 /** What there is to report on. */
 export interface Subject extends Recording {
   readonly program: Program;
-  readonly backend: Backend;
+  readonly backend: Emitter;
   readonly source: () => KernelSource;
   /** Why the function was traced and compiled, each time. */
   readonly history: readonly TraceNote[];
@@ -214,7 +214,7 @@ function merged(parts: readonly Provenance[]): Provenance[] {
   return [...all.values()].filter((part) => part.path !== '' || !named.has(key(part)));
 }
 
-function threadsOf(backend: Backend): ThreadCount {
+function threadsOf(backend: Emitter): ThreadCount {
   if (backend.threads === undefined) return { count: 1, reason: `${backend.name} runs on the calling thread` };
   const { count, reason } = backend.threads();
   return { count, reason: count > 1 ? undefined : (reason ?? 'workers start with the first program that is worth it') };

@@ -3,12 +3,16 @@ import type { DType } from '../core/dtype.js';
 import { BackendUnavailableError, InternalError, OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import type { Program } from '../lower/program.js';
-import type { Backend } from './backend.js';
+import type { Backend, Emitter } from './backend.js';
 
 /** A built-in backend's name, or a backend object. */
 export type BackendChoice = 'reference' | 'js' | 'wasm' | Backend;
 
+/** A backend that can be looked at: a name also of those whose entry has been imported, though no device is open. */
+export type EmitterChoice = BackendChoice | 'webgpu' | 'gpujs' | 'native';
+
 const builtIn = new Map<string, Backend>();
+const emitters = new Map<string, Emitter>();
 /** The default in order of preference. */
 const PREFERENCE = ['wasm', 'js', 'reference'] as const;
 let chosen: BackendChoice | undefined;
@@ -54,6 +58,18 @@ export const homeOf = (program: Pick<Program, 'buffers'>, id: number, backend: B
 /** Where elements of `dtype` are that belong to `backend`: with it, if it has such. */
 export const homeOfDType = (dtype: DType, backend: Backend): Backend =>
   backend.target.dtypes.includes(dtype) ? backend : hostBackend();
+
+/**
+ * Makes known by its name what a backend prints.
+ * @public
+ */
+export function registerEmitter(emitter: Emitter): void {
+  emitters.set(emitter.name, emitter);
+}
+
+/** The backend, or what prints for that of this name. */
+export const resolveEmitter = (choice: EmitterChoice): Emitter =>
+  emitters.get(choice as string) ?? resolveBackend(choice as BackendChoice);
 
 /** Sets what runs everything that names no backend. */
 export function setDefaultBackend(choice: BackendChoice): void {

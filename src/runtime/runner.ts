@@ -7,14 +7,14 @@ import { DTYPES } from '../core/dtype.js';
 import type { Graph } from '../core/graph.js';
 import { unsupportedNode } from '../compile/host.js';
 import type { Program } from '../lower/program.js';
-import type { Backend, BufferPurpose, DeviceBuffer, Executable, KernelSource } from './backend.js';
+import type { Backend, BufferPurpose, DeviceBuffer, Emitter, Executable, KernelSource } from './backend.js';
 import { hostMemory } from './host-memory.js';
 import { HostSteps } from './host-steps.js';
 import { homeOf } from './registry.js';
 import { bindingVersion, Storage } from './storage.js';
 
 /** @throws UnsupportedError `DTYPE_UNSUPPORTED` for a dtype that the backend lacks. */
-export function checkDTypes(graph: Graph, backend: Backend): void {
+export function checkDTypes(graph: Graph, backend: Emitter): void {
   const { dtypes } = backend.target;
   if (dtypes.length === DTYPES.length) return;
   const node = unsupportedNode(graph, dtypes);

@@ -85,8 +85,8 @@ function fill(node: EagerNode): boolean {
   const backend = resolveBackend(getDefaultBackend());
   const storage =
     value === 0 && !Object.is(value, -0)
-      ? Storage.allocate(backend, node.dtype, node.aval.size, 'result')
-      : Storage.from(backend, node.dtype, allocateArray(node.dtype, node.aval.size).fill(value), 'result');
+      ? Storage.allocate(backend, node.dtype, node.aval.size, 'input')
+      : Storage.from(backend, node.dtype, allocateArray(node.dtype, node.aval.size).fill(value), 'input');
   eagerScope.store([node], [storage]);
   return true;
 }

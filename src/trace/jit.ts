@@ -13,13 +13,19 @@ import { checkOptions, describeValue } from '../core/options.js';
 import { flatten, matchLeaves, type TreeDef, unflatten } from '../core/tree.js';
 import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
-import type { Backend, KernelSource } from '../runtime/backend.js';
+import type { Backend, Emitter, KernelSource } from '../runtime/backend.js';
 import { type Contract, checkContract } from '../runtime/contract.js';
 import { makeReport, type Report, type TraceNote } from '../runtime/inspect.js';
 import type { NonFinite } from '../runtime/numerics.js';
 import type { Profile } from '../runtime/profile.js';
 import type { Recording } from '../runtime/provenance.js';
-import { type BackendChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
+import {
+  type BackendChoice,
+  type EmitterChoice,
+  getDefaultBackend,
+  resolveBackend,
+  resolveEmitter,
+} from '../runtime/registry.js';
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { type Snapshot, SNAPSHOT } from '../runtime/snapshot.js';
 import { Storage } from '../runtime/storage.js';
@@ -65,7 +71,7 @@ export interface Jitted<A extends unknown[], R> {
   /** What a call with these arguments compiles to. Nothing runs, nothing is written. */
   inspect(...args: A): Report;
   /** What it would compile to on another backend, for which no device is needed. */
-  inspectOn(backend: BackendChoice, ...args: A): Report;
+  inspectOn(backend: EmitterChoice, ...args: A): Report;
   /**
    * The report of a call with these arguments, of the last call without any, if it is as the contract says.
    * @throws ContractError `CONTRACT` with what differs and why.
@@ -185,7 +191,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
 
   const matches = (
     entry: Entry,
-    backend: Backend | undefined,
+    backend: Emitter | undefined,
     dynamic: readonly unknown[],
     statics: readonly unknown[],
   ): boolean => {
@@ -410,7 +416,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     variables: bindings.map((binding) => (binding.kind === 'variable' ? binding.variable : undefined)),
     again: () => (isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics, guards).graph)),
   });
-  const report = (traced: Recorded, program: Program, backend: Backend, source: () => KernelSource): Report =>
+  const report = (traced: Recorded, program: Program, backend: Emitter, source: () => KernelSource): Report =>
     makeReport({ ...recording(traced), program, backend, source, history });
   const reportOf = (entry: Entry): Report =>
     report(entry, entry.runner.program, entry.backend, () => entry.runner.source);
@@ -422,10 +428,10 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   };
 
   /** The function as it was recorded for these arguments, on `backend` if it was; one that was not is recorded and not kept. */
-  const recorded = (args: readonly unknown[], backend: Backend): Recorded | Entry => {
+  const recorded = (args: readonly unknown[], backend: Emitter): Recorded | Entry => {
     checkOutside();
     const { dynamic, statics } = splitArgs(args);
-    const like = (on?: Backend): Entry | undefined => entries.findLast((each) => matches(each, on, dynamic, statics));
+    const like = (on?: Emitter): Entry | undefined => entries.findLast((each) => matches(each, on, dynamic, statics));
     const [argumentLeaves, treedef] = flatten(dynamic);
     return like(backend) ?? like() ?? trace(treedef, avalsOf(argumentLeaves, treedef), statics);
   };
@@ -448,8 +454,8 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   return Object.assign(call, {
     [SNAPSHOT]: snapshot,
     inspect: (...args: unknown[]): Report => reportOf(inspected(args)),
-    inspectOn: (choice: BackendChoice, ...args: unknown[]): Report => {
-      const backend = resolveBackend(choice);
+    inspectOn: (choice: EmitterChoice, ...args: unknown[]): Report => {
+      const backend = resolveEmitter(choice);
       const traced = recorded(args, backend);
       leaves.length = 0;
       if ('runner' in traced && traced.backend === backend) return reportOf(traced);

@@ -18,6 +18,7 @@ export function programOf(
     dtype,
     size: data.length,
     role: 'parameter',
+    home: 'device',
   }));
   const call = { code: 0, operands: buffers.map(({ id }) => id), grid: { extent, grain } };
   return {
