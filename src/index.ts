@@ -49,6 +49,7 @@ export const setThreads: (count: number, options?: ThreadOptions) => Promise<voi
 export { type NestedArray } from './trace/print.js';
 export { Tensor, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';
 export * from './trace/functions.js';
+export { applyPrimitive } from './trace/primitive.js';
 export { type CreateOptions } from './trace/create.js';
 export { type Axis, type ReduceOptions } from './trace/structure.js';
 export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';

@@ -16,7 +16,7 @@ const HELP = `Shows what a step compiles to, how long its kernels take, and whet
 
   lazuli inspect FILE [--backend NAME] [--all] [--html OUT]
   lazuli profile FILE [--backend NAME] [--runs N] [--trace OUT]
-  lazuli compare FILE [--backends A,B,…] [--tolerance ULP] [--repeats N] [--svg OUT]
+  lazuli compare FILE [--backends A,B,…] [--tolerance ULP] [--repeats N] [--bisect] [--svg OUT]
 
 FILE (.js, .mjs, .ts, .mts) exports a jitted function as 'step' and its arguments as the array 'args', or a
 function that gives them. A .ts file needs tsx (npm install --save-dev tsx) where Node does not strip types.
@@ -30,6 +30,7 @@ function that gives them. A .ts file needs tsx (npm install --save-dev tsx) wher
   --backends A,B,…   compare: the first is the yardstick (default reference,js,wasm)
   --tolerance ULP    compare: how far values may part (default 0)
   --repeats N        compare: calls that are timed (default 5)
+  --bisect           compare: prints a script that shows the first difference
   --svg OUT          compare: writes a chart of the times
   --json             the result as JSON; an error as { "error": … }
   --help, --version
@@ -47,6 +48,7 @@ const OPTIONS = {
   backends: { type: 'string' },
   tolerance: { type: 'string' },
   repeats: { type: 'string' },
+  bisect: { type: 'boolean' },
   svg: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -120,16 +122,18 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
   compare: {
-    options: ['backends', 'tolerance', 'repeats', 'svg'],
+    options: ['backends', 'tolerance', 'repeats', 'bisect', 'svg'],
     numbers: { tolerance: [0, 0], repeats: [5, 1] },
-    async run({ step, args }, { backends, svg }, { compare }, numbers) {
+    async run({ step, args }, { backends, bisect = false, svg }, { compare }, numbers) {
       const comparison = await compare(step, args, {
         ...(backends === undefined ? {} : { backends: backends.split(',').map((name) => backendOf(name.trim())) }),
         ...numbers,
+        bisect,
       });
       if (svg !== undefined) writeFileSync(svg, comparison.toSVG());
       const ok = comparison.backends.every((row) => row.error === undefined && row.firstDiffering === null);
-      return { result: comparison, text: String(comparison), ok };
+      const scripts = comparison.backends.flatMap((row) => row.firstDiffering?.script ?? []);
+      return { result: comparison, text: [String(comparison), ...scripts].join('\n\n'), ok };
     },
   },
 };

@@ -1,7 +1,7 @@
 /** `compare`: one traced program on several backends: how far their results are apart, where first, and how fast each is. */
 import type { TypedArray } from '../core/dtype.js';
 import { OptionError } from '../core/errors.js';
-import { checkOptions, describeValue } from '../core/options.js';
+import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 import type { Backend } from './backend.js';
 import { firstParting, type Pair } from './bisect.js';
 import { barChart, comparisonText } from './compare-text.js';
@@ -20,6 +20,8 @@ export interface CompareOptions {
   readonly tolerance?: number;
   /** Calls that are timed, after the first. */
   readonly repeats?: number;
+  /** Adds to the first differing node a script that shows the difference. */
+  readonly bisect?: boolean;
 }
 
 /** How far one output is from the yardstick's; all 0 where the bits are the same. */
@@ -40,6 +42,8 @@ export interface FirstDiffering {
   /** `train.ts:41`, if it is known. */
   readonly location: string | undefined;
   readonly ulp: number;
+  /** A module that repeats the node on the values that it had and compares the backends; with `bisect`. */
+  readonly script?: string;
 }
 
 /** One backend of a comparison. Where it could not run there is an error, and no number means anything. */
@@ -131,7 +135,7 @@ const failed = (name: string, where = '', error: unknown): ComparedBackend => ({
 
 /** Compares the backends on the snapshot. */
 export async function compareSnapshot(snapshot: Snapshot, options: CompareOptions): Promise<Comparison> {
-  checkOptions('compare', options, ['backends', 'tolerance', 'repeats']);
+  checkOptions('compare', options, ['backends', 'tolerance', 'repeats', 'bisect']);
   const { backends = ['reference', 'js', 'wasm'] } = options;
   if (!Array.isArray(backends) || backends.length === 0)
     throw new OptionError(
@@ -141,6 +145,7 @@ export async function compareSnapshot(snapshot: Snapshot, options: CompareOption
     );
   const tolerance = checkCount('tolerance', options.tolerance ?? 0, 0);
   const repeats = checkCount('repeats', options.repeats ?? 5, 1);
+  const bisect = checkFlag('compare', 'bisect', options.bisect ?? false);
   const { graph, values } = snapshot;
 
   const begin = async (choice: BackendChoice): Promise<Running | ComparedBackend> => {
@@ -192,7 +197,7 @@ export async function compareSnapshot(snapshot: Snapshot, options: CompareOption
       bytesMoved: report.kernels.reduce((sum, { bytesRead, bytesWritten }) => sum + bytesRead + bytesWritten, 0),
       outputs,
       maxUlp: outputs.reduce((most, { maxUlp }) => Math.max(most, maxUlp), 0),
-      firstDiffering: first < 0 ? null : await firstDiffering(snapshot, pair, first, outputs[first]!.maxUlp),
+      firstDiffering: first < 0 ? null : await firstDiffering(snapshot, pair, first, outputs[first]!.maxUlp, bisect),
     });
   }
   const data: ComparisonData = { name: graph.name, tolerance, backends: rows };
@@ -209,9 +214,13 @@ async function firstDiffering(
   pair: Pair,
   output: number,
   outputUlp: number,
+  bisect: boolean,
 ): Promise<FirstDiffering> {
   const last = pair.graph.outputs[output]!;
   const { node, ulp } = (await firstParting(pair, last)) ?? { node: last, ulp: outputUlp };
   const { path, location } = provenanceOf(snapshot)(node);
-  return { op: operation(node), path, location, ulp };
+  const found = { op: operation(node), path, location, ulp };
+  if (!bisect) return found;
+  const { reproduce } = await import('./reproduce.js');
+  return { ...found, script: await reproduce(pair, node, found) };
 }

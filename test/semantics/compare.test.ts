@@ -169,6 +169,7 @@ test.each<[object, RegExp]>([
   [{ backends: [] }, /OPTION_RANGE/],
   [{ backends: ['opencl'] }, /UNKNOWN_BACKEND/],
   [{ tolerance: -1 }, /OPTION_RANGE: compare got tolerance = -1/],
+  [{ bisect: 'yes' }, /OPTION_RANGE/],
   [{ repeats: 0 }, /OPTION_RANGE: compare got repeats = 0/],
 ])('the options %j are refused', async (options, message) => {
   await expect(compare((x: Tensor) => x, [tensor([1])], options)).rejects.toThrow(message);
