@@ -11,7 +11,7 @@
  * 10⁸ positive f32. Any block may be computed by another thread or workgroup; sixteen lanes are four vectors of 128 bits or
  * one of 512.
  */
-import { type Shape, sizeOf } from '../core/aval.js';
+import type { Shape } from '../core/aval.js';
 
 export interface ReductionOrder {
   /** Accumulators of an output: 1 or 16. */
@@ -26,11 +26,8 @@ export interface ReductionOrder {
 }
 
 const LANES = 16;
-/** Elements, or totals of blocks, that one accumulator joins between restarts. */
+/** Elements, or totals of blocks, that one accumulator joins between restarts; shorter sums have none. */
 const BLOCK = 16;
-/** Sums of at most so many steps have no restart: with sixteen accumulators, and with one. */
-const SHORT = 64;
-const SHORT_CHAIN = 128;
 /** Steps between the restarts of a contraction, whose tile would pay for more visits to memory (1.5 % at 128 steps). */
 export const CONTRACTION_BLOCK = 128;
 /** Totals of a contraction's blocks that join in one chain. */
@@ -51,21 +48,19 @@ export function reductionOrder(shape: Shape, axes: readonly number[]): Reduction
   const lanes = last >= 0 && axes.includes(last) ? LANES : 1;
   const steps = extents.map((extent, i) => (i === extents.length - 1 ? Math.ceil(extent / lanes) : extent));
   const restarts: { axis: number; block: number }[] = [];
-  if (sizeOf(steps) > (lanes === 1 ? SHORT_CHAIN : SHORT)) {
-    // From the innermost axis outwards: `chain` steps join one accumulator so far.
-    let chain = 1;
-    for (let axis = steps.length - 1; axis >= 0; axis--) {
-      let count = steps[axis]!;
-      let block = axis === steps.length - 1 ? lanes : 1;
-      while (chain * count > BLOCK) {
-        const size = Math.floor(BLOCK / chain);
-        block *= size;
-        restarts.unshift({ axis, block });
-        count = Math.ceil(count / size);
-        chain = 1;
-      }
-      chain *= count;
+  // From the innermost axis outwards: `chain` steps join one accumulator so far.
+  let chain = 1;
+  for (let axis = steps.length - 1; axis >= 0; axis--) {
+    let count = steps[axis]!;
+    let block = axis === steps.length - 1 ? lanes : 1;
+    while (chain * count > BLOCK) {
+      const size = Math.floor(BLOCK / chain);
+      block *= size;
+      restarts.unshift({ axis, block });
+      count = Math.ceil(count / size);
+      chain = 1;
     }
+    chain *= count;
   }
   return { lanes, joined: false, restarts };
 }

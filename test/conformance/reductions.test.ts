@@ -11,6 +11,7 @@ import { allocateArray, DTYPES, type DType } from '../../src/core/dtype.js';
 import { arrays, noise, shapes } from '../support/arrays.js';
 import { THREADED_BACKENDS, read, runJit } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
+import { runs } from '../support/runs.js';
 
 const of = ({ data, shape, dtype }: HostArray): Tensor => tensor(data, { shape, dtype });
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -37,12 +38,11 @@ const IDENTITY: Readonly<Record<Op, (dtype: DType) => number>> = {
   all: () => 1,
 };
 
-/** Sizes of nested blocks along each axis, the outermost first: no chain of a long reduction joins more than sixteen. */
+/** Sizes of nested blocks along each axis, the outermost first: no chain joins more than sixteen. */
 function blocksOf(extents: readonly number[], lanes: boolean): number[][] {
   const unit = (axis: number): number => (lanes && axis === extents.length - 1 ? 16 : 1);
   const steps = extents.map((extent, axis) => Math.ceil(extent / unit(axis)));
   const blocks = extents.map((): number[] => []);
-  if (sizeOf(steps) <= (lanes ? 64 : 128)) return blocks;
   let chain = 1;
   for (const axis of range(extents.length).reverse()) {
     let left = steps[axis]!;
@@ -202,7 +202,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
             );
           },
         ),
-        { numRuns: 25 },
+        { numRuns: runs(12) },
       );
     });
   });

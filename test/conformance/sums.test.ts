@@ -53,6 +53,26 @@ describe.each([...BACKENDS])('on %s', (backend) => {
     }
   });
 
+  test('a variance in two passes is no worse for middle lengths', () => {
+    for (const n of [30, 64, 100, 128, 300, 500, 1000, 1024, 1500])
+      for (const axis of [0, 1]) {
+        const data = Float32Array.from({ length: 2 * n }, (_, i) => 1e6 + ((axis === 0 ? i >> 1 : i % n) % 3));
+        const x = tensor(data, { shape: axis === 0 ? [n, 2] : [2, n] });
+        const exact = [2, 1].reduce((sum, each) => sum + each ** 2 * Math.ceil((n - each) / 3), 0) / n;
+        const mean = [2, 1].reduce((sum, each) => sum + each * Math.ceil((n - each) / 3), 0) / n;
+        const values = runJit(
+          backend,
+          (t) =>
+            t
+              .sub(t.mean(axis, { keepDims: true }))
+              .square()
+              .mean(axis),
+          [x],
+        ).dataSync();
+        for (const value of values) expect(Math.abs(value - (exact - mean ** 2))).toBeLessThan(0.005);
+      }
+  });
+
   test('positive numbers of any length along any axis', () => {
     const size = backend === 'reference' ? 10_000 : 60_000;
     fc.assert(
