@@ -8,7 +8,7 @@ import { Tensor, type TensorLike } from '../trace/tensor.js';
 import { type Gate, identity, isGate } from './gates.js';
 import { normAbove } from './norm.js';
 import { checkRange, checkScalar, FINITE, LIMIT, NOT_NEGATIVE, type Scalar, scalarTensor } from './options.js';
-import { Scheduler } from './scheduler.js';
+import { scheduled, Scheduler } from './scheduler.js';
 import {
   advance,
   applyUpdates,
@@ -113,9 +113,23 @@ export function scale(factor: Scalar): Transformation {
   return stateless((grads) => mapLeaves((g) => scalarTensor(factor).mul(g), grads));
 }
 
-/** Updates times the schedule at the number of updates before this one: a Scheduler's `rate`, or a function of the count. */
+/**
+ * Updates times a schedule: a function of the number of updates before this one, or a Scheduler, which counts, is saved and
+ * is set as one that a rule has for its rate ({@link RuleOptions}).
+ */
 export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => TensorLike)): Transformation {
-  if (!(schedule instanceof Scheduler) && typeof schedule !== 'function')
+  const scaled = <P>(factor: Tensor, grads: P): P =>
+    mapLeaves((g) => (factor.expr.aval.weak ? factor : factor.cast(g.dtype)).mul(g), grads);
+  if (schedule instanceof Scheduler)
+    return {
+      schedulers: () => [schedule],
+      init: () => scheduled.begin(schedule),
+      update: (grads, state) => {
+        const { lastCall } = checkState(state as { lastCall?: Tensor });
+        return { updates: scaled(scheduled.rate(schedule, lastCall), grads), state: scheduled.next(lastCall) };
+      },
+    };
+  if (typeof schedule !== 'function')
     throw new OptionError(
       'NOT_A_SCHEDULE',
       `scaleBySchedule got ${describeValue(schedule)}`,
@@ -125,12 +139,9 @@ export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => Tensor
     init: () => ({ count: scalarTensor(0) }),
     update: (grads, state) => {
       const { count } = checkState(state as { count: Tensor });
-      const given = schedule instanceof Scheduler ? schedule.rate(count) : schedule(count);
+      const given = schedule(count);
       const factor = given instanceof Tensor ? given : scalarTensor(Number(given));
-      return {
-        updates: mapLeaves((g) => (factor.expr.aval.weak ? factor : factor.cast(g.dtype)).mul(g), grads),
-        state: { count: count.add(1) },
-      };
+      return { updates: scaled(factor, grads), state: { count: count.add(1) } };
     },
   };
 }

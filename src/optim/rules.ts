@@ -9,7 +9,7 @@ import { LARS_RULE, LION, type SM3Options, sm3RuleFor } from './large-batch.js';
 import { MOMENTUM, NESTEROV, SGD_RULE } from './momentum.js';
 import { checkOptions, checkScalar, RATE, type Scalar, UNIT } from './options.js';
 import { leafwise, type Rule, type RuleState } from './rule.js';
-import { asScheduler, counted, Scheduler, standIn } from './scheduler.js';
+import { asScheduler, scheduled, Scheduler } from './scheduler.js';
 import { checkState, type GradientTransformation } from './transformation.js';
 
 /**
@@ -43,28 +43,23 @@ function transformation<H extends string>(
     leafwise(rule, {
       ...scalars,
       weightDecay,
-      lr: scheduler === undefined ? (lr as Scalar) : standIn(scheduler).rate(calls?.add(1)),
+      lr: scheduler === undefined ? (lr as Scalar) : scheduled.rate(scheduler, calls),
     });
-  const next = (state: RuleState, calls: Tensor | undefined): RuleState =>
-    calls === undefined ? state : { ...state, lastCall: calls.add(1) };
   return {
     schedulers: () => (scheduler === undefined ? [] : [scheduler]),
-    init: (params) => {
-      const state = leafwise(rule, { ...scalars, weightDecay, lr: 0 }).init(params);
-      const lastCall = scheduler?.callCounter?.value;
-      if (lastCall === undefined) return state;
-      counted.set(lastCall, scheduler!);
-      return { ...state, lastCall };
-    },
+    init: (params) => ({
+      ...leafwise(rule, { ...scalars, weightDecay, lr: 0 }).init(params),
+      ...(scheduler === undefined ? {} : scheduled.begin(scheduler)),
+    }),
     update: (grads, given, params) => {
       const { lastCall, ...state } = checkState(given);
       const result = at(lastCall).update(grads, state, params);
-      return { ...result, state: next(result.state, lastCall) };
+      return { ...result, state: { ...result.state, ...scheduled.next(lastCall) } };
     },
     advance: (grads, given, params) => {
       const { lastCall, ...state } = checkState(given);
       const result = at(lastCall).advance!(grads, state, params);
-      return { ...result, state: next(result.state, lastCall) };
+      return { ...result, state: { ...result.state, ...scheduled.next(lastCall) } };
     },
   };
 }

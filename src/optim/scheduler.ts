@@ -154,9 +154,25 @@ export function countCall(scheduler: Scheduler, applied: Tensor | undefined): vo
 /** The Schedulers whose counters are tensors of states that rules made. */
 export const counted = new WeakMap<Tensor, Scheduler>();
 
+/**
+ * How transformations read a Scheduler: one by calls counts in their state, from its own counter on; one by epochs stands
+ * where `stepEpoch()` brought it.
+ */
+export const scheduled = {
+  begin(scheduler: Scheduler): { readonly lastCall?: Tensor } {
+    const lastCall = scheduler.callCounter?.value;
+    if (lastCall === undefined) return {};
+    counted.set(lastCall, scheduler);
+    return { lastCall };
+  },
+  rate: (scheduler: Scheduler, lastCall: Tensor | undefined): Tensor => standIn(scheduler).rate(lastCall?.add(1)),
+  next: (lastCall: Tensor | undefined): { readonly lastCall?: Tensor } =>
+    lastCall === undefined ? {} : { lastCall: lastCall.add(1) },
+};
+
 let standIns: ReadonlyMap<Scheduler, Scheduler> = new Map();
 /** The Scheduler that takes the place of the one that a rule was made with. */
-export const standIn = (scheduler: Scheduler): Scheduler => standIns.get(scheduler) ?? scheduler;
+const standIn = (scheduler: Scheduler): Scheduler => standIns.get(scheduler) ?? scheduler;
 /** What `run` gives while others take the places of Schedulers: a copy of an optimizer has its own. */
 export function withStandIns<T>(others: ReadonlyMap<Scheduler, Scheduler>, run: () => T): T {
   const before = standIns;

@@ -35,6 +35,7 @@ import {
   tree,
   Variable,
 } from 'lazuli';
+import { runs } from '../support/runs.js';
 
 beforeEach(clearNameCache);
 const f64 = (value: number): Tensor => tensor(new Float64Array([value]), { shape: [] });
@@ -89,6 +90,30 @@ describe('a Scheduler inside a rule', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  test('scaleBySchedule counts, saves and sets one as a rule does', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lazuli-rates-'));
+    const decay = (): Scheduler => new ExponentialDecayLR({ lr: 1, decaySteps: 1, decayRate: 0.5 });
+    const make = () => one(chain(sgd({ lr: 2 }), scaleBySchedule(decay())));
+    const first = make();
+    expect(first.steps(2)).toEqual([2, 1]);
+    first.opt.lr = 4;
+    expect(first.steps(1)).toEqual([2]);
+    expect(first.step.stats).toMatchObject({ traces: 1, compiles: 1 });
+    await first.opt.saveStates(join(folder, 'opt.safetensors'));
+    const second = make();
+    await second.opt.loadStates(join(folder, 'opt.safetensors'));
+    expect(second.steps(2)).toEqual([1, 0.5]);
+    await rm(folder, { recursive: true });
+
+    const byEpochs = new StepLR({ lr: 1, stepSize: 1, gamma: 0.5 });
+    const { steps } = one(chain(sgd({ lr: 2 }), scaleBySchedule(byEpochs)));
+    expect(steps(2)).toEqual([2, 2]);
+    byEpochs.stepEpoch();
+    expect(steps(1)).toEqual([1]);
+    const twice = chain(sgd({ lr: 2 }), scaleBySchedule(decay()));
+    expect(() => one(twice, 0.1)).toThrow(/RATE_TWICE/);
   });
 
   test('the pure rule keeps the counter in its state, and the Scheduler as it is', () => {
@@ -393,7 +418,7 @@ test('random compositions, stepped, saved and resumed, are what they are on plai
         }
       },
     ),
-    { numRuns: 80, seed: Number(process.env.LAZULI_SEED ?? 3) },
+    { numRuns: runs(40), seed: Number(process.env.LAZULI_SEED ?? 3) },
   );
 });
 
