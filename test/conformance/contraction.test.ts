@@ -11,6 +11,7 @@ import { allocateArray, type DType } from '../../src/core/dtype.js';
 import { arrays, noise, shapes } from '../support/arrays.js';
 import { THREADED_BACKENDS, read, runJit } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
+import { runs } from '../support/runs.js';
 
 const of = ({ data, shape, dtype }: HostArray): Tensor => tensor(data, { shape, dtype });
 const NUMBERS = ['f32', 'f64', 'i32', 'u32'] as const;
@@ -83,7 +84,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
           ),
         ([a, b]) => expectSameBits(matmul(a, b), product(a, b)),
       ),
-      { numRuns: 60 },
+      { numRuns: runs(30) },
     );
   });
 

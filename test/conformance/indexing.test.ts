@@ -9,6 +9,7 @@ import { allocateArray, type DType } from '../../src/core/dtype.js';
 import { arrays, noise, shapes } from '../support/arrays.js';
 import { THREADED_BACKENDS, read, runJit } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
+import { runs } from '../support/runs.js';
 
 const of = ({ data, shape, dtype }: HostArray): Tensor => tensor(data, { shape, dtype });
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -78,7 +79,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
           );
         },
       ),
-      { numRuns: 150 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -113,7 +114,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
           );
         },
       ),
-      { numRuns: 80 },
+      { numRuns: runs(40) },
     );
   });
 
@@ -207,7 +208,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
           expect(run((t) => t.squeeze(), wide).shape).toEqual(x.shape.filter((extent) => extent !== 1));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(30) },
     );
   });
 
@@ -286,7 +287,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
           );
         },
       ),
-      { numRuns: 80 },
+      { numRuns: runs(40) },
     );
   });
 
@@ -337,7 +338,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
           );
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(50) },
     );
   });
 
@@ -418,7 +419,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
           updated,
         );
       }),
-      { numRuns: 60 },
+      { numRuns: runs(30) },
     );
   });
 

@@ -14,6 +14,7 @@ import { arrays, CORNERS, elements, shapes } from '../support/arrays.js';
 import { THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { primitiveGraph, runGraph } from '../support/graphs.js';
+import { runs } from '../support/runs.js';
 
 interface Applied {
   readonly inputs: readonly HostArray[];
@@ -306,14 +307,14 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
   describe.each(Object.entries(TABLE))('%s', (name, { dtypes, generate }) => {
     const primitive = primitives().get(name)!;
     // The reference backend runs `evaluate` itself; a transcendental compiles to a hundred ops, and meets all corners below.
-    const runs = backend === 'reference' || primitive.decompose !== undefined ? 8 : 40;
+    const numRuns = runs(backend === 'reference' || primitive.decompose !== undefined ? 4 : 12);
     test.each([...dtypes])('%s', (dtype) => {
       fc.assert(
         fc.property(generate(dtype), ({ inputs, attributes }) => {
           const graph = primitiveGraph(primitive, inputs, attributes);
           expectSameBits(runGraph(backend, graph, inputs)[0]!, evaluateGraph(graph, inputs)[0]!);
         }),
-        { numRuns: runs },
+        { numRuns },
       );
     });
   });

@@ -2,8 +2,9 @@ import { expect, it } from 'vitest';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors.js';
 import { damage, damageText, fuzz, join } from './mutate.js';
 import { array, fixture, plainArrays, ramp, randomSource } from './support.js';
+import { runs } from '../support/runs.js';
 
-const CASES = 100_000;
+const CASES = runs(25_000);
 
 it(`only CheckpointErrors escape ${CASES} damaged safetensors files`, () => {
   const random = randomSource(20_240_601);
@@ -32,6 +33,6 @@ it(`only CheckpointErrors escape ${CASES} damaged safetensors files`, () => {
 
   const outcomes = fuzz(CASES, make, (bytes) => decodeSafetensors(bytes).arrays);
   expect(outcomes['CHECKPOINT_CORRUPT']).toBeGreaterThan(CASES / 2);
-  expect(outcomes['CHECKPOINT_DTYPE']).toBeGreaterThan(100);
-  expect(outcomes['accepted']).toBeGreaterThan(1000);
+  expect(outcomes['CHECKPOINT_DTYPE']).toBeGreaterThan(CASES / 1000);
+  expect(outcomes['accepted']).toBeGreaterThan(CASES / 100);
 });

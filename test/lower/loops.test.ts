@@ -22,6 +22,7 @@ import { expectSameBits } from '../support/bits.js';
 import { tracedGraph } from '../support/graphs.js';
 import { chosen, INPUTS, instructions, runAll } from '../properties/programs.js';
 import { interpretProgram } from './interpret.js';
+import { runs } from '../support/runs.js';
 
 const SCALAR: Target = {
   name: 'scalar',
@@ -138,7 +139,7 @@ describe.each(Object.entries(TARGETS))('%s', (name, target) => {
         fc.pre(isExact(graph, target));
         check(graph, target, INPUTS);
       }),
-      { numRuns: Number(process.env.LAZULI_RUNS ?? 150), seed: Number(process.env.LAZULI_SEED ?? 1) },
+      { numRuns: runs(80), seed: Number(process.env.LAZULI_SEED ?? 1) },
     );
   });
 });

@@ -22,6 +22,7 @@ import {
   tree,
 } from 'lazuli';
 import { BACKENDS } from '../support/backends.js';
+import { runs } from '../support/runs.js';
 
 const plain = (given: unknown): unknown => (tree.leaves(given) as Tensor[]).map((leaf) => leaf.arraySync());
 const clipped = (max: number, grads: unknown): unknown =>
@@ -105,7 +106,7 @@ describe('clipByGlobalNorm', () => {
           }
         },
       ),
-      { numRuns: 150, seed: Number(process.env.LAZULI_SEED ?? 1) },
+      { numRuns: runs(75), seed: Number(process.env.LAZULI_SEED ?? 1) },
     );
   });
 

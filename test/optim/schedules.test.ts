@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import fc from 'fast-check';
 import { CosineAnnealingWarmRestarts, InverseTimeDecayLR, jit, type Scheduler, type Tensor } from 'lazuli';
+import { runs } from '../support/runs.js';
 
 /** Rates of the calls from 0, as f64. */
 function rates(schedule: Scheduler, count: number): number[] {
@@ -39,7 +40,7 @@ test('each rate is that of the place in its period, periods being rational numbe
         expect(Math.abs(schedule.at(call, { dtype: 'f64' }).item() - want)).toBeLessThan(1e-6);
       },
     ),
-    { numRuns: 200, seed: Number(process.env.LAZULI_SEED ?? 1) },
+    { numRuns: runs(100), seed: Number(process.env.LAZULI_SEED ?? 1) },
   );
 });
 

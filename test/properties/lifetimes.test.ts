@@ -19,6 +19,7 @@ import { noise } from '../support/arrays.js';
 import { read, THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { type Instruction, instructions, step } from './programs.js';
+import { runs } from '../support/runs.js';
 
 interface Action {
   readonly kind: number;
@@ -179,7 +180,7 @@ class World {
   }
 }
 
-const RUNS = Number(process.env.LAZULI_RUNS ?? 25);
+const RUNS = runs(15);
 
 describe('handles that are given up at random', () => {
   beforeAll(() => void vi.spyOn(console, 'warn').mockReturnValue());

@@ -5,8 +5,9 @@ import { test } from 'vitest';
 import { BACKENDS, read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { INPUTS, instructions, runAll } from './programs.js';
+import { runs } from '../support/runs.js';
 
-const RUNS = Number(process.env.LAZULI_RUNS ?? 30);
+const RUNS = runs(20);
 const options = { numRuns: RUNS, seed: Number(process.env.LAZULI_SEED ?? 1) };
 
 const whole = fc.constantFrom(0, 1, 2, 3, -1, -2, 7, 40, 2147483647, 2147483648, -2147483649, 4294967295, 1e15);

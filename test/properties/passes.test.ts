@@ -12,6 +12,7 @@ import { BACKENDS, wasmWithThreads } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { runGraph, tracedGraph } from '../support/graphs.js';
 import { chosen, INPUTS, type Instruction, instructions, runAll } from './programs.js';
+import { runs } from '../support/runs.js';
 
 function expectSame(got: readonly HostArray[], want: readonly HostArray[], what: string): void {
   want.forEach((each, i) => expectSameBits(got[i]!, each, `${what}, output ${i} of ${want.length}`));
@@ -43,8 +44,7 @@ const derivatives = (program: readonly Instruction[]): Graph =>
     return [value, ...gradients];
   });
 
-/** Whole numbers: fast-check never ends where the number of runs is a fraction. */
-const RUNS = Number(process.env.LAZULI_RUNS ?? 150);
+const RUNS = runs(80);
 const options = { numRuns: RUNS, seed: Number(process.env.LAZULI_SEED ?? 1) };
 
 describe('random programs keep their bits through every pass', () => {
@@ -63,7 +63,7 @@ describe('random programs keep their bits through every pass', () => {
   test('long programs of one output', () => {
     fc.assert(
       fc.property(instructions(1, 120), (program) => check(values(program, 0))),
-      { ...options, numRuns: Math.ceil(RUNS / 4) },
+      { ...options, numRuns: runs(25) },
     );
   });
   test('derivatives of programs', () => {

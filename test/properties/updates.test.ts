@@ -10,6 +10,7 @@ import { THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { noise } from '../support/arrays.js';
 import { chosen, INPUTS, type Instruction, instructions, step } from './programs.js';
+import { runs } from '../support/runs.js';
 
 /** Between two calls: one Variable takes another's value, an old value, or a new tensor that others share. */
 interface Aliasing {
@@ -121,7 +122,7 @@ function withValues(scenario: Scenario): HostArray[] {
   return run(scenario, store, (inputs) => body(scenario, store, inputs));
 }
 
-const RUNS = Number(process.env.LAZULI_RUNS ?? 25);
+const RUNS = runs(20);
 
 describe('Variables under random aliasing', () => {
   afterAll(() => setDefaultBackend('js'));

@@ -8,6 +8,7 @@ import { read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { counting } from '../support/counting.js';
 import { INPUTS, instructions, runAll } from '../properties/programs.js';
+import { runs } from '../support/runs.js';
 
 afterEach(() => setDefaultBackend('js'));
 
@@ -231,7 +232,7 @@ describe('the second turn of a loop compiles nothing', () => {
         }
         expect(counts.compiled).toBe(compiled);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(30) },
     );
   });
 });

@@ -28,7 +28,7 @@ async function use(): Promise<Use> {
   return { heap: Math.round((heapUsed + arrayBuffers) / 1024), linear: Math.round(usedBytes / 1024) };
 }
 
-const ROUNDS = 5;
+const ROUNDS = 4;
 
 async function rounds(turn: (size: number) => void, shapes: number): Promise<Use[]> {
   const uses: Use[] = [];

@@ -20,7 +20,7 @@ describe.each(['reference', 'js', 'wasm'])('on %s', (backend) => {
       console.log(
         `${backend}: ${name}: heap ${uses.map(({ heap }) => heap).join(', ')} KiB, linear memory ${to.linear} KiB`,
       );
-      // One program with its graph is 15 KiB or more, and the rounds in between made 200 of them.
+      // One program with its graph is 15 KiB or more, and the round in between made 100 of them.
       expect(to.heap - from.heap, `${name}: heap`).toBeLessThan(1024);
       expect(to.linear - from.linear, `${name}: linear memory`).toBeLessThanOrEqual(0);
     }

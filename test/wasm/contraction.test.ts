@@ -13,6 +13,7 @@ import { blockOrder, type ContractionShape } from '../../backends/wasm/contracti
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
 import { verifyModule } from '../../backends/wasm/verify.js';
 import { countUp } from '../../backends/wasm/loops.js';
+import { runs } from '../support/runs.js';
 
 interface Case {
   readonly dtype: DType;
@@ -201,7 +202,7 @@ describe('packed contraction', () => {
         const { got, want } = run(shape, fused);
         expect(got).toEqual(want);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(30) },
     );
   });
 });

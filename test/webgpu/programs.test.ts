@@ -11,6 +11,7 @@ import { formOf, FunctionBuilder } from '../../src/lower/builder.js';
 import { BEGIN, END } from '../../src/lower/loops.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
+import { runs } from '../support/runs.js';
 import { sameBits, show } from '../support/bits.js';
 import { tracedGraph } from '../support/graphs.js';
 import { chosen, INPUTS, instructions, runAll } from '../properties/programs.js';
@@ -120,7 +121,7 @@ describeOnGpu('programs', () => {
         fc.pre(!hasSums(graph) && !hasDoubles(graph));
         await check(graph, SINGLES, 0);
       }),
-      { numRuns: Number(process.env.LAZULI_RUNS ?? 60), seed: Number(process.env.LAZULI_SEED ?? 1) },
+      { numRuns: runs(60), seed: Number(process.env.LAZULI_SEED ?? 1) },
     );
   });
 });
