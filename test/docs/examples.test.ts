@@ -14,6 +14,7 @@ const FILES = [
   ...readdirSync(new URL('../../src/optim', import.meta.url)).map((name) => `optim/${name}`),
   'object/module.ts',
   'io/checkpoint.ts',
+  'trace/lift/lift.ts',
 ].filter((path) => source(path).includes('@example'));
 
 interface DocComment {
