@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { jit, lift, LiftError, type Tensor, tensor, tree } from 'lazuli';
 import { runInThisContext } from 'node:vm';
 import { expect, test } from 'vitest';
+import { TRANSCENDENTALS } from '../../src/ops/transcendental/table.js';
 import { sameBits, show } from '../support/bits.js';
 import { BACKENDS } from '../support/backends.js';
 import { programs } from './programs.js';
@@ -52,4 +53,18 @@ test.each(BACKENDS)('random programs on %s', (backend) => {
       ...(process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) }),
     },
   );
+});
+
+const FUNCTIONS = ['exp', 'expm1', 'log', 'log1p', 'sin', 'cos', 'tanh'] as const;
+test.each(FUNCTIONS)('Math.%s is within its bound of the plain one', (name) => {
+  const fn = runInThisContext(`(x) => Math.${name}(x)`) as (x: number) => number;
+  const xs = Array.from({ length: 2001 }, (_, i) => (i - 1000) * 0.37 + 0.001);
+  const got = lift(fn)(tensor(new Float64Array(xs))).dataSync();
+  // The host's own function is within an ulp of the true value.
+  const bound = TRANSCENDENTALS[name].ulp.f64 + 1;
+  for (const [i, x] of xs.entries()) {
+    const want = fn(x);
+    if (sameBits(got[i]!, want)) continue;
+    expect(Math.abs(got[i]! - want) / (2 ** -52 * Math.abs(want)), `${name}(${x})`).toBeLessThanOrEqual(bound);
+  }
 });
