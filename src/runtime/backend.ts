@@ -51,8 +51,8 @@ export interface Backend {
   readonly synchronous: boolean;
   /** Set where it runs the graph, node by node, and knows no kernels. */
   readonly interprets?: true;
-  /** Where it runs, in words, if that is no thread of this machine: the name of an adapter. */
-  where?(): string;
+  /** The device on which it runs, as its driver calls it, if that is no thread of this machine. */
+  readonly adapter?: string;
   emit(program: Program): KernelSource;
   compile(source: KernelSource): Executable;
   /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */

@@ -106,7 +106,7 @@ class NotRunning extends Error {}
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function whereOf(backend: Backend): string {
-  if (backend.where !== undefined) return backend.where();
+  if (backend.adapter !== undefined) return backend.adapter;
   const count = backend.threads?.().count ?? 1;
   return `${count} ${count === 1 ? 'thread' : 'threads'}`;
 }

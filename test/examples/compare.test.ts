@@ -1,0 +1,27 @@
+/** The comparison of all backends as a user starts it. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const run = (...args: readonly string[]): string =>
+  execFileSync(process.execPath, ['--import', 'tsx', 'examples/compare.ts', ...args], { cwd: ROOT, encoding: 'utf8' });
+
+test('both steps on every CPU backend, with the same bits', { timeout: 240_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lazuli-compare-'));
+  try {
+    const output = run('--repeats', '1', '--parameters', '5000', '--svg', join(folder, 'times'));
+    for (const name of ['adadelta', 'mlp']) {
+      expect(output).toContain(`${name}: differences from reference, tolerance 0 ulp`);
+      expect(readFileSync(join(folder, `times-${name}.svg`), 'utf8')).toContain(`${name}: median time of a call`);
+    }
+    for (const backend of ['reference', 'js', 'wasm'])
+      expect(output.match(new RegExp(`^${backend} +\\d+ threads? .* 0 +0 +0$`, 'gm'))).toHaveLength(2);
+    expect(run('--help')).toContain('--repeats');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
