@@ -56,7 +56,8 @@ interface Reads {
   readonly shared: ReadonlySet<Expr>;
 }
 
-function readsOf(root: Expr, roots: Roots): Reads {
+/** What a root reads from memory, or would. */
+export function readsOf(root: Expr, roots: Roots): Reads {
   const reads = new Map<Expr, boolean>();
   const shared = new Set<Expr>();
   const seen = new Set<string>();

@@ -18,12 +18,15 @@ export interface Fused {
   readonly buffers: readonly BufferSpec[];
   readonly parameters: readonly BufferId[];
   readonly outputs: readonly BufferId[];
+  /** Where a stored node is read. */
+  readonly bufferOf: (stored: Expr) => BufferId;
 }
 
 /** Rounds in which dear nodes that were computed twice are stored instead. */
 const MAX_ROUNDS = 4;
 
-function clusterGraph(graph: Graph, limits: FusionLimits): { roots: Roots; clustering: Clustering } {
+/** The clusters from which {@link fuse} makes kernels. */
+export function clusterGraph(graph: Graph, limits: FusionLimits): { roots: Roots; clustering: Clustering } {
   const extra = new Set<Expr>();
   for (let round = 0; ; round++) {
     const roots = chooseRoots(graph, extra, limits.body);
@@ -40,5 +43,6 @@ export function fuse(graph: Graph, limits: FusionLimits): Fused {
   for (const root of roots.roots) if (clustering.isStored(root) && !isParameter(root)) buffers.addTemporary(root);
   const segments = (cluster: Cluster): Segment[][] => segmentsOf(cluster, clustering, buffers);
   const units = joinUnits(clustering.clusters, segments, graph, buffers, limits);
-  return { units, buffers: buffers.specs, parameters: buffers.parameters, outputs: buffers.outputs };
+  const { specs, parameters, outputs, bufferOf } = buffers;
+  return { units, buffers: specs, parameters, outputs, bufferOf };
 }

@@ -26,6 +26,9 @@ export function connectBackends(...backends: readonly Backend[]): <T>(value: T) 
   return (value) => value;
 }
 
+/** All that were made known. */
+export const connectedBackends = (): readonly Backend[] => [...builtIn.values()];
+
 /** The backend of this name, or the object itself. */
 export function resolveBackend(choice: BackendChoice): Backend {
   if (typeof choice === 'object' && choice !== null && typeof choice.emit === 'function') return choice;

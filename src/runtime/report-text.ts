@@ -7,7 +7,7 @@ import type { Report } from './inspect.js';
 import { computedNodes, type Provenance } from './provenance.js';
 
 /** Each text once, with its number, and the number of those that found no place. */
-function counted(texts: readonly string[], most: number): string {
+export function counted(texts: readonly string[], most: number): string {
   const counts = new Map<string, number>();
   for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
   const parts = [...counts].map(([text, count]) =>
@@ -17,7 +17,7 @@ function counted(texts: readonly string[], most: number): string {
 }
 
 /** `1.57M` */
-function short(x: number): string {
+export function short(x: number): string {
   const power = ['', 'k', 'M', 'G', 'T'].findIndex((_, i) => x < 999.5 * 1000 ** i || i === 4);
   return power === 0 ? String(x) : `${Number((x / 1000 ** power).toPrecision(3))}${'kMGT'[power - 1]}`;
 }
@@ -29,7 +29,7 @@ export function operation({ primitive: { name }, attributes: { op } }: Expr): st
 }
 
 /** What a segment computes, in the user's operations: a decomposition is one. */
-const operations = (segment: Segment): string => counted(computedNodes([segment]).map(operation), 4) || 'copy';
+export const operations = (segment: Segment): string => counted(computedNodes([segment]).map(operation), 4) || 'copy';
 
 /** `train.ts:41, 43`: a file is named where it changes. */
 const lines = (from: readonly Provenance[]): string[] =>
