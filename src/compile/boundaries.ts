@@ -3,14 +3,15 @@
  * its reader out of the cluster that computes it. Asks the finished clusters the questions that `cluster.ts` asked while it
  * made them. For reports; nothing that compiles loads it.
  */
+import { sizeOf } from '../core/aval.js';
 import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { type Cluster, readsOf } from './cluster.js';
 import { clusterGraph, fuse } from './fuse.js';
 import type { BufferId } from './kernel.js';
+import type { FusionLimits } from './limits.js';
 import { reaches } from './precedence.js';
 import { isParameter, storageOf, weightOf } from './roots.js';
-import type { Target } from './target.js';
 
 export const BOUNDARY_RULES = [
   'operand',
@@ -24,6 +25,7 @@ export const BOUNDARY_RULES = [
   'space',
   'body',
   'detour',
+  'wait',
   'other',
 ] as const;
 export type BoundaryRule = (typeof BOUNDARY_RULES)[number];
@@ -46,10 +48,14 @@ const nameOf = (node: Expr): string => {
   return primitive.name === 'dot' ? 'matmul' : typeof attributes.op === 'string' ? attributes.op : primitive.name;
 };
 
+/** The index space over which a root is computed. */
+const spaceOf = (root: Expr): readonly number[] =>
+  root.primitive.kind === 'reduction' ? root.input().shape : root.shape;
+
 /** Each value between two kernels with the reason why both are not one, in the order of the graph. */
-export function boundariesOf(graph: Graph, target: Target): Boundary[] {
-  const { roots, clustering } = clusterGraph(graph, target);
-  const { bufferOf } = fuse(graph, target);
+export function boundariesOf(graph: Graph, limits: FusionLimits): Boundary[] {
+  const { roots, clustering } = clusterGraph(graph, limits);
+  const { bufferOf } = fuse(graph, limits);
   const outputs = new Set(graph.outputs.map(storageOf));
   const reads = new Map(roots.roots.map((root) => [root, readsOf(root, roots).roots]));
   const readers = new Map<Expr, Expr[]>();
@@ -76,47 +82,54 @@ export function boundariesOf(graph: Graph, target: Target): Boundary[] {
     for (const [cluster, node] of [[from, stored] as const, [to, reader] as const])
       if (cluster.kind === 'scan' || cluster.kind === 'scatter' || cluster.kind === 'concat')
         return ['own-loops', `${nameOf(node)} runs in loops of its own, in which nothing else is computed.`];
-    if (from.reductions.includes(stored)) {
-      if (!pointwise || stored.shape.join() !== reader.shape.join())
+    if (from.reductions.includes(stored) || from.outer.includes(stored)) {
+      if (!pointwise || stored.shape.join() !== reader.shape.join() || reader.primitive.kind === 'reduction')
         return [
           'whole',
-          `${nameOf(reader)} over ${list(reader.shape)} needs the finished ${name}: its last term comes after the loop that reads the first.`,
+          `${nameOf(reader)} over ${list(spaceOf(reader))} needs the finished ${name}: its last term comes after the loop that reads the first.`,
         ];
+    }
+    if (from.kind === 'contraction') {
+      const product = nameOf(from.reductions[0]!);
       const others = readers.get(stored)!.length;
+      if (from.outer.some((each) => each !== reader))
+        return [
+          'one-epilogue',
+          `One computation at most follows a ${product} in its kernel, and there is one already.`,
+        ];
       if (others > 1)
         return ['readers', `${others} computations read ${name}; only a single reader becomes its epilogue.`];
       if (outputs.has(stored)) return ['result', `${name} is a result, so it is in memory anyway.`];
     }
-    if (from.kind === 'contraction')
-      return [
-        'one-epilogue',
-        `One computation at most follows a ${nameOf(from.reductions[0]!)} in its kernel, and there is one already.`,
-      ];
     if (!pointwise)
       return ['elsewhere', `${nameOf(reader)} reads ${name} at other elements than the one that it computes.`];
-    const space = reader.primitive.kind === 'reduction' ? reader.input().shape : reader.shape;
-    if (from.shape.join() !== space.join())
+    const space = spaceOf(reader);
+    const inEpilogue = from.reductions.includes(stored) || from.outer.includes(stored);
+    if (!inEpilogue && from.shape.join() !== space.join())
       return [
         'space',
         `The loops around ${name} run over ${list(from.shape)}, those of its reader over ${list(space)}.`,
       ];
     const finished = [...reads.get(reader)!.keys()].find(
-      (read) => read !== stored && clustering.of.get(read) === from && !from.inner.includes(read),
+      (read) => !inEpilogue && read !== stored && clustering.of.get(read) === from && !from.inner.includes(read),
     );
     if (finished !== undefined)
       return ['whole', `${nameOf(reader)} also needs the finished ${nameOf(finished)}, which the same loops compute.`];
-    if (from.outer.includes(stored))
-      return ['whole', `${name} is there when the reduction is finished; ${nameOf(reader)} runs in loops of its own.`];
     if (from.kind === 'reduce' && to.kind === 'reduce' && from.axes.join() !== to.axes.join())
       return ['space', `Both reduce ${list(space)}, along axes ${list(from.axes)} and ${list(to.axes)}.`];
-    if (weigh(from, reader) > target.body)
-      return ['body', `Together their bodies would have more than ${target.body} operations.`];
+    if (weigh(from, reader) > limits.body)
+      return ['body', `Together their bodies would have more than ${limits.body} operations.`];
     const detour = [...reads.get(reader)!.keys()].find((read) => {
       const needed = clustering.of.get(read)!;
       return needed !== from && reaches(needed, from);
     });
     if (detour !== undefined)
       return ['detour', `${nameOf(reader)} also needs ${nameOf(detour)}, which another kernel computes from this one.`];
+    if (inEpilogue || sizeOf(from.shape) <= limits.small)
+      return [
+        'wait',
+        `Together they would make others wait, and so take one launch more; there is too little work to make up for it.`,
+      ];
     return ['other', `${nameOf(reader)} joined another kernel, with which it has values in common too.`];
   };
 

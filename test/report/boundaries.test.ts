@@ -13,7 +13,7 @@ const rulesOf = (f: (x: Tensor) => Tensor | Tensor[], shape = [8, 8]): [Boundary
 const RULES: readonly [BoundaryRule, (x: Tensor) => Tensor | Tensor[], RegExp][] = [
   ['operand', (x) => x.exp().matmul(x), /matmul reads .*: exp is computed once/],
   ['whole', (x) => x.sub(x.sum(1, { keepDims: true })), /needs the finished sum/],
-  ['one-epilogue', (x) => [x.matmul(x).tanh(), x.matmul(x).tanh().transpose().add(x)], /follows a matmul/],
+  ['one-epilogue', (x) => [x.matmul(x).tanh(), x.matmul(x).tanh().add(x)], /follows a matmul/],
   ['readers', (x) => [x.matmul(x).exp(), x.matmul(x).sin()], /2 computations read matmul/],
   ['own-loops', (x) => x.exp().cumsum(0).add(1), /cumulative|sum runs in loops of its own/],
   ['own-loops', (x) => concat([x.exp(), x], 0).mul(concat([x.exp(), x], 0).sum()), /concat runs in loops/],
