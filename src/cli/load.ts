@@ -14,6 +14,8 @@ export type Library = typeof library;
 export interface LoadedStep {
   readonly step: Jitted<unknown[], unknown>;
   readonly args: readonly unknown[];
+  /** The file's path. */
+  readonly file: string;
 }
 
 /** Makes `import()` read TypeScript. @throws UsageError where neither Node nor tsx can. */
@@ -59,6 +61,6 @@ export async function loadStep(
   const entry = 'lazuli';
   return {
     library: (await import(entry)) as Library,
-    loaded: { step: step as unknown as LoadedStep['step'], args: given },
+    loaded: { step: step as unknown as LoadedStep['step'], args: given, file: path },
   };
 }

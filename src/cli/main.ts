@@ -3,8 +3,10 @@
  * result and nothing else; what FILE prints, and errors, go to standard error.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import type { toHTML } from '../report/html.js';
 import type { Comparison } from '../runtime/compare.js';
 import type { Report } from '../runtime/inspect.js';
 import type { Profile } from '../runtime/profile.js';
@@ -99,11 +101,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   inspect: {
     options: ['backend', 'all', 'html'],
     numbers: {},
-    async run({ step, args }, { backend, all, html }) {
+    async run({ step, args, file }, { backend, all, html }) {
       const report = backend === undefined ? step.inspect(...args) : step.inspectOn(backendOf(backend), ...args);
       if (html !== undefined) {
-        const { toHTML } = await loadReport();
-        writeFileSync(html, await toHTML(report));
+        const page = await loadReport();
+        writeFileSync(html, await page.toHTML(report, { sources: { [basename(file)]: readFileSync(file, 'utf8') } }));
       }
       const text = all === true ? report.text({ graph: true, kernels: true, source: true }) : String(report);
       return { result: report, text, ok: true };
@@ -138,10 +140,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
-/** @throws UsageError where this version has none. */
-async function loadReport(): Promise<{ toHTML: (report: Report) => Promise<string> }> {
+/** By its name, so that it shares the library that the file imports. */
+async function loadReport(): Promise<{ readonly toHTML: typeof toHTML }> {
   const name = 'lazuli/report';
-  return (await import(name)) as { toHTML: (report: Report) => Promise<string> };
+  return (await import(name)) as { readonly toHTML: typeof toHTML };
 }
 
 const version = (): string => (JSON.parse(readFileSync(packageFile(), 'utf8')) as { readonly version: string }).version;

@@ -8,7 +8,7 @@ import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
 import type { Backend, KernelSource } from '../runtime/backend.js';
 import type { Subject } from '../runtime/inspect.js';
-import { nodesOfLines, partsOf } from '../runtime/lines.js';
+import { callers, nodesOfLines, partsOf } from '../runtime/lines.js';
 import { connectedBackends } from '../runtime/registry.js';
 import { checkDTypes } from '../runtime/runner.js';
 import type { BuildView, PieceView, StageView } from './page-data.js';
@@ -112,24 +112,16 @@ function kernelStage(program: Program): StageView {
 
 function loopStage(program: Program): StageView {
   const pieces = new Pieces();
-  const texts = program.functions.map((code) => {
-    const text = printLoops(code);
-    return { text, nodes: nodesOfLines(text, code.nodes) };
-  });
-  const kernels: PiecesOf = program.kernels.map((kernel) => {
-    const full = kernel.segments.filter(({ axes }) => !axes.includes(0));
-    const phases = program.steps.find((step) => step.kernel === kernel)?.phases ?? [];
-    const codes = [...new Set(phases.flat().map(({ code }) => code))];
-    return codes.map((code) => {
-      const phase = phases.findIndex((calls) => calls.some((call) => call.code === code));
-      const own = full.filter((_, i) => phases[0]![i]!.code === code - phase);
-      const { text, nodes } = texts[code]!;
+  const texts = new Map(program.functions.map((code) => [code, printLoops(code)]));
+  const kernels: PiecesOf = program.kernels.map((kernel) =>
+    [...callers(program, kernel).values()].map(({ code, of }) => {
+      const text = texts.get(code)!;
       return [
-        pieces.add(text, withAccumulators(text, nodes, own)),
-        own.map((segment) => kernel.segments.indexOf(segment)),
+        pieces.add(text, withAccumulators(text, nodesOfLines(text, code.nodes), of)),
+        of.map((segment) => kernel.segments.indexOf(segment)),
       ];
-    });
-  });
+    }),
+  );
   return { title: 'Loops', note: `for ${program.target.name}`, build: 0, pieces: pieces.views, kernels };
 }
 

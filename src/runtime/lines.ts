@@ -26,7 +26,7 @@ interface Part {
 const HEAD = new RegExp(`^(?=function | *\\(func |  (?:${SEGMENT_KINDS.join('|')}) \\()`, 'm');
 
 /** The segments of the kernel by the names of the functions that compute them. */
-function callers(program: Program, kernel: Kernel): Map<string, { code: LoopFunction; of: Segment[] }> {
+export function callers(program: Program, kernel: Kernel): Map<string, { code: LoopFunction; of: Segment[] }> {
   const segments = kernel.segments.filter(({ axes }) => !axes.includes(0));
   const { functions } = program;
   const phases = launchesOf(program).find((step) => step.kernel === kernel)?.phases ?? [];

@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inflateRawSync } from 'node:zlib';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { main } from '../../src/cli/main.js';
+import type { PageData } from '../../src/report/page-data.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 // Inside the repository, so that `lazuli` resolves as it does for the examples.
@@ -69,6 +71,17 @@ describe('inspect', () => {
     expect(all.stdout).toContain('graph other(');
     expect(all.stdout).toContain('(module');
   });
+});
+
+test('inspect --html writes the page with the lines of the file', async () => {
+  const html = join(folder, 'step.html');
+  const { code } = await lazuli('inspect', STEP, '--html', html);
+  expect(code).toBe(0);
+  const page = readFileSync(html, 'utf8');
+  expect(page).toMatch(/^<!doctype html>/);
+  const data = /id="data">([^<]*)</.exec(page)![1]!;
+  const { sources } = JSON.parse(inflateRawSync(Buffer.from(data, 'base64')).toString()) as PageData;
+  expect(sources).toEqual({ 'train.ts': readFileSync(STEP, 'utf8') });
 });
 
 test('profile times the kernels and writes a trace', async () => {
