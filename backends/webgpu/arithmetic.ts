@@ -24,9 +24,11 @@ const isPowerOfTwo = (x: number): boolean => Number.isInteger(Math.log2(Math.abs
 export class Arithmetic {
   readonly #constants = new Map<ValueId, number>();
   readonly #operations = new Map<ValueId, Operation>();
+  readonly #cells = new Set<ValueId>();
 
   note(value: ValueId, expression: Expression): void {
     if (expression.kind === 'constant') this.#constants.set(value, expression.value);
+    if (expression.kind === 'cell') this.#cells.add(value);
     if (expression.kind === 'op' && FAMILIES[expression.op] !== undefined) this.#operations.set(value, expression);
   }
 
@@ -39,6 +41,8 @@ export class Arithmetic {
     if (constant !== undefined)
       // x / c becomes x · (1/c), x + 0 becomes x, x · 0 and 0 / x become 0.
       return op === 'div' && i === 1 ? !isPowerOfTwo(constant) : constant === 0 && op !== 'sub';
+    // The sum of nothing is known to be 0.
+    if (op === 'div' && i === 0 && this.#cells.has(input)) return true;
     const from = this.#operations.get(input);
     if (from === undefined) return false;
     const { inputs: operands } = from;

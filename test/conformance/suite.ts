@@ -29,17 +29,22 @@ export function readSuite(name: string): { cases: readonly Case[]; byOp: Readonl
   return { cases, byOp };
 }
 
-const makeInput = ({ shape, dtype, data }: Input): L.Tensor => {
+export const makeInput = ({ shape, dtype, data }: Input): L.Tensor => {
   const elements = allocateArray(dtype, data.length);
   elements.set(data.map(Number));
   return L.tensor(elements, { shape, dtype });
 };
 
+/** The case's call, of tensors. */
+export const callOf = ({ call }: Case): ((...inputs: L.Tensor[]) => L.Tensor) => {
+  const f = new Function('L', 'a', 'b', 'c', 'd', `return ${call}`) as (...args: unknown[]) => L.Tensor;
+  return (...inputs) => f(L, ...inputs);
+};
+
 /** What is wrong with the case on this backend; undefined if it holds. */
 export function failureOf(each: Case, backend: L.BackendChoice): string | undefined {
   const inputs = each.inputs.map(makeInput);
-  const call = new Function('L', 'a', 'b', 'c', 'd', `return ${each.call}`) as (...args: unknown[]) => L.Tensor;
-  const compiled = L.jit((...args: L.Tensor[]) => call(L, ...args), { backend, name: 'case' });
+  const compiled = L.jit(callOf(each), { backend, name: 'case' });
   const { output } = each;
   if ('throws' in output) {
     try {
@@ -56,25 +61,36 @@ export function failureOf(each: Case, backend: L.BackendChoice): string | undefi
   } catch (error) {
     return String(error);
   }
-  if (output.dtype != null && got.dtype !== output.dtype) return `gave ${got.dtype}, not ${output.dtype}`;
-  if (got.shape.join() !== output.shape.join()) return `gave [${got.shape.join()}], not [${output.shape.join()}]`;
-  const elements = got.dataSync();
+  return mismatch(each, got, got.dataSync());
+}
+
+/** What is wrong with a result and its elements. `mayDiffer` says where more than the case's tolerance is allowed. */
+export function mismatch(
+  each: Case,
+  { dtype, shape }: Pick<L.Tensor, 'dtype' | 'shape'>,
+  elements: ArrayLike<number>,
+  mayDiffer: (got: number, want: number, operands: readonly number[]) => boolean = () => false,
+): string | undefined {
+  const { output } = each;
+  if ('throws' in output) return `did not throw ${output.throws}`;
+  if (output.dtype != null && dtype !== output.dtype) return `gave ${dtype}, not ${output.dtype}`;
+  if (shape.join() !== output.shape.join()) return `gave [${shape.join()}], not [${output.shape.join()}]`;
   if (elements.length !== output.data.length) return `gave ${elements.length} elements, not ${output.data.length}`;
-  const rounded = allocateArray(got.dtype, 1);
-  const matches = (value: number, wanted: Value): boolean => {
+  const rounded = allocateArray(dtype, 1);
+  const matches = (value: number, wanted: Value, operands: readonly number[]): boolean => {
     rounded[0] = Number(wanted);
     const want = rounded[0];
     return (
       sameBits(value, want) ||
-      (each.tolerance !== undefined && Math.abs(value - want) <= each.tolerance * Math.max(0.1, Math.abs(want)))
+      (each.tolerance !== undefined && Math.abs(value - want) <= each.tolerance * Math.max(0.1, Math.abs(want))) ||
+      mayDiffer(value, want, operands)
     );
   };
   for (let i = 0; i < elements.length; i++) {
     const want = output.data[i]!;
-    if (!(Array.isArray(want) ? want : [want]).some((one) => matches(elements[i]!, one))) {
-      const of = each.inputs.map((input) => show(Number(input.data[input.data.length === 1 ? 0 : i]))).join(', ');
-      return `element ${i} is ${show(elements[i]!)}, not ${String(want)} (at ${of})`;
-    }
+    const operands = each.inputs.map(({ data }) => Number(data[data.length === 1 ? 0 : i]));
+    if (!(Array.isArray(want) ? want : [want]).some((one) => matches(elements[i]!, one, operands)))
+      return `element ${i} is ${show(elements[i]!)}, not ${String(want)} (at ${operands.map(show).join(', ')})`;
   }
   return undefined;
 }
