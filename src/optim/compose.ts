@@ -3,10 +3,9 @@ import { OptionError, TreeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { flattenUpTo, structure, type TreeDef, unflatten } from '../core/tree.js';
 import { zeros } from '../trace/create.js';
-import { where } from '../trace/functions.js';
 import { Tensor, type TensorLike } from '../trace/tensor.js';
 import { type Gate, identity, isGate } from './gates.js';
-import { normAbove } from './norm.js';
+import { shrinkage } from './norm.js';
 import { checkRange, checkScalar, FINITE, LIMIT, NOT_NEGATIVE, type Scalar, scalarTensor } from './options.js';
 import { scheduled, Scheduler } from './scheduler.js';
 import {
@@ -88,9 +87,7 @@ export function clipByGlobalNorm(maxNorm: number): Transformation {
   checkRange('clipByGlobalNorm', 'maxNorm', maxNorm, LIMIT);
   if (maxNorm === Infinity) return identity();
   return stateless((grads) => {
-    const norm = normAbove(maxNorm, grads);
-    // As it is written, a norm of NaN makes all NaN.
-    const factor = where(norm.lessEqual(maxNorm), 1, scalarTensor(maxNorm).div(norm));
+    const factor = shrinkage(maxNorm, grads);
     return mapLeaves((g) => g.mul(factor.cast(g.dtype)), grads);
   });
 }

@@ -55,7 +55,7 @@ describe('globalNorm', () => {
 
   test('its derivative is x / ‖x‖, and 0 at 0', () => {
     const derivative = grad((x: Tensor) => globalNorm({ x }));
-    for (const scale of [1e-30, 1e-6, 1, 1e6, 1e12])
+    for (const scale of [1e-30, 1e-6, 1, 1e6, 1e12, 1e20, 3e21, 1e30, 3e37])
       derivative(tensor([3 * scale, 4 * scale]))
         .dataSync()
         .forEach((value, i) => expect(value).toBeCloseTo([0.6, 0.8][i]!, 6));
@@ -86,6 +86,16 @@ describe('clipByGlobalNorm', () => {
     expect(clipped(Infinity, { a: tensor([1e20, -3]) })).toEqual([[Math.fround(1e20), -3]]);
     expect(clipped(1, {})).toEqual([]);
     for (const wrong of [0, -1, NaN, '1', null]) expect(() => clipByGlobalNorm(wrong as never)).toThrow(OptionError);
+  });
+
+  test('a norm above all floats of finite elements is brought down', () => {
+    for (const max of [1, 10, 1e30]) {
+      const [[x, y]] = clipped(max, { a: tensor([-3e38, 3e38]) }) as [[number, number]];
+      expect(x / max).toBeCloseTo(-Math.SQRT1_2, 6);
+      expect(y).toBe(-x);
+    }
+    const [[x]] = clipped(1, { a: f64([1.5e308, 1.5e308]) }) as [[number]];
+    expect(x).toBeCloseTo(Math.SQRT1_2, 12);
   });
 
   test('the result has the norm, or the bits of what was given', () => {
