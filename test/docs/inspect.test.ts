@@ -8,22 +8,36 @@ import { expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FILE = join(ROOT, 'docs/inspect.md');
 
-test('docs/inspect.md shows what its example prints', () => {
+/** A block of code and what it prints; in `times` numbers are another each time. */
+const EXAMPLE = /```ts\n([\s\S]*?)```\n\n<!-- output(: times)? -->\n(?:\n```text\n([\s\S]*?)\n```\n)?/g;
+const untimed = (text: string): string =>
+  text
+    .replaceAll(/±?\d[\d.e-]*/g, '#')
+    .replaceAll(/ {2,}/g, '  ')
+    .replaceAll('threads', 'thread');
+
+test('docs/inspect.md shows what its examples print', () => {
   const page = readFileSync(FILE, 'utf8');
-  const [, source] = /```ts\n([\s\S]*?)```/.exec(page)!;
+  const SEPARATOR = '— next —\n';
+  // One program: later examples go on with what earlier ones made.
+  const source = [...page.matchAll(EXAMPLE)]
+    .map(([, code]) => code!)
+    .join(`console.log(${JSON.stringify(SEPARATOR.trim())});\n`);
   // Inside the repository, so that `lazuli` resolves as it does for the examples.
   const folder = mkdtempSync(join(ROOT, 'examples', '.inspect-'));
   try {
-    writeFileSync(join(folder, 'train.ts'), source!);
+    writeFileSync(join(folder, 'train.ts'), source);
     const output = execFileSync(
       join(ROOT, 'node_modules/.bin/tsx'),
       ['--tsconfig', join(ROOT, 'tsconfig.json'), join(folder, 'train.ts')],
       { encoding: 'utf8', cwd: ROOT },
     );
-    const now = page.replace(
-      /<!-- output -->\n(?:\n```text\n[\s\S]*?\n```\n)?/,
-      () => `<!-- output -->\n\n\`\`\`text\n${output.trimEnd()}\n\`\`\`\n`,
-    );
+    const outputs = output.split(SEPARATOR).map((text) => text.trimEnd());
+    const now = page.replace(EXAMPLE, (all, code: string, times: string | undefined, before: string | undefined) => {
+      const text = outputs.shift()!;
+      if (times !== undefined && before !== undefined && untimed(text) === untimed(before)) return all;
+      return `\`\`\`ts\n${code}\`\`\`\n\n<!-- output${times ?? ''} -->\n\n\`\`\`text\n${text}\n\`\`\`\n`;
+    });
     if (process.env.UPDATE_GOLDENS === '1') writeFileSync(FILE, now);
     else expect(page).toBe(now);
   } finally {
