@@ -20,7 +20,7 @@ export type { Times } from './data.js';
 export interface HtmlOptions {
   /** Names of the two reports, `before` and `after` unless given. */
   readonly labels?: readonly [string, string];
-  /** What `step.profile()` gave: the page has a roofline and a timeline then. One a report. */
+  /** What `step.profile()` gave, if not the times that the report knows: the page has a roofline and a timeline then. One a report. */
   readonly profile?: Times | readonly (Times | undefined)[];
   /** The user's files by their names (`train.ts`), so that the page shows the lines themselves. */
   readonly sources?: Readonly<Record<string, string>>;
@@ -96,7 +96,7 @@ export async function toHTML(
       );
     const label =
       options.labels?.[i] ?? (reports.length === 1 ? each.name : `${['before', 'after'][i]!} (${each.backend})`);
-    return reportView(each, subject, label, profiles[i]);
+    return reportView(each, subject, label, profiles[i] ?? each.profile);
   });
   const [first, second] = views;
   const data: PageData = {

@@ -67,7 +67,9 @@ describe('inspect', () => {
     const { code, stdout } = await lazuli('inspect', STEP, '--export', 'other', '--backend', 'js', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ version: 1, name: 'other', backend: 'js', launches: 1 });
-    const all = await lazuli('inspect', STEP, '--export=other', '--all');
+    const html = join(folder, 'out.html');
+    const all = await lazuli('inspect', STEP, '--export=other', '--all', '--html', html);
+    expect(readFileSync(html, 'utf8')).toMatch(/^<!doctype html>/i);
     expect(all.stdout).toContain('graph other(');
     expect(all.stdout).toContain('(module');
   });
