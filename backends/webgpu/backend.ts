@@ -18,6 +18,8 @@ export interface WebGpuBackend extends Backend {
   readonly memoryUsage: Slabs['usage'];
   /** Whether the device is there: neither lost nor destroyed. */
   readonly isUsable: boolean;
+  /** Resolves when all that was queued until now is done; rejects if the device was lost. Await it now and then in a long loop. */
+  idle(): Promise<void>;
   /** Ends the device now: what it holds is gone, and a use of it is a BackendUnavailableError `DEVICE_DESTROYED`. */
   destroy(): void;
 }
@@ -82,6 +84,7 @@ export function createWebGpuBackend(
     write: (buffer, data) => buffers.write(buffer as WebGpuBuffer, data),
     read: (buffer) => buffers.read(buffer as WebGpuBuffer),
     run: (executable, bound) => (executable as WebGpuExecutable).run(bound),
+    idle: () => device.settled(),
     destroy: () => device.destroy(),
   };
 }

@@ -114,6 +114,7 @@ export class Device {
   settled(): Promise<void> {
     return (this.#settled ??= Promise.resolve().then(async () => {
       this.#settled = undefined;
+      this.check();
       await this.queue.onSubmittedWorkDone();
       this.check();
     }));

@@ -23,7 +23,10 @@ interface Exemption {
 
 /** The largest product of elements, one an input: what a term of a sum may be, and cancel. */
 const largestTerm = ({ inputs }: Case): number =>
-  inputs.reduce((product, { data }) => product * Math.max(1, ...data.map((x) => Math.abs(Number(x)) || 0)), 1);
+  inputs.reduce(
+    (product, { data }) => product * Math.max(1, ...data.map((x) => Math.abs(Number(x))).filter(Number.isFinite)),
+    1,
+  );
 const near = (got: number, want: number, tolerance: number): boolean =>
   Math.abs(got - want) <= tolerance * Math.max(Math.abs(want), 1);
 
