@@ -11,7 +11,7 @@
  * 10⁸ positive f32. Any block may be computed by another thread or workgroup; sixteen lanes are four vectors of 128 bits or
  * one of 512.
  */
-import type { Shape } from '../core/aval.js';
+import { type Shape, sizeOf } from '../core/aval.js';
 
 export interface ReductionOrder {
   /** Accumulators of an output: 1 or 16. */
@@ -26,8 +26,10 @@ export interface ReductionOrder {
 }
 
 const LANES = 16;
-/** Elements, or totals of blocks, that one accumulator joins between restarts; shorter sums have none. */
+/** Elements, or totals of blocks, that one accumulator joins between restarts; sums of so few steps have none. */
 const BLOCK = 16;
+/** Nor have those of up to so many with one accumulator: they ascend, as the public suites have them. */
+const SHORT_CHAIN = 128;
 /** Steps between the restarts of a contraction, whose tile would pay for more visits to memory (1.5 % at 128 steps). */
 export const CONTRACTION_BLOCK = 128;
 /** Totals of a contraction's blocks that join in one chain. */
@@ -48,6 +50,7 @@ export function reductionOrder(shape: Shape, axes: readonly number[]): Reduction
   const lanes = last >= 0 && axes.includes(last) ? LANES : 1;
   const steps = extents.map((extent, i) => (i === extents.length - 1 ? Math.ceil(extent / lanes) : extent));
   const restarts: { axis: number; block: number }[] = [];
+  if (lanes === 1 && sizeOf(steps) <= SHORT_CHAIN) return { lanes, joined: false, restarts };
   // From the innermost axis outwards: `chain` steps join one accumulator so far.
   let chain = 1;
   for (let axis = steps.length - 1; axis >= 0; axis--) {

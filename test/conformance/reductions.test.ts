@@ -43,6 +43,7 @@ function blocksOf(extents: readonly number[], lanes: boolean): number[][] {
   const unit = (axis: number): number => (lanes && axis === extents.length - 1 ? 16 : 1);
   const steps = extents.map((extent, axis) => Math.ceil(extent / unit(axis)));
   const blocks = extents.map((): number[] => []);
+  if (!lanes && sizeOf(steps) <= 128) return blocks;
   let chain = 1;
   for (const axis of range(extents.length).reverse()) {
     let left = steps[axis]!;

@@ -54,8 +54,9 @@ describe.each([...BACKENDS])('on %s', (backend) => {
   });
 
   test('a variance in two passes is no worse for middle lengths', () => {
-    for (const n of [30, 64, 100, 128, 300, 500, 1000, 1024, 1500])
-      for (const axis of [0, 1]) {
+    for (const axis of [0, 1])
+      // Over an outer axis up to 128 are one chain.
+      for (const n of axis === 0 ? [129, 300, 1000] : [30, 64, 100, 128, 300, 500, 1000, 1024, 1500]) {
         const data = Float32Array.from({ length: 2 * n }, (_, i) => 1e6 + ((axis === 0 ? i >> 1 : i % n) % 3));
         const x = tensor(data, { shape: axis === 0 ? [n, 2] : [2, n] });
         const exact = [2, 1].reduce((sum, each) => sum + each ** 2 * Math.ceil((n - each) / 3), 0) / n;
