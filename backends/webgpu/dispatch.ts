@@ -6,7 +6,7 @@
  *   record  variant, extent, grain, then for each operand its first word in its slab, or the number itself
  */
 import type { LoopFunction } from '../../src/lower/loops.js';
-import { localWords, type OperandPlace, printFunction } from './function.js';
+import { localSize, type OperandPlace, printFunction, takesVectors } from './function.js';
 import { helpersOf } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
 import { Writer } from './writer.js';
@@ -69,16 +69,22 @@ function printEntry(names: readonly string[], isSingle: boolean): string {
 /** The module of a dispatch, of one call if `isSingle`, with `slabs` slabs bound. */
 export function printModule(variants: readonly Variant[], slabs: number, isSingle: boolean): string {
   const names = variantNames(variants);
-  const functions = variants.map(({ code, places }, i) => printFunction(code, names[i]!, places)).join('\n\n');
-  const local = Math.max(0, ...variants.map(({ code }) => localWords(code)));
+  const ofVectors = variants.every(({ code, places }) => takesVectors(code, places));
+  const functions = variants
+    .map(({ code, places }, i) => printFunction(code, names[i]!, places, ofVectors))
+    .join('\n\n');
+  const local = (width: number): number => Math.max(0, ...variants.map(({ code }) => localSize(code, width)));
+  const [words, vectors] = [local(1), local(4)];
   return [
     [
       '@group(0) @binding(0) var<storage, read> table: array<u32>;',
       ...Array.from(
         { length: slabs },
-        (_, i) => `@group(0) @binding(${i + 1}) var<storage, read_write> slab${i}: array<u32>;`,
+        (_, i) =>
+          `@group(0) @binding(${i + 1}) var<storage, read_write> slab${i}: array<${ofVectors ? 'vec4<u32>' : 'u32'}>;`,
       ),
-      ...(local === 0 ? [] : [`var<workgroup> local_words: array<u32, ${local}>;`]),
+      ...(words === 0 ? [] : [`var<workgroup> local_words: array<u32, ${words}>;`]),
+      ...(vectors === 0 ? [] : [`var<workgroup> local_vectors: array<vec4<u32>, ${vectors}>;`]),
     ].join('\n'),
     ...helpersOf(functions),
     functions,

@@ -3,7 +3,6 @@
  * constants, so that no constant expression is evaluated before there is a device; cells are `var`s. Operands are words of
  * the slabs, from the offsets that the call's record in the table gives; memory of its own are words of the workgroup.
  */
-import type { DType } from '../../src/core/dtype.js';
 import { InternalError } from '../../src/core/errors.js';
 import { nameAddresses } from '../../src/lower/addresses.js';
 import type {
@@ -16,9 +15,10 @@ import type {
   LoopFunction,
   MemoryId,
   Statement,
+  TypedElements,
 } from '../../src/lower/loops.js';
 import { Arithmetic } from './arithmetic.js';
-import { fromWord, literal, scalarExpression, toWord } from './scalar.js';
+import { fromWord, literal, scalarExpression, toWord, typeName } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
 import { Writer } from './writer.js';
 
@@ -49,9 +49,11 @@ const isNext = (from: Form, to: Form): boolean =>
     return variable === other.variable && stride === other.stride;
   });
 
-/** Words of workgroup memory that the function takes. */
-export const localWords = ({ memories }: LoopFunction): number =>
-  memories.reduce((words, memory) => words + (memory.kind === 'local' ? memory.size : 0), 0);
+/** Values of `width` words in workgroup memory that the function takes. */
+export const localSize = ({ memories }: LoopFunction, width: number): number =>
+  memories.reduce((sum, memory) => sum + (memory.kind === 'local' && memory.width === width ? memory.size : 0), 0);
+
+const nameOf = ({ dtype, width }: TypedElements): string => typeName(dtype, width);
 
 class Printer {
   readonly writer = new Writer();
@@ -66,16 +68,18 @@ class Printer {
   constructor(
     readonly code: LoopFunction,
     readonly places: readonly OperandPlace[],
+    readonly ofVectors: boolean,
   ) {
     const { variables, memories } = code;
     this.#variables = variables.map((name, i) => {
       const safe = KNOWN.has(name) || /\d$/.test(name) ? name : `${name}_`;
       return variables.indexOf(name) === i ? safe : `${safe}_${i}`;
     });
-    let words = 0;
+    const next = new Map<number, number>();
     memories.forEach((memory, i) => {
-      this.#localStarts[i] = words;
-      if (memory.kind === 'local') words += memory.size;
+      if (memory.kind !== 'local') return;
+      this.#localStarts[i] = next.get(memory.width) ?? 0;
+      next.set(memory.width, this.#localStarts[i] + memory.size);
     });
     const loaded = new Set<MemoryId>();
     const stored = new Set<MemoryId>();
@@ -112,26 +116,39 @@ class Printer {
   /** The word of storage or of the workgroup at an address. */
   #word({ memory, address }: Access): string {
     const at = this.#address(address);
-    if (this.code.memories[memory]!.kind === 'local') {
+    const own = this.code.memories[memory]!;
+    if (own.kind === 'local') {
       const start = this.#localStarts[memory]!;
-      return `local_words[${start === 0 ? '' : `${start} + `}${at}]`;
+      return `${own.width === 1 ? 'local_words' : 'local_vectors'}[${start === 0 ? '' : `${start} + `}${at}]`;
     }
     const place = this.places[memory]!;
     if (place === 'number') return this.#recordWord(memory);
-    return `slab${place}[p${memory}${at === '0' ? '' : at.startsWith('-') ? ` - ${at.slice(1)}` : ` + ${at}`}]`;
+    const index = `p${memory}${at === '0' ? '' : at.startsWith('-') ? ` - ${at.slice(1)}` : ` + ${at}`}`;
+    return this.ofVectors ? `slab${place}[(${index}) >> 2u]` : `slab${place}[${index}]`;
+  }
+  /** The words of an access; a slab that is bound word by word gives them one by one. */
+  #words(access: Access, width: number): string[] {
+    if (width === 1 || this.ofVectors || this.code.memories[access.memory]!.kind === 'local')
+      return [this.#word(access)];
+    return Array.from({ length: width }, (_, i) =>
+      this.#word({ ...access, address: { ...access.address, offset: access.address.offset + i * access.step } }),
+    );
   }
   #recordWord(operand: number): string {
     return `table[record + ${RECORD_HEAD + operand}u]`;
   }
 
-  #expression(expression: Expression, dtype: DType): string {
+  #expression(expression: Expression, type: TypedElements): string {
+    const { dtype, width } = type;
     switch (expression.kind) {
       case 'constant':
         return literal(expression.value, dtype);
       case 'index':
         return dtype === 'i32' ? this.form(expression.form) : `${dtype}(${this.form(expression.form)})`;
-      case 'load':
-        return fromWord(dtype, this.#word(expression));
+      case 'load': {
+        const words = this.#words(expression, width);
+        return fromWord(dtype, words.length === 1 ? words[0]! : `vec${width}<u32>(${words.join(', ')})`, width);
+      }
       case 'op': {
         const { op, inputs } = expression;
         const from = this.code.values[inputs[inputs.length - 1]!]!.dtype;
@@ -148,8 +165,12 @@ class Printer {
       }
       case 'cell':
         return `c${expression.cell}`;
-      default:
-        throw new InternalError(`${expression.kind} in code for one element`);
+      case 'splat':
+        return `${nameOf(type)}(${this.value(expression.input)})`;
+      case 'vector':
+        return `${nameOf(type)}(${expression.inputs.map((input) => this.value(input)).join(', ')})`;
+      case 'lane':
+        return `${this.value(expression.input)}[${expression.lane}]`;
     }
   }
 
@@ -207,15 +228,16 @@ class Printer {
     switch (statement.kind) {
       case 'let': {
         const { value, expression } = statement;
-        const { dtype } = code.values[value]!;
-        const text = this.#expression(expression, dtype);
+        const type = code.values[value]!;
+        const { dtype } = type;
+        const text = this.#expression(expression, type);
         this.#arithmetic.note(value, expression);
         // Nothing reads a cell's value once the cell has changed.
         if (expression.kind === 'cell') this.#literals.set(value, text);
         else if (expression.kind === 'load' && expression.guard !== undefined) {
           writer.line(`var v${value} = ${literal(0, dtype)};`);
           writer.line(`if (${this.value(expression.guard)}) { v${value} = ${text}; }`);
-        } else writer.line(`let v${value}: ${dtype} = ${text};`);
+        } else writer.line(`let v${value}: ${nameOf(type)} = ${text};`);
         return;
       }
       case 'for':
@@ -230,8 +252,11 @@ class Printer {
       case 'if':
         return writer.block(`if (${this.value(statement.condition)})`, () => this.statements(statement.body));
       case 'reset': {
-        const { dtype } = code.cells[statement.cell]!;
-        return writer.line(`var c${statement.cell}: ${dtype} = ${literal(statement.initial, dtype)};`);
+        const type = code.cells[statement.cell]!;
+        const initial = literal(statement.initial, type.dtype);
+        return writer.line(
+          `var c${statement.cell}: ${nameOf(type)} = ${type.width === 1 ? initial : `${nameOf(type)}(${initial})`};`,
+        );
       }
       case 'accumulate': {
         const { cell, op, value } = statement;
@@ -243,9 +268,18 @@ class Printer {
       case 'store': {
         const { guard, value, accumulate, memory } = statement;
         const { dtype } = code.memories[memory]!;
-        const target = this.#word(statement);
+        const { width } = code.values[value]!;
+        const targets = this.#words(statement, width);
+        const [target] = targets as [string];
+        if (targets.length > 1) {
+          const words = toWord(dtype, this.value(value), width);
+          targets.forEach((each, i) => {
+            writer.line(`${each} = ${words}[${i}];`);
+          });
+          return;
+        }
         const sum = accumulate ? `${fromWord(dtype, target)} + ${this.value(value)}` : this.value(value);
-        const write = `${target} = ${toWord(dtype, sum)};`;
+        const write = `${target} = ${toWord(dtype, sum, width)};`;
         return writer.line(guard === undefined ? write : `if (${this.value(guard)}) { ${write} }`);
       }
       case 'barrier':
@@ -268,9 +302,26 @@ class Printer {
   }
 }
 
-/** The function's source under the name `name`, its operands in these places. */
-export function printFunction(source: LoopFunction, name: string, places: readonly OperandPlace[]): string {
-  const printer = new Printer(nameAddresses(source), places);
+/** Whether the function touches slabs by whole vectors only: they may be bound as such. */
+export function takesVectors({ body, memories, values }: LoopFunction, places: readonly OperandPlace[]): boolean {
+  const isWhole = ({ memory }: Access, width: number): boolean =>
+    memories[memory]!.kind !== 'operand' || places[memory] === 'number' || width > 1;
+  for (const each of allStatements(body)) {
+    if (each.kind === 'store' && !isWhole(each, values[each.value]!.width)) return false;
+    if (each.kind === 'let' && each.expression.kind === 'load' && !isWhole(each.expression, values[each.value]!.width))
+      return false;
+  }
+  return true;
+}
+
+/** The function's source under the name `name`, its operands in these places, in slabs of words or of vectors. */
+export function printFunction(
+  source: LoopFunction,
+  name: string,
+  places: readonly OperandPlace[],
+  ofVectors: boolean,
+): string {
+  const printer = new Printer(nameAddresses(source), places, ofVectors);
   printer.writer.block(`fn ${name}(begin: i32, end: i32, thread: i32, record: u32)`, () => {
     printer.operandLines();
     printer.statements(printer.code.body);

@@ -107,13 +107,21 @@ export function literal(value: number, dtype: DType): string {
 }
 
 /** What a 32-bit word of storage is as a value of the dtype. */
-export function fromWord(dtype: DType, word: string): string {
-  return dtype === 'u32' ? word : dtype === 'bool' ? `${word} != 0u` : `bitcast<${dtype}>(${word})`;
+export function fromWord(dtype: DType, word: string, width = 1): string {
+  if (dtype === 'u32') return word;
+  return dtype === 'bool'
+    ? `${word} != ${width === 1 ? '0u' : 'vec4<u32>()'}`
+    : `bitcast<${typeName(dtype, width)}>(${word})`;
 }
-/** The word that holds a value. */
-export function toWord(dtype: DType, value: string): string {
-  return dtype === 'u32' ? value : dtype === 'bool' ? `u32(${value})` : `bitcast<u32>(${value})`;
+/** The word that holds a value, or the words of one of several elements. */
+export function toWord(dtype: DType, value: string, width = 1): string {
+  if (dtype === 'u32') return value;
+  const words = typeName('u32', width);
+  return dtype === 'bool' ? `${words}(${value})` : `bitcast<${words}>(${value})`;
 }
+
+/** The type of a value of `width` elements. */
+export const typeName = (dtype: DType, width: number): string => (width === 1 ? dtype : `vec${width}<${dtype}>`);
 
 function castExpression(x: string, from: DType, to: DType): string {
   if (from === to) return x;

@@ -17,8 +17,8 @@ export const WEBGPU_TARGET: Target = {
   small: 4096,
   // Buffers lie in slabs that are bound whole.
   bindings: Infinity,
-  width: 1,
-  workers: { kind: 'workgroups', size: WORKGROUP_SIZE, localBytes: 16384 },
+  width: 4,
+  workers: { kind: 'workgroups', size: WORKGROUP_SIZE, localBytes: 16384, enough: 128 },
   reassociates: true,
   tile: undefined,
   decompositions: DECOMPOSITIONS_OF_SINGLES,

@@ -72,8 +72,8 @@ export class FunctionBuilder {
     return this.memories.push({ kind: 'operand', dtype }) - 1;
   }
   /** Memory of its own; operands must have been added before. */
-  local(dtype: DType, size: number): MemoryId {
-    return this.memories.push({ kind: 'local', dtype, size }) - 1;
+  local(dtype: DType, size: number, width = 1): MemoryId {
+    return this.memories.push({ kind: 'local', dtype, size, width }) - 1;
   }
 
   /** The block of finished sums that an epilogue reads. */
@@ -104,12 +104,26 @@ export class FunctionBuilder {
   op(op: ScalarOp, dtype: DType, width: number, ...inputs: ValueId[]): ValueId {
     return this.let(dtype, width, { kind: 'op', op, inputs });
   }
-  /** A scalar load. */
-  load(memory: MemoryId, address: Form): ValueId {
-    return this.let(this.memories[memory]!.dtype, 1, { kind: 'load', memory, address, step: 0, active: 1 });
+  /** A load of one element, or of `width` that follow one another. */
+  load(memory: MemoryId, address: Form, width = 1): ValueId {
+    const access = { memory, address, step: width === 1 ? 0 : 1, active: width };
+    return this.let(this.memories[memory]!.dtype, width, { kind: 'load', ...access });
   }
   store(memory: MemoryId, address: Form, value: ValueId): void {
-    this.push({ kind: 'store', memory, address, step: 0, active: 1, value, accumulate: false });
+    const { width } = this.values[value]!;
+    const access = { memory, address, step: width === 1 ? 0 : 1, active: width };
+    this.push({ kind: 'store', ...access, value, accumulate: false });
+  }
+  /** The elements of a value. */
+  lanes(input: ValueId): ValueId[] {
+    const { dtype, width } = this.values[input]!;
+    if (width === 1) return [input];
+    return Array.from({ length: width }, (_, lane) => this.let(dtype, 1, { kind: 'lane', input, lane }));
+  }
+  /** A value with these elements. */
+  vector(inputs: readonly ValueId[]): ValueId {
+    if (inputs.length === 1) return inputs[0]!;
+    return this.let(this.values[inputs[0]!]!.dtype, inputs.length, { kind: 'vector', inputs });
   }
   read(cell: CellId): ValueId {
     const { dtype, width } = this.cells[cell]!;

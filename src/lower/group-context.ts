@@ -9,7 +9,11 @@ export interface GroupContext {
   readonly name: string;
   /** Threads of a workgroup. */
   readonly size: number;
+  /** Elements that a thread takes at once where it can. */
+  readonly width: number;
   readonly localBytes: number;
+  /** Groups that keep the machine busy. */
+  readonly enough: number;
   readonly newBuilder: () => FunctionBuilder;
   readonly newNest: (builder: FunctionBuilder) => Nest;
 }

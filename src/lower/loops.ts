@@ -64,6 +64,8 @@ export type Expression =
   | { readonly kind: 'op'; readonly op: ScalarOp; readonly inputs: readonly ValueId[] }
   /** One element, `width` times. */
   | { readonly kind: 'splat'; readonly input: ValueId }
+  /** One element of each of these. */
+  | { readonly kind: 'vector'; readonly inputs: readonly ValueId[] }
   /** Element `lane` of a value. */
   | { readonly kind: 'lane'; readonly input: ValueId; readonly lane: number }
   | { readonly kind: 'cell'; readonly cell: CellId };
@@ -127,13 +129,13 @@ export interface TypedElements {
   readonly width: number;
 }
 /**
- * Memory that a function names: operand `i` of a call; `size` elements of its own, one for each worker, which the threads of a
- * workgroup share; or the block of sums
+ * Memory that a function names: operand `i` of a call; `size` vectors of `width` elements of its own, one for each worker, which
+ * the threads of a workgroup share, addressed by vectors; or the block of sums
  * that a contraction hands to its epilogue.
  */
 export type Memory =
   | { readonly kind: 'operand'; readonly dtype: DType }
-  | { readonly kind: 'local'; readonly dtype: DType; readonly size: number }
+  | { readonly kind: 'local'; readonly dtype: DType; readonly size: number; readonly width: number }
   | { readonly kind: 'tile'; readonly dtype: DType };
 
 export interface LoopFunction {

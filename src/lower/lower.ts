@@ -24,7 +24,7 @@ export function lower(kernels: readonly Kernel[], buffers: number, target: Targe
   const scratch: ScratchRequest[] = [];
   const lowered = new Map<string, LoweredSegment & { readonly first: number }>();
   const lowerOnce = (segment: Segment): LoweredSegment & { readonly first: number } => {
-    const key = segmentKey(segment);
+    const key = segmentKey(segment, target);
     let found = lowered.get(key);
     if (found === undefined) {
       const first = functions.length;

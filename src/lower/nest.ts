@@ -97,6 +97,11 @@ export class Nest {
     this.#spread(index);
   }
 
+  /** Nodes that are written from now on have names of their own. */
+  rename(): void {
+    this.#ids.clear();
+  }
+
   /** Equal keys have one number: a node that is written in several turns of a loop has one name. */
   #let(key: string, dtype: ScalarNode['dtype'], width: number, expression: Expression): ValueId {
     let id = this.#ids.get(key);

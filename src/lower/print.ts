@@ -38,6 +38,8 @@ export function printLoops(code: LoopFunction): string {
         return `${e.op} ${e.inputs.map((input) => `v${input}`).join(' ')}`;
       case 'splat':
         return `splat v${e.input}`;
+      case 'vector':
+        return `vector ${e.inputs.map((input) => `v${input}`).join(' ')}`;
       case 'lane':
         return `v${e.input}.${e.lane}`;
       case 'cell':
@@ -106,7 +108,7 @@ export function printLoops(code: LoopFunction): string {
   const parameters = memories.flatMap(({ kind, dtype }, i) => (kind === 'operand' ? [`${memory(i)}: ${dtype}`] : []));
   line(0, `${code.name}(${parameters.join(', ')})`);
   memories.forEach((each, i) => {
-    if (each.kind === 'local') line(1, `${memory(i)}: ${each.dtype} × ${each.size}`);
+    if (each.kind === 'local') line(1, `${memory(i)}: ${typeOf(each)} × ${each.size}`);
   });
   block(code.body, 1);
   return lines.join('\n');

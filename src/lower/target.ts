@@ -14,8 +14,8 @@ export type Workers =
   | { readonly kind: 'one' }
   /** Threads over one memory, each of which runs calls of a function over parts of its grid axis. */
   | { readonly kind: 'threads' }
-  /** Workgroups of `size` threads, with `localBytes` bytes of memory that a group shares. */
-  | { readonly kind: 'workgroups'; readonly size: number; readonly localBytes: number };
+  /** Workgroups of `size` threads, with `localBytes` bytes of memory that a group shares; `enough` of them keep the machine busy. */
+  | { readonly kind: 'workgroups'; readonly size: number; readonly localBytes: number; readonly enough: number };
 
 /** Strides of one axis of a contraction, in elements. */
 interface TileAxis {

@@ -17,8 +17,6 @@ import type { GroupContext } from './group-context.js';
 
 /** Threads along each side of a tile. */
 const SIDE = 16;
-/** Tiles that keep a machine busy. */
-const ENOUGH_TILES = 128;
 /** Sums begin anew after so many steps. */
 const RESTART = 4096;
 
@@ -31,6 +29,8 @@ interface Tiling {
   readonly width: number;
   /** Steps of the sum that are in shared memory at once. */
   readonly depth: number;
+  /** Neighbouring rows, and columns, that a thread has: as many are read from shared memory at once. */
+  readonly block: number;
 }
 
 /** Axes of `segment` by what they move. */
@@ -51,15 +51,14 @@ function axesOf({ axes, body, contraction }: Segment): Pick<Tiling, 'rows' | 'co
 }
 
 /** The largest tile of which there are enough, or the smallest. */
-function tilingOf(segment: Segment): Tiling {
+function tilingOf({ segment, enough }: GroupContext): Tiling {
   const own = axesOf(segment);
   const extent = (axes: readonly number[]): number => sizeOf(axes.map((axis) => segment.axes[axis]!));
   const [m, n, batch] = [extent(own.rows), extent(own.columns), extent(own.batch)];
   const fits = (size: number): boolean =>
-    size === SIDE ||
-    (m > size / 2 && n > size / 2 && Math.ceil(m / size) * Math.ceil(n / size) * batch >= ENOUGH_TILES);
+    size === SIDE || (m > size / 2 && n > size / 2 && Math.ceil(m / size) * Math.ceil(n / size) * batch >= enough);
   const size = [128, 64, 32, SIDE].find(fits)!;
-  return { ...own, height: size, width: size, depth: size === 128 ? 8 : 16 };
+  return { ...own, height: size, width: size, depth: size === 128 ? 8 : 16, block: size >= 4 * SIDE ? 4 : 1 };
 }
 
 /** Whether the contraction has rows and columns enough for a tile, and the machine threads enough. */
@@ -72,8 +71,8 @@ export function isTiled({ segment, size, localBytes }: GroupContext): boolean {
 }
 
 export function contractInGroups(context: GroupContext): LoweredSegment {
-  const { segment, name } = context;
-  const tiling = tilingOf(segment);
+  const { name } = context;
+  const tiling = tilingOf(context);
   const contraction = new TiledContraction(context, tiling);
   contraction.write();
   return {
@@ -184,17 +183,23 @@ class TiledContraction {
     const tx = this.#coordinate('tx', THREAD, 1, SIDE);
     const ty = this.#coordinate('ty', THREAD, SIDE, SIDE);
 
-    // Rows of shared memory are padded, so that threads that write a column of it do not meet in one bank.
-    const [leftPitch, rightPitch] = [height + 1, width + 1];
+    // A thread has blocks of neighbouring rows and columns, a sixteenth of the tile apart. Lines of shared memory are padded, so
+    // that threads that write a column of it do not meet in one bank.
+    const { block } = tiling;
+    const [leftPitch, rightPitch] = [height / block + 1, width / block + 1];
     const right = depth * leftPitch;
-    const shared = builder.local(dtype, Math.max(right + depth * rightPitch, SIDE * width));
+    const shared = builder.local(dtype, right + depth * rightPitch, block);
+    const blocks = (size: number): number[] => Array.from({ length: size / SIDE / block }, (_, i) => i);
+    /** By blocks of rows, rows of a block, and blocks of columns. */
     const newCells = (): CellId[][] =>
-      Array.from({ length: height / SIDE }, () =>
-        Array.from({ length: width / SIDE }, () => {
-          const cell = builder.cell(dtype);
-          builder.reset(cell, 0);
-          return cell;
-        }),
+      blocks(height).flatMap(() =>
+        Array.from({ length: block }, () =>
+          blocks(width).map(() => {
+            const cell = builder.cell(dtype, block);
+            builder.reset(cell, 0);
+            return cell;
+          }),
+        ),
       );
     const { lhs, rhs } = segment.contraction!;
     const slab = (cells: CellId[][], from: VariableId): void => {
@@ -202,13 +207,16 @@ class TiledContraction {
       this.#load(rhs, columns, from, shared, right, rightPitch);
       builder.push({ kind: 'barrier' });
       builder.loop('k', 'serial', constantForm(0), constantForm(depth), (k) => {
-        const a = cells.map((_, i) => builder.load(shared, sumOfForms(formOf(k, leftPitch, i * SIDE), formOf(ty))));
-        const b = cells[0]!.map((_, j) =>
-          builder.load(shared, sumOfForms(formOf(k, rightPitch, right + j * SIDE), formOf(tx))),
+        const a = blocks(height).flatMap((i) =>
+          builder.lanes(builder.load(shared, sumOfForms(formOf(k, leftPitch, i * SIDE), formOf(ty)), block)),
         );
-        cells.forEach((line, i) =>
-          line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.op('mul', dtype, 1, a[i]!, b[j]!))),
+        const b = blocks(width).map((j) =>
+          builder.load(shared, sumOfForms(formOf(k, rightPitch, right + j * SIDE), formOf(tx)), block),
         );
+        cells.forEach((line, i) => {
+          const spread = block === 1 ? a[i]! : builder.let(dtype, block, { kind: 'splat', input: a[i]! });
+          line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.op('mul', dtype, block, spread, b[j]!)));
+        });
       });
       builder.push({ kind: 'barrier' });
     };
@@ -223,9 +231,9 @@ class TiledContraction {
         'serial',
         constantForm(0),
         constantForm(steps),
-        (block) => {
+        (first) => {
           const fresh = newCells();
-          add(fresh, formOf(block), { ...formOf(block, 1, RESTART), limit: steps });
+          add(fresh, formOf(first), { ...formOf(first, 1, RESTART), limit: steps });
           sums.forEach((line, i) =>
             line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.read(fresh[i]![j]!))),
           );
@@ -239,89 +247,99 @@ class TiledContraction {
     const isPlain = stores.every(
       (store) => store.node === sum && store.indirect === undefined && store.guard === undefined,
     );
+    /** The place in the tile of the first column of block `j`, and of row `i` of the blocks of rows one after another. */
+    const columnOf = (j: number): number => j * SIDE * block;
+    const rowOf = (i: number): number => Math.floor(i / block) * SIDE * block + (i % block);
     if (isPlain && !isRagged && rows.axes.length === 1 && columns.axes.length === 1) {
       const at = (name: string, { first }: Side, thread: VariableId): VariableId => {
         const variable = builder.variable(name);
-        builder.push({ kind: 'define', variable, form: sumOfForms(first, formOf(thread)) });
+        builder.push({ kind: 'define', variable, form: sumOfForms(first, formOf(thread, block)) });
         return variable;
       };
       nest.axes[rows.axes[0]!] = at('row', rows, ty);
       nest.axes[columns.axes[0]!] = at('column', columns, tx);
       sums.forEach((line, i) =>
-        line.forEach((cell, j) => {
-          const value = builder.read(cell);
-          for (const { operand, map } of stores)
-            builder.store(
-              operand,
-              nest.shifted(map, [
-                [rows.axes[0], i * SIDE],
-                [columns.axes[0], j * SIDE],
-              ]),
-              value,
-            );
-        }),
+        line.forEach((cell, j) =>
+          builder.lanes(builder.read(cell)).forEach((value, lane) => {
+            const shifts = [
+              [rows.axes[0], rowOf(i)],
+              [columns.axes[0], columnOf(j) + lane],
+            ] as const;
+            for (const { operand, map } of stores) builder.store(operand, nest.shifted(map, shifts), value);
+          }),
+        ),
       );
       return;
     }
     const parallel = segment.axes.length;
     const late = inOrder([...byDepth.slice(1, parallel + 1), after.flatMap((is, i) => (is && i !== sum ? [i] : []))]);
-    sums.forEach((line, i) => {
-      if (i > 0) builder.push({ kind: 'barrier' });
-      line.forEach((cell, j) =>
-        builder.store(shared, sumOfForms(formOf(ty, width, j * SIDE), formOf(tx)), builder.read(cell)),
-      );
-      builder.push({ kind: 'barrier' });
-      builder.loop('e', 'thread', constantForm(0), constantForm(SIDE * width), (element) => {
-        const rowInTile = this.#coordinate('row', element, width, SIDE);
-        const columnInTile = this.#coordinate('column', element, 1, width);
-        const rowAt = sumOfForms({ ...rows.first, offset: i * SIDE }, formOf(rowInTile));
-        this.#within('i', rowAt, m, m % height !== 0, (r) =>
-          this.#within('j', sumOfForms(columns.first, formOf(columnInTile)), n, n % width !== 0, (c) => {
-            this.#openSide(rows, r, 'i');
-            this.#openSide(columns, c, 'j');
-            nest.bindUniform(sum, builder.load(shared, formOf(element)));
-            nest.emit(late, [SCALAR]);
-            for (const store of stores) nest.store(store, SCALAR);
-          }),
-        );
-      });
-    });
+    // Row by row of the blocks: what sixteen threads have of it lies one after another in shared memory.
+    const held = builder.local(dtype, SIDE * SIDE * block);
+    sums.forEach((line, i) =>
+      line.forEach((cell, j) => {
+        builder.lanes(builder.read(cell)).forEach((value, lane) => {
+          builder.store(held, sumOfForms(formOf(ty, SIDE * block, lane), formOf(tx, block)), value);
+        });
+        builder.push({ kind: 'barrier' });
+        builder.loop('e', 'thread', constantForm(0), constantForm(SIDE * SIDE * block), (element) => {
+          const rowInTile = this.#coordinate('row', element, SIDE * block, SIDE);
+          const columnInTile = this.#coordinate('column', element, 1, SIDE * block);
+          const rowAt = sumOfForms({ ...rows.first, offset: rowOf(i) }, formOf(rowInTile, block));
+          const columnAt = sumOfForms({ ...columns.first, offset: columnOf(j) }, formOf(columnInTile));
+          this.#within('i', rowAt, m, m % height !== 0, (r) =>
+            this.#within('j', columnAt, n, n % width !== 0, (c) => {
+              this.#openSide(rows, r, 'i');
+              this.#openSide(columns, c, 'j');
+              nest.bindUniform(sum, builder.load(held, formOf(element)));
+              nest.emit(late, [SCALAR]);
+              for (const store of stores) nest.store(store, SCALAR);
+            }),
+          );
+        });
+        builder.push({ kind: 'barrier' });
+      }),
+    );
   }
 
   /** Brings the factor `node`, `depth` steps from `from` on for all indices of `side`, to [offset + pitch · step + index]. */
   #load(node: number, side: Side, from: VariableId, shared: number, offset: number, pitch: number): void {
     const { builder } = this;
     const nest = this.#nest;
-    const { depth } = this.tiling;
+    const { depth, block } = this.tiling;
     const { reduceAxes, axes, reductions } = this.#segment;
     const steps = this.#steps;
     const { dtype } = reductions[0]!;
-    builder.loop('e', 'thread', constantForm(0), constantForm(depth * side.size), (element) => {
+    const lines = side.size / block;
+    builder.loop('e', 'thread', constantForm(0), constantForm(depth * lines), (element) => {
       // Neighbouring threads read neighbouring elements.
       const alongSteps = this.#isContiguousAlongSteps(node);
-      const step = this.#coordinate('step', element, alongSteps ? 1 : side.size, depth);
-      const index = this.#coordinate('index', element, alongSteps ? depth : 1, side.size);
+      const step = this.#coordinate('step', element, alongSteps ? 1 : lines, depth);
+      const index = this.#coordinate('index', element, alongSteps ? depth : 1, lines);
       const place = sumOfForms(formOf(step, pitch, offset), formOf(index));
-      const isRagged = side.extent % side.size !== 0 || steps % depth !== 0;
-      const factor = (s: VariableId, k: VariableId): ValueId => {
-        this.#openSide(side, s, 's');
-        this.#open(
-          reduceAxes.map((_, axis) => axes.length + axis),
-          reduceAxes,
-          k,
-          'r',
+      const sideRagged = side.extent % side.size !== 0;
+      const stepsRagged = steps % depth !== 0;
+      const elements = Array.from({ length: block }, (_, lane) => {
+        let value: ValueId;
+        const cell = sideRagged || stepsRagged ? builder.cell(dtype) : undefined;
+        if (cell !== undefined) builder.reset(cell, 0);
+        const at = sumOfForms({ ...side.first, offset: lane }, formOf(index, block));
+        this.#within('s', at, side.extent, sideRagged, (s) =>
+          this.#within('k', sumOfForms(formOf(from), formOf(step)), steps, stepsRagged, (k) => {
+            this.#openSide(side, s, 's');
+            this.#open(
+              reduceAxes.map((_, axis) => axes.length + axis),
+              reduceAxes,
+              k,
+              'r',
+            );
+            nest.rename();
+            value = nest.emitAt(node, undefined, 0, new Map());
+            if (cell !== undefined) builder.accumulate(cell, undefined, value);
+          }),
         );
-        return nest.emitAt(node, undefined, 0, new Map());
-      };
-      const inside = (body: (s: VariableId, k: VariableId) => void): void =>
-        this.#within('s', sumOfForms(side.first, formOf(index)), side.extent, side.extent % side.size !== 0, (s) =>
-          this.#within('k', sumOfForms(formOf(from), formOf(step)), steps, steps % depth !== 0, (k) => body(s, k)),
-        );
-      if (!isRagged) return inside((s, k) => builder.store(shared, place, factor(s, k)));
-      const cell = builder.cell(dtype);
-      builder.reset(cell, 0);
-      inside((s, k) => builder.accumulate(cell, undefined, factor(s, k)));
-      builder.store(shared, place, builder.read(cell));
+        return cell === undefined ? value! : builder.read(cell);
+      });
+      builder.store(shared, place, builder.vector(elements));
     });
     nest.axes.length = axes.length;
   }

@@ -16,10 +16,10 @@ import type { GroupContext } from './group-context.js';
 
 /** Elements of neighbouring outputs that a memory access takes at once. */
 const COALESCED = 16;
-/** So many groups fill a machine. */
-const ENOUGH_GROUPS = 64;
 /** Below so many elements a second launch costs more than it gains. */
 const LONG = 1 << 16;
+/** Blocks of long reductions, by the groups that keep the machine busy: several on each of its processors hide its latency. */
+const BLOCKS = 8;
 /** Elements that a thread of a block takes at least. */
 const PER_THREAD = 16;
 
@@ -49,15 +49,15 @@ interface Outputs {
 }
 
 export function reduceInGroups(context: GroupContext): LoweredSegment {
-  const { segment, size, name } = context;
+  const { segment, size, name, enough } = context;
   const { axes, reduceAxes } = segment;
   const outputs = sizeOf(axes);
   const elements = sizeOf(reduceAxes);
   const share = shareOf(context, outputs, elements);
   const columns = size / share;
   const groups = Math.ceil(outputs / columns);
-  const most = outputs * elements < LONG ? 1 : Math.min(256 / groups, elements / (share * PER_THREAD));
-  const blocks = groups < ENOUGH_GROUPS ? Math.max(1, Math.floor(most)) : 1;
+  const most = outputs * elements < LONG ? 1 : Math.min((BLOCKS * enough) / groups, elements / (share * PER_THREAD));
+  const blocks = groups < enough ? Math.max(1, Math.floor(most)) : 1;
   const grid: LoweredFunction['grid'] = { extent: outputs, grain: columns };
   const own: Outputs = { from: formOf(BEGIN), to: formOf(END) };
   if (blocks === 1) {

@@ -2,12 +2,13 @@
  * Segment → functions for workgroups, whose threads share memory and barriers. Elements, scans and scatters take a thread for
  * each parallel index; reductions and contractions, which divide one output among threads, have files of their own.
  */
+import type { AffineMap } from '../core/affine.js';
 import { sizeOf } from '../core/aval.js';
 import type { Segment } from '../compile/kernel.js';
 import type { Target } from './target.js';
 import { formOf, FunctionBuilder } from './builder.js';
 import { BEGIN, END, type VariableId } from './loops.js';
-import { inOrder, Nest, nodesByDepth, SCALAR } from './nest.js';
+import { inOrder, type Mode, Nest, nodesByDepth, SCALAR } from './nest.js';
 import { mapLoops, openAxes, type Range, wholeRange } from './parallel.js';
 import { reduceLoops } from './reduce.js';
 import type { LoweredSegment } from './lowered.js';
@@ -16,8 +17,8 @@ import type { GroupContext } from './group-context.js';
 import { contractInGroups, isTiled } from './workgroup-contract.js';
 import { reduceInGroups } from './workgroup-reduce.js';
 
-export function lowerForWorkgroups(segment: Segment, { workers }: Target, name: string): LoweredSegment {
-  const { size, localBytes } = workers as Extract<Target['workers'], { kind: 'workgroups' }>;
+export function lowerForWorkgroups(segment: Segment, { workers, width }: Target, name: string): LoweredSegment {
+  const { size, localBytes, enough } = workers as Extract<Target['workers'], { kind: 'workgroups' }>;
   const { axes, reduceAxes, body, stores, reductions } = segment;
   const rank = axes.length + reduceAxes.length;
   const reduced = reductions.map((reduction) => reduction.input);
@@ -25,13 +26,69 @@ export function lowerForWorkgroups(segment: Segment, { workers }: Target, name: 
     segment,
     name,
     size,
+    width,
     localBytes,
+    enough,
     newBuilder: () => new FunctionBuilder(segment.operandDTypes),
     newNest: (builder) =>
       new Nest(builder, { body, stores, rank, width: 1, vectorAxis: undefined, reductionsVary: false, reduced }),
   };
   if (segment.kind === 'contraction' && isTiled(context)) return contractInGroups(context);
+  if (isWholeVectors(context)) return vectorEach(context);
   return segment.kind === 'contraction' || segment.kind === 'reduce' ? reduceInGroups(context) : oneThreadEach(context);
+}
+
+/** A body is written once for each element of a vector: longer ones are not. */
+const LONG_BODY = 64;
+
+/** Whether every access of a map is to neighbouring elements, or to one, and there are only whole vectors. */
+function isWholeVectors({ segment, width }: GroupContext): boolean {
+  const { axes, body, stores } = segment;
+  const isAligned = ({ offset, strides: [stride] }: AffineMap): boolean => stride === 1 && offset % width === 0;
+  return (
+    width > 1 &&
+    hasOpenExtent(segment) &&
+    axes[0]! % width === 0 &&
+    body.length <= LONG_BODY &&
+    body.every(
+      (node) =>
+        node.kind !== 'load' ||
+        (node.guard === undefined && node.indirect === undefined && (node.map.strides[0] === 0 || isAligned(node.map))),
+    ) &&
+    stores.every(
+      ({ map, guard, indirect, accumulate }) =>
+        guard === undefined && indirect === undefined && accumulate !== true && isAligned(map),
+    )
+  );
+}
+
+/** A map in which a thread takes neighbouring elements: memory is read and written by vectors, the body runs for each element. */
+function vectorEach({ segment, name, size, width, newBuilder }: GroupContext): LoweredSegment {
+  const { body, stores } = segment;
+  const builder = newBuilder();
+  const space = { body, stores, rank: 1, width: 1, vectorAxis: 0, reductionsVary: false, reduced: [] };
+  const nest = new Nest(builder, space);
+  const [outside, inside] = nodesByDepth(nest) as [number[], number[]];
+  const modes = Array.from({ length: width }, (_, unit): Mode => ({ width: 1, unit, active: 1 }));
+  nest.emit(outside, [SCALAR]);
+  const variable = builder.variable('i');
+  nest.axes[0] = variable;
+  const takeVectors = (): void => {
+    const rest = inside.filter((index) => {
+      const node = nest.node(index);
+      if (node.kind !== 'load' || !nest.varies(index)) return true;
+      const lanes = builder.lanes(builder.load(node.operand, nest.form(node.map), width));
+      modes.forEach((mode, i) => nest.bind(index, mode, lanes[i]!));
+      return false;
+    });
+    nest.emit(rest, modes);
+    for (const { operand, node, map } of stores) {
+      const value = builder.vector(modes.map((mode) => nest.value(node, mode)));
+      builder.store(operand, nest.form(map), value);
+    }
+  };
+  builder.for(variable, 'thread', formOf(BEGIN), formOf(END), [{ step: width, takes: width, body: takeVectors }]);
+  return { functions: [{ code: builder.finish(name), grid: { extent: undefined, grain: size * width } }], scratch: [] };
 }
 
 /** Each parallel index is one thread's, which walks reduced axes by itself. */

@@ -142,8 +142,9 @@ class Interpreter {
   }
 
   /** Where the active elements of an access are; undefined for those that a guard excludes. */
-  #places({ address, step, active, guard }: Access, thread: Thread): (number | undefined)[] {
-    const base = this.#form(address, thread);
+  #places({ memory, address, step, active, guard }: Access, thread: Thread): (number | undefined)[] {
+    const own = this.code.memories[memory]!;
+    const base = this.#form(address, thread) * (own.kind === 'local' ? own.width : 1);
     return Array.from({ length: active }, (_, i) => {
       const holds = guard === undefined ? undefined : thread.values[guard]!;
       if (holds !== undefined && (holds[i] ?? holds[0]) === 0) return undefined;
@@ -184,6 +185,8 @@ class Interpreter {
       }
       case 'splat':
         return new Array<number>(width).fill(values[expression.input]![0]!);
+      case 'vector':
+        return expression.inputs.map((input) => values[input]![0]!);
       case 'lane':
         return [values[expression.input]![expression.lane]!];
       case 'cell':
@@ -215,7 +218,7 @@ export function interpretProgram(
         const memories = code.memories.map((memory) =>
           memory.kind === 'operand'
             ? all[call.operands[operand++]!]!
-            : allocateArray(memory.dtype, memory.kind === 'local' ? memory.size : 0).fill(
+            : allocateArray(memory.dtype, memory.kind === 'local' ? memory.size * memory.width : 0).fill(
                 isFloat(memory.dtype) ? NaN : 1,
               ),
         );

@@ -41,7 +41,8 @@ const VECTORS: Target = { ...SCALAR, name: 'vectors', width: 4, workers: { kind:
 const WORKGROUPS: Target = {
   ...SCALAR,
   name: 'workgroups',
-  workers: { kind: 'workgroups', size: 256, localBytes: 16384 },
+  width: 4,
+  workers: { kind: 'workgroups', size: 256, localBytes: 16384, enough: 4 },
   reassociates: true,
   lower: lowerForWorkgroups,
 };
@@ -75,8 +76,8 @@ const integers = (shape: number[], seed?: number): HostArray => {
 const KERNELS: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] }> = {
   adadelta: {
     inputs: [1, 2, 3, 4].map((seed) => ({
-      ...noise('f32', [11], seed),
-      data: noise('f32', [11], seed).data.map(Math.abs),
+      ...noise('f32', [12], seed),
+      data: noise('f32', [12], seed).data.map(Math.abs),
     })),
     f: (x, g, s, d) => {
       const [rho, epsilon] = [0.95, 1e-6];
@@ -106,7 +107,7 @@ const LONG: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[
   rows: { inputs: [integers([5, 3000])], f: (x) => [x.sum(1), x.max(1)] },
   'two axes of three': { inputs: [integers([70, 3, 130])], f: (x) => [x.sum([0, 2])] },
   'the best of many': { inputs: [integers([2, 34000])], f: (x) => [x.argmax(1), x.argmin(0), x.max(1)] },
-  'a plain product': { inputs: [integers([64, 32]), integers([32, 64])], f: (x, w) => [matmul(x, w)] },
+  'a plain product': { inputs: [integers([128, 16]), integers([16, 128])], f: (x, w) => [matmul(x, w)] },
   'a batch of products': {
     inputs: [integers([3, 20, 40]), integers([3, 24, 40]), integers([24])],
     f: (x, w, b) => [matmul(x, w.transpose([0, 2, 1])).add(b)],
@@ -114,6 +115,10 @@ const LONG: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[
   'two axes of a product': {
     inputs: [integers([4, 9, 30]), integers([30, 20])],
     f: (x, w) => [matmul(x, w), matmul(x.reshape([36, 30]).transpose(), x.reshape([36, 30]))],
+  },
+  'a ragged product': {
+    inputs: [integers([70, 37]), integers([37, 90]), integers([90])],
+    f: (x, w, b) => [matmul(x, w).add(b)],
   },
   'a long product': { inputs: [integers([9, 4100]), integers([4100, 10])], f: (x, w) => [matmul(x, w)] },
   'a contraction': { inputs: [integers([2, 4100]), integers([4100, 3])], f: (x, w) => [matmul(x, w)] },

@@ -2,7 +2,7 @@
 
 @group(0) @binding(0) var<storage, read> table: array<u32>;
 @group(0) @binding(1) var<storage, read_write> slab0: array<u32>;
-var<workgroup> local_words: array<u32, 544>;
+var<workgroup> local_words: array<u32, 800>;
 
 // x; the compiler cannot know that either, and so not merge what gave x with what is done to it.
 fn opaque(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ table[0]); }
@@ -89,7 +89,7 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
     }
     workgroupBarrier();
   }
-  local_words[16 * ty_ + tx_] = bitcast<u32>(c0);
+  local_words[544 + 16 * ty_ + tx_] = bitcast<u32>(c0);
   workgroupBarrier();
   for (var e__19 = thread; e__19 < 256; e__19 += 256) {
     let row_ = e__19 / 16 % 16;
@@ -99,7 +99,7 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
       let a4 = 70 * i_;
       if (16 * tile_column_ + column_ < 70) {
         let j_ = 16 * tile_column_ + column_;
-        let v27: f32 = bitcast<f32>(local_words[e__19]);
+        let v27: f32 = bitcast<f32>(local_words[544 + e__19]);
         let v28: f32 = bitcast<f32>(slab0[p2 + j_]);
         let v29: f32 = v27 + v28;
         let v30: f32 = abs(v29);
@@ -150,6 +150,7 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
       }
     }
   }
+  workgroupBarrier();
 }
 
 @compute @workgroup_size(256)
