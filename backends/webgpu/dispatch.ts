@@ -6,7 +6,7 @@
  *   record  variant, extent, grain, then for each operand its first word in its slab, or the number itself
  */
 import type { LoopFunction } from '../../src/lower/loops.js';
-import { localSize, type OperandPlace, printFunction, takesVectors } from './function.js';
+import { localSize, type OperandPlace, printFunction, storesVectors } from './function.js';
 import { helpersOf } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
 import { Writer } from './writer.js';
@@ -69,7 +69,7 @@ function printEntry(names: readonly string[], isSingle: boolean): string {
 /** The module of a dispatch, of one call if `isSingle`, with `slabs` slabs bound. */
 export function printModule(variants: readonly Variant[], slabs: number, isSingle: boolean): string {
   const names = variantNames(variants);
-  const ofVectors = variants.every(({ code, places }) => takesVectors(code, places));
+  const ofVectors = variants.every(({ code }) => storesVectors(code));
   const functions = variants
     .map(({ code, places }, i) => printFunction(code, names[i]!, places, ofVectors))
     .join('\n\n');

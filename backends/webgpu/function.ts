@@ -114,7 +114,7 @@ class Printer {
   }
 
   /** The word of storage or of the workgroup at an address. */
-  #word({ memory, address }: Access): string {
+  #word({ memory, address }: Access, width: number): string {
     const at = this.#address(address);
     const own = this.code.memories[memory]!;
     if (own.kind === 'local') {
@@ -124,14 +124,15 @@ class Printer {
     const place = this.places[memory]!;
     if (place === 'number') return this.#recordWord(memory);
     const index = `p${memory}${at === '0' ? '' : at.startsWith('-') ? ` - ${at.slice(1)}` : ` + ${at}`}`;
-    return this.ofVectors ? `slab${place}[(${index}) >> 2u]` : `slab${place}[${index}]`;
+    if (!this.ofVectors) return `slab${place}[${index}]`;
+    return `slab${place}[(${index}) >> 2u]${width === 1 ? `[(${index}) & 3]` : ''}`;
   }
   /** The words of an access; a slab that is bound word by word gives them one by one. */
   #words(access: Access, width: number): string[] {
     if (width === 1 || this.ofVectors || this.code.memories[access.memory]!.kind === 'local')
-      return [this.#word(access)];
+      return [this.#word(access, width)];
     return Array.from({ length: width }, (_, i) =>
-      this.#word({ ...access, address: { ...access.address, offset: access.address.offset + i * access.step } }),
+      this.#word({ ...access, address: { ...access.address, offset: access.address.offset + i * access.step } }, 1),
     );
   }
   #recordWord(operand: number): string {
@@ -302,15 +303,14 @@ class Printer {
   }
 }
 
-/** Whether the function touches slabs by whole vectors only: they may be bound as such. */
-export function takesVectors({ body, memories, values }: LoopFunction, places: readonly OperandPlace[]): boolean {
-  const isWhole = ({ memory }: Access, width: number): boolean =>
-    memories[memory]!.kind !== 'operand' || places[memory] === 'number' || width > 1;
-  for (const each of allStatements(body)) {
-    if (each.kind === 'store' && !isWhole(each, values[each.value]!.width)) return false;
-    if (each.kind === 'let' && each.expression.kind === 'load' && !isWhole(each.expression, values[each.value]!.width))
+/**
+ * Whether the function writes whole vectors of slabs only, so that they may be bound as such: a store to an element of a vector
+ * may touch the others (WGSL, "Memory Access Operation").
+ */
+export function storesVectors({ body, memories, values }: LoopFunction): boolean {
+  for (const each of allStatements(body))
+    if (each.kind === 'store' && memories[each.memory]!.kind === 'operand' && values[each.value]!.width === 1)
       return false;
-  }
   return true;
 }
 

@@ -11,6 +11,8 @@ export interface GroupContext {
   readonly size: number;
   /** Elements that a thread takes at once where it can. */
   readonly width: number;
+  /** Whether what is stored are whole vectors, or ends where the buffers end. */
+  readonly fills: boolean;
   readonly localBytes: number;
   /** Groups that keep the machine busy. */
   readonly enough: number;

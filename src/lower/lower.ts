@@ -18,17 +18,24 @@ export interface Lowered {
 /** Whether any loop of the segment runs. */
 const isEmpty = (segment: Segment): boolean => segment.axes.includes(0);
 
-/** Lowers `kernels`, whose buffers are fewer than `buffers`. */
-export function lower(kernels: readonly Kernel[], buffers: number, target: Target): Lowered {
+/** Whether what the segment stores along its only axis is whole vectors, or all of a buffer. */
+const fillsBuffers = ({ axes, operands, stores }: Segment, sizes: readonly number[], width: number): boolean =>
+  axes[0]! % width === 0 ||
+  stores.every(({ operand, map }) => map.offset === 0 && sizes[operands[operand]!] === axes[0]);
+
+/** Lowers `kernels`, whose buffers have these sizes. */
+export function lower(kernels: readonly Kernel[], sizes: readonly number[], target: Target): Lowered {
+  const buffers = sizes.length;
   const functions: LoopFunction[] = [];
   const scratch: ScratchRequest[] = [];
   const lowered = new Map<string, LoweredSegment & { readonly first: number }>();
   const lowerOnce = (segment: Segment): LoweredSegment & { readonly first: number } => {
-    const key = segmentKey(segment, target);
+    const fills = fillsBuffers(segment, sizes, target.width);
+    const key = segmentKey(segment, target, fills);
     let found = lowered.get(key);
     if (found === undefined) {
       const first = functions.length;
-      found = { ...target.lower(segment, target, `s${lowered.size}_${segment.kind}`), first };
+      found = { ...target.lower(segment, target, `s${lowered.size}_${segment.kind}`, fills), first };
       functions.push(...found.functions.map(({ code }) => code));
       lowered.set(key, found);
     }

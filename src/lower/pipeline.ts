@@ -35,7 +35,11 @@ export function compileGraph(graph: Graph, target: Target): Program {
   const simplified = verified(separate(simplify(decomposed)));
   const fused = fuse(simplified, target);
   const { kernels, updates } = schedule(simplified, fused);
-  const lowered = lower(kernels, fused.buffers.length, target);
+  const lowered = lower(
+    kernels,
+    fused.buffers.map(({ size }) => size),
+    target,
+  );
   const plan = planBuffers(simplified, fused, kernels, updates, lowered.scratch, target.elementBytes);
   const whole = joinHost(graph, divided, fused, plan.buffers, updates);
   const program: Program = {

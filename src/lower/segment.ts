@@ -30,9 +30,9 @@ export const hasOpenExtent = ({ kind, axes, reduceAxes }: Segment): boolean =>
   kind === 'map' && axes.length === 1 && reduceAxes.length === 0;
 
 /** Segments with equal keys run the same functions. */
-export const segmentKey = (segment: Segment, { workers, width }: Target): string =>
+export const segmentKey = (segment: Segment, { workers }: Target, fills: boolean): string =>
   hasOpenExtent(segment)
-    ? segment.signature + (workers.kind === 'workgroups' && segment.axes[0]! % width === 0 ? ' whole vectors' : '')
+    ? segment.signature + (workers.kind === 'workgroups' && fills ? ' fills' : '')
     : `${segment.signature} ${segment.axes.join()};${segment.reduceAxes.join()}`;
 
 /** Axes in the order in which their loops are nested. A scatter walks its updates outside, whole windows inside. */

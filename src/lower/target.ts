@@ -45,7 +45,10 @@ export interface Target extends FusionLimits {
   readonly dtypes: readonly DType[];
   /** Bytes that one element takes in memory. */
   readonly elementBytes: (dtype: DType) => number;
-  /** Elements that one instruction takes; 1 for scalar code. */
+  /**
+   * Elements that one instruction takes; 1 for scalar code. Workgroups may read and write beyond the end of a buffer, up to a
+   * multiple of it.
+   */
   readonly width: number;
   readonly workers: Workers;
   /** Whether a float sum may be added up in another order than its expression says. */
@@ -56,7 +59,7 @@ export interface Target extends FusionLimits {
   readonly decompositions?: Decompositions;
   /**
    * Decides the loops of a segment: `lowerSegment`, or `lowerForWorkgroups`. A backend names it, so that a page holds only what
-   * its backends need.
+   * its backends need. `fills`: the segment's stores end in whole vectors, or where their buffers end.
    */
-  readonly lower: (segment: Segment, target: Target, name: string) => LoweredSegment;
+  readonly lower: (segment: Segment, target: Target, name: string, fills: boolean) => LoweredSegment;
 }

@@ -17,7 +17,12 @@ import type { GroupContext } from './group-context.js';
 import { contractInGroups, isTiled } from './workgroup-contract.js';
 import { reduceInGroups } from './workgroup-reduce.js';
 
-export function lowerForWorkgroups(segment: Segment, { workers, width }: Target, name: string): LoweredSegment {
+export function lowerForWorkgroups(
+  segment: Segment,
+  { workers, width }: Target,
+  name: string,
+  fills: boolean,
+): LoweredSegment {
   const { size, localBytes, enough } = workers as Extract<Target['workers'], { kind: 'workgroups' }>;
   const { axes, reduceAxes, body, stores, reductions } = segment;
   const rank = axes.length + reduceAxes.length;
@@ -27,6 +32,7 @@ export function lowerForWorkgroups(segment: Segment, { workers, width }: Target,
     name,
     size,
     width,
+    fills,
     localBytes,
     enough,
     newBuilder: () => new FunctionBuilder(segment.operandDTypes),
@@ -41,14 +47,14 @@ export function lowerForWorkgroups(segment: Segment, { workers, width }: Target,
 /** A body is written once for each element of a vector: longer ones are not. */
 const LONG_BODY = 64;
 
-/** Whether every access of a map is to neighbouring elements, or to one, and there are only whole vectors. */
-function isWholeVectors({ segment, width }: GroupContext): boolean {
-  const { axes, body, stores } = segment;
+/** Whether every access of a map is to neighbouring elements, or to one, and what is beyond the end is nobody's. */
+function isWholeVectors({ segment, width, fills }: GroupContext): boolean {
+  const { body, stores } = segment;
   const isAligned = ({ offset, strides: [stride] }: AffineMap): boolean => stride === 1 && offset % width === 0;
   return (
     width > 1 &&
     hasOpenExtent(segment) &&
-    axes[0]! % width === 0 &&
+    fills &&
     body.length <= LONG_BODY &&
     body.every(
       (node) =>
@@ -87,7 +93,7 @@ function vectorEach({ segment, name, size, width, newBuilder }: GroupContext): L
       builder.store(operand, nest.form(map), value);
     }
   };
-  builder.for(variable, 'thread', formOf(BEGIN), formOf(END), [{ step: width, takes: width, body: takeVectors }]);
+  builder.for(variable, 'thread', formOf(BEGIN), formOf(END), [{ step: width, takes: 1, body: takeVectors }]);
   return { functions: [{ code: builder.finish(name), grid: { extent: undefined, grain: size * width } }], scratch: [] };
 }
 

@@ -2,7 +2,7 @@
  * Runs loops as they are written: the meaning of every statement, for any target. A workgroup's threads run one after
  * another between barriers, in an order that the caller chooses, so that a missing barrier shows.
  */
-import { isFloat, allocateArray, type TypedArray } from '../../src/core/dtype.js';
+import { allocateArray, type DType, isFloat, type TypedArray } from '../../src/core/dtype.js';
 import { launchesOf, type Program } from '../../src/lower/program.js';
 import type { Access, Bound, Expression, For, Form, LoopFunction, Statement } from '../../src/lower/loops.js';
 import { scalarFunction } from '../../src/ops/scalar.js';
@@ -201,10 +201,21 @@ export function interpretProgram(
   buffers: readonly (TypedArray | undefined)[],
   order: (threads: readonly number[]) => readonly number[] = (threads) => threads,
 ): void {
-  const all = program.buffers.map(
-    ({ id, dtype, size }) => buffers[id] ?? allocateArray(dtype, size).fill(isFloat(dtype) ? NaN : 1),
+  const { workers, width } = program.target;
+  // Workgroups may touch whole vectors: memory is longer by what that can be.
+  const padding = workers.kind === 'workgroups' ? width - 1 : 0;
+  const padded = new Map<TypedArray, TypedArray>();
+  const pad = (given: TypedArray, dtype: DType): TypedArray => {
+    if (!padded.has(given)) {
+      const longer = allocateArray(dtype, given.length + padding).fill(isFloat(dtype) ? NaN : 1);
+      longer.set(given);
+      padded.set(given, longer);
+    }
+    return padded.get(given)!;
+  };
+  const all = program.buffers.map(({ id, dtype, size }) =>
+    pad(buffers[id] ?? allocateArray(dtype, size).fill(isFloat(dtype) ? NaN : 1), dtype),
   );
-  const { workers } = program.target;
   const size = workers.kind === 'workgroups' ? workers.size : 1;
   for (const { phases } of launchesOf(program))
     for (const call of phases.flat()) {
@@ -225,4 +236,5 @@ export function interpretProgram(
         new Interpreter(code, memories, [begin, Math.min(call.grid.extent, begin + step)], size, order).run();
       }
     }
+  for (const [given, longer] of padded) given.set(longer.subarray(0, given.length));
 }

@@ -1,7 +1,7 @@
 // k0
 
 @group(0) @binding(0) var<storage, read> table: array<u32>;
-@group(0) @binding(1) var<storage, read_write> slab0: array<u32>;
+@group(0) @binding(1) var<storage, read_write> slab0: array<vec4<u32>>;
 
 // A value that no constant expression may have: the compiler cannot know it.
 fn real(bits: u32) -> f32 { return bitcast<f32>(bits ^ table[0]); }
@@ -34,10 +34,18 @@ fn s0_map(begin: i32, end: i32, thread: i32, record: u32) {
   let p0 = i32(table[record + 3u]);
   let p1 = i32(table[record + 4u]);
   let v0: f32 = 1f;
-  for (var i_ = begin + thread; i_ < end; i_ += 256) {
-    let v1: f32 = bitcast<f32>(slab0[p0 + i_]);
-    let v2: f32 = v1 + v0;
-    slab0[p1 + i_] = bitcast<u32>(v2);
+  for (var i_ = begin + 4 * thread; i_ < end; i_ += 1024) {
+    let v1: vec4<f32> = bitcast<vec4<f32>>(slab0[(p0 + i_) >> 2u]);
+    let v2: f32 = v1[0];
+    let v3: f32 = v1[1];
+    let v4: f32 = v1[2];
+    let v5: f32 = v1[3];
+    let v6: f32 = v2 + v0;
+    let v7: f32 = v3 + v0;
+    let v8: f32 = v4 + v0;
+    let v9: f32 = v5 + v0;
+    let v10: vec4<f32> = vec4<f32>(v6, v7, v8, v9);
+    slab0[(p1 + i_) >> 2u] = bitcast<vec4<u32>>(v10);
   }
 }
 
@@ -45,12 +53,27 @@ fn s1_map(begin: i32, end: i32, thread: i32, record: u32) {
   let p0 = i32(table[record + 3u]);
   let p1 = i32(table[record + 4u]);
   let p2 = i32(table[record + 5u]);
-  for (var i_ = begin + thread; i_ < end; i_ += 256) {
-    let v0: f32 = bitcast<f32>(slab0[p0 + i_]);
-    let v1: f32 = bitcast<f32>(slab0[p1 + i_]);
-    let v2: f32 = remainder_f32(v0, v1);
-    let v3: bool = is_nan(v2);
-    slab0[p2 + i_] = u32(v3);
+  for (var i_ = begin + 4 * thread; i_ < end; i_ += 1024) {
+    let v0: vec4<f32> = bitcast<vec4<f32>>(slab0[(p0 + i_) >> 2u]);
+    let v1: f32 = v0[0];
+    let v2: f32 = v0[1];
+    let v3: f32 = v0[2];
+    let v4: f32 = v0[3];
+    let v5: vec4<f32> = bitcast<vec4<f32>>(slab0[(p1 + i_) >> 2u]);
+    let v6: f32 = v5[0];
+    let v7: f32 = v5[1];
+    let v8: f32 = v5[2];
+    let v9: f32 = v5[3];
+    let v10: f32 = remainder_f32(v1, v6);
+    let v11: bool = is_nan(v10);
+    let v12: f32 = remainder_f32(v2, v7);
+    let v13: bool = is_nan(v12);
+    let v14: f32 = remainder_f32(v3, v8);
+    let v15: bool = is_nan(v14);
+    let v16: f32 = remainder_f32(v4, v9);
+    let v17: bool = is_nan(v16);
+    let v18: vec4<bool> = vec4<bool>(v11, v13, v15, v17);
+    slab0[(p2 + i_) >> 2u] = vec4<u32>(v18);
   }
 }
 
