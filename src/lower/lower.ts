@@ -18,10 +18,10 @@ export interface Lowered {
 /** Whether any loop of the segment runs. */
 const isEmpty = (segment: Segment): boolean => segment.axes.includes(0);
 
-/** Whether what the segment stores along its only axis is whole vectors, or all of a buffer. */
+/** Whether what the segment stores along its only axis is whole vectors, or all of a buffer; without an axis, all of a scalar. */
 const fillsBuffers = ({ axes, operands, stores }: Segment, sizes: readonly number[], width: number): boolean =>
-  axes[0]! % width === 0 ||
-  stores.every(({ operand, map }) => map.offset === 0 && sizes[operands[operand]!] === axes[0]);
+  (axes.length > 0 && axes[0]! % width === 0) ||
+  stores.every(({ operand, map }) => map.offset === 0 && sizes[operands[operand]!] === (axes[0] ?? 1));
 
 /** Lowers `kernels`, whose buffers have these sizes. */
 export function lower(kernels: readonly Kernel[], sizes: readonly number[], target: Target): Lowered {

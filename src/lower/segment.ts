@@ -31,9 +31,10 @@ export const hasOpenExtent = ({ kind, axes, reduceAxes }: Segment): boolean =>
 
 /** Segments with equal keys run the same functions. */
 export const segmentKey = (segment: Segment, { workers }: Target, fills: boolean): string =>
-  hasOpenExtent(segment)
-    ? segment.signature + (workers.kind === 'workgroups' && fills ? ' fills' : '')
-    : `${segment.signature} ${segment.axes.join()};${segment.reduceAxes.join()}`;
+  (hasOpenExtent(segment)
+    ? segment.signature
+    : `${segment.signature} ${segment.axes.join()};${segment.reduceAxes.join()}`) +
+  (workers.kind === 'workgroups' && fills ? ' fills' : '');
 
 /** Axes in the order in which their loops are nested. A scatter walks its updates outside, whole windows inside. */
 function loopOrder({ kind, axes, reduceAxes }: Segment): number[] {

@@ -50,16 +50,20 @@ const LONG_BODY = 64;
 /** Whether every access of a map is to neighbouring elements, or to one, and what is beyond the end is nobody's. */
 function isWholeVectors({ segment, width, fills }: GroupContext): boolean {
   const { body, stores } = segment;
-  const isAligned = ({ offset, strides: [stride] }: AffineMap): boolean => stride === 1 && offset % width === 0;
+  const isScalar = segment.kind === 'map' && segment.axes.length === 0;
+  const isAligned = ({ offset, strides: [stride] }: AffineMap): boolean =>
+    offset % width === 0 && (isScalar || stride === 1);
   return (
     width > 1 &&
-    hasOpenExtent(segment) &&
+    (hasOpenExtent(segment) || isScalar) &&
     fills &&
     body.length <= LONG_BODY &&
     body.every(
       (node) =>
         node.kind !== 'load' ||
-        (node.guard === undefined && node.indirect === undefined && (node.map.strides[0] === 0 || isAligned(node.map))),
+        (node.guard === undefined &&
+          node.indirect === undefined &&
+          (isScalar || node.map.strides[0] === 0 || isAligned(node.map))),
     ) &&
     stores.every(
       ({ map, guard, indirect, accumulate }) =>
@@ -70,15 +74,17 @@ function isWholeVectors({ segment, width, fills }: GroupContext): boolean {
 
 /** A map in which a thread takes neighbouring elements: memory is read and written by vectors, the body runs for each element. */
 function vectorEach({ segment, name, size, width, newBuilder }: GroupContext): LoweredSegment {
-  const { body, stores } = segment;
+  const { axes, body, stores } = segment;
   const builder = newBuilder();
-  const space = { body, stores, rank: 1, width: 1, vectorAxis: 0, reductionsVary: false, reduced: [] };
+  const rank = axes.length;
+  const vectorAxis = rank === 0 ? undefined : 0;
+  const space = { body, stores, rank, width: 1, vectorAxis, reductionsVary: false, reduced: [] };
   const nest = new Nest(builder, space);
-  const [outside, inside] = nodesByDepth(nest) as [number[], number[]];
+  const [outside, inside = []] = nodesByDepth(nest) as [number[], number[]?];
   const modes = Array.from({ length: width }, (_, unit): Mode => ({ width: 1, unit, active: 1 }));
   nest.emit(outside, [SCALAR]);
   const variable = builder.variable('i');
-  nest.axes[0] = variable;
+  if (rank > 0) nest.axes[0] = variable;
   const takeVectors = (): void => {
     const rest = inside.filter((index) => {
       const node = nest.node(index);
@@ -94,7 +100,8 @@ function vectorEach({ segment, name, size, width, newBuilder }: GroupContext): L
     }
   };
   builder.for(variable, 'thread', formOf(BEGIN), formOf(END), [{ step: width, takes: 1, body: takeVectors }]);
-  return { functions: [{ code: builder.finish(name), grid: { extent: undefined, grain: size * width } }], scratch: [] };
+  const extent = rank === 0 ? 1 : undefined;
+  return { functions: [{ code: builder.finish(name), grid: { extent, grain: size * width } }], scratch: [] };
 }
 
 /** Each parallel index is one thread's, which walks reduced axes by itself. */
