@@ -31,7 +31,7 @@ const HELP = `Trains a multilayer perceptron on 9,000 handwritten digits and tes
 
   npm start -- [options]
 
-  --backend NAME     reference, js or wasm (default: the fastest there is)
+  --backend NAME     reference, js, wasm or webgpu (default: the fastest there is on the CPU)
   --epochs N         passes over the training digits (default 6)
   --optimizer NAME   ${Object.keys(OPTIMIZERS).join(', ')} (default adadelta)
   --seed N           of the initial weights and the order of batches (default 1)
@@ -49,7 +49,7 @@ interface Options {
   readonly svg: string;
 }
 
-function readOptions(args: readonly string[]): Options | 'help' {
+async function readOptions(args: readonly string[]): Promise<Options | 'help'> {
   const { values } = (() => {
     try {
       return parseArgs({
@@ -76,9 +76,9 @@ function readOptions(args: readonly string[]): Options | 'help' {
   };
   const { backend, optimizer } = values;
   if (backend !== undefined) {
-    if (backend !== 'reference' && backend !== 'js' && backend !== 'wasm')
-      throw new UsageError(`--backend takes reference, js or wasm, not ${JSON.stringify(backend)}`);
-    setDefaultBackend(backend);
+    if (backend === 'webgpu') setDefaultBackend(await (await import('lazuli/webgpu')).webgpu());
+    else if (backend === 'reference' || backend === 'js' || backend === 'wasm') setDefaultBackend(backend);
+    else throw new UsageError(`--backend takes reference, js, wasm or webgpu, not ${JSON.stringify(backend)}`);
   }
   if (!Object.hasOwn(OPTIMIZERS, optimizer))
     throw new UsageError(`--optimizer takes ${Object.keys(OPTIMIZERS).join(', ')}, not ${JSON.stringify(optimizer)}`);
@@ -127,7 +127,7 @@ let interrupted = false;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function train({ epochs, optimizer, seed, svg }: Options): Promise<number> {
-  const { train: digits, test } = loadDigits();
+  const { train: digits, test } = await loadDigits();
   const [initialKey, orderKey] = random.split(random.key(seed), 2) as [Tensor, Tensor];
   const model = new Perceptron(initialKey);
   const weights = model.trainVars();
@@ -153,7 +153,8 @@ async function train({ epochs, optimizer, seed, svg }: Options): Promise<number>
   const losses: number[] = [];
   const errors: number[] = [];
   for (let epoch = 1; epoch <= epochs && !interrupted; epoch++) {
-    const order = random.permutation(random.split(orderKey, epochs)[epoch - 1]!, digits.size).dataSync() as Int32Array;
+    const shuffled = random.permutation(random.split(orderKey, epochs)[epoch - 1]!, digits.size);
+    const order = (await shuffled.data()) as Int32Array;
     const bar = new SingleBar({
       format: `epoch ${epoch}/${epochs} {bar} {value}/{total} loss {loss}`,
       hideCursor: true,
@@ -165,14 +166,15 @@ async function train({ epochs, optimizer, seed, svg }: Options): Promise<number>
     for (; done < batches && !interrupted; done++) {
       const { images, labels } = digits.batch(order, done * BATCH, BATCH);
       const start = performance.now();
-      losses.push(step(images, labels).item());
+      losses.push((await step(images, labels).data())[0]!);
       busy += performance.now() - start;
       bar.update(done + 1, { loss: losses[losses.length - 1]!.toFixed(4) });
       await nextTurn();
     }
     bar.stop();
     if (interrupted) break;
-    errors.push((100 * countErrors(testSet.images, testSet.labels).item()) / test.size);
+    const [wrong] = await countErrors(testSet.images, testSet.labels).data();
+    errors.push((100 * wrong!) / test.size);
     const mean = losses.slice(-batches).reduce((a, b) => a + b, 0) / batches;
     console.log(
       `epoch ${epoch}: loss ${mean.toFixed(4)}, test error ${errors[epoch - 1]!.toFixed(2)} %, ` +
@@ -207,7 +209,7 @@ async function train({ epochs, optimizer, seed, svg }: Options): Promise<number>
 }
 
 async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2));
+  const options = await readOptions(process.argv.slice(2));
   if (options === 'help') {
     process.stdout.write(HELP);
     return 0;

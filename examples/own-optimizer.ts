@@ -79,7 +79,7 @@ const countErrors = jit((x: Tensor, y: Tensor) => call(x).argmax(1).notEqual(y).
 // The function is still one over numbers, for a test or a look.
 console.log('one number:', cautious(1, 0.5, 0, 0, 0.1));
 
-const { train, test } = loadDigits();
+const { train, test } = await loadDigits();
 const { images, labels } = test.all();
 for (let epoch = 1; epoch <= epochs; epoch++) {
   const order = random.permutation(random.split(keys[2], epochs)[epoch - 1]!, train.size).dataSync() as Int32Array;

@@ -35,7 +35,7 @@ export class Digits {
 }
 
 /** Training and test digits. */
-export function loadDigits(): { train: Digits; test: Digits } {
+export async function loadDigits(): Promise<{ train: Digits; test: Digits }> {
   const images: number[][] = [];
   const labels: number[] = [];
   for (let digit = 0; digit < 10; digit++) {
@@ -45,7 +45,7 @@ export function loadDigits(): { train: Digits; test: Digits } {
       labels.push(digit);
     }
   }
-  const order = random.permutation(random.key(SPLIT_SEED), images.length).dataSync();
+  const order = await random.permutation(random.key(SPLIT_SEED), images.length).data();
   const pick = (from: number, to: number): Digits => {
     const pixels = new Float32Array((to - from) * PIXELS);
     const names = new Int32Array(to - from);
