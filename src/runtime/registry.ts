@@ -102,7 +102,7 @@ export async function openDevice(kind: 'gpu'): Promise<Backend> {
     throw new BackendUnavailableError(
       'NO_GPU_BACKEND',
       'no GPU backend is connected',
-      'This version brings none (lazuli/webgpu is to come): stay on the CPU, or pass a backend of your own to to().',
+      'Import lazuli/webgpu, which connects one, or stay on the CPU.',
     );
   return open();
 }

@@ -453,7 +453,7 @@ describe('devices', () => {
     expect(await net.to('reference')).toBe(net);
     expect(net.temperature.value.item()).toBe(1);
     await expect(net.gpu()).rejects.toThrow(BackendUnavailableError);
-    await expect(net.cuda()).rejects.toThrow(/This version brings none \(lazuli\/webgpu is to come\)/);
+    await expect(net.cuda()).rejects.toThrow(/NO_GPU_BACKEND.*Import lazuli\/webgpu/);
     await expect(net.tpu()).rejects.toThrow(UnsupportedError);
     await expect(net.to('abacus' as 'cpu')).rejects.toThrow(OptionError);
   });
