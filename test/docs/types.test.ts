@@ -17,6 +17,7 @@ declare const model: Module & { call(x: Tensor): Tensor };
 declare const loss: (output: Tensor, target: Tensor) => Tensor;
 declare const x: Tensor, y: Tensor, w: TrainVar, b: TrainVar;
 declare const params: { w: Tensor; b: Tensor };
+declare const step: Jitted<[Tensor, Tensor], Tensor>;
 `;
 
 interface Block {
@@ -28,7 +29,7 @@ interface Block {
 function blocksOf(page: string): Block[] {
   const text = readFileSync(root + page, 'utf8');
   return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code], i) => {
-    const prelude = `import type { GradientTransformation } from 'lazuli';\nimport { ${Object.keys(lazuli).join(', ')} } from 'lazuli';${CONTEXT}`;
+    const prelude = `import type { GradientTransformation, Jitted } from 'lazuli';\nimport { ${Object.keys(lazuli).join(', ')} } from 'lazuli';${CONTEXT}`;
     const source = /^import /m.test(code!) ? code! : `${prelude}\n{\n${code!}\n}\nexport {};\n`;
     return { file: `${root}test/docs/${basename(page, '.md')}-${i}.ts`, source };
   });

@@ -318,7 +318,7 @@ describe('a backend that fails', () => {
     let broken = false;
     const backend = backendWith({
       run: (...args) => {
-        jsBackend.run(...args);
+        void jsBackend.run(...args);
         if (broken) throw new Error('the worker died');
       },
     });

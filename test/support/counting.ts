@@ -27,7 +27,7 @@ export function counting(lacks: readonly string[] = []): Counting {
     },
     run(executable, buffers) {
       counts.runs++;
-      js.run(executable, buffers);
+      void js.run(executable, buffers);
       if (counts.fail) throw new Error('worker died');
     },
   };

@@ -197,6 +197,8 @@ export class FunctionPrinter {
         // Nothing reads the value once the cell has changed.
         this.#values[value] = this.#cells[expression.cell]!;
         return;
+      case 'vector':
+        throw new InternalError('a vector of single values in wasm');
       case 'lane':
         pushElement(f, dtype, this.parts(expression.input), expression.lane);
         f.set(this.parts(value)[0]!);
