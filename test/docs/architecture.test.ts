@@ -1,7 +1,9 @@
 /** ARCHITECTURE.md shows what each stage prints for one Adadelta step; here it is printed again. UPDATE_GOLDENS=1 rewrites it. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { Adadelta, jit, type Tensor, TrainVar, zeros } from '../../src/index.js';
+import { Adadelta, jit, softmax, type Tensor, TrainVar, zeros } from '../../src/index.js';
+import type { EmitterChoice } from '../../src/runtime/registry.js';
+import '../../backends/webgpu/webgpu.js';
 
 const FILE = new URL('../../ARCHITECTURE.md', import.meta.url);
 
@@ -14,7 +16,12 @@ function stages(): Record<string, string> {
   expect(report.launches).toBe(1);
   // The page says so instead of showing the graph again.
   expect(report.simplified).toBe(report.graph);
+  const rows = jit((x: Tensor) => softmax(x, -1), { name: 'rows', backend: 'js' });
+  const firstFunction = (backend: EmitterChoice): string =>
+    rows.inspectOn(backend, zeros([100, 10])).loops.split('\n\n')[0]!;
   return {
+    softmaxVectors: firstFunction('wasm'),
+    softmaxGroups: firstFunction('webgpu'),
     graph: report.graph,
     program: report.program,
     loops: report.loops,
