@@ -99,12 +99,13 @@ module.exports = {
     },
     {
       name: 'runtime-dependencies-only',
-      comment: 'What is published may not import a development dependency, nor one that package.json lacks.',
+      comment:
+        'What is published may not import a development dependency that is no peer, nor one that package.json lacks.',
       severity: 'error',
       from: { path: '^(src|backends)/' },
       to: {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'undetermined'],
-        dependencyTypesNot: ['type-only'],
+        dependencyTypesNot: ['type-only', 'npm-peer'],
       },
     },
     {

@@ -15,6 +15,7 @@ const fromDist = {
   resolveId(source: string, importer: string | undefined): string | undefined {
     if (source === 'lazuli') return path('dist/src/index.js');
     if (source === 'lazuli/webgpu') return path('dist/backends/webgpu/webgpu.js');
+    if (source === 'lazuli/gpujs') return path('dist/backends/gpujs/gpujs.js');
     if (importer === undefined || !source.startsWith('.')) return undefined;
     const target = fileURLToPath(new URL(source, `file://${importer}`));
     const root = path('.');
@@ -34,6 +35,7 @@ export default defineConfig(({ mode }) => ({
         : [
             { find: /^lazuli$/, replacement: path('src/index.ts') },
             { find: /^lazuli\/webgpu$/, replacement: path('backends/webgpu/webgpu.ts') },
+            { find: /^lazuli\/gpujs$/, replacement: path('backends/gpujs/gpujs.ts') },
           ]),
     ],
   },

@@ -1,0 +1,175 @@
+/** A program whose kernels gpu.js runs one after another, on arrays of the host. */
+import { BackendUnavailableError, InternalError, UnsupportedError } from '../../src/core/errors.js';
+import { type TypedArray, viewArray } from '../../src/core/dtype.js';
+import type { Program } from '../../src/lower/program.js';
+import type { DeviceBuffer, Executable } from '../../src/runtime/backend.js';
+import { type HostBuffer, withMemory } from '../../src/runtime/host-memory.js';
+import type { GpujsSource, Launch } from './emit.js';
+import type { Kernel } from './kernel.js';
+import { NOWHERE } from './places.js';
+import { EXACT_BELOW, type Mode } from './target.js';
+
+type Argument = TypedArray | number;
+
+/** What is used of gpu.js. */
+export interface GpuKernel {
+  (...args: Argument[]): Float32Array | Promise<Float32Array>;
+  readonly kernel: { readonly constructor: { readonly mode?: string } };
+  readonly fallbackReason?: string | null;
+  destroy(): void;
+}
+export interface Gpu {
+  createKernel(
+    source: string,
+    settings: { readonly output: readonly number[]; readonly argumentTypes: readonly string[] },
+  ): GpuKernel;
+  destroy(): Promise<void> | void;
+}
+
+/** A kernel that gpu.js has made for arrays of certain sizes. */
+interface Made {
+  readonly run: GpuKernel;
+  /** Arguments after the arrays. */
+  readonly numbers: readonly number[];
+  readonly threads: number;
+  readonly places: Int32Array | undefined;
+  isChecked: boolean;
+}
+
+/** gpu.js takes no arrays without elements. */
+const NOTHING = new Float32Array(1);
+
+/** The first integer that is none of f32's exact ones, or undefined. */
+const inexact = (values: ArrayLike<number>): number | undefined => {
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) < EXACT_BELOW)) return values[i];
+  return undefined;
+};
+
+export class GpujsExecutable implements Executable {
+  readonly program: Program;
+  readonly #made: (Made | undefined)[] = [];
+  /** Arrays by buffer number: temporaries stay, the others are set at each run. */
+  readonly #table: TypedArray[] = [];
+  readonly #outside: readonly number[];
+
+  constructor(
+    readonly source: GpujsSource,
+    readonly gpu: Gpu,
+    readonly mode: Mode,
+  ) {
+    const { program } = source;
+    this.program = program;
+    const arena = withMemory(`${program.arenaBytes} bytes of temporaries`, () => new ArrayBuffer(program.arenaBytes));
+    const isInside = (role: string): boolean => role === 'temporary' || role === 'scratch';
+    for (const { id, role, dtype, offset, size } of program.buffers)
+      if (isInside(role)) this.#table[id] = viewArray(dtype, arena, offset, size);
+    this.#outside = program.buffers.filter(({ role }) => !isInside(role)).map(({ id }) => id);
+  }
+
+  /** Takes the arrays, and copies of the numbers, for the next run. */
+  bind(buffers: readonly DeviceBuffer[]): TypedArray[] {
+    const table = [...this.#table];
+    for (const id of this.#outside) {
+      const { array } = buffers[id] as HostBuffer;
+      table[id] = this.program.buffers[id]!.home === 'host' ? array.slice() : array;
+    }
+    return table;
+  }
+
+  /** @throws UnsupportedError before anything is written, for integers that are not exact */
+  #checkInputs(table: readonly TypedArray[]): void {
+    for (const { id, home, role, dtype, name } of this.program.buffers)
+      if (dtype === 'i32' && role === 'parameter' && home !== 'host') this.#checkIntegers(table[id]!, name);
+  }
+
+  run(table: readonly TypedArray[]): void {
+    this.#checkInputs(table);
+    for (const call of this.source.calls) {
+      const results = call.map((launch) => this.#start(launch, table));
+      call.forEach((launch, i) => this.#finish(launch, table, results[i] as Float32Array));
+    }
+  }
+
+  async runAsync(table: readonly TypedArray[]): Promise<void> {
+    this.#checkInputs(table);
+    for (const call of this.source.calls) {
+      const results: Float32Array[] = [];
+      for (const launch of call) results.push(await this.#start(launch, table));
+      call.forEach((launch, i) => this.#finish(launch, table, results[i]!));
+    }
+  }
+
+  release(): void {
+    for (const made of this.#made) made?.run.destroy();
+    this.#made.length = 0;
+  }
+
+  #make(kernel: Kernel, { operands }: Launch): Made {
+    const isNumber = (id: number): boolean => this.program.buffers[id]!.home === 'host';
+    const { source, numbers, threads } = kernel;
+    const places = kernel.places();
+    if (places !== undefined && places.length !== threads)
+      throw new InternalError(`${places.length} places for ${threads} threads`);
+    const argumentTypes = [
+      ...operands.map((id) => (isNumber(id) ? 'Number' : 'Array')),
+      ...numbers.map(() => 'Number'),
+    ];
+    const run = this.gpu.createKernel(source, { output: [threads], argumentTypes });
+    return { run, numbers: numbers.map(([, value]) => value), threads, places, isChecked: false };
+  }
+
+  #start(launch: Launch, table: readonly TypedArray[]): Float32Array | Promise<Float32Array> {
+    const made = (this.#made[launch.kernel] ??= this.#make(this.source.code[launch.kernel]!, launch));
+    const args = launch.operands.map((id): Argument => {
+      const array = table[id]!;
+      if (this.program.buffers[id]!.home === 'host') return array[0]!;
+      return array.length === 0 ? NOTHING : array;
+    });
+    const result = made.run(...args, ...made.numbers);
+    if (made.isChecked) return result;
+    const check = (value: Float32Array): Float32Array => {
+      this.#check(made, value);
+      return value;
+    };
+    return result instanceof Promise ? result.then(check) : check(result);
+  }
+
+  /** gpu.js falls back to another mode without an error. */
+  #check(made: Made, result: Float32Array): void {
+    const mode = made.run.kernel.constructor.mode ?? 'cpu';
+    const reason = made.run.fallbackReason ?? '';
+    if (mode !== this.mode || reason !== '')
+      throw new BackendUnavailableError(
+        'GPUJS_FALLBACK',
+        `gpu.js ran a kernel of ${this.program.name} in mode '${mode}' instead of '${this.mode}'${reason === '' ? '' : `: ${reason}`}`,
+        `Choose another mode of gpujs({ mode }), or run it on 'js' or 'wasm'.`,
+      );
+    if (result.length !== made.threads)
+      throw new InternalError(`gpu.js gave ${result.length} elements instead of ${made.threads}`);
+    made.isChecked = true;
+  }
+
+  #finish({ kernel, output }: Launch, table: readonly TypedArray[], result: Float32Array): void {
+    const { places } = this.#made[kernel]!;
+    const array = table[output]!;
+    const { dtype, name } = this.program.buffers[output]!;
+    // What was written before is not undone: no UnsupportedError any more.
+    if (dtype === 'i32') this.#checkIntegers(result, name, BackendUnavailableError);
+    if (places === undefined) array.set(result);
+    else for (let i = 0; i < places.length; i++) if (places[i] !== NOWHERE) array[places[i]!] = result[i]!;
+  }
+
+  #checkIntegers(
+    values: ArrayLike<number>,
+    name: string,
+    Kind: typeof UnsupportedError | typeof BackendUnavailableError = UnsupportedError,
+  ): void {
+    const value = inexact(values);
+    if (value === undefined) return;
+    throw new Kind(
+      'GPUJS_INTEGER',
+      `gpu.js in mode '${this.mode}' computes integers in f32, exact below 2²⁴; ${name} holds ${Number.isNaN(value) ? 'a larger one' : value}`,
+      `Run it on 'js', 'wasm' or lazuli/webgpu.`,
+    );
+  }
+}

@@ -1,0 +1,96 @@
+/** Whole programs on gpu.js beside their meaning: kernels of every kind, in the modes that run on the host. */
+import { add, gather, matmul, softmax, tanh, type Tensor } from 'lazuli';
+import { gpujs } from 'lazuli/gpujs';
+import { describe, expect, test } from 'vitest';
+import type { HostArray } from '../../src/core/array.js';
+import { evaluateGraph } from '../../src/ops/evaluate.js';
+import { noise } from '../support/arrays.js';
+import { tracedGraph } from '../support/graphs.js';
+import { show } from '../support/bits.js';
+import { runGraphAsync } from '../webgpu/run.js';
+
+/** Small integers: whatever order they are added up in, the sum is exact. */
+const integers = (shape: number[], seed?: number): HostArray => {
+  const { data, ...rest } = noise('f32', shape, seed);
+  return { ...rest, data: data.map((x) => Math.round(4 * x)) };
+};
+const indices = (...data: number[]): HostArray => ({ dtype: 'i32', shape: [data.length], data: Int32Array.from(data) });
+
+type Case = { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] };
+const EXACT: Record<string, Case> = {
+  'nothing but a copy': { inputs: [noise('f32', [3, 5])], f: (x) => [x.transpose()] },
+  'all elements': { inputs: [integers([140000])], f: (x) => [x.sum(), x.max()] },
+  'an outer axis': { inputs: [integers([7000, 2])], f: (x) => [x.sum(0)] },
+  rows: { inputs: [integers([5, 3000])], f: (x) => [x.sum(1), x.max(1)] },
+  'two axes of three': { inputs: [integers([70, 3, 130])], f: (x) => [x.sum([0, 2])] },
+  'the best of many': { inputs: [integers([2, 34000])], f: (x) => [x.argmax(1), x.argmin(0), x.max(1)] },
+  'a product with edges': { inputs: [integers([65, 33]), integers([33, 70])], f: (x, w) => [matmul(x, w)] },
+  'a batch of products': {
+    inputs: [integers([3, 20, 40]), integers([3, 24, 40]), integers([24])],
+    f: (x, w, b) => [matmul(x, w.transpose([0, 2, 1])).add(b)],
+  },
+  'a long product': { inputs: [integers([2, 4100]), integers([4100, 3])], f: (x, w) => [matmul(x, w)] },
+  'what is summed is a result too': {
+    inputs: [integers([30, 7]), integers([7])],
+    f: (x, b) => {
+      const y = x.add(b).maximum(0);
+      return [y, y.sum(0), y.sum(1), y.sum()];
+    },
+  },
+  'many kernels': {
+    inputs: Array.from({ length: 40 }, (_, i) => integers([i + 1], i)),
+    f: (...x) => x.map((each) => each.add(1)),
+  },
+  bools: {
+    inputs: [integers([70]), integers([70], 2)],
+    f: (x, y) => [x.less(y), x.less(y).logicalAnd(x.equal(y).logicalNot()), x.less(y).any()],
+  },
+  'cumulative sums': { inputs: [integers([3, 50])], f: (x) => [x.cumsum(1), x.cumsum(0)] },
+  'what is taken': { inputs: [integers([5, 3]), indices(4, 0, 4, 2)], f: (x, i) => [gather(x, i, 0)] },
+  'sums of what is scattered': {
+    inputs: [integers([5, 3]), indices(4, 0, 4, 2), integers([4, 3])],
+    f: (x, i, y) => [x.scatterAdd(i, y, 0)],
+  },
+  'slices and pads': {
+    inputs: [integers([5, 6])],
+    f: (x) => [
+      x.slice([1, 2], [3, 3]),
+      x.pad([
+        [1, 0],
+        [0, 2],
+      ]),
+      x.flip(1),
+    ],
+  },
+  'not finite': { inputs: [integers([9])], f: (x) => [x.mul(0).add(Infinity), x.div(0).maximum(-Infinity)] },
+  'nothing at all': { inputs: [integers([0, 4])], f: (x) => [x.add(1), x.sum(0)] },
+};
+const NEAR: Record<string, Case> = {
+  softmax: { inputs: [noise('f32', [3, 37])], f: (x) => [softmax(x, -1)] },
+  layer: {
+    inputs: [noise('f32', [20, 150]), noise('f32', [150, 19]), noise('f32', [19])],
+    f: (x, w, b) => [tanh(add(matmul(x, w), b))],
+  },
+};
+
+describe.each(['cpu', 'webasm'] as const)('in mode %s', (mode) => {
+  const backend = gpujs({ mode });
+  /** Fails with the first element that is further from its meaning than `tolerance`, relative to 1 or more. */
+  const check = async ({ inputs, f }: Case, tolerance: number): Promise<void> => {
+    const graph = tracedGraph(inputs, f);
+    const want = evaluateGraph(graph, inputs);
+    const got = await runGraphAsync(backend, graph, inputs);
+    want.forEach(({ data, dtype, shape }, output) => {
+      expect(got[output]!.shape).toEqual(shape);
+      expect(got[output]!.dtype).toBe(dtype);
+      data.forEach((value, i) => {
+        const is = got[output]!.data[i]!;
+        const isNear = is === value || Math.abs(is - value) <= tolerance * Math.max(1, Math.abs(value));
+        if (!isNear && !(is !== is && value !== value))
+          expect.fail(`element ${i} of output ${output} is ${show(is)}, not ${show(value)}`);
+      });
+    });
+  };
+  test.each(Object.entries(EXACT))('%s', (_, each) => check(each, 0));
+  test.each(Object.entries(NEAR))('%s', (_, each) => check(each, 1e-5));
+});
