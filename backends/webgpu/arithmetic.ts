@@ -48,7 +48,8 @@ export class Arithmetic {
     const { inputs: operands } = from;
     if (FAMILIES[from.op] === family) {
       const hasConstant = operands.some((each) => this.#constants.has(each));
-      return operands.includes(other) || (hasConstant && this.#constants.has(other));
+      // x − ((x + c) − c) becomes (x + c) − (x + c).
+      return operands.includes(other) || (hasConstant && (family === 'sum' || this.#constants.has(other)));
     }
     // a·b + a·c becomes a · (b + c).
     const second = this.#operations.get(other);

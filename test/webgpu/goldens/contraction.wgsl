@@ -124,7 +124,7 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
         let v49: f32 = bitcast<f32>(v48);
         let v50: f32 = v49 + v6;
         let v51: f32 = opaque(v46) - v10;
-        let v52: f32 = v45 - v51;
+        let v52: f32 = v45 - opaque(v51);
         let v53: f32 = v12 * v52;
         let v54: f32 = v53 + v13;
         let v55: f32 = v54 * v52;
@@ -137,7 +137,7 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
         let v62: f32 = v61 + v17;
         let v63: f32 = v52 * v62;
         let v64: f32 = v49 * v63;
-        let v65: f32 = v50 + v64;
+        let v65: f32 = opaque(v50) + v64;
         let v66: f32 = v7 / v65;
         let v67: f32 = v6 - v66;
         let v68: f32 = select(v67, v43, v31);
