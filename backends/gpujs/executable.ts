@@ -26,6 +26,11 @@ export interface Gpu {
   destroy(): Promise<void> | void;
 }
 
+/** Where the elements of a buffer are. */
+interface Place {
+  array: TypedArray;
+}
+
 /** A kernel that gpu.js has made for arrays of certain sizes. */
 interface Made {
   readonly run: GpuKernel;
@@ -48,8 +53,8 @@ const inexact = (values: ArrayLike<number>): number | undefined => {
 export class GpujsExecutable implements Executable {
   readonly program: Program;
   readonly #made: (Made | undefined)[] = [];
-  /** Arrays by buffer number: temporaries stay, the others are set at each run. */
-  readonly #table: TypedArray[] = [];
+  /** Memory of temporaries, by buffer number. */
+  readonly #temporaries: Place[] = [];
   readonly #outside: readonly number[];
 
   constructor(
@@ -62,27 +67,27 @@ export class GpujsExecutable implements Executable {
     const arena = withMemory(`${program.arenaBytes} bytes of temporaries`, () => new ArrayBuffer(program.arenaBytes));
     const isInside = (role: string): boolean => role === 'temporary' || role === 'scratch';
     for (const { id, role, dtype, offset, size } of program.buffers)
-      if (isInside(role)) this.#table[id] = viewArray(dtype, arena, offset, size);
+      if (isInside(role)) this.#temporaries[id] = { array: viewArray(dtype, arena, offset, size) };
     this.#outside = program.buffers.filter(({ role }) => !isInside(role)).map(({ id }) => id);
   }
 
-  /** Takes the arrays, and copies of the numbers, for the next run. */
-  bind(buffers: readonly DeviceBuffer[]): TypedArray[] {
-    const table = [...this.#table];
+  /** The memory of a run, by buffer number: temporaries, the buffers themselves, and copies of numbers. */
+  bind(buffers: readonly DeviceBuffer[]): Place[] {
+    const table = [...this.#temporaries];
     for (const id of this.#outside) {
-      const { array } = buffers[id] as HostBuffer;
-      table[id] = this.program.buffers[id]!.home === 'host' ? array.slice() : array;
+      const buffer = buffers[id] as HostBuffer;
+      table[id] = this.program.buffers[id]!.home === 'host' ? { array: buffer.array.slice() } : buffer;
     }
     return table;
   }
 
   /** @throws UnsupportedError before anything is written, for integers that are not exact */
-  #checkInputs(table: readonly TypedArray[]): void {
+  #checkInputs(table: readonly Place[]): void {
     for (const { id, home, role, dtype, name } of this.program.buffers)
-      if (dtype === 'i32' && role === 'parameter' && home !== 'host') this.#checkIntegers(table[id]!, name);
+      if (dtype === 'i32' && role === 'parameter' && home !== 'host') this.#checkIntegers(table[id]!.array, name);
   }
 
-  run(table: readonly TypedArray[]): void {
+  run(table: readonly Place[]): void {
     this.#checkInputs(table);
     for (const call of this.source.calls) {
       const results = call.map((launch) => this.#start(launch, table));
@@ -90,7 +95,7 @@ export class GpujsExecutable implements Executable {
     }
   }
 
-  async runAsync(table: readonly TypedArray[]): Promise<void> {
+  async runAsync(table: readonly Place[]): Promise<void> {
     this.#checkInputs(table);
     for (const call of this.source.calls) {
       const results: Float32Array[] = [];
@@ -118,10 +123,10 @@ export class GpujsExecutable implements Executable {
     return { run, numbers: numbers.map(([, value]) => value), threads, places, isChecked: false };
   }
 
-  #start(launch: Launch, table: readonly TypedArray[]): Float32Array | Promise<Float32Array> {
+  #start(launch: Launch, table: readonly Place[]): Float32Array | Promise<Float32Array> {
     const made = (this.#made[launch.kernel] ??= this.#make(this.source.code[launch.kernel]!, launch));
     const args = launch.operands.map((id): Argument => {
-      const array = table[id]!;
+      const { array } = table[id]!;
       if (this.program.buffers[id]!.home === 'host') return array[0]!;
       return array.length === 0 ? NOTHING : array;
     });
@@ -149,14 +154,19 @@ export class GpujsExecutable implements Executable {
     made.isChecked = true;
   }
 
-  #finish({ kernel, output }: Launch, table: readonly TypedArray[], result: Float32Array): void {
+  #finish({ kernel, output }: Launch, table: readonly Place[], result: Float32Array): void {
     const { places } = this.#made[kernel]!;
-    const array = table[output]!;
+    const place = table[output]!;
+    const { array } = place;
     const { dtype, name } = this.program.buffers[output]!;
     // What was written before is not undone: no UnsupportedError any more.
     if (dtype === 'i32') this.#checkIntegers(result, name, BackendUnavailableError);
-    if (places === undefined) array.set(result);
-    else for (let i = 0; i < places.length; i++) if (places[i] !== NOWHERE) array[places[i]!] = result[i]!;
+    if (places !== undefined) {
+      for (let i = 0; i < places.length; i++) if (places[i] !== NOWHERE) array[places[i]!] = result[i]!;
+    } else if (dtype === 'f32' && result.length === array.length && place !== this.#temporaries[output])
+      // gpu.js makes a new array for each result.
+      place.array = result;
+    else array.set(result);
   }
 
   #checkIntegers(

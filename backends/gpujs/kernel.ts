@@ -50,6 +50,7 @@ class Printer {
   #texts = new Map<number, string>();
   /** Declarations of each value: two of them may stand in one block where a loop of one turn is none. */
   readonly #declared = new Map<number, number>();
+  #hasReturned = false;
   readonly loaded = new Set<number>();
 
   constructor(
@@ -188,7 +189,8 @@ class Printer {
   }
 
   statements(body: readonly Statement[]): void {
-    for (const statement of body) if (this.needs.statements.has(statement)) this.#statement(statement);
+    for (const statement of body)
+      if (!this.#hasReturned && this.needs.statements.has(statement)) this.#statement(statement);
   }
 
   #statement(statement: Statement): void {
@@ -226,7 +228,10 @@ class Printer {
   #store(store: Extract<Statement, { kind: 'store' }>): void {
     const { writer, plan } = this;
     const value = this.#value(store.value);
-    if (plan.kind === 'element') return writer.line(`return ${value};`);
+    if (plan.kind === 'element') {
+      this.#hasReturned = true;
+      return writer.line(`return ${value};`);
+    }
     if (plan.kind === 'turn') {
       writer.block('if (done === turn)', () => writer.line(`result = ${value};`));
       return writer.line('done = done + 1;');

@@ -1,13 +1,14 @@
-/** Whole programs on gpu.js beside their meaning: kernels of every kind, in the modes that run on the host. */
+/** Whole programs on gpu.js beside their meaning: kernels of every kind, in every mode that runs here. */
 import { add, gather, matmul, softmax, tanh, type Tensor } from 'lazuli';
-import { gpujs } from 'lazuli/gpujs';
-import { describe, expect, test } from 'vitest';
+import { gpujs, type GpujsBackend } from 'lazuli/gpujs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
 import { tracedGraph } from '../support/graphs.js';
 import { show } from '../support/bits.js';
 import { runGraphAsync } from '../webgpu/run.js';
+import { describeOnGpu } from '../webgpu/support.js';
 
 /** Small integers: whatever order they are added up in, the sum is exact. */
 const integers = (shape: number[], seed?: number): HostArray => {
@@ -73,24 +74,39 @@ const NEAR: Record<string, Case> = {
   },
 };
 
+/** Fails with the first element that is further from its meaning than `tolerance`, relative to 1 or more. */
+async function check(backend: GpujsBackend, { inputs, f }: Case, tolerance: number): Promise<void> {
+  const graph = tracedGraph(inputs, f);
+  const want = evaluateGraph(graph, inputs);
+  const got = await runGraphAsync(backend, graph, inputs);
+  want.forEach(({ data, dtype, shape }, output) => {
+    expect(got[output]!.shape).toEqual(shape);
+    expect(got[output]!.dtype).toBe(dtype);
+    data.forEach((value, i) => {
+      const is = got[output]!.data[i]!;
+      const isNear = is === value || Math.abs(is - value) <= tolerance * Math.max(1, Math.abs(value));
+      if (!isNear && !(is !== is && value !== value))
+        expect.fail(`element ${i} of output ${output} is ${show(is)}, not ${show(value)}`);
+    });
+  });
+}
+
 describe.each(['cpu', 'webasm'] as const)('in mode %s', (mode) => {
   const backend = gpujs({ mode });
-  /** Fails with the first element that is further from its meaning than `tolerance`, relative to 1 or more. */
-  const check = async ({ inputs, f }: Case, tolerance: number): Promise<void> => {
-    const graph = tracedGraph(inputs, f);
-    const want = evaluateGraph(graph, inputs);
-    const got = await runGraphAsync(backend, graph, inputs);
-    want.forEach(({ data, dtype, shape }, output) => {
-      expect(got[output]!.shape).toEqual(shape);
-      expect(got[output]!.dtype).toBe(dtype);
-      data.forEach((value, i) => {
-        const is = got[output]!.data[i]!;
-        const isNear = is === value || Math.abs(is - value) <= tolerance * Math.max(1, Math.abs(value));
-        if (!isNear && !(is !== is && value !== value))
-          expect.fail(`element ${i} of output ${output} is ${show(is)}, not ${show(value)}`);
-      });
-    });
-  };
-  test.each(Object.entries(EXACT))('%s', (_, each) => check(each, 0));
-  test.each(Object.entries(NEAR))('%s', (_, each) => check(each, 1e-5));
+  test.each(Object.entries(EXACT))('%s', (_, each) => check(backend, each, 0));
+  test.each(Object.entries(NEAR))('%s', (_, each) => check(backend, each, 1e-5));
+});
+
+describeOnGpu('in mode webgpu', () => {
+  let backend: GpujsBackend;
+  beforeAll(async () => {
+    // What pages have; gpu.js looks nowhere else.
+    const { create } = (await import('webgpu')) as { create: (flags: string[]) => GPU };
+    const gpu = create(process.platform === 'linux' ? ['backend=vulkan'] : []);
+    Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+    backend = gpujs({ mode: 'webgpu' });
+  });
+  afterAll(() => backend.destroy());
+  test.each(Object.entries(EXACT))('%s', (_, each) => check(backend, each, 0));
+  test.each(Object.entries(NEAR))('%s', (_, each) => check(backend, each, 1e-5));
 });
