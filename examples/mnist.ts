@@ -9,12 +9,12 @@ import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import {
   Adadelta,
+  type BackendChoice,
   crossEntropy,
   getDefaultBackend,
   jit,
   Module,
   random,
-  setDefaultBackend,
   type Tensor,
   TrainVar,
   valueAndGrad,
@@ -31,7 +31,7 @@ const HELP = `Trains a multilayer perceptron on 9,000 handwritten digits and tes
 
   npm start -- [options]
 
-  --backend NAME     reference, js, wasm or webgpu (default: the fastest there is on the CPU)
+  --backend NAME     reference, js, wasm, webgpu or gpujs (default: the fastest there is on the CPU)
   --epochs N         passes over the training digits (default 6)
   --optimizer NAME   ${Object.keys(OPTIMIZERS).join(', ')} (default adadelta)
   --seed N           of the initial weights and the order of batches (default 1)
@@ -43,10 +43,19 @@ const HELP = `Trains a multilayer perceptron on 9,000 handwritten digits and tes
 class UsageError extends Error {}
 
 interface Options {
+  /** What runs the jitted functions; random numbers are made on the CPU. */
+  readonly backend: BackendChoice;
   readonly epochs: number;
   readonly optimizer: keyof typeof OPTIMIZERS;
   readonly seed: number;
   readonly svg: string;
+}
+
+async function openBackend(name: string): Promise<BackendChoice> {
+  if (name === 'webgpu') return (await import('lazuli/webgpu')).webgpu();
+  if (name === 'gpujs') return (await import('lazuli/gpujs')).gpujs({ mode: 'webasm' });
+  if (name === 'reference' || name === 'js' || name === 'wasm') return name;
+  throw new UsageError(`--backend takes reference, js, wasm, webgpu or gpujs, not ${JSON.stringify(name)}`);
 }
 
 async function readOptions(args: readonly string[]): Promise<Options | 'help'> {
@@ -75,14 +84,10 @@ async function readOptions(args: readonly string[]): Promise<Options | 'help'> {
     return value;
   };
   const { backend, optimizer } = values;
-  if (backend !== undefined) {
-    if (backend === 'webgpu') setDefaultBackend(await (await import('lazuli/webgpu')).webgpu());
-    else if (backend === 'reference' || backend === 'js' || backend === 'wasm') setDefaultBackend(backend);
-    else throw new UsageError(`--backend takes reference, js, wasm or webgpu, not ${JSON.stringify(backend)}`);
-  }
   if (!Object.hasOwn(OPTIMIZERS, optimizer))
     throw new UsageError(`--optimizer takes ${Object.keys(OPTIMIZERS).join(', ')}, not ${JSON.stringify(optimizer)}`);
   return {
+    backend: backend === undefined ? getDefaultBackend() : await openBackend(backend),
     epochs: integer('epochs', values.epochs, 1),
     optimizer: optimizer as keyof typeof OPTIMIZERS,
     seed: integer('seed', values.seed, 0),
@@ -126,7 +131,7 @@ class Perceptron extends Module {
 let interrupted = false;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-async function train({ epochs, optimizer, seed, svg }: Options): Promise<number> {
+async function train({ backend, epochs, optimizer, seed, svg }: Options): Promise<number> {
   const { train: digits, test } = await loadDigits();
   const [initialKey, orderKey] = random.split(random.key(seed), 2) as [Tensor, Tensor];
   const model = new Perceptron(initialKey);
@@ -139,12 +144,14 @@ async function train({ epochs, optimizer, seed, svg }: Options): Promise<number>
       opt.update(grads);
       return loss;
     },
-    { name: 'trainingStep' },
+    { name: 'trainingStep', backend },
   );
-  const update = jit((grads: Map<string, Tensor>) => opt.update(grads), { name: 'optimizerUpdate' });
-  const countErrors = jit((x: Tensor, y: Tensor) => model.call(x).argmax(1).notEqual(y).sum(), { name: 'countErrors' });
+  const update = jit((grads: Map<string, Tensor>) => opt.update(grads), { name: 'optimizerUpdate', backend });
+  const countErrors = jit((x: Tensor, y: Tensor) => model.call(x).argmax(1).notEqual(y).sum(), {
+    name: 'countErrors',
+    backend,
+  });
 
-  const backend = getDefaultBackend();
   console.log(
     `MLP ${SIZES.join('-')}, ${optimizer}, batches of ${BATCH}, backend ${typeof backend === 'string' ? backend : backend.name}`,
   );
