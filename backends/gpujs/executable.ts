@@ -56,6 +56,9 @@ export class GpujsExecutable implements Executable {
   /** Memory of temporaries, by buffer number. */
   readonly #temporaries: Place[] = [];
   readonly #outside: readonly number[];
+  /** Buffers that a run reads and writes, numbers aside. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
 
   constructor(
     readonly source: GpujsSource,
@@ -69,6 +72,10 @@ export class GpujsExecutable implements Executable {
     for (const { id, role, dtype, offset, size } of program.buffers)
       if (isInside(role)) this.#temporaries[id] = { array: viewArray(dtype, arena, offset, size) };
     this.#outside = program.buffers.filter(({ role }) => !isInside(role)).map(({ id }) => id);
+    const own = (wanted: string): number[] =>
+      program.buffers.filter(({ role, home }) => role === wanted && home !== 'host').map(({ id }) => id);
+    this.inputs = own('parameter');
+    this.outputs = own('output');
   }
 
   /** The memory of a run, by buffer number: temporaries, the buffers themselves, and copies of numbers. */
@@ -83,8 +90,10 @@ export class GpujsExecutable implements Executable {
 
   /** @throws UnsupportedError before anything is written, for integers that are not exact */
   #checkInputs(table: readonly Place[]): void {
-    for (const { id, home, role, dtype, name } of this.program.buffers)
-      if (dtype === 'i32' && role === 'parameter' && home !== 'host') this.#checkIntegers(table[id]!.array, name);
+    for (const id of this.inputs) {
+      const { dtype, name } = this.program.buffers[id]!;
+      if (dtype === 'i32') this.#checkIntegers(table[id]!.array, name);
+    }
   }
 
   run(table: readonly Place[]): void {

@@ -1,7 +1,10 @@
 /** The public suites on gpu.js, within a tolerance; what it cannot express is one of the errors that are listed here. */
-import { gpujs } from 'lazuli/gpujs';
-import { describe, expect, test } from 'vitest';
-import { type Case, failureOf, readSuite } from '../conformance/suite.js';
+import { jit } from 'lazuli';
+import { gpujs, type GpujsBackend } from 'lazuli/gpujs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { callOf, type Case, failureOf, makeInput, mismatch, readSuite } from '../conformance/suite.js';
+import { describeOnGpu } from '../webgpu/support.js';
+import { openOnGpu } from './support.js';
 
 const TOLERANCE = 2e-5;
 
@@ -22,6 +25,40 @@ describe.each(['cpu', 'webasm'] as const)('in mode %s', (mode) => {
     for (const each of cases) {
       const near: Case = { ...each, tolerance: Math.max(each.tolerance ?? 0, TOLERANCE) };
       const failure = failureOf(near, backend);
+      if (failure === undefined) supported++;
+      else if (!UNSUPPORTED.test(failure) && !INEXACT.includes(each.call)) failures.push(`${each.call}: ${failure}`);
+    }
+    expect(failures).toEqual([]);
+    expect(supported).toBe(count);
+  });
+});
+
+/** WGSL promises nothing of NaN, infinities and subnormals ("Differences from IEEE-754"). */
+const isPlain = ({ inputs, output }: Case): boolean =>
+  [...inputs.map(({ data }) => data), 'data' in output ? output.data : []]
+    .flat(2)
+    .every((x) => Number(x) === 0 || (Number.isFinite(Number(x)) && Math.abs(Number(x)) >= 2 ** -126));
+const SUPPORTED_ON_GPU = { 'special-cases': 63, stablehlo: 242 };
+
+describeOnGpu('in mode webgpu', () => {
+  let backend: GpujsBackend;
+  beforeAll(async () => {
+    backend = await openOnGpu();
+  });
+  afterAll(() => backend.destroy());
+  test.each(Object.entries(SUPPORTED_ON_GPU))('%s, of plain numbers', async (name, count) => {
+    const cases = readSuite(name).cases.filter((each) => isPlain(each) && !('throws' in each.output));
+    const failures: string[] = [];
+    let supported = 0;
+    for (const each of cases) {
+      const near: Case = { ...each, tolerance: Math.max(each.tolerance ?? 0, TOLERANCE) };
+      let failure: string | undefined;
+      try {
+        const got = jit(callOf(each), { backend })(...each.inputs.map(makeInput));
+        failure = mismatch(near, got, await got.data());
+      } catch (error) {
+        failure = String(error);
+      }
       if (failure === undefined) supported++;
       else if (!UNSUPPORTED.test(failure) && !INEXACT.includes(each.call)) failures.push(`${each.call}: ${failure}`);
     }

@@ -1,5 +1,5 @@
 /** Whole programs on gpu.js beside their meaning: kernels of every kind, in every mode that runs here. */
-import { add, gather, matmul, softmax, tanh, type Tensor } from 'lazuli';
+import { add, gather, jit, matmul, softmax, tanh, tensor, type Tensor } from 'lazuli';
 import { gpujs, type GpujsBackend } from 'lazuli/gpujs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
@@ -9,6 +9,7 @@ import { tracedGraph } from '../support/graphs.js';
 import { show } from '../support/bits.js';
 import { runGraphAsync } from '../webgpu/run.js';
 import { describeOnGpu } from '../webgpu/support.js';
+import { openOnGpu } from './support.js';
 
 /** Small integers: whatever order they are added up in, the sum is exact. */
 const integers = (shape: number[], seed?: number): HostArray => {
@@ -100,13 +101,19 @@ describe.each(['cpu', 'webasm'] as const)('in mode %s', (mode) => {
 describeOnGpu('in mode webgpu', () => {
   let backend: GpujsBackend;
   beforeAll(async () => {
-    // What pages have; gpu.js looks nowhere else.
-    const { create } = (await import('webgpu')) as { create: (flags: string[]) => GPU };
-    const gpu = create(process.platform === 'linux' ? ['backend=vulkan'] : []);
-    Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
-    backend = gpujs({ mode: 'webgpu' });
+    backend = await openOnGpu();
   });
   afterAll(() => backend.destroy());
   test.each(Object.entries(EXACT))('%s', (_, each) => check(backend, each, 0));
   test.each(Object.entries(NEAR))('%s', (_, each) => check(backend, each, 1e-5));
+
+  test('a run that fails is told to whoever reads its results', async () => {
+    const square = jit((x: Tensor) => x.mul(x), { backend });
+    const twice = jit((x: Tensor) => x.add(x), { backend });
+    const large = square(tensor([3, 2 ** 13], { dtype: 'i32' }));
+    const after = twice(large);
+    await expect(large.data()).rejects.toThrow(/GPUJS_INTEGER/);
+    await expect(after.data()).rejects.toThrow(/GPUJS_INTEGER/);
+    expect(await square(tensor([3, 4], { dtype: 'i32' })).data()).toEqual(Int32Array.of(9, 16));
+  });
 });
