@@ -2,7 +2,7 @@
  * What each instruction does to the stack and which immediate follows it; with `opcodes.ts` the whole of its row in the
  * specification. The emitter's types come from here, the verifier and the tests read it; a page loads none of it.
  */
-import type { ImmediateKind, OpName, ValueType } from './opcodes.js';
+import type { ImmediateKind, ValueType } from './types.js';
 
 /**
  * A row: `<operands>:<results> <immediate>`.
@@ -259,6 +259,9 @@ interface Effect {
   /** Number of lanes, for instructions with a lane immediate; else 0. */
   readonly lanes: number;
 }
+
+/** The name of an instruction, as WAT spells it. */
+export type OpName = keyof typeof EFFECTS;
 
 const TYPE_OF_LETTER: Readonly<Record<string, ValueType>> = { i: 'i32', l: 'i64', f: 'f32', d: 'f64', v: 'v128' };
 

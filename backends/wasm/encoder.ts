@@ -12,7 +12,7 @@ import {
   type Local,
   type Signature,
 } from './body.js';
-import type { ValueType } from './opcodes.js';
+import type { ValueType } from './types.js';
 import { ByteWriter } from './writer.js';
 
 /** The limits of an imported memory. */

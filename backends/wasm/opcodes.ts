@@ -3,10 +3,8 @@
  * they cannot disagree; what an instruction does to the stack stands in `effects.ts`, and a test holds the two together.
  * Sources: WebAssembly core specification 2.0 §5.4 (with fixed-width SIMD), threads proposal §"Binary format".
  */
-import type { EFFECTS } from './effects.js';
-
-/** The value types that the emitter uses. */
-export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
+import type { EFFECTS, OpName } from './effects.js';
+import type { ImmediateKind, ValueType } from './types.js';
 
 /**
  * Runs of opcodes: `<first opcode> <type> <names…>`, each name one opcode after the one before it; `-` is an opcode that
@@ -95,28 +93,6 @@ const RUNS = [
   'fe1e i32 atomic.rmw.add',
   'fe49 i64 atomic.rmw.cmpxchg',
 ];
-
-/** The name of an instruction, as WAT spells it. */
-export type OpName = keyof typeof EFFECTS;
-
-/** What follows the opcode's bytes. */
-export type ImmediateKind =
-  | 'none' // nothing
-  | 'block' // a block type
-  | 'label' // a branch depth
-  | 'labels' // a branch table
-  | 'function'
-  | 'local'
-  | 'global'
-  | 'i32'
-  | 'i64'
-  | 'f32'
-  | 'f64'
-  | 'bytes' // 16 of them
-  | 'shuffle' // 16 lane numbers
-  | 'memory' // alignment and offset
-  | 'memoryLane' // alignment, offset, lane
-  | 'lane';
 
 /** One instruction. */
 export interface Op {

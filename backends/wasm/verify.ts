@@ -7,7 +7,7 @@ import { InternalError } from '../../src/core/errors.js';
 import type { FunctionBody, GlobalReference, Instruction } from './body.js';
 import { effectOf } from './effects.js';
 import type { ModuleBuilder } from './encoder.js';
-import type { ValueType } from './opcodes.js';
+import type { ValueType } from './types.js';
 
 interface Frame {
   readonly kind: 'function' | 'block' | 'loop' | 'if' | 'else';

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Benchmark } from '../work/benchmark.js';
+import { aligned } from './columns.js';
 import type { Machine } from './machine.js';
 import type { Effort, Measurement } from './measure.js';
 import type { TargetRow } from './targets.js';
@@ -48,17 +49,6 @@ function rows(benchmark: Benchmark, measurements: readonly Measurement[]): strin
         note === undefined ? verdict : `${verdict}; ${note}`,
       ];
     });
-}
-
-/** Columns padded to the widest cell. */
-export function aligned(table: readonly (readonly string[])[]): string[] {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  return table.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 export function measurementLines(benchmark: Benchmark, measurements: readonly Measurement[]): string[] {

@@ -3,8 +3,8 @@
  * without figures says so.
  */
 import type { Benchmark } from '../work/benchmark.js';
+import { aligned } from './columns.js';
 import type { Measurement } from './measure.js';
-import { aligned } from './report.js';
 import type { Statistics } from './statistics.js';
 
 export interface TargetRow {

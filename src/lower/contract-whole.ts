@@ -2,13 +2,13 @@
  * A contraction for a backend with a tile of its own: which axes are rows, columns and outer loops, and the epilogue as a
  * map over a block of finished sums.
  */
+import type { ContractAxis, Epilogue } from './loops.js';
 import type { AffineMap } from '../core/affine.js';
 import { InternalError } from '../core/errors.js';
 import { withoutDead } from '../compile/body.js';
 import type { ScalarNode, Segment } from '../compile/kernel.js';
 import type { Target, TileShape } from './target.js';
 import { formOf, type FunctionBuilder } from './builder.js';
-import type { ContractAxis, Epilogue } from './contract-statement.js';
 import { Nest } from './nest.js';
 import { mapLoops, type Range } from './parallel.js';
 import { reorderBody, reorderStores } from './reorder.js';

@@ -1,8 +1,16 @@
 /** Loops as text: one statement a line; a value of several elements prints as `f32×4`. */
 import { InternalError } from '../core/errors.js';
 import { formatNumber } from '../core/graph.js';
-import type { Access, Bound, Expression, Form, LoopFunction, Statement, TypedElements } from './loops.js';
-import type { ContractStatement } from './contract-statement.js';
+import type {
+  Access,
+  Bound,
+  ContractStatement,
+  Expression,
+  Form,
+  LoopFunction,
+  Statement,
+  TypedElements,
+} from './loops.js';
 
 const typeOf = ({ dtype, width }: TypedElements): string => (width === 1 ? dtype : `${dtype}×${width}`);
 

@@ -41,6 +41,8 @@ export class Runner {
   readonly source: KernelSource;
   readonly #executable: Executable;
   readonly #buffers: DeviceBuffer[];
+  /** Who has the memory of each buffer. */
+  readonly #homes: readonly Backend[];
   readonly #isVolatile: ReadonlySet<number>;
   readonly #updates: readonly NumberedUpdate[];
   /** Updates that each call binds anew: they take turns between two buffers, or write what was donated to this call. */
@@ -68,6 +70,7 @@ export class Runner {
     for (const { id, role, dtype } of program.buffers)
       if (role === 'number') this.#buffers[id] = hostMemory.allocate(dtype, 1, 'input');
     this.#host = HostSteps.of(program);
+    this.#homes = program.buffers.map(({ id }) => homeOf(program, id, backend));
     this.#isVolatile = new Set(volatile);
     this.#updates = program.updates.map((update, index) => ({ ...update, index }));
     this.#unsettled = this.#updates.filter(({ inPlace, donated }) => donated || !inPlace);
@@ -105,7 +108,7 @@ export class Runner {
       const { index, output, parameter, inPlace, donated } = updates[i]!;
       const purpose = donated ? 'result' : 'variable';
       const { storage } = targets[index]!;
-      const home = this.#homeOf(program.parameters[parameter]!);
+      const home = this.#homes[program.parameters[parameter]!]!;
       const own = storage.bufferOn(home, purpose);
       buffers[program.parameters[parameter]!] = own;
       buffers[program.outputs[output]!] =
@@ -123,7 +126,7 @@ export class Runner {
       }
       const id = program.outputs[output]!;
       const { dtype, size } = program.buffers[id]!;
-      const home = this.#homeOf(id);
+      const home = this.#homes[id]!;
       const storage = Storage.allocate(home, dtype, size, 'result');
       made.push(output);
       buffers[id] = storage.bufferOn(home, 'result');
@@ -153,17 +156,12 @@ export class Runner {
 
   #make(output: number, { dtype, size }: DeviceBuffer, purpose: BufferPurpose): DeviceBuffer {
     this.made!.push(output);
-    return this.#homeOf(this.program.outputs[output]!).allocate(dtype, size, purpose);
-  }
-
-  /** Who has the memory of buffer `id`. */
-  #homeOf(id: number): Backend {
-    return homeOf(this.program, id, this.backend);
+    return this.#homes[this.program.outputs[output]!]!.allocate(dtype, size, purpose);
   }
 
   #bind(parameters: readonly Storage[], i: number): void {
     const id = this.program.parameters[i]!;
-    this.#buffers[id] = parameters[i]!.bufferOn(this.#homeOf(id), 'input');
+    this.#buffers[id] = parameters[i]!.bufferOn(this.#homes[id]!, 'input');
   }
 
   #bindAll(parameters: readonly Storage[]): void {
@@ -181,10 +179,10 @@ export class Runner {
     const written = this.#buffers[this.program.outputs[output]!]!;
     const { storage } = target;
     if (storage.shared) {
-      target.storage = new Storage(this.#homeOf(this.program.outputs[output]!), written);
+      target.storage = new Storage(this.#homes[this.program.outputs[output]!]!, written);
       return donated === true;
     }
-    const home = this.#homeOf(this.program.outputs[output]!);
+    const home = this.#homes[this.program.outputs[output]!]!;
     if (storage.bufferOn(home, 'variable') !== written) this.#spare.set(output, storage.swap(written));
     return true;
   }
@@ -192,7 +190,8 @@ export class Runner {
   /** A queued run that is found to have failed: what it wrote is unknown, and whoever reads it is told. */
   #failLate(done: Promise<void>, targets: readonly UpdateTarget[], results: readonly (Storage | undefined)[]): void {
     done.catch((cause: unknown) => {
-      const error = this.#failed(cause, targets);
+      const error = this.#errorOf(cause);
+      this.#invalidate(error, targets);
       for (const result of results) result?.invalidate(error);
     });
   }
@@ -200,25 +199,31 @@ export class Runner {
   /** A run that broke off leaves what it was writing unknown; one that found no memory had not begun to write. */
   #failed(cause: unknown, targets: readonly UpdateTarget[]): LazuliError {
     if (cause instanceof InternalError || cause instanceof UnsupportedError) return cause;
-    const error =
-      cause instanceof LazuliError
-        ? cause
-        : new BackendUnavailableError(
-            'RUN_FAILED',
-            `the program ${JSON.stringify(this.program.name)} broke off on ${this.backend.name}: ${String(cause)}`,
-            'Set or load the Variables that it writes again.',
-            { cause },
-          );
+    const error = this.#errorOf(cause);
+    this.#invalidate(error, targets);
+    return error;
+  }
+
+  #errorOf(cause: unknown): LazuliError {
+    if (cause instanceof LazuliError) return cause;
+    return new BackendUnavailableError(
+      'RUN_FAILED',
+      `the program ${JSON.stringify(this.program.name)} broke off on ${this.backend.name}: ${String(cause)}`,
+      'Set or load the Variables that it writes again.',
+      { cause },
+    );
+  }
+
+  #invalidate(error: LazuliError, targets: readonly UpdateTarget[]): void {
     this.program.updates.forEach(({ output }, i) => {
       const target = targets[i]!;
       // Who shares the former memory keeps it: it was not written.
       if (target.storage.shared)
         target.storage = new Storage(
-          this.#homeOf(this.program.outputs[output]!),
+          this.#homes[this.program.outputs[output]!]!,
           this.#buffers[this.program.outputs[output]!]!,
         );
       target.storage.invalidate(error);
     });
-    return error;
   }
 }

@@ -7,16 +7,9 @@ import wabtFactory from 'wabt';
 import type { FunctionBody } from '../../backends/wasm/body.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
 import { verifyModule } from '../../backends/wasm/verify.js';
-import { effectOf, OP_NAMES } from '../../backends/wasm/effects.js';
-import {
-  opOf,
-  type MemoryLaneOp,
-  type LaneOp,
-  type MemoryOp,
-  type OpName,
-  type PlainOp,
-  type ValueType,
-} from '../../backends/wasm/opcodes.js';
+import { effectOf, OP_NAMES, type OpName } from '../../backends/wasm/effects.js';
+import { opOf, type MemoryLaneOp, type LaneOp, type MemoryOp, type PlainOp } from '../../backends/wasm/opcodes.js';
+import type { ValueType } from '../../backends/wasm/types.js';
 import { floatText, printModule } from '../../backends/wasm/wat.js';
 import { ByteWriter } from '../../backends/wasm/writer.js';
 

@@ -3,7 +3,8 @@
  */
 import { InternalError } from '../../../src/core/errors.js';
 import type { DType } from '../../../src/core/dtype.js';
-import type { LaneOp, MemoryLaneOp, MemoryOp, PlainOp, ValueType } from '../opcodes.js';
+import type { LaneOp, MemoryLaneOp, MemoryOp, PlainOp } from '../opcodes.js';
+import type { ValueType } from '../types.js';
 
 /** The dtypes that a contraction may have. u32 multiplies and adds as i32 does. */
 export type ContractionDType = 'f32' | 'f64' | 'i32';

@@ -5,8 +5,7 @@
 import { sizeOf } from '../../../src/core/aval.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { TilePlan, TileShape } from '../../../src/lower/target.js';
-import type { ContractMemory, ContractStatement, Epilogue } from '../../../src/lower/contract-statement.js';
-import type { LoopFunction } from '../../../src/lower/loops.js';
+import type { ContractMemory, ContractStatement, Epilogue, LoopFunction } from '../../../src/lower/loops.js';
 import type { FunctionReference, Local } from '../body.js';
 import { blockPitch, emitContraction, scratchBytes } from '../contraction/contraction.js';
 import type { ContractionKit, Destination } from '../contraction/kit.js';

@@ -1,10 +1,11 @@
 /** Loads and stores: contiguous, gathered, guarded, indirect, as scalars or as vectors. */
 import { bytesPerElement, type DType } from '../../../src/core/dtype.js';
-import type { Access } from '../../../src/lower/loops.js';
-import type { Local } from '../body.js';
+import type { Access, ValueId } from '../../../src/lower/loops.js';
+import type { FunctionBody, Local } from '../body.js';
 import { scale } from '../loops.js';
 import type { MemoryLaneOp, MemoryOp } from '../opcodes.js';
-import type { FunctionPrinter } from './function.js';
+import type { Helpers } from './helpers.js';
+import type { Pointers } from './pointers.js';
 import { emitScalarOp, pushConstant, scalarType } from './scalar-ops.js';
 import { emitVectorOp, pushElement, splatBytes, WIDTH } from './vector-ops.js';
 
@@ -14,8 +15,22 @@ const ZERO = Array<number>(16).fill(0);
 const scalarMemory = (dtype: DType, verb: 'load' | 'store'): MemoryOp =>
   dtype === 'bool' ? (verb === 'load' ? 'i32.load8_u' : 'i32.store8') : (`${scalarType(dtype)}.${verb}` as MemoryOp);
 
+/** What a printer of functions knows of values and addresses. */
+export interface ValueLocals {
+  readonly f: FunctionBody;
+  readonly helpers: Helpers;
+  readonly pointers: Pointers;
+  widthOf(value: ValueId): number;
+  /** The locals of a value. */
+  parts(value: ValueId): readonly Local[];
+  /** New locals for a vector of `dtype`. */
+  newParts(dtype: DType, name: string): Local[];
+  /** Pushes a scalar value, or the one that a splat spreads. */
+  pushScalar(value: ValueId): void;
+}
+
 /** Pushes the address of element `element`; returns what the instruction is to add. */
-function pushAddress(printer: FunctionPrinter, access: Access, dtype: DType, element: number): number {
+function pushAddress(printer: ValueLocals, access: Access, dtype: DType, element: number): number {
   const { f } = printer;
   const offset = printer.pointers.push(access, element);
   const { indirect } = access.address;
@@ -29,11 +44,11 @@ function pushAddress(printer: FunctionPrinter, access: Access, dtype: DType, ele
 }
 
 /** Whether elements of a vector lie side by side, all there. */
-const isContiguous = (printer: FunctionPrinter, { step, active, address }: Access): boolean =>
+const isContiguous = (printer: ValueLocals, { step, active, address }: Access): boolean =>
   step === 1 && active === WIDTH && (address.indirect === undefined || printer.widthOf(address.indirect.value) === 1);
 
 export function emitLoad(
-  printer: FunctionPrinter,
+  printer: ValueLocals,
   access: Access,
   dtype: DType,
   width: number,
@@ -81,7 +96,7 @@ export function emitLoad(
 }
 
 /** All active elements, none of them guarded. */
-function loadVector(printer: FunctionPrinter, access: Access, dtype: DType, into: readonly Local[]): void {
+function loadVector(printer: ValueLocals, access: Access, dtype: DType, into: readonly Local[]): void {
   const { f } = printer;
   if (!isContiguous(printer, access)) {
     for (const part of into) f.v128(ZERO).set(part);
@@ -102,7 +117,7 @@ function loadVector(printer: FunctionPrinter, access: Access, dtype: DType, into
 
 /** Loads one element into its lane; a bool as the byte that it is. */
 function loadElement(
-  printer: FunctionPrinter,
+  printer: ValueLocals,
   access: Access,
   dtype: DType,
   into: readonly Local[],
@@ -125,13 +140,13 @@ function loadElement(
 }
 
 /** Bytes that were loaded become masks. */
-function finishBool({ f }: FunctionPrinter, dtype: DType, into: readonly Local[]): void {
+function finishBool({ f }: ValueLocals, dtype: DType, into: readonly Local[]): void {
   if (dtype === 'bool') f.get(into[0]!).v128(ZERO).op('i32x4.ne').set(into[0]!);
 }
 
 /** Stores a value of `dtype`, or adds it to what is there. */
 export function emitStore(
-  printer: FunctionPrinter,
+  printer: ValueLocals,
   access: Access,
   dtype: DType,
   value: number,
@@ -166,14 +181,14 @@ export function emitStore(
   });
 }
 
-function whereScalar(printer: FunctionPrinter, guard: number | undefined, write: () => void): void {
+function whereScalar(printer: ValueLocals, guard: number | undefined, write: () => void): void {
   if (guard === undefined) return write();
   printer.pushScalar(guard);
   printer.f.if(write);
 }
 
 function storeVector(
-  printer: FunctionPrinter,
+  printer: ValueLocals,
   access: Access,
   dtype: DType,
   parts: readonly Local[],

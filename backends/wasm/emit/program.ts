@@ -2,8 +2,8 @@
  * Program → one WebAssembly module with one exported `run(table)`: a function for each distinct segment, called in order.
  * Addresses are not in the code: `table` holds those of each call's operands, so one module serves any buffers.
  */
+import type { ContractStatement } from '../../../src/lower/loops.js';
 import type { BufferId } from '../../../src/compile/kernel.js';
-import type { ContractStatement } from '../../../src/lower/contract-statement.js';
 import { type Call, launchesOf, type Program } from '../../../src/lower/program.js';
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { ContractionKit, PHASE, type Fork } from '../contraction/kit.js';

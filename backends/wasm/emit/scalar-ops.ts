@@ -5,7 +5,8 @@
 import { isFloat, type DType } from '../../../src/core/dtype.js';
 import type { ScalarOp } from '../../../src/core/scalar-op.js';
 import type { FunctionBody } from '../body.js';
-import type { PlainOp, ValueType } from '../opcodes.js';
+import type { PlainOp } from '../opcodes.js';
+import type { ValueType } from '../types.js';
 import type { Helpers } from './helpers.js';
 
 /** The WebAssembly type that holds a scalar of `dtype`. */
