@@ -1,6 +1,6 @@
 /** At which element of its memory each thread's result belongs. */
-import { BEGIN, type Address, type For, type Statement } from '../../src/lower/loops.js';
-import { atIndex, counted, type Placed, type Plan } from './slice.js';
+import { BEGIN, type For, type Form, type Statement, type VariableId } from '../../src/lower/loops.js';
+import { atIndex, type Counted, counted, type Placed, type Plan } from './slice.js';
 
 /** Of a thread whose result belongs nowhere: its turn is beyond a limit. */
 export const NOWHERE = -1;
@@ -13,6 +13,19 @@ function settersOf(body: readonly Statement[], path: readonly Statement[]): Stat
   return [...own.slice(0, next === undefined ? undefined : own.indexOf(next) + 1), ...inner];
 }
 
+/** A setter with all forms at the thread's index, found out once. */
+type Step =
+  | Extract<Statement, { kind: 'coordinate' }>
+  | { readonly kind: 'define'; readonly variable: VariableId; readonly form: Form }
+  | ({ readonly kind: 'for'; readonly variable: VariableId } & Counted);
+
+function stepOf(setter: Statement): Step {
+  if (setter.kind === 'coordinate') return setter;
+  if (setter.kind === 'define') return { ...setter, form: atIndex(setter.form) };
+  const loop = setter as For;
+  return { kind: 'for', variable: loop.variable, ...counted(loop) };
+}
+
 /** The places of `extent` indices' threads, or undefined where the thread's number is its place. */
 export function placesOf(
   body: readonly Statement[],
@@ -21,41 +34,44 @@ export function placesOf(
   extent: number,
 ): Int32Array | undefined {
   if (plan.kind === 'place') return undefined;
-  const setters = settersOf(body, path);
+  const steps = settersOf(body, path).map(stepOf);
+  const address = atIndex(store.address);
   const values: number[] = [];
-  const at = ({ offset, terms }: Address): number =>
-    terms.reduce((sum, { variable, stride }) => sum + stride * values[variable]!, offset);
+  const at = ({ offset, terms }: Form): number => {
+    let sum = offset;
+    for (let i = 0; i < terms.length; i++) sum += terms[i]!.stride * values[terms[i]!.variable]!;
+    return sum;
+  };
   const found: number[] = [];
   let isInOrder = true;
-  /** Runs the setters from number `i` on; `turn` numbers the turns of the open loops. */
+  /** Runs the steps from number `i` on. */
   const walk = (i: number): void => {
-    const setter = setters[i];
-    if (setter === undefined) {
-      const place = at(atIndex(store.address));
+    const step = steps[i];
+    if (step === undefined) {
+      const place = at(address);
       isInOrder &&= place === found.length;
       found.push(place);
       return;
     }
-    if (setter.kind === 'coordinate') {
-      values[setter.variable] = Math.trunc(values[setter.of]! / setter.divisor) % setter.extent;
+    if (step.kind === 'coordinate') {
+      values[step.variable] = Math.trunc(values[step.of]! / step.divisor) % step.extent;
       return walk(i + 1);
     }
-    if (setter.kind === 'define') {
-      values[setter.variable] = at(atIndex(setter.form));
+    if (step.kind === 'define') {
+      values[step.variable] = at(step.form);
       return walk(i + 1);
     }
-    const { variable } = setter as For;
-    const { from, step, count, limit } = counted(setter as For);
-    const first = at(from);
-    for (let turn = 0; turn < count; turn++) {
-      values[variable] = first + turn * step;
-      if (limit === undefined || values[variable] < limit) walk(i + 1);
+    const first = at(step.from);
+    for (let turn = 0; turn < step.count; turn++) {
+      const value = first + turn * step.step;
+      values[step.variable] = value;
+      if (step.limit === undefined || value < step.limit) walk(i + 1);
       // A thread of its own has the turn all the same.
       else if (plan.kind === 'element') skip(i + 1);
     }
   };
   const skip = (i: number): void => {
-    const turns = setters.slice(i).reduce((n, each) => (each.kind === 'for' ? n * counted(each).count : n), 1);
+    const turns = steps.slice(i).reduce((n, each) => (each.kind === 'for' ? n * each.count : n), 1);
     for (let turn = 0; turn < turns; turn++) found.push(NOWHERE);
     isInOrder = false;
   };
