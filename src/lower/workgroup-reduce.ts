@@ -162,6 +162,8 @@ class GroupReducer {
     const { builder } = this;
     const { axes, reduceAxes, stores } = this.#segment;
     this.#begin();
+    // Of nothing, what a thread holds already is the result.
+    if (reduceAxes.includes(0)) return;
     this.#column(outputs, (output, part) => {
       openAxes(nest, 0, axes, output, 'i');
       nest.emit(inOrder(this.#before.slice(1, axes.length + 1)), [SCALAR]);

@@ -106,6 +106,7 @@ const LONG: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[
   'an outer axis': { inputs: [integers([70000, 2])], f: (x) => [x.sum(0)] },
   rows: { inputs: [integers([5, 3000])], f: (x) => [x.sum(1), x.max(1)] },
   'two axes of three': { inputs: [integers([70, 3, 130])], f: (x) => [x.sum([0, 2])] },
+  'nothing, along two axes': { inputs: [integers([4, 3, 0])], f: (x) => [x.sum([1, 2]), x.sum(2)] },
   'the best of many': { inputs: [integers([2, 34000])], f: (x) => [x.argmax(1), x.argmin(0), x.max(1)] },
   'a plain product': { inputs: [integers([128, 16]), integers([16, 128])], f: (x, w) => [matmul(x, w)] },
   'a batch of products': {
