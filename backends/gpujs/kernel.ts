@@ -17,7 +17,7 @@ import { placesOf } from './places.js';
 import { INFINITY, literal, NOT_A_NUMBER, scalarExpression } from './scalar.js';
 import { counted, inside, needsOf, type Needs, type Placed, type Plan, planOf, atIndex } from './slice.js';
 import { EXACT_BELOW, type Mode } from './target.js';
-import { Writer } from './writer.js';
+import { Writer } from '../../src/lower/writer.js';
 
 export interface Kernel {
   readonly source: string;

@@ -4,7 +4,7 @@ import { InternalError } from '../../src/core/errors.js';
 import { nameAddresses } from '../../src/lower/addresses.js';
 import type { Address, Bound, Expression, For, Form, LoopFunction, Statement } from '../../src/lower/loops.js';
 import { literal, rounded, scalarExpression } from './scalar.js';
-import { Writer } from './writer.js';
+import { formText, Writer } from '../../src/lower/writer.js';
 
 class Printer {
   readonly writer = new Writer();
@@ -21,15 +21,8 @@ class Printer {
     return this.#literals.get(id) ?? `v${id}`;
   }
 
-  form({ offset, terms }: Form): string {
-    const parts = terms.map(({ variable, stride }, i) => {
-      const name = this.#variables[variable]!;
-      const sign = stride < 0 ? '- ' : i > 0 ? '+ ' : '';
-      return `${sign}${Math.abs(stride) === 1 ? '' : `${Math.abs(stride)} * `}${name}`;
-    });
-    if (offset !== 0 || parts.length === 0)
-      parts.push(parts.length === 0 ? String(offset) : `${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`);
-    return parts.join(' ');
+  form(form: Form): string {
+    return formText(form, this.#variables);
   }
   #address(address: Address): string {
     const { indirect } = address;

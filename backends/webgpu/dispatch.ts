@@ -9,7 +9,7 @@ import type { LoopFunction } from '../../src/lower/loops.js';
 import { localSize, type OperandPlace, printFunction, storesVectors } from './function.js';
 import { helpersOf } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
-import { Writer } from './writer.js';
+import { Writer } from '../../src/lower/writer.js';
 
 /** Words before the list of calls. */
 export const TABLE_HEAD = 3;

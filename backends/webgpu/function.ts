@@ -20,7 +20,7 @@ import type {
 import { Arithmetic } from './arithmetic.js';
 import { fromWord, literal, scalarExpression, toWord, typeName } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
-import { Writer } from './writer.js';
+import { formText, Writer } from '../../src/lower/writer.js';
 
 /** Where an operand is: in the slab of this binding, or a number in the call's record itself. */
 export type OperandPlace = number | 'number';
@@ -95,15 +95,8 @@ class Printer {
     return this.#literals.get(id) ?? `v${id}`;
   }
 
-  form({ offset, terms }: Form): string {
-    const parts = terms.map(({ variable, stride }, i) => {
-      const name = this.#variables[variable]!;
-      const sign = stride < 0 ? (i > 0 ? '- ' : '-') : i > 0 ? '+ ' : '';
-      return `${sign}${Math.abs(stride) === 1 ? '' : `${Math.abs(stride)} * `}${name}`;
-    });
-    if (offset !== 0 || parts.length === 0)
-      parts.push(parts.length === 0 ? String(offset) : `${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`);
-    return parts.join(' ');
+  form(form: Form): string {
+    return formText(form, this.#variables);
   }
 
   #address(address: Address): string {
