@@ -56,6 +56,7 @@ export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
 export type { LiftConstant, Lifted, LiftedArguments, LiftOptions } from './trace/lift/lift.js';
 export { type GradOptions, type Traced } from './trace/traced-types.js';
 export { crossEntropy, type CrossEntropyOptions, meanSquaredError } from './nn/losses.js';
+export * as nn from './nn/nn.js';
 export { Module, type ModuleStructure, type NodesOptions, type VarsOptions } from './object/module.js';
 export type { NamingMethod } from './object/walk.js';
 export { Collector, type Dict } from './object/collector.js';

@@ -1,0 +1,115 @@
+/** Orders and samples: permutations, and draws from what is there. */
+import { checkShape, type Shape, sizeOf } from '../core/aval.js';
+import { OptionError, ShapeError } from '../core/errors.js';
+import { checkFlag, checkOptions, describeValue } from '../core/options.js';
+import { checkRange, POSITIVE_INTEGER } from '../core/ranges.js';
+import { LruCache } from '../runtime/lru.js';
+import { arange, zeros } from '../trace/create.js';
+import { where } from '../trace/functions.js';
+import { jit, type Jitted } from '../trace/jit.js';
+import { Tensor, tensor, type TensorData } from '../trace/tensor.js';
+import { gumbel, randint } from './distributions.js';
+import { bits, checkKey, fractions, narrow } from './keys.js';
+
+/** Lengths whose programs are kept. */
+const CACHED_LENGTHS = 64;
+type Sorter = Jitted<[k: Tensor, p: Tensor | undefined], Tensor>;
+const sorters = new LruCache<number, Sorter>(CACHED_LENGTHS, (sorter) => sorter.clear());
+
+/** Outside `jit` it runs at once: recording its 700 nodes at each call would take a hundred times as long. */
+const randomOrder = (k: Tensor, n: number, p?: Tensor): Tensor =>
+  sorters.get(n, () =>
+    jit(
+      (key: Tensor, weights: Tensor | undefined) => {
+        if (weights === undefined) return orderOf(bits(key, [n]).bitcast('i32'));
+        const score = weights
+          .cast('f32')
+          .log()
+          .add(gumbel(key, [n]))
+          .bitcast('i32');
+        // Bits of floats, turned so that the greatest float has the least word.
+        const sign = score.rightShift(31);
+        return orderOf(score.bitwiseXor(sign.bitwiseAnd(0x7fffffff)).bitwiseXor(0x7fffffff));
+      },
+      { name: 'permutation' },
+    ),
+  )(k, p);
+
+/** i32[n]: a permutation of 0 … n − 1, the order that sorts n random words (equal words by index). */
+export function permutation(k: Tensor, n: number): Tensor {
+  checkKey('permutation', k);
+  checkShape('random.permutation', [n]);
+  return randomOrder(k, n);
+}
+
+/** The order that sorts i32 words as if they were u32: bit by bit from the lowest (a stable radix sort: a running sum gives each element its place), linear in n. */
+function orderOf(words: Tensor): Tensor {
+  const [n] = words.shape as [number];
+  const index = arange(0, n, 1, { dtype: 'i32' });
+  if (n < 2) return index;
+  const nothing = zeros([n], { dtype: 'i32' });
+  let word = words;
+  let order = index;
+  for (let bit = 0; bit < 32; bit++) {
+    const one = word.bitwiseAnd(1);
+    const ones = one.cumsum(0);
+    const zeroCount = narrow(ones, n - 1, n)
+      .neg()
+      .add(n);
+    const place = where(one.equal(1), zeroCount.add(ones).sub(1), index.sub(ones));
+    word = nothing.scatterAdd(place, word.rightShift(1));
+    order = nothing.scatterAdd(place, order);
+  }
+  return order;
+}
+
+export interface ChoiceOptions {
+  /** Whether one may be drawn twice; true unless given. */
+  readonly replace?: boolean;
+  /** How likely each is, up to a factor; all alike unless given. */
+  readonly p?: Tensor | TensorData;
+}
+
+/**
+ * Elements of `a` (slices along its first axis), or of 0 … a − 1 if that is a number, drawn at random: `shape` of them.
+ * `a: T[n, …] → T[...shape, …]`. Without replacement by the first places of a permutation, with `p` by the greatest
+ * log p + Gumbel noise (Efraimidis, Spirakis 2006).
+ * @throws OptionError `OPTION_RANGE`, `CHOICE` where more are asked for than there are; ShapeError `SHAPE_MISMATCH`
+ */
+export function choice(k: Tensor, a: Tensor | number, shape: Shape, options: ChoiceOptions = {}): Tensor {
+  const owner = 'random.choice';
+  checkKey('choice', k);
+  checkOptions(owner, options, ['replace', 'p']);
+  const replace = checkFlag(owner, 'replace', options.replace ?? true);
+  if (!(a instanceof Tensor)) checkRange(owner, 'a', a, POSITIVE_INTEGER);
+  else if (a.ndim === 0 || a.shape[0] === 0)
+    throw new ShapeError('EMPTY_CHOICE', `${owner} got ${describeValue(a)}`, 'There must be something to choose from.');
+  const n = a instanceof Tensor ? a.shape[0]! : a;
+  const size = sizeOf(checkShape(owner, shape));
+  const p = options.p === undefined || options.p instanceof Tensor ? options.p : tensor(options.p);
+  if (p !== undefined && (p.ndim !== 1 || p.size !== n))
+    throw new ShapeError(
+      'SHAPE_MISMATCH',
+      `${owner} got p of ${p.expr.aval.key} for ${n} things`,
+      'Give one probability each.',
+    );
+  if (!replace && size > n)
+    throw new OptionError(
+      'CHOICE',
+      `${owner} was to draw ${size} of ${n} things without replacement`,
+      'Draw fewer, or with replacement.',
+    );
+  const chosen = !replace
+    ? narrow(randomOrder(k, n, p), 0, size).reshape(shape)
+    : p === undefined
+      ? randint(k, shape, { max: n })
+      : drawn(k, p, shape);
+  return a instanceof Tensor ? a.gather(chosen) : chosen;
+}
+
+/** Indices i with P₀ + … + Pᵢ₋₁ ≤ u·ΣP < P₀ + … + Pᵢ: as many as there are sums that u·ΣP has reached. */
+function drawn(k: Tensor, p: Tensor, shape: Shape): Tensor {
+  const sums = p.cast('f32').cumsum();
+  const u = fractions('choice', k, [...shape, 1]).mul(narrow(sums, p.size - 1, p.size));
+  return sums.lessEqual(u).sum(-1);
+}
