@@ -28,6 +28,8 @@ const HELP = `Compares all backends on an Adadelta step and on a step of a perce
 
   --repeats N        calls that are timed on each backend (default 3)
   --parameters N     of the Adadelta step (default 1000000)
+  --batch N          examples of a step of the perceptron (default 100)
+  --backends LIST    built-in ones, by commas; all that there are unless given
   --svg PREFIX       writes PREFIX-adadelta.svg and PREFIX-mlp.svg, charts of the times
   --help             this text
 `;
@@ -80,7 +82,7 @@ class Perceptron extends Module {
   }
 }
 
-function perceptronStep(): { step: (x: Tensor, y: Tensor) => Tensor; args: [Tensor, Tensor] } {
+function perceptronStep(batch: number): { step: (x: Tensor, y: Tensor) => Tensor; args: [Tensor, Tensor] } {
   const model = new Perceptron();
   const opt = new Adadelta({ lr: 1, trainVars: model.trainVars() });
   const step = jit(
@@ -91,8 +93,8 @@ function perceptronStep(): { step: (x: Tensor, y: Tensor) => Tensor; args: [Tens
     },
     { name: 'mlp' },
   );
-  const labels = Int32Array.from({ length: 100 }, (_, i) => i % 10);
-  return { step, args: [random.uniform(random.key(3), [100, 784]), tensor(labels)] };
+  const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);
+  return { step, args: [random.uniform(random.key(3), [batch, 784]), tensor(labels)] };
 }
 
 const { values } = parseArgs({
@@ -100,6 +102,8 @@ const { values } = parseArgs({
   options: {
     repeats: { type: 'string', default: '3' },
     parameters: { type: 'string', default: '1000000' },
+    batch: { type: 'string', default: '100' },
+    backends: { type: 'string' },
     svg: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -107,10 +111,10 @@ const { values } = parseArgs({
 
 if (values.help) console.log(HELP.trimEnd());
 else {
-  const backends = await allBackends();
+  const backends = (values.backends?.split(',') as BackendChoice[] | undefined) ?? (await allBackends());
   const options = { backends, repeats: Number(values.repeats) };
   const adadelta = adadeltaStep(Number(values.parameters));
-  const mlp = perceptronStep();
+  const mlp = perceptronStep(Number(values.batch));
   for (const comparison of [
     await compare(adadelta.step, adadelta.args, options),
     await compare(mlp.step, mlp.args, options),

@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sizeOf } from '../../src/core/aval.js';
 import { viewArray } from '../../src/core/dtype.js';
 import { expectSameBits } from '../support/bits.js';
+import { casesOf } from '../support/runs.js';
 import { type Elements, type Observation, observe, type ObserveOptions, type Outcome } from './observe.js';
 import type { PageReport } from './page.js';
 import { largePrograms, smallPrograms } from './programs.js';
@@ -144,33 +145,36 @@ describe.skipIf(skip)('in Chromium', () => {
   const modes = [
     { isolated: true, strict: true },
     { isolated: false, strict: true },
-    { isolated: true, strict: false },
     { isolated: false, strict: false },
+    { isolated: true, strict: false },
   ];
-  test.each(modes)('isolated: $isolated, no code from strings: $strict', async ({ isolated, strict }) => {
-    const { report, requests, complaints } = await visit(isolated, strict, {
-      backends: strict ? BACKENDS : ['js', 'wasm'],
-      // A policy that forbids code from strings forbids workers from strings too.
-      ...(strict ? { threads: THREADS, workerUrl: '/worker-entry.js' } : {}),
-    });
-    // Who asks for threads is told that there are none, the page and its worker each; who does not, is not.
-    const warning = expect.stringMatching(/fewer threads: .*cross-origin isolated/) as string;
-    expect(complaints).toEqual(strict && !isolated ? [warning, warning] : []);
-    for (const observation of [report.page!, report.worker!]) {
-      expect(observation.isolated).toBe(isolated);
-      expect(observation.unchosen).toBe('wasm');
-      expect(refusedBackends(observation)).toEqual(strict ? { js: 'JS_CODE_GENERATION' } : {});
-      const { count, reason, refused } = observation.threads;
-      if (isolated) expect(count).toBe(strict ? THREADS : Math.min(16, observation.cores));
-      else expect({ count, reason }).toEqual({ count: 1, reason: expect.stringContaining('cross-origin isolated') });
-      expect(refused).toBeUndefined();
-      expectSameElements(observation);
-    }
-    const shared = requests.filter((request) => /^GET \/chunk-\w+\.js$/.test(request));
-    const own = ['GET /', 'GET /page.js', 'GET /worker.js', 'POST /report'];
-    if (isolated && strict) own.push('GET /worker-entry.js');
-    expect(new Set(requests)).toEqual(new Set([...own, ...shared]));
-  });
+  test.each(casesOf('modes of a page', modes, 2))(
+    'isolated: $isolated, no code from strings: $strict',
+    async ({ isolated, strict }) => {
+      const { report, requests, complaints } = await visit(isolated, strict, {
+        backends: strict ? BACKENDS : ['js', 'wasm'],
+        // A policy that forbids code from strings forbids workers from strings too.
+        ...(strict ? { threads: THREADS, workerUrl: '/worker-entry.js' } : {}),
+      });
+      // Who asks for threads is told that there are none, the page and its worker each; who does not, is not.
+      const warning = expect.stringMatching(/fewer threads: .*cross-origin isolated/) as string;
+      expect(complaints).toEqual(strict && !isolated ? [warning, warning] : []);
+      for (const observation of [report.page!, report.worker!]) {
+        expect(observation.isolated).toBe(isolated);
+        expect(observation.unchosen).toBe('wasm');
+        expect(refusedBackends(observation)).toEqual(strict ? { js: 'JS_CODE_GENERATION' } : {});
+        const { count, reason, refused } = observation.threads;
+        if (isolated) expect(count).toBe(strict ? THREADS : Math.min(16, observation.cores));
+        else expect({ count, reason }).toEqual({ count: 1, reason: expect.stringContaining('cross-origin isolated') });
+        expect(refused).toBeUndefined();
+        expectSameElements(observation);
+      }
+      const shared = requests.filter((request) => /^GET \/chunk-\w+\.js$/.test(request));
+      const own = ['GET /', 'GET /page.js', 'GET /worker.js', 'POST /report'];
+      if (isolated && strict) own.push('GET /worker-entry.js');
+      expect(new Set(requests)).toEqual(new Set([...own, ...shared]));
+    },
+  );
 
   test('a policy that forbids the pool its workers leaves one thread, and says so once', async () => {
     const { report, complaints } = await visit(true, true, { backends: ['wasm'] });

@@ -64,6 +64,20 @@ export function failureOf(each: Case, backend: L.BackendChoice): string | undefi
   return mismatch(each, got, got.dataSync());
 }
 
+/** What is wrong with cases that are one program on this backend, by their calls; cases that throw run alone. */
+export function failuresTogether(cases: readonly Case[], backend: L.BackendChoice): string[] {
+  const alone = cases.filter(({ output }) => 'throws' in output);
+  const joint = cases.filter((each) => !alone.includes(each));
+  const functions = joint.map(callOf);
+  const inputs = joint.map((each) => each.inputs.map(makeInput));
+  const run = L.jit((all: L.Tensor[][]) => functions.map((f, i) => f(...all[i]!)), { backend, name: 'cases' });
+  const results = joint.length === 0 ? [] : run(inputs);
+  return [
+    ...joint.map((each, i) => ({ each, failure: mismatch(each, results[i]!, results[i]!.dataSync()) })),
+    ...alone.map((each) => ({ each, failure: failureOf(each, backend) })),
+  ].flatMap(({ each, failure }) => (failure === undefined ? [] : [`${each.call}: ${failure}`]));
+}
+
 /** What is wrong with a result and its elements. `mayDiffer` says where more than the case's tolerance is allowed. */
 export function mismatch(
   each: Case,

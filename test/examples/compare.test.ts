@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { THOROUGH } from '../support/runs.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const run = (...args: readonly string[]): string =>
@@ -13,7 +14,19 @@ const run = (...args: readonly string[]): string =>
 test('both steps on every CPU backend, with the same bits', { timeout: 240_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'lazuli-compare-'));
   try {
-    const output = run('--repeats', '1', '--parameters', '5000', '--svg', join(folder, 'times'));
+    // A GPU of software takes a minute.
+    const backends = THOROUGH ? [] : ['--backends', 'reference,js,wasm'];
+    const output = run(
+      ...backends,
+      '--repeats',
+      '1',
+      '--parameters',
+      '5000',
+      '--batch',
+      '4',
+      '--svg',
+      join(folder, 'times'),
+    );
     for (const name of ['adadelta', 'mlp']) {
       expect(output).toContain(`${name}: differences from reference, tolerance 0 ulp`);
       expect(readFileSync(join(folder, `times-${name}.svg`), 'utf8')).toContain(`${name}: median time of a call`);

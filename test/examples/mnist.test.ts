@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { casesOf } from '../support/runs.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'lazuli-mnist-'));
@@ -60,12 +61,13 @@ test('--help explains, a bad flag is an error with exit code 2', async () => {
   const help = await run(['--help']);
   expect(help.code).toBe(0);
   for (const flag of ['--backend', '--epochs', '--optimizer', '--seed']) expect(help.stdout).toContain(flag);
-  for (const [args, message] of [
+  const wrong: readonly (readonly [string[], string])[] = [
     [['--epochs', 'many'], '--epochs takes an integer of at least 1, not "many"'],
     [['--backend', 'abacus'], '--backend takes reference, js, wasm, webgpu or gpujs, not "abacus"'],
     [['--optimizer', 'magic'], '--optimizer takes '],
     [['--learn'], "Unknown option '--learn'"],
-  ] as const) {
+  ];
+  for (const [args, message] of casesOf('flags of the example that are wrong', wrong, 1)) {
     const outcome = await run(args);
     expect(outcome.code).toBe(2);
     expect(outcome.stderr).toContain(message);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { casesOf } from '../support/runs.js';
 
 const script = fileURLToPath(new URL('resume-run.ts', import.meta.url));
 const run = async (format: string, folder: string, from: number, to: number): Promise<string> => {
@@ -13,7 +14,7 @@ const run = async (format: string, folder: string, from: number, to: number): Pr
   return (await promisify(execFile)(process.execPath, args)).stdout;
 };
 
-test.each(['safetensors', 'npz'])('through %s', async (format) => {
+test.each(casesOf('formats of a resumed training', ['safetensors', 'npz'], 1))('through %s', async (format) => {
   const folder = await mkdtemp(join(tmpdir(), 'lazuli-resume-'));
   try {
     const whole = await run(format, folder, 0, 9);

@@ -12,6 +12,10 @@ import {
   valueAndGrad,
   Variable,
 } from 'lazuli';
+import { THOROUGH } from '../support/runs.js';
+
+/** Steps of the longest jobs. */
+const TURNS = THOROUGH ? 100_000 : 25_000;
 
 const [backend, only] = process.argv.slice(2) as ['js' | 'wasm' | 'reference', string | undefined];
 setDefaultBackend(backend);
@@ -59,14 +63,14 @@ function trainingStep(compile: (f: (x: Tensor, y: Tensor) => Tensor) => (x: Tens
 }
 
 const JOBS: Readonly<Record<string, () => Growth>> = {
-  'jitted, 10,000 small steps': () => growth(trainingStep(jit), 2000, 10_000),
-  'jitted, 100,000 steps': () => growth(trainingStep(jit), 2000, 100_000),
-  'jitted, results of 1,000 elements, 100,000 calls': () => {
+  'jitted, a tenth of the steps': () => growth(trainingStep(jit), 2000, TURNS / 10),
+  'jitted, all steps': () => growth(trainingStep(jit), 2000, TURNS),
+  'jitted, results of 1,000 elements': () => {
     const f = jit((x: Tensor) => x.add(1));
     const x = tensor(new Float32Array(1000));
-    return growth(() => void f(x), 2000, 100_000);
+    return growth(() => void f(x), 2000, TURNS);
   },
-  'jitted, old values read each step, 20,000 steps': () => {
+  'jitted, old values read each step': () => {
     const w = new Variable(new Float32Array(1000));
     const step = jit(() => {
       w.value = w.value.add(1);
@@ -77,18 +81,18 @@ const JOBS: Readonly<Record<string, () => Growth>> = {
         step();
       },
       1000,
-      20_000,
+      TURNS / 5,
     );
   },
-  'un-jitted, 20,000 steps': () =>
+  'un-jitted': () =>
     growth(
       trainingStep((f) => f),
       1000,
-      20_000,
+      TURNS / 5,
     ),
-  'un-jitted, each result read, 20,000 turns': () => {
+  'un-jitted, each result read': () => {
     const x = tensor(new Float32Array(1000));
-    return growth((i) => void x.mul(i).sum().item(), 1000, 20_000);
+    return growth((i) => void x.mul(i).sum().item(), 1000, TURNS / 5);
   },
 };
 

@@ -2,11 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { casesOf } from '../support/runs.js';
 import type { Use } from './shapes-job.js';
 
 const job = fileURLToPath(new URL('shapes-job.ts', import.meta.url));
 
-describe.each(['reference', 'js', 'wasm'])('on %s', (backend) => {
+describe.each(casesOf('shapes that vary', ['wasm', 'js', 'reference'], 1))('on %s', (backend) => {
   test('heaps level off', () => {
     const { stdout, stderr, status } = spawnSync(process.execPath, ['--expose-gc', '--import', 'tsx', job, backend], {
       encoding: 'utf8',

@@ -2,6 +2,7 @@
 import { jit, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import { type Case, callOf, makeInput, mismatch, readSuite } from '../conformance/suite.js';
+import { casesOf } from '../support/runs.js';
 import { mayDiffer } from './exempt.js';
 import { describeOnGpu, gpu } from './support.js';
 
@@ -41,7 +42,7 @@ describeOnGpu('public suites', () => {
       const own = cases.filter((each) => !('throws' in each.output) && !isWide(each));
       return own.length === 0 ? [] : [[op, own]];
     });
-    test.each(narrow)('%s', async (op, cases) => {
+    test.each(casesOf(`ops of ${suite} on the GPU`, narrow, narrow.length / 3))('%s', async (op, cases) => {
       expect(await failuresOf(suite, op, cases)).toEqual([]);
     });
   });
