@@ -49,6 +49,18 @@ export const setThreads: (count: number, options?: ThreadOptions) => Promise<voi
 export { type NestedArray } from './trace/print.js';
 export { Tensor, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';
 export * from './trace/functions.js';
+export {
+  conv1d,
+  conv2d,
+  conv3d,
+  type ConvOptions,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+  type ConvTransposeOptions,
+} from './trace/convolution.js';
+export { avgPool1d, avgPool2d, type AvgPoolOptions, maxPool1d, maxPool2d, type PoolOptions } from './trace/pooling.js';
+export type { ConvLayout, Padding } from './trace/windows.js';
 export { applyPrimitive } from './trace/primitive.js';
 export { type CreateOptions } from './trace/create.js';
 export { type Axis, type ReduceOptions } from './trace/structure.js';

@@ -1,4 +1,4 @@
-/** Graph → Graph: replaces every composite element-wise node by its decomposition into core ops. */
+/** Graph → Graph: replaces every composite node by its decomposition into core ops, movements and contractions. */
 import type { Primitive } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { broadcastScalar } from '../ops/movement.js';
@@ -10,6 +10,8 @@ export type Decompositions = Readonly<Record<string, NonNullable<Primitive['deco
 
 export function decompose(graph: Graph, own: Decompositions = {}): Graph {
   return rewriteGraph(graph, (node, inputs) => {
+    const { expand } = node.primitive;
+    if (expand !== undefined) return expand(exprBuilder, inputs, node.attributes);
     const replace = own[node.primitive.name] ?? node.primitive.decompose;
     if (replace === undefined) return rebuild(node, inputs);
     const decomposed = replace(exprBuilder, inputs, node.attributes);

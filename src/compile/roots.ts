@@ -187,7 +187,8 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
       } else if (node.primitive.name === 'reshape') {
         // Under any other that merges axes there must be memory.
         if (!hasAffineMove(node)) store(input);
-      } else if (node.primitive.name === 'broadcast' && sizeOf(node.shape) > input.aval.size) {
+      } else if (node.primitive.name !== 'pad' && sizeOf(node.shape) > input.aval.size) {
+        // Each element is read in several places.
         if (regions.isExpensive(input)) store(input);
       }
     }
@@ -216,7 +217,7 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
 /** Operands of a contraction are read through affine maps; what lies under the movements must be in memory. */
 function storeUnderMovement(operand: Expr, isStored: (node: Expr) => boolean, store: (node: Expr) => void): void {
   let node = operand;
-  while (!isStored(node) && node.primitive.kind === 'movement' && node.primitive.name !== 'pad') {
+  while (!isStored(node) && node.primitive.kind === 'movement') {
     if (node.primitive.name === 'reshape' && !hasAffineMove(node)) {
       store(storageOf(node));
       return;

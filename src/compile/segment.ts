@@ -182,6 +182,9 @@ export class SegmentBuilder {
         if (moved.bounds.length === 0) return this.value(node.input(), moved.coordinates, guard);
         const inside = this.#inside(moved.bounds, guard)!;
         const value = this.value(node.input(), moved.coordinates, inside);
+        // A load gives 0 where its guard does not hold.
+        const loaded = this.#body[value]!;
+        if (loaded.kind === 'load' && loaded.guard === inside && Object.is(moved.otherwise, 0)) return value;
         return this.#op('where', node.dtype, inside, value, this.#constant(moved.otherwise, node.dtype));
       }
       case 'gather':

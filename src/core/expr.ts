@@ -27,7 +27,8 @@ export type PrimitiveKind =
   | 'scatter'
   | 'reduction'
   | 'scan'
-  | 'contraction';
+  | 'contraction'
+  | 'composite';
 
 /** One entry of the table of primitives. `A` is the type of its attributes. */
 export interface Primitive<A extends Attributes = Attributes> {
@@ -43,6 +44,8 @@ export interface Primitive<A extends Attributes = Attributes> {
   readonly scalarOp?: ScalarOp;
   /** For any other element-wise op: the function over core ops that *is* its meaning. */
   readonly decompose?: <T>(builder: Builder<T>, inputs: readonly T[], attributes: A) => T;
+  /** For a composite of whole tensors: the nodes that *are* its meaning. Its kind is `composite`. */
+  readonly expand?: (builder: TensorBuilder, inputs: readonly Expr[], attributes: A) => Expr;
   /** Cotangents of the inputs from the cotangent of the result; null where there is none. */
   readonly vjp?: (cotangent: Expr, node: Expr<A>, builder: TensorBuilder) => readonly (Expr | null)[];
 }
@@ -60,6 +63,7 @@ export interface TensorBuilder extends Builder<Expr> {
   slice(x: Expr, begin: readonly number[], end: readonly number[], strides?: readonly number[]): Expr;
   pad(x: Expr, low: readonly number[], high: readonly number[], value: number): Expr;
   flip(x: Expr, axes: readonly number[]): Expr;
+  concat(inputs: readonly Expr[], axis: number): Expr;
   /** Sum over axes, which go. */
   sum(x: Expr, axes: readonly number[]): Expr;
   /** Puts `x`, the result of a reduction over `axes`, back in every place of `shape`. */

@@ -8,9 +8,11 @@ import { sizeOf } from '../core/aval.js';
 import type { Builder } from '../core/builder.js';
 import { allocateArray, castValue, type DType, isFloat } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import { type Expr, topologicalOrder } from '../core/expr.js';
+import { type Expr, ExprScope, type Primitive, topologicalOrder, withScope } from '../core/expr.js';
 import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
 import type { Graph } from '../core/graph.js';
+import { exprBuilder } from './expr-builder.js';
+import { parameter } from './leaf.js';
 import { scalarFunction } from './scalar.js';
 
 /** A core op on arrays of one shape; operands of size 1 are spread. */
@@ -82,7 +84,18 @@ export function evaluateNode(node: Expr, inputs: readonly HostArray[]): HostArra
   if (primitive.evaluate !== undefined) return primitive.evaluate(inputs, attributes, aval);
   if (primitive.scalarOp !== undefined) return withShape(applyScalar(primitive.scalarOp, inputs, aval.dtype), node);
   if (primitive.decompose !== undefined) return withShape(primitive.decompose(arrayBuilder, inputs, attributes), node);
+  if (primitive.expand !== undefined) return expanded(node, primitive.expand, inputs);
   return move(node, inputs[0]!);
+}
+
+/** The value of a composite of whole tensors: that of the nodes which it stands for. */
+function expanded(node: Expr, expand: NonNullable<Primitive['expand']>, inputs: readonly HostArray[]): HostArray {
+  return withScope(new ExprScope(), () => {
+    const parameters = inputs.map(({ shape, dtype }, i) => parameter(i, shape, dtype));
+    const outputs = [expand(exprBuilder, parameters, node.attributes)];
+    const names = { name: node.primitive.name, parameterNames: [], outputNames: [], updates: [] };
+    return evaluateGraph({ ...names, parameters, outputs }, inputs)[0]!;
+  });
 }
 
 /** A decomposition may end in a constant: spread it. */

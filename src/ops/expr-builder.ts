@@ -9,7 +9,7 @@ import { primitives } from './define.js';
 import * as elementwise from './elementwise.js';
 import { dynamicSlice, dynamicUpdateSlice, gather, scatterAdd } from './indexing.js';
 import { constant } from './leaf.js';
-import { broadcast, broadcastScalar, flip, pad, reshape, slice, transpose } from './movement.js';
+import { broadcast, broadcastScalar, concat, flip, pad, reshape, slice, transpose } from './movement.js';
 import { cumulative, spread, sumOver } from './reduction.js';
 import { composites } from './composite.js';
 
@@ -48,6 +48,7 @@ export const exprBuilder: TensorBuilder = {
   slice,
   pad,
   flip,
+  concat,
   sum: sumOver,
   spread,
   cumulative,

@@ -144,6 +144,16 @@ const MOVEMENTS: Readonly<Record<string, Generator>> = {
     shapes().chain((shape) =>
       fc.tuple(like(shape, dtype), subset(shape.length)).map(([inputs, axes]) => ({ inputs, attributes: { axes } })),
     ),
+  window: (dtype) =>
+    shapes(3).chain((shape) =>
+      fc
+        .tuple(like(shape, dtype), subset(shape.length), fc.infiniteStream(fc.nat(4)), elements(dtype))
+        .map(([inputs, axes, random, value]) => {
+          const each = (least: number): number[] => axes.map(() => least + (random.next().value as number));
+          const attributes = { counts: each(0), sizes: each(0), strides: each(1), dilation: each(1), low: each(-2) };
+          return { inputs, attributes: { axes, ...attributes, value } };
+        }),
+    ),
   concat: (dtype) =>
     fc
       .tuple(withAxis(), fc.array(fc.nat(3), { minLength: 1, maxLength: 4 }))
@@ -174,6 +184,35 @@ const windows = (dtype: DType): fc.Arbitrary<{ x: HostArray; window: HostArray; 
       )
       .map(([x, window, starts]) => ({ x, window, starts })),
   );
+
+/** A convolution over one or two axes: its attributes, and the shapes of x, w and y. */
+const convolution = fc
+  .record({ rank: fc.integer({ min: 1, max: 2 }), first: fc.boolean(), random: fc.infiniteStream(fc.nat(2)) })
+  .map(({ rank, first: channelsFirst, random }) => {
+    const each = (least: number): number[] =>
+      Array.from({ length: rank }, () => least + (random.next().value as number));
+    const [[n, c], [o, groups]] = [
+      [random.next().value as number, 1 + (random.next().value as number)],
+      [1 + (random.next().value as number), 1 + (random.next().value as number)],
+    ] as const;
+    const attributes = { strides: each(1), dilation: each(1), low: each(-1), kernel: each(1), output: each(1) };
+    const input = each(1).map((extent, axis) => extent + attributes.output[axis]!);
+    const data = (places: number[], channels: number): number[] =>
+      channelsFirst ? [n, channels, ...places] : [n, ...places, channels];
+    return {
+      attributes: { ...attributes, input, groups, channelsFirst },
+      x: data(input, c * groups),
+      w: channelsFirst ? [o * groups, c, ...attributes.kernel] : [...attributes.kernel, c, o * groups],
+      y: data(attributes.output, o * groups),
+    };
+  });
+const convolutionEntry = (first: 'x' | 'y', second: 'w' | 'y'): Entry => ({
+  dtypes: NUMBERS,
+  generate: (dtype) =>
+    convolution.chain(({ attributes, ...shape }) =>
+      applied(fc.tuple(arrays(dtype, shape[first]), arrays(dtype, shape[second])), attributes),
+    ),
+});
 
 const OTHERS: Readonly<Record<string, Entry>> = {
   ...Object.fromEntries(Object.entries(MOVEMENTS).map(([name, generate]) => [name, { dtypes: DTYPES, generate }])),
@@ -264,6 +303,9 @@ const OTHERS: Readonly<Record<string, Entry>> = {
           });
         }),
   },
+  conv: convolutionEntry('x', 'w'),
+  convInput: convolutionEntry('y', 'w'),
+  convFilter: convolutionEntry('x', 'y'),
   stopGradient: { dtypes: DTYPES, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype))) },
   mod: { dtypes: NUMBERS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
   integerPower: {

@@ -1,0 +1,160 @@
+/**
+ * Convolutions, transposed ones and pooling against PyTorch's values (windows.json, made by make-windows.py), with both
+ * gradients, in f64, on every backend of the CPU; in f32 all of them give the same bits.
+ */
+import { readFileSync } from 'node:fs';
+import * as lazuli from 'lazuli';
+import {
+  avgPool2d,
+  conv1d,
+  conv2d,
+  type ConvOptions,
+  convTranspose2d,
+  grad,
+  jit,
+  maxPool2d,
+  OptionError,
+  ShapeError,
+  type Tensor,
+  tensor,
+  zeros,
+} from 'lazuli';
+import { describe, expect, test } from 'vitest';
+import { sizeOf } from '../../src/core/aval.js';
+import { expectSameBits } from '../support/bits.js';
+import { noise } from '../support/arrays.js';
+import { BACKENDS, read, THREADED_BACKENDS } from '../support/backends.js';
+
+interface Case {
+  readonly f: 'conv1d' | 'maxPool2d';
+  readonly x: readonly number[];
+  readonly w?: readonly number[];
+  readonly size?: number | readonly number[];
+  readonly options: object;
+  readonly shape: readonly number[];
+  readonly y: readonly number[];
+  readonly dx: readonly number[];
+  readonly dw?: readonly number[];
+}
+const CASES = JSON.parse(readFileSync(new URL('windows.json', import.meta.url), 'utf8')) as readonly Case[];
+
+/** The elements that make-windows.py has. */
+function values(shape: readonly number[], seed: number, distinct = false): Float64Array {
+  return Float64Array.from({ length: sizeOf(shape) }, (_, i) =>
+    distinct ? (i * 7919 + seed) % 1009 : (Math.floor(((i * 37 + seed * 101) * (i + 5)) / 3) % 13) - 6,
+  );
+}
+
+/** The result, and the derivatives of its product with a cotangent. */
+const program =
+  ({ f, w, size, options }: Case) =>
+  (x: Tensor, filter: Tensor, g: Tensor): Tensor[] => {
+    const forward = (a: Tensor, b: Tensor): Tensor =>
+      w === undefined ? lazuli[f as 'maxPool2d'](a, size!, options) : lazuli[f as 'conv1d'](a, b, options);
+    const gradients = grad((a: Tensor, b: Tensor) => forward(a, b).mul(g).sum(), w === undefined ? [0] : [0, 1]);
+    return [forward(x, filter), ...gradients(x, filter)];
+  };
+
+const nameOf = ({ f, x, w, size, options }: Case): string =>
+  `${f} ${JSON.stringify(x)} ${JSON.stringify(w ?? size)} ${JSON.stringify(options)}`;
+
+test('in f32 every backend gives the same bits, with any number of threads', () => {
+  const shapes: readonly (readonly [number[], number[], ConvOptions])[] = [
+    [[2, 9, 10, 12], [3, 3, 12, 20], { padding: 'same' }],
+    [[2, 9, 10, 12], [3, 2, 6, 8], { padding: 1, strides: [2, 1], groups: 2 }],
+    [[2, 9, 10, 12], [3, 3, 1, 12], { padding: 1, groups: 12 }],
+    [[2, 11, 9, 8], [5, 11, 3, 3], { padding: 2, dilation: 2, layout: 'NCHW' }],
+  ];
+  for (const [x, w, options] of shapes) {
+    const f = (a: Tensor, b: Tensor): Tensor => conv2d(a, b, options);
+    const all = (a: Tensor, b: Tensor): Tensor[] => [
+      f(a, b),
+      ...grad((p: Tensor, q: Tensor) => f(p, q).square().sum(), [0, 1])(a, b),
+    ];
+    const inputs = [x, w].map((shape, i) => tensor(noise('f32', shape, i + 1).data, { shape })) as [Tensor, Tensor];
+    const want = jit(all, { backend: 'reference' })(...inputs).map(read);
+    for (const backend of THREADED_BACKENDS)
+      jit(all, { backend })(...inputs).forEach((got, i) =>
+        expectSameBits(read(got), want[i]!, `${backend.toString()} ${i}`),
+      );
+  }
+});
+
+describe('against PyTorch', () => {
+  test.each(CASES.map((each) => [nameOf(each), each] as const))('%s', (_, each) => {
+    const inputs = [
+      tensor(values(each.x, 1, each.f.startsWith('max')), { shape: each.x }),
+      tensor(values(each.w ?? [0], 2), { shape: each.w ?? [0] }),
+      tensor(values(each.shape, 3), { shape: each.shape }),
+    ] as const;
+    const want = [each.y, each.dx, ...(each.dw === undefined ? [] : [each.dw])];
+    for (const backend of BACKENDS) {
+      const got = jit(program(each), { backend })(...inputs);
+      expect(got[0]!.shape).toEqual(each.shape);
+      got.forEach((result, i) => {
+        const data = result.dataSync();
+        expect(data.length).toBe(want[i]!.length);
+        want[i]!.forEach((value, j) => {
+          if (Math.abs(data[j]! - value) > 1e-10 * Math.max(1, Math.abs(value)))
+            expect.fail(`${backend.toString()}, result ${i}: element ${j} is ${data[j]!}, not ${value}`);
+        });
+      });
+    }
+  });
+});
+
+/** What is thrown, as `Class CODE`. */
+function thrown(f: () => unknown): string {
+  try {
+    f();
+  } catch (error) {
+    if (error instanceof ShapeError || error instanceof OptionError) return `${error.name} ${error.code}`;
+    throw error;
+  }
+  return 'nothing';
+}
+
+test('what does not fit is refused before anything is recorded', () => {
+  const x = zeros([2, 5, 6, 4]);
+  const w = zeros([3, 3, 4, 6]);
+  const refused = (options: unknown): string => thrown(() => conv2d(x, w, options as ConvOptions));
+  expect(thrown(() => conv2d(zeros([5, 6, 4]), w))).toBe('ShapeError CONV_RANK');
+  expect(thrown(() => conv1d(x, w))).toBe('ShapeError CONV_RANK');
+  expect(thrown(() => conv2d(x, zeros([0, 3, 4, 6])))).toBe('ShapeError CONV_RANK');
+  expect(thrown(() => conv2d(x, zeros([3, 3, 3, 6])))).toBe('ShapeError CONV_CHANNELS');
+  expect(thrown(() => conv2d(x, w, { layout: 'NCHW' }))).toBe('ShapeError CONV_CHANNELS');
+  expect(thrown(() => conv2d(x, zeros([3, 3, 2, 5]), { groups: 2 }))).toBe('ShapeError CONV_CHANNELS');
+  expect(refused({ groups: 3 })).toBe('ShapeError CONV_CHANNELS');
+  expect(thrown(() => convTranspose2d(x, zeros([3, 3, 6, 4])))).toBe('ShapeError CONV_CHANNELS');
+  expect(refused({ dilation: 3 })).toBe('ShapeError WINDOW_TOO_LARGE');
+  expect(thrown(() => conv2d(zeros([2, 2, 2, 4]), w))).toBe('ShapeError WINDOW_TOO_LARGE');
+  expect(thrown(() => convTranspose2d(zeros([1, 1, 1, 4]), zeros([2, 2, 4, 1]), { padding: 1 }))).toBe(
+    'ShapeError WINDOW_TOO_LARGE',
+  );
+  expect(thrown(() => maxPool2d(x, 6))).toBe('ShapeError WINDOW_TOO_LARGE');
+  expect(thrown(() => maxPool2d(zeros([2, 5, 6]), 2))).toBe('ShapeError POOL_RANK');
+  for (const options of [
+    { strides: 0 },
+    { strides: 1.5 },
+    { strides: [1, 2, 3] },
+    { dilation: -1 },
+    { groups: 0 },
+    { groups: 0.5 },
+    { padding: -1 },
+    { padding: 0.5 },
+    { padding: 'full' },
+    { padding: [1, 1] },
+    { padding: [[1, 1]] },
+    { layout: 'NHCW' },
+  ])
+    expect([options, refused(options)]).toEqual([options, 'OptionError OPTION_RANGE']);
+  expect(refused({ stride: 2 })).toBe('OptionError UNKNOWN_OPTION');
+  expect(refused(2)).toBe('OptionError OPTIONS');
+  expect(thrown(() => convTranspose2d(x, zeros([3, 3, 4, 6]), { strides: 2, outputPadding: 2 }))).toBe(
+    'OptionError OPTION_RANGE',
+  );
+  for (const size of [0, 1.5, [2], '2'] as number[])
+    expect([size, thrown(() => avgPool2d(x, size))]).toEqual([size, 'OptionError OPTION_RANGE']);
+  expect(thrown(() => maxPool2d(x, 2, { padding: 2 }))).toBe('OptionError OPTION_RANGE');
+  expect(thrown(() => maxPool2d(x, 2, { countPadding: true } as object))).toBe('OptionError UNKNOWN_OPTION');
+});
