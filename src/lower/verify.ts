@@ -1,7 +1,7 @@
 /**
  * The invariants of graphs, kernels and programs. Tests hand this to `setVerification`, so that a page does without.
  */
-import { sameAval } from '../core/aval.js';
+import { sameAval, sameShape } from '../core/aval.js';
 import type { AffineMap } from '../core/affine.js';
 import { InternalError } from '../core/errors.js';
 import { topologicalOrder } from '../core/expr.js';
@@ -30,7 +30,8 @@ function verifyGraph(graph: Graph): void {
   }
   for (const { output, parameter } of graph.updates) {
     const [to, from] = [graph.outputs[output], graph.parameters[parameter]];
-    if (!to || !from || !sameAval(to.aval, from.aval))
+    // A number that was decomposed is an f64 and no number any more: the same bits.
+    if (!to || !from || to.dtype !== from.dtype || !sameShape(to.shape, from.shape))
       throw new InternalError(`${graph.name}: the update of parameter ${parameter} has another shape or dtype`);
   }
 }

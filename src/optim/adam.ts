@@ -5,7 +5,7 @@ import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
 import { type Decay, type Rule, type RuleStep, zerosOf } from './rule.js';
 
-type AdamScalar = 'beta1' | 'beta2' | 'eps';
+export type AdamScalar = 'beta1' | 'beta2' | 'eps';
 
 /** 1 − βᵗ, without the digits that the subtraction would lose. */
 export const biasCorrection = (beta: Tensor, t: Tensor): Tensor => t.mul(beta.log()).expm1().neg();

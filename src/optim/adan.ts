@@ -1,10 +1,8 @@
 /** Adan. */
 import { sub, where } from '../trace/functions.js';
-import { OptionError } from '../core/errors.js';
-import { describeValue } from '../core/options.js';
 import type { Tensor } from '../trace/tensor.js';
 import { BY_RATE } from './adam.js';
-import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf } from './options.js';
+import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf, splitOption } from './options.js';
 import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
 import { type Decay, type Rule, zerosOf } from './rule.js';
 
@@ -62,17 +60,8 @@ export interface AdanOptions extends OptimizerOptions {
 }
 
 /** `betas` as three scalars. @throws OptionError `OPTION_BETAS` */
-export function splitBetas(given: AdanOptions): OptimizerOptions & { readonly [K in AdanScalar]?: number } {
-  if ((given as AdanOptions | null)?.betas === undefined) return given;
-  const { betas, ...options } = given;
-  if (!Array.isArray(betas) || betas.length !== 3)
-    throw new OptionError(
-      'OPTION_BETAS',
-      `Adan got betas = ${describeValue(betas)}`,
-      'Pass three numbers: [β₁, β₂, β₃].',
-    );
-  return { ...options, beta1: betas[0], beta2: betas[1], beta3: betas[2] };
-}
+export const splitBetas = (given: AdanOptions): OptimizerOptions & { readonly [K in AdanScalar]?: number } =>
+  splitOption('Adan', given, 'betas', ['beta1', 'beta2', 'beta3'], 'OPTION_BETAS');
 
 /**
  * Adan: Nesterov's momentum, estimated from gradients and their differences alone.

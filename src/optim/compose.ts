@@ -17,6 +17,7 @@ import {
   choose,
   chooseUpdates,
   type GradientTransformation,
+  leafKeys,
   leavesUpTo,
   mapLeaves,
   type Outcome,
@@ -151,15 +152,6 @@ export const setToZero = (): Transformation => ({
 
 /** A tree of labels or booleans, or a function from the parameters to one. */
 export type Labels = unknown;
-
-/** What identifies each leaf: its key in a flat dict, else its path. */
-function leafKeys(treedef: TreeDef): string[] {
-  const isDict = treedef.kind === 'object' || treedef.kind === 'map';
-  if (isDict && treedef.children.every((child) => child.kind === 'leaf')) return treedef.keys.map(String);
-  const paths: string[] = [];
-  treedef.collectPaths('', paths);
-  return paths;
-}
 
 interface Split {
   readonly treedef: TreeDef;

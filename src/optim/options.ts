@@ -47,3 +47,47 @@ export const scalarVariable = (value: number | Variable): Variable =>
 /** A Variable's number, for printing; its place while a function is traced, where it has none. */
 export const shown = (variable: Variable): string =>
   isTracing() ? variable.toString() : String(variable.value.item());
+
+/**
+ * Options in which the list `option` is replaced by its elements, by their names.
+ * @throws OptionError with `code` for what is no list of as many.
+ */
+export function splitOption<T extends object>(
+  owner: string,
+  given: T,
+  option: keyof T & string,
+  names: readonly string[],
+  code = 'OPTION_RANGE',
+): T {
+  const list: unknown = (given as T | null)?.[option];
+  if (list === undefined) return given;
+  if (!Array.isArray(list) || list.length !== names.length)
+    throw new OptionError(
+      code,
+      `${owner} got ${option} = ${describeValue(list)}`,
+      `Pass ${names.length} numbers: [${names.join(', ')}].`,
+    );
+  const { [option]: _, ...options } = given;
+  return { ...options, ...Object.fromEntries(names.map((name, i) => [name, list[i] as unknown])) } as T;
+}
+
+/** `fallback` for an option that was left out; null was not left out. */
+export const otherwise = <T>(option: T | undefined, fallback: T): T => (option === undefined ? fallback : option);
+
+/** A list of numbers that does not descend. @throws OptionError `OPTION_ORDER` */
+export function checkAscending(owner: string, option: string, values: readonly number[]): readonly number[] {
+  const list: readonly unknown[] = values;
+  if (!Array.isArray(list) || list.some((value) => typeof value !== 'number' || !Number.isFinite(value)))
+    throw new OptionError(
+      'OPTION_RANGE',
+      `${owner} got ${option} = ${describeValue(values)}`,
+      `${option} is a list of finite numbers.`,
+    );
+  if (values.some((value, i) => i > 0 && value < values[i - 1]!))
+    throw new OptionError(
+      'OPTION_ORDER',
+      `${owner} got ${option} = [${values.join(', ')}]`,
+      `Sort ${option} ascending.`,
+    );
+  return [...values];
+}

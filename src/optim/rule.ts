@@ -25,6 +25,14 @@ export interface RuleStep<H extends string> {
   readonly h: Scalars<H>;
   /** The number of this update, from 1, for rules that count. */
   readonly t: Tensor;
+  /** The rule's own numbers after this update. */
+  readonly shared?: Readonly<Record<string, Tensor>>;
+}
+
+/** A number that all parameters share: what it is before the first update, and after the t-th. */
+export interface Shared<H extends string> {
+  readonly begin: number;
+  readonly next: (before: Tensor, h: Scalars<H>, t: Tensor) => Tensor;
 }
 
 /** What is taken from the parameter, and its next state. */
@@ -53,6 +61,8 @@ export interface Rule<H extends string> {
   readonly flags?: readonly string[];
   /** Whether it counts its updates. */
   readonly counts?: boolean;
+  /** Numbers that change with each update, by the name under which the state has them. */
+  readonly shared?: Readonly<Record<string, Shared<H>>>;
   /** The state before the first update. */
   init(x: Tensor): Slots;
   step(step: RuleStep<H>): RuleResult;
@@ -90,6 +100,8 @@ export function leafwise<H extends string>(
   given: Readonly<Record<H | 'lr', Scalar>> & { readonly weightDecay: Scalar | null },
 ): GradientTransformation<RuleState> {
   const decay = rule.decay === undefined ? DECOUPLED : rule.decay;
+  const shared = Object.entries<Shared<H>>(rule.shared ?? {});
+  const isSlot = (name: string): boolean => name !== 'step' && !(name in (rule.shared ?? {}));
 
   const run = <P>(
     grads: P,
@@ -107,7 +119,8 @@ export function leafwise<H extends string>(
       ]),
     ) as unknown as Scalars<H>;
     const t = rule.counts === true ? state.step!.add(1) : scalarTensor(1);
-    const names = Object.keys(state).filter((name) => name !== 'step');
+    const own = Object.fromEntries(shared.map(([name, { next }]) => [name, next(state[name] as Tensor, h, t)]));
+    const names = Object.keys(state).filter(isSlot);
     const columns = names.map((name) => leavesUpTo(treedef, state[name]));
     const next = names.map((): unknown[] => []);
     const results = (xs as Tensor[]).map((x, i) => {
@@ -117,7 +130,7 @@ export function leafwise<H extends string>(
         const value = columns[n]![i];
         if (value instanceof Tensor) slots[name] = value;
       });
-      const result = rule.step({ x, g: gs[i]!, slots, h: scalars, t });
+      const result = rule.step({ x, g: gs[i]!, slots, h: scalars, t, shared: own });
       names.forEach((name, n) => next[n]!.push(result.slots[name] ?? null));
       // A counter that went through an array is no weak number any more, and must not widen the parameter.
       const { descent } = result;
@@ -127,6 +140,7 @@ export function leafwise<H extends string>(
       tree: unflatten(treedef as TreeDef, results) as P,
       state: {
         ...(rule.counts === true ? { step: t } : {}),
+        ...own,
         ...Object.fromEntries(names.map((name, n) => [name, unflatten(treedef, next[n]!)])),
       },
     };
@@ -139,6 +153,7 @@ export function leafwise<H extends string>(
       const names = [...new Set(slots.flatMap((each) => Object.keys(each)))];
       return {
         ...(rule.counts === true ? { step: scalarTensor(0) } : {}),
+        ...Object.fromEntries(shared.map(([name, { begin }]) => [name, scalarTensor(begin)])),
         ...Object.fromEntries(
           names.map((name) => [
             name,

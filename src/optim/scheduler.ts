@@ -42,6 +42,9 @@ export function checkRate(owner: string, lr: unknown, range: Range = RATE): void
 
 const OPTIONS = ['lr', 'lastEpoch', 'name'];
 
+/** π·x, halved cosine: 1 at x = 0, 0 at x = 1. */
+export const halfCosine = (x: Tensor): Tensor => x.mul(Math.PI).cos().add(1).div(2);
+
 /** Base class: the rate depends on the epoch. */
 export abstract class Scheduler extends Module {
   /** The rate that the schedule begins with. */

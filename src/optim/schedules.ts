@@ -6,51 +6,29 @@ import { add, pow, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import {
+  checkAscending,
   checkFlag,
   checkOptions,
   checkRange,
   COUNTER,
   FACTOR,
   NOT_NEGATIVE,
+  otherwise,
   POSITIVE,
   POSITIVE_INTEGER,
   type Range,
   scalarTensor,
 } from './options.js';
-import { index, Scheduler, type SchedulerOptions } from './scheduler.js';
+import { halfCosine, index, Scheduler, type SchedulerOptions } from './scheduler.js';
 
 /** At least 1. */
 const GROWTH: Range = { holds: (v) => v >= 1 && v < Infinity, text: 'finite and at least 1' };
-
-/** `fallback` for an option that was left out; null was not left out. */
-const otherwise = <T>(option: T | undefined, fallback: T): T => (option === undefined ? fallback : option);
-
-/** A list of numbers that does not descend. @throws OptionError `OPTION_ORDER` */
-function checkAscending(owner: string, option: string, values: readonly number[]): readonly number[] {
-  const list: readonly unknown[] = values;
-  if (!Array.isArray(list) || list.some((value) => typeof value !== 'number' || !Number.isFinite(value)))
-    throw new OptionError(
-      'OPTION_RANGE',
-      `${owner} got ${option} = ${describeValue(values)}`,
-      `${option} is a list of finite numbers.`,
-    );
-  if (values.some((value, i) => i > 0 && value < values[i - 1]!))
-    throw new OptionError(
-      'OPTION_ORDER',
-      `${owner} got ${option} = [${values.join(', ')}]`,
-      `Sort ${option} ascending.`,
-    );
-  return [...values];
-}
 
 /** Calls that a period may end late by and still end at a call: `0.07 · 100` and sums of periods are rounded. */
 const LATE = 1e-6;
 
 /** How many periods, of whole or other numbers of calls, have ended at call `i`. */
 const periodsAt = (i: Tensor, period: number): Tensor => i.add(LATE).div(period).floor();
-
-/** π·x, halved cosine: 1 at x = 0, 0 at x = 1. */
-const halfCosine = (x: Tensor): Tensor => x.mul(Math.PI).cos().add(1).div(2);
 
 export interface StepLROptions extends SchedulerOptions {
   readonly stepSize: number;

@@ -127,3 +127,12 @@ export function leavesUpTo(treedef: TreeDef, tree: Tree, what = 'the state'): un
   visit(treedef, tree, '');
   return out;
 }
+
+/** What identifies each leaf: its key in a flat dict, else its path. */
+export function leafKeys(treedef: TreeDef): string[] {
+  const isDict = treedef.kind === 'object' || treedef.kind === 'map';
+  if (isDict && treedef.children.every((child) => child.kind === 'leaf')) return treedef.keys.map(String);
+  const paths: string[] = [];
+  treedef.collectPaths('', paths);
+  return paths;
+}

@@ -378,6 +378,12 @@ describe('problems', () => {
     Adan: [0.1, 0.02, { weightDecay: 0 }],
     SM3: [1, 0.5],
     Lion: [0.002, 1e-3],
+    Adamax: [0.1, 0.02],
+    NAdam: [0.1, 0.02],
+    RAdam: [0.1, 0.02],
+    LAMB: [1e-3, 1e-3],
+    Adafactor: [5e-3, 5e-3, { multiplyByParameterScale: false }],
+    Rprop: [0.1, 0.01],
   };
   test.each(OPTIMIZERS)('%s finds the bottom of a parabola and of Rosenbrock’s valley', (name) => {
     const [forParabola, forRosenbrock, options = {}] = RATES[name];

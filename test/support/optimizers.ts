@@ -12,4 +12,10 @@ export const OPTIMIZERS = [
   'Adan',
   'SM3',
   'Lion',
+  'Adamax',
+  'NAdam',
+  'RAdam',
+  'LAMB',
+  'Adafactor',
+  'Rprop',
 ] as const;

@@ -1,0 +1,99 @@
+/** Running means of weights. */
+import { isFloat } from '../core/dtype.js';
+import { OptionError } from '../core/errors.js';
+import { checkOptions, describeValue } from '../core/options.js';
+import { type Dict, dictEntries } from '../object/collector.js';
+import { Module } from '../object/module.js';
+import { pathIn } from '../object/walk.js';
+import { sub } from '../trace/functions.js';
+import { Variable } from '../trace/variable.js';
+import { BELOW_ONE, checkRange } from './options.js';
+
+export interface EMAOptions {
+  /** The part of the mean that stays with each update. */
+  readonly decay?: number;
+  readonly name?: string;
+}
+
+/**
+ * An exponential moving average of weights, which often tests better than the weights themselves.
+ *
+ * ```
+ * a ← d a + (1−d) x          with each update; a begins as x is
+ * ```
+ *
+ * `update()` belongs into the step, behind that of the optimizer; `swap()` exchanges averages and weights, so that the model
+ * computes with the averages, and once more gives it its own back. `decay` 0.999 unless given: a mean over about a thousand
+ * steps. State: `<key>_average`, saved with the module that holds it; changing `decay` traces nothing.
+ * Reference: Polyak and Juditsky 1992, "Acceleration of Stochastic Approximation by Averaging".
+ *
+ * @example
+ * const x = new TrainVar(tensor([0]));
+ * const ema = new EMA({ x }, { decay: 0.75 });
+ * x.value = tensor([4]);
+ * ema.update();
+ * ema.swap();
+ * x.value.item(); // 1
+ */
+export class EMA extends Module {
+  static override name = 'EMA';
+  protected static override readonly unwalked = ['averaged', 'rate'];
+  /** The Variables that are averaged. */
+  protected readonly averaged: Dict<Variable>;
+  protected readonly rate: Variable;
+
+  /** @throws OptionError `AVERAGED_VARS` for what is no dict of float Variables, `OPTION_RANGE` unless 0 ≤ decay < 1. */
+  constructor(vars: Dict<Variable>, options: EMAOptions = {}) {
+    checkOptions('EMA', options, ['decay', 'name']);
+    const entries = typeof vars === 'object' && (vars as unknown) !== null ? dictEntries(vars) : [['', vars] as const];
+    for (const [key, variable] of entries)
+      if (!(variable instanceof Variable) || !isFloat(variable.dtype))
+        throw new OptionError(
+          'AVERAGED_VARS',
+          `EMA got ${describeValue(variable)} as its Variable ${JSON.stringify(key)}`,
+          'Pass a dict of Variables of floats: model.trainVars().',
+        );
+    super(options.name);
+    this.averaged = vars;
+    this.rate = Variable.number(
+      checkRange('EMA', 'decay', options.decay === undefined ? 0.999 : options.decay, BELOW_ONE),
+      `${this.name}.decay`,
+    );
+    this.registerImplicitVars(
+      Object.fromEntries(
+        dictEntries(vars).map(([key, variable]) => [
+          `${key}_average`,
+          new Variable(variable.value, `${this.name}.${key}_average`),
+        ]),
+      ),
+    );
+  }
+
+  get decay(): number {
+    return this.rate.value.item();
+  }
+  set decay(decay: number) {
+    this.rate.value = checkRange(this.name, 'decay', decay, BELOW_ONE);
+  }
+
+  private pairs(): [average: Variable, live: Variable][] {
+    return dictEntries(this.averaged).map(([key, live]) => [this.implicitVars.get(`${key}_average`)!, live]);
+  }
+
+  /** Takes the weights of this moment into the averages; inside a jitted step it is recorded. */
+  update(): void {
+    const decay = this.rate.value;
+    for (const [average, live] of this.pairs())
+      average.value = decay.mul(average.value).add(sub(1, decay).mul(live.value));
+  }
+
+  /** Exchanges averages and weights. */
+  swap(): void {
+    for (const [average, live] of this.pairs()) [average.value, live.value] = [live.value, average.value];
+  }
+
+  protected override implicitPath(key: string): string {
+    const [name, variable] = dictEntries(this.averaged).find(([each]) => `${each}_average` === key)!;
+    return `${pathIn(this.averaged, name, variable)}_average`;
+  }
+}
