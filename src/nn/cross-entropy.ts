@@ -104,7 +104,9 @@ function labelled(logProbabilities: Tensor, labels: Tensor, to: Classes, smoothi
  *
  * A label equal to `ignoreIndex` counts neither in the sum nor in the number; where none counts the mean is NaN. Any other
  * label outside 0 … classes − 1 makes the loss NaN. With `weight` the mean is divided by the weights of the labels that count.
- * @example crossEntropy(logits, labels, { axis: 1 }); // logits [batch, classes, time], labels [batch, time]
+ * @example
+ * const [logits, labels] = [zeros([2, 3, 5]), zeros([2, 5], { dtype: 'i32' })]; // [batch, classes, time], [batch, time]
+ * crossEntropy(logits, labels, { axis: 1, reduction: 'none' }).shape; // [2, 5]
  * @throws ShapeError `SHAPE_MISMATCH`, `INVALID_AXIS`; DTypeError `DTYPE_UNSUPPORTED`; OptionError.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {

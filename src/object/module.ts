@@ -4,13 +4,14 @@
  *
  * A module made by `treeUnflatten` has run no constructor, so nothing here is kept in private fields.
  */
-import { OptionError } from '../core/errors.js';
-import { checkOptions } from '../core/options.js';
+import { OptionError, TraceError } from '../core/errors.js';
+import { checkFlag, checkOptions } from '../core/options.js';
 import { COPY, THIS_COPY } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import type { TensorDict } from '../io/tensor-dict.js';
 import type { Tensor } from '../trace/tensor.js';
+import { isTracing, modeHere } from '../trace/scope.js';
 import { TrainVar, Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries, isPlainObject } from './collector.js';
 import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';
@@ -36,6 +37,9 @@ export interface VarsOptions extends NodesOptions {
 }
 
 const NAME = Symbol('name');
+const EVALUATES = Symbol('evaluates');
+/** What stands among the static names of a module that evaluates. */
+const EVALUATES_NAME = '(eval)';
 
 /** `[dynamicNames, staticNames, staticValues]` */
 export type ModuleStructure = readonly [
@@ -71,6 +75,7 @@ export class Module {
   protected static readonly unwalked: readonly string[] = [];
   declare readonly [leafType]: Tensor;
   declare [NAME]: string;
+  declare [EVALUATES]: boolean;
   /** Variables that are no attributes, by key. */
   declare implicitVars: Collector<Variable>;
   /** Modules that are no attributes, by key. */
@@ -78,7 +83,7 @@ export class Module {
 
   /** @param name unique among living modules; the class's name and a number unless given. */
   constructor(name?: string) {
-    setHidden(this, this.uniqueName(name));
+    setHidden(this, NAME, this.uniqueName(name));
     holdName(this.name, this);
     announceCalls(this);
   }
@@ -92,8 +97,35 @@ export class Module {
   /** Renames. @throws OptionError `INVALID_NAME`, `NAME_TAKEN`. */
   set name(name: string) {
     const former = this.name;
-    setHidden(this, checkName(name, this));
+    setHidden(this, NAME, checkName(name, this));
     holdName(name, this, former);
+  }
+
+  /**
+   * Whether layers that differ in it (Dropout, BatchNorm) train; true unless {@link eval} was called. A jitted function that
+   * asks has a program for each answer.
+   */
+  get training(): boolean {
+    return modeHere(this, !this[EVALUATES]);
+  }
+  /**
+   * Sets {@link training} of this module and of all below it.
+   * @throws TraceError `MODE_IN_TRACE` while a function is traced.
+   */
+  train(mode = true): this {
+    checkFlag(`${this.name}.train`, 'mode', mode);
+    if (isTracing())
+      throw new TraceError(
+        'MODE_IN_TRACE',
+        `${this.name} was to ${mode ? 'train' : 'evaluate'} while a function was traced, which happens once, not at each call`,
+        'Call train() and eval() outside, before the jitted function: it has a program for each mode.',
+      );
+    for (const [, node] of walkNodes(this, { method: 'path' })) setHidden(node, EVALUATES, !mode);
+    return this;
+  }
+  /** `train(false)`. */
+  eval(): this {
+    return this.train(false);
   }
 
   /**
@@ -151,6 +183,10 @@ export class Module {
     const dynamicValues: unknown[] = [];
     const staticNames: string[] = ['name'];
     const staticValues: unknown[] = [this.name];
+    if (this[EVALUATES]) {
+      staticNames.push(EVALUATES_NAME);
+      staticValues.push(true);
+    }
     for (const [name, value] of attributes(this)) {
       const dynamic = isDynamic(value);
       (dynamic ? dynamicNames : staticNames).push(name);
@@ -167,7 +203,8 @@ export class Module {
   ): T {
     const module = Object.create(this.prototype as object) as T;
     const define = (name: string, value: unknown): void => {
-      if (name === 'name') setHidden(module, value as string);
+      if (name === 'name') setHidden(module, NAME, value as string);
+      else if (name === EVALUATES_NAME) setHidden(module, EVALUATES, true);
       else if (name === 'implicitVars' || name === 'implicitNodes')
         ownCollector(module, name, new Collector(value as Map<string, never>));
       else Object.defineProperty(module, name, { value, writable: true, enumerable: true, configurable: true });
@@ -272,8 +309,8 @@ export class Module {
   }
 }
 
-function setHidden(module: Module, name: string): void {
-  Object.defineProperty(module, NAME, { value: name, writable: true, enumerable: false, configurable: true });
+function setHidden<K extends typeof NAME | typeof EVALUATES>(module: Module, key: K, value: Module[K]): void {
+  Object.defineProperty(module, key, { value, writable: true, enumerable: false, configurable: true });
 }
 
 /** Collectors of implicit things become attributes when they first hold something. */

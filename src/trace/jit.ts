@@ -39,6 +39,7 @@ import {
   activeScope,
   type Binding,
   isTracing,
+  type Moded,
   type TracedVariable,
   TraceScope,
   useExpr,
@@ -101,6 +102,8 @@ interface Recorded {
   readonly writes: readonly TracedVariable[];
   /** What its numbers must be like. */
   readonly guards: readonly NumberGuard[];
+  /** What its modules chose by. */
+  readonly modes: readonly (readonly [Moded, boolean])[];
   readonly resultTree: TreeDef;
   readonly resultAvals: readonly Aval[];
 }
@@ -203,7 +206,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       const aval = avalOf(leaves[i]);
       if (aval === undefined || !sameAval(aval, entry.avals[i]!)) return false;
     }
-    return entry.guards.every(holds);
+    return entry.guards.every(holds) && entry.modes.every(([holder, mode]) => holder.training === mode);
   };
 
   const invoke = (dynamic: readonly unknown[], statics: readonly unknown[]): unknown => {
@@ -257,19 +260,19 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     });
   };
 
-  /** Records the function; `again` has the guards of a former trace, whose answers are given once more. */
+  /** Records the function; `again` is a former trace, whose answers are given once more. */
   const trace = (
     treedef: TreeDef,
     avals: readonly Aval[],
     statics: readonly unknown[],
-    again?: readonly NumberGuard[],
+    again?: Pick<Recorded, 'guards' | 'modes'>,
   ): Recorded => {
-    const scope = new TraceScope(name);
+    const scope = new TraceScope(name, true, again?.modes);
     scope.readNumber = (leaf) => {
       const value = leaves[leaf];
       return value instanceof Tensor ? numberOf(value.expr) : (value as number);
     };
-    scope.answers = again;
+    scope.answers = again?.guards;
     const paths = pathsOf(treedef);
     const handles = avals.map(
       (aval, i) => new Tensor(scope.parameter({ aval }, argumentName(paths[i]!), { kind: 'argument', leaf: i })),
@@ -291,6 +294,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       bindings: [...scope.bindings],
       writes: scope.writes.map(([variable]) => variable),
       guards: [...scope.guards.values()],
+      modes: [...scope.modes],
     };
   };
 
@@ -411,10 +415,11 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
         'Inspect outside.',
       );
   };
-  const recording = ({ treedef, avals, statics, bindings, guards, graph }: Recorded): Recording => ({
+  const recording = ({ treedef, avals, statics, bindings, guards, modes, graph }: Recorded): Recording => ({
     graph,
     variables: bindings.map((binding) => (binding.kind === 'variable' ? binding.variable : undefined)),
-    again: () => (isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics, guards).graph)),
+    again: () =>
+      isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics, { guards, modes }).graph),
   });
   const report = (traced: Recorded, program: Program, backend: Emitter, source: () => KernelSource): Report =>
     makeReport({ ...recording(traced), program, backend, source, history });
@@ -572,9 +577,14 @@ function whatChanged(before: Entry, after: Entry, argumentName: (path: string) =
   if (leaf >= 0)
     return `${argumentName(pathsOf(after.treedef)[leaf]!)} went from ${before.avals[leaf]!.key} to ${after.avals[leaf]!.key}`;
   const position = after.statics.findIndex((value, i) => !Object.is(value, before.statics[i]));
+  const moved = after.modes.find(([holder, mode]) =>
+    before.modes.some((each) => each[0] === holder && each[1] !== mode),
+  );
   return position >= 0
     ? `static argument ${position} went from ${describeValue(before.statics[position])} to ${describeValue(after.statics[position])}`
-    : before.guards.length + after.guards.length > 0
-      ? 'a number that meets integers was an integer in range and is none, or the other way round'
-      : 'its entry had been forgotten';
+    : moved !== undefined
+      ? `${moved[0].name} went to ${moved[1] ? 'train()' : 'eval()'}`
+      : before.guards.length + after.guards.length > 0
+        ? 'a number that meets integers was an integer in range and is none, or the other way round'
+        : 'its entry had been forgotten';
 }

@@ -9,7 +9,7 @@ import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core
 import { evaluateGraph } from '../ops/evaluate.js';
 import { parameter } from '../ops/leaf.js';
 import { EagerNode, eagerScope, type Recipe } from './eager-scope.js';
-import { activeScope, TraceScope } from './scope.js';
+import { outermostTrace, TraceScope } from './scope.js';
 
 /** A question that was asked of a number, and the answer. */
 export interface NumberGuard {
@@ -112,9 +112,8 @@ export const numberOf = (node: Expr): number => readerOf(node)?.() ?? NaN;
 export function isIntegerHere(node: Expr, dtype: DType): boolean {
   const read = readerOf(node);
   if (read === undefined) return false;
-  let scope = activeScope();
-  while (scope instanceof TraceScope && scope.parent instanceof TraceScope) scope = scope.parent;
-  if (!(scope instanceof TraceScope)) return isIntegerOf(read(), dtype);
+  const scope = outermostTrace();
+  if (scope === undefined) return isIntegerOf(read(), dtype);
   const { guards, answers } = scope;
   const key = `${dtype}|${node.id}`;
   const guard = guards.get(key) ?? answers?.[guards.size] ?? { read, dtype, isInteger: isIntegerOf(read(), dtype) };

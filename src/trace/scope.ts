@@ -26,6 +26,12 @@ export type Binding =
   | { readonly kind: 'variable'; readonly variable: TracedVariable }
   | { readonly kind: 'capture'; readonly expr: Expr };
 
+/** What has a mode by which it chooses what it records, as a module does. */
+export interface Moded {
+  readonly name: string;
+  readonly training: boolean;
+}
+
 interface VariableState {
   /** The parameter that holds the value at entry. */
   readonly parameter: Expr;
@@ -46,6 +52,8 @@ export class TraceScope extends ExprScope {
   readNumber?: (leaf: number) => number;
   /** The guards of a trace that is repeated: questions come in their order, and have their answers. */
   answers: readonly NumberGuard[] | undefined;
+  /** The modes by which something was chosen; kept by the outermost trace. Those of a trace that is repeated are there before. */
+  readonly modes: Map<Moded, boolean>;
   readonly #captured = new Map<Expr, Expr>();
   readonly #variables = new Map<TracedVariable, VariableState>();
   /** How to take back each write of a Variable, the last one at the end. */
@@ -55,8 +63,10 @@ export class TraceScope extends ExprScope {
   constructor(
     readonly functionName: string,
     readonly isProgram = true,
+    modes: Iterable<readonly [Moded, boolean]> = [],
   ) {
     super();
+    this.modes = new Map(modes);
   }
 
   /** A new parameter with the aval of `like`. */
@@ -165,6 +175,21 @@ export const isCompiling = (): boolean => scopeStack().some((scope) => scope ins
 /** The innermost scope, eager if nothing is traced. */
 export const activeScope = (): TraceScope | EagerScope =>
   (scopeStack()[scopeStack().length - 1] as TraceScope | undefined) ?? eagerScope;
+
+/** The trace in which all others stand. */
+export function outermostTrace(): TraceScope | undefined {
+  let scope = activeScope();
+  while (scope instanceof TraceScope && scope.parent instanceof TraceScope) scope = scope.parent;
+  return scope instanceof TraceScope ? scope : undefined;
+}
+
+/** The mode of `holder`, which is `now`, in the call that is traced: its program is for that mode alone. */
+export function modeHere(holder: Moded, now: boolean): boolean {
+  const modes = outermostTrace()?.modes;
+  const mode = modes?.get(holder) ?? now;
+  modes?.set(holder, mode);
+  return mode;
+}
 
 /** Runs an op function in the innermost scope. */
 export const record = <T>(body: () => T): T =>

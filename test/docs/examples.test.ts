@@ -11,7 +11,9 @@ import { OPTIMIZERS } from '../support/optimizers.js';
 
 const source = (path: string): string => readFileSync(new URL(`../../src/${path}`, import.meta.url), 'utf8');
 const FILES = [
-  ...readdirSync(new URL('../../src/optim', import.meta.url)).map((name) => `optim/${name}`),
+  ...['optim', 'nn'].flatMap((folder) =>
+    readdirSync(new URL(`../../src/${folder}`, import.meta.url)).map((name) => `${folder}/${name}`),
+  ),
   'object/module.ts',
   'io/checkpoint.ts',
   'trace/lift/lift.ts',

@@ -1,6 +1,6 @@
 /** PyTorch's values of torch-values.json (make-torch-values.py made them): the result of a case and its gradients, in f64. */
 import { readFileSync } from 'node:fs';
-import { jit, Tensor, tensor, valueAndGrad } from 'lazuli';
+import { jit, type Tensor, tensor, valueAndGrad } from 'lazuli';
 import { expect } from 'vitest';
 
 interface Values {
