@@ -64,6 +64,7 @@ export type { ConvLayout, Padding } from './trace/windows.js';
 export { applyPrimitive } from './trace/primitive.js';
 export { type CreateOptions } from './trace/create.js';
 export { type Axis, type ReduceOptions } from './trace/structure.js';
+export type { BatchOptions } from './trace/batch.js';
 export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
 export type { LiftConstant, Lifted, LiftedArguments, LiftOptions } from './trace/lift/lift.js';
 export { type GradOptions, type Traced } from './trace/traced-types.js';

@@ -71,10 +71,12 @@ export function counted({ from, to, turns }: For): Counted {
   if (span.terms.length > 0 || turns.length !== 1 || turn!.takes !== 1)
     throw new InternalError('a loop without a constant number of turns');
   const { step, body } = turn!;
-  const last = end.limit !== undefined && first.terms.length === 0 ? end.limit - first.offset : Infinity;
+  const { limit } = end;
+  if (typeof limit === 'object') throw new InternalError('a loop whose end follows from the size of a batch');
+  const last = limit !== undefined && first.terms.length === 0 ? limit - first.offset : Infinity;
   const count = Math.max(0, Math.ceil(Math.min(span.offset, last) / step));
-  const isCut = end.limit !== undefined && first.terms.length > 0;
-  return { from: first, step, count, limit: isCut ? end.limit : undefined, body };
+  const isCut = limit !== undefined && first.terms.length > 0;
+  return { from: first, step, count, limit: isCut ? limit : undefined, body };
 }
 
 /** What a store needs. */

@@ -21,6 +21,7 @@ export const GPUJS_TARGET: Target = {
   width: 1,
   // Every index of a function's grid axis is one thread's; long sums are cut, for the sake of their digits.
   workers: { kind: 'workgroups', size: 1, localBytes: 0, enough: 64 },
+  batches: 'gpu.js bounds loops and results by constants',
   reassociates: true,
   tile: undefined,
   decompositions: ELEMENTARY,

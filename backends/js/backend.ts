@@ -9,7 +9,7 @@ import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-
 import { emitProgram } from './emit.js';
 
 interface JsExecutable extends Executable {
-  readonly entry: (table: readonly TypedArray[]) => void;
+  readonly entry: (table: readonly TypedArray[], n?: number) => void;
   /** Arrays by buffer number: temporaries stay, parameters and outputs are set at each call. */
   readonly table: TypedArray[];
   /** Buffers that a call sets. */
@@ -51,6 +51,7 @@ export const JS_TARGET: Target = {
   bindings: Infinity,
   width: 1,
   workers: { kind: 'one' },
+  batches: true,
   reassociates: false,
   tile: undefined,
   lower: lowerSegment,
@@ -72,9 +73,9 @@ export const jsBackend: Backend = {
         .map((buffer) => buffer.id),
     };
   },
-  run(executable, buffers) {
+  run(executable, buffers, n) {
     const { entry, table, outside } = executable as JsExecutable;
     for (const id of outside) table[id] = (buffers[id] as HostBuffer).array;
-    entry(table);
+    entry(table, n);
   },
 };

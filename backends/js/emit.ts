@@ -16,21 +16,26 @@ export function emitProgram(program: Program): KernelSource {
   const calls: string[] = [];
   const kernels = launchesOf(program).map(({ kernel, phases }) => {
     const own = phases.flat().map(({ code, grid, operands }) => {
-      const parameters = [0, grid.extent, ...operands.map((buffer) => `b[${buffer}]`)];
-      return { code, text: `${program.functions[code]!.name}(${parameters.join(', ')});` };
+      const { name, size } = program.functions[code]!;
+      const extent = grid.size === undefined ? grid.extent : `${grid.size.times} * n + ${grid.size.plus}`;
+      const parameters = [0, extent, ...(size === undefined ? [] : ['n']), ...operands.map((buffer) => `b[${buffer}]`)];
+      return { code, text: `${name}(${parameters.join(', ')});` };
     });
     calls.push(`// ${kernel.name}`, ...own.map(({ text }) => text));
     const used = new Set(own.map(({ code }) => code));
     return [...[...used].map((code) => functions[code]!), ...own.map(({ text }) => text)].join('\n');
   });
   const parts: string[] = [];
+  const table = program.batch === undefined ? 'b' : 'b, n';
   for (let from = 0; from < calls.length; from += CALLS_PER_FUNCTION)
-    parts.push(`function part${parts.length}(b) {\n  ${calls.slice(from, from + CALLS_PER_FUNCTION).join('\n  ')}\n}`);
+    parts.push(
+      `function part${parts.length}(${table}) {\n  ${calls.slice(from, from + CALLS_PER_FUNCTION).join('\n  ')}\n}`,
+    );
   const text = [
     PREAMBLE,
     ...functions,
     ...parts,
-    `return function run(b) {\n${parts.map((_, i) => `  part${i}(b);`).join('\n')}\n};`,
+    `return function run(${table}) {\n${parts.map((_, i) => `  part${i}(${table});`).join('\n')}\n};`,
   ].join('\n\n');
   return { backend: 'js', program, text, kernels };
 }

@@ -62,7 +62,9 @@ class Printer {
   }
 
   #bound(bound: Bound): string {
-    return bound.limit === undefined ? this.form(bound) : `min(${this.form(bound)}, ${bound.limit})`;
+    const { limit } = bound;
+    if (limit === undefined) return this.form(bound);
+    return `min(${this.form(bound)}, ${typeof limit === 'number' ? limit : this.form(limit)})`;
   }
 
   #loop({ variable, from, to, turns }: For): void {
@@ -142,8 +144,11 @@ export function printFunction(source: LoopFunction): string {
     else if (memory.kind === 'local')
       writer.line(`const ${code.name}_m${i} = new ${arrayName(memory.dtype)}(${memory.size});`);
   });
-  writer.block(`function ${code.name}(${['begin', 'end', ...operands].join(', ')})`, () => {
-    printer.statements(code.body);
-  });
+  writer.block(
+    `function ${code.name}(${['begin', 'end', ...(code.size === undefined ? [] : ['n']), ...operands].join(', ')})`,
+    () => {
+      printer.statements(code.body);
+    },
+  );
   return writer.toString();
 }

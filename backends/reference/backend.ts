@@ -22,6 +22,7 @@ const REFERENCE_TARGET: Target = {
   bindings: Infinity,
   width: 1,
   workers: { kind: 'one' },
+  batches: true,
   reassociates: false,
   tile: undefined,
   lower: lowerSegment,
@@ -47,14 +48,15 @@ export const referenceBackend: Backend = {
     };
   },
   compile: (source) => ({ program: source.program }),
-  run({ program }, buffers) {
-    const parameters = program.graph.parameters.map((parameter, i): HostArray => {
+  run({ program }, buffers, n) {
+    const graph = program.batch === undefined ? program.graph : program.batch.family.at(n!);
+    const parameters = graph.parameters.map((parameter, i): HostArray => {
       const { array } = buffers[program.parameters[i]!] as HostBuffer;
       return { dtype: parameter.dtype, shape: parameter.shape, data: array };
     });
     // Copied before anything is written: an output may be a parameter's own memory.
     const values = withMemory('the values of the program', () =>
-      evaluateGraph(program.graph, parameters).map((output) => output.data.slice()),
+      evaluateGraph(graph, parameters).map((output) => output.data.slice()),
     );
     values.forEach((value, i) => (buffers[program.outputs[i]!] as HostBuffer).array.set(value));
   },

@@ -169,7 +169,10 @@ class Printer {
   }
 
   #bound(bound: Bound): string {
-    return bound.limit === undefined ? this.form(bound) : `min(${this.form(bound)}, ${bound.limit})`;
+    return bound.limit === undefined ? this.form(bound) : `min(${this.form(bound)}, ${this.#limit(bound.limit)})`;
+  }
+  #limit(limit: number | Form): string {
+    return typeof limit === 'number' ? String(limit) : this.form(limit);
   }
 
   #loop({ variable, role, from, to, turns }: For): void {
@@ -187,7 +190,7 @@ class Printer {
     const [only] = turns;
     if (to.limit !== undefined && turns.length === 1 && only!.takes === 1 && !isShared && isNext(from, to)) {
       // A loop of one turn or none.
-      writer.block(`if (${this.form(from)} < ${to.limit})`, () => {
+      writer.block(`if (${this.form(from)} < ${this.#limit(to.limit)})`, () => {
         writer.line(`let ${index} = ${this.form(from)};`);
         this.statements(only!.body);
       });

@@ -3,6 +3,7 @@ import type { Shape } from '../core/aval.js';
 import type { DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
+import type { SizeForm } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
 import type { BufferId } from './kernel.js';
 import { storageOf } from './roots.js';
@@ -12,6 +13,10 @@ export interface BufferSpec {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly size: number;
+  /** The number of elements, where it follows from the size of a batch: then `size` and `shape` are what they are at most. */
+  readonly count?: SizeForm;
+  /** The extents of the shape that do. */
+  readonly sizes?: readonly (SizeForm | undefined)[];
   readonly role: 'parameter' | 'output' | 'temporary';
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Shape } from '../core/aval.js';
 import type { DType } from '../core/dtype.js';
+import type { SizeForm } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
 import type { Fused } from './fuse.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites, readOperands } from './kernel.js';
@@ -23,6 +24,10 @@ export interface Buffer {
   readonly shape: Shape;
   /** Elements. */
   readonly size: number;
+  /** The number of elements, where it follows from the size of a batch: then the others are what they are at most. */
+  readonly count?: SizeForm;
+  /** The extents of the shape that do. */
+  readonly sizes?: readonly (SizeForm | undefined)[];
   readonly bytes: number;
   readonly role: BufferRole;
   /** Whose memory it is: only host steps touch that of the host, but for numbers. */

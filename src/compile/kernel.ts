@@ -9,6 +9,7 @@
 import { type AffineMap, formKey } from '../core/affine.js';
 import { bytesPerElement, type DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
+import { formatSizeForm, type SizeForm } from '../core/extent.js';
 import type { Origin } from '../core/expr.js';
 import { formatNumber } from '../core/graph.js';
 import type { ScalarOp } from '../core/scalar-op.js';
@@ -86,6 +87,8 @@ export interface Segment {
   readonly axes: readonly number[];
   /** Extents of the reduced axes, outermost first. */
   readonly reduceAxes: readonly number[];
+  /** The extents that follow from n, the size of a batch: `axes` and `reduceAxes` have what they are at most. */
+  readonly sizes?: readonly (SizeForm | undefined)[];
   /** Buffers that the segment touches; loads and stores name them by position. */
   readonly operands: readonly BufferId[];
   readonly operandDTypes: readonly DType[];
@@ -165,7 +168,8 @@ export function printMap(map: AffineMap, parallel: number): string {
     const name = axis < parallel ? `i${axis}` : `r${axis - parallel}`;
     return [stride === 1 ? name : `${stride}·${name}`];
   });
-  if (map.offset !== 0 || terms.length === 0) terms.push(String(map.offset));
+  if (map.size !== undefined) terms.push(formatSizeForm({ times: map.size, plus: map.offset }));
+  else if (map.offset !== 0 || terms.length === 0) terms.push(String(map.offset));
   return terms.join(' + ');
 }
 
@@ -186,9 +190,13 @@ export function printSegment(
     (access.indirect ? ` + ${access.indirect.stride}·v${access.indirect.node}` : '') +
     (access.guard === undefined ? '' : ` if v${access.guard}`);
   const lines: string[] = [];
+  const extent = (at: number, axis: number): string => {
+    const form = segment.sizes?.[axis];
+    return form === undefined ? String(at) : formatSizeForm(form);
+  };
   const space = [
-    ...segment.axes.map((extent, i) => `i${i}<${extent}`),
-    ...segment.reduceAxes.map((extent, i) => `r${i}<${extent}`),
+    ...segment.axes.map((each, i) => `i${i}<${extent(each, i)}`),
+    ...segment.reduceAxes.map((each, i) => `r${i}<${extent(each, parallel + i)}`),
   ];
   lines.push(`${segment.kind} (${space.join(', ')})`);
   segment.body.forEach((node, i) => {

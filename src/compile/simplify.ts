@@ -186,15 +186,15 @@ function foldReduction(node: Expr): Expr | undefined {
   return constantLike(node, result ?? 0);
 }
 
-function simplifyNode(node: Expr): Expr {
+function simplifyNode(node: Expr, folds: boolean): Expr {
   for (;;) {
-    let next = foldConstants(node) ?? foldReduction(node);
+    let next = foldConstants(node) ?? (folds ? foldReduction(node) : undefined);
     for (const rule of RULES[node.primitive.name] ?? []) next ??= rule(node);
     if (next === undefined || next === node) return node;
     node = next;
   }
 }
 
-/** Applies every rule until none applies. */
-export const simplify = (graph: Graph): Graph =>
-  rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs)));
+/** Applies every rule until none applies. @param folds whether reductions of constants are among them. */
+export const simplify = (graph: Graph, folds = true): Graph =>
+  rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs), folds));

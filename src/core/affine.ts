@@ -4,10 +4,11 @@
  */
 import { type Shape, stridesOf } from './aval.js';
 
-/** offset + Σ strides[d] · index[d] over the loop axes, parallel ones first; in elements. */
+/** offset + size · n + Σ strides[d] · index[d] over the loop axes, parallel ones first; in elements. n is the size of a batch. */
 export interface AffineMap {
   readonly offset: number;
   readonly strides: readonly number[];
+  readonly size?: number;
 }
 
 /** One affine form an axis of the node that is read. */
@@ -44,7 +45,8 @@ export function linearForm(coordinates: Coordinates, shape: Shape, rank: number)
   return coordinates.reduce((sum, form, axis) => addForms(sum, scaleForm(form, strides[axis]!)), constantForm(0, rank));
 }
 
-export const formKey = (form: AffineMap): string => `${form.offset}+${form.strides.join()}`;
+export const formKey = (form: AffineMap): string =>
+  `${form.offset}${form.size === undefined ? '' : `+${form.size}n`}+${form.strides.join()}`;
 export const coordinatesKey = (coordinates: Coordinates): string => coordinates.map(formKey).join(';');
 
 /** What a movement node reads: its input's coordinates and, for a pad, where they are inside the input. */

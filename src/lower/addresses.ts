@@ -96,6 +96,6 @@ export function nameAddresses(code: LoopFunction): LoopFunction {
     mapBodies(statement, (body, variable) =>
       variable === undefined ? body.map((each) => within(each, open)) : inLoop(body, variable, open),
     );
-  const body = code.body.map((statement) => within(statement, []));
+  const body = code.body.map((statement) => within(statement, code.size === undefined ? [] : [code.size]));
   return { ...code, variables, body };
 }

@@ -1,5 +1,6 @@
 /** Writes a loop function: statements go to the innermost open list, constants to the head. */
 import type { DType } from '../core/dtype.js';
+import type { SizeForm } from '../core/extent.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type {
   Bound,
@@ -42,6 +43,7 @@ export class FunctionBuilder {
   readonly #head: Statement[] = [];
   readonly #constants = new Map<string, ValueId>();
   #list: Statement[] = [];
+  #size: VariableId | undefined;
 
   constructor(operands: readonly DType[]) {
     this.memories = operands.map((dtype) => ({ kind: 'operand', dtype }));
@@ -61,6 +63,14 @@ export class FunctionBuilder {
 
   variable(name: string): VariableId {
     return this.variables.push(name) - 1;
+  }
+  /** n, the size of a batch. */
+  get size(): VariableId {
+    return (this.#size ??= this.variable('n'));
+  }
+  /** `extent`, or what follows from n. */
+  extent(extent: number, size: SizeForm | undefined): Form {
+    return size === undefined ? constantForm(extent) : formOf(this.size, size.times, size.plus);
   }
   cell(dtype: DType, width = 1): CellId {
     return this.cells.push({ dtype, width }) - 1;
@@ -149,6 +159,7 @@ export class FunctionBuilder {
 
   finish(name: string): LoopFunction {
     const { memories, values, nodes, cells, variables } = this;
-    return { name, memories, values, nodes, cells, variables, body: [...this.#head, ...this.#list] };
+    const size = this.#size === undefined ? {} : { size: this.#size };
+    return { name, memories, values, nodes, cells, variables, ...size, body: [...this.#head, ...this.#list] };
   }
 }

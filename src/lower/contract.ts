@@ -3,20 +3,19 @@
  * times; the other axes are loops around. The reduced axes are innermost, one accumulator an output. Finished sums pass
  * through memory of the tile's size to the nodes after them, unless they are stored as they are.
  */
-import { sizeOf } from '../core/aval.js';
 import { inheriting } from '../compile/body.js';
 import type { Segment } from '../compile/kernel.js';
 import { constantForm, formOf, type FunctionBuilder, sumOfForms, type TurnBody } from './builder.js';
 import { BEGIN, type Bound, type CellId, END, type Form, type ValueId, type VariableId } from './loops.js';
 import { Nest, nodesByDepth, SCALAR } from './nest.js';
-import { openJoined } from './parallel.js';
+import { joinedExtent, openJoined } from './parallel.js';
 
 /** Rows and columns of a register tile in scalar code. */
 const TILE = 4;
 
 /** Writes the contraction `segment`; its grid axis, if any, is `grid`. */
 export function expandContraction(builder: FunctionBuilder, segment: Segment, grid: number | undefined): void {
-  const { axes, reduceAxes, body, reductions, contraction } = segment;
+  const { axes, reduceAxes, sizes, body, reductions, contraction } = segment;
   const parallel = axes.length;
   const space = {
     body,
@@ -44,7 +43,7 @@ export function expandContraction(builder: FunctionBuilder, segment: Segment, gr
   /** Loops over `axis`, a tile's extent at a time and then one by one. */
   const tiled = (axis: number | undefined, inside: (size: number) => void): void => {
     if (axis === undefined) return inside(1);
-    const extent = axis === grid ? undefined : axes[axis]!;
+    const extent = axis === grid || sizes?.[axis] ? undefined : axes[axis]!;
     const turns: TurnBody[] = [TILE, 1].flatMap((size) =>
       extent === undefined || (size === TILE ? extent >= TILE : extent % TILE > 0)
         ? [{ step: size, takes: size, body: (): void => inside(size) }]
@@ -56,12 +55,12 @@ export function expandContraction(builder: FunctionBuilder, segment: Segment, gr
     const variable = builder.variable(`i${axis}`);
     nest.axes[axis] = variable;
     if (axis === grid) builder.for(variable, 'grid', formOf(BEGIN), formOf(END), turns);
-    else builder.for(variable, 'serial', constantForm(0), constantForm(axes[axis]!), turns);
+    else builder.for(variable, 'serial', constantForm(0), builder.extent(axes[axis]!, sizes?.[axis]), turns);
     nest.axes[axis] = undefined;
   };
 
   const blocks = reductions[0]!.order.restarts.map(({ block }) => block);
-  const steps = sizeOf(reduceAxes);
+  const end = joinedExtent(builder, reduceAxes, sizes?.slice(parallel) ?? []);
   type Cells = readonly (readonly CellId[])[];
   const newCells = (height: number, width: number): Cells => {
     const cells = range(height).map(() => range(width).map(() => builder.cell(dtype)));
@@ -86,7 +85,12 @@ export function expandContraction(builder: FunctionBuilder, segment: Segment, gr
     if (size === undefined) return products(from, to, cells);
     const body = (block: VariableId): void => {
       const fresh = newCells(cells.length, cells[0]!.length);
-      walk(inner, formOf(block), { ...formOf(block, 1, size), limit: steps }, fresh);
+      walk(
+        inner,
+        formOf(block),
+        { ...formOf(block, 1, size), limit: end.terms.length === 0 ? end.offset : end },
+        fresh,
+      );
       cells.forEach((line, r) =>
         line.forEach((cell, c) => builder.accumulate(cell, 'add', builder.read(fresh[r]![c]!))),
       );
@@ -96,7 +100,7 @@ export function expandContraction(builder: FunctionBuilder, segment: Segment, gr
   /** The sums of `height` × `width` outputs from the open row and column on. */
   const sums = (height: number, width: number): Cells => {
     const cells = newCells(height, width);
-    walk(blocks, constantForm(0), constantForm(steps), cells);
+    walk(blocks, constantForm(0), end, cells);
     return cells;
   };
 

@@ -7,6 +7,7 @@
  * none of them chooses a loop.
  */
 import type { DType } from '../core/dtype.js';
+import type { SizeForm } from '../core/extent.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type { ReductionOrder } from '../ops/order.js';
 
@@ -32,7 +33,7 @@ export interface Form {
 }
 /** A form, or `limit` where that is less. */
 export interface Bound extends Form {
-  readonly limit?: number;
+  readonly limit?: number | Form;
 }
 /** A form, and `stride` times an i32 value: element by element, if that value has several. */
 export interface Address extends Form {
@@ -148,6 +149,8 @@ export interface LoopFunction {
   readonly cells: readonly TypedElements[];
   /** Names of loop variables, for printing. */
   readonly variables: readonly string[];
+  /** The variable that is n, the size of a batch; absent where nothing follows from it. */
+  readonly size?: VariableId;
   readonly body: readonly Statement[];
 }
 
@@ -156,6 +159,8 @@ export interface LoopFunction {
 /** One axis: its extent, and its strides in elements. */
 export interface ContractAxis {
   readonly extent: number;
+  /** The extent where it follows from the size of a batch: then `extent` is what it is at most. */
+  readonly size?: SizeForm;
   readonly left: number;
   readonly right: number;
   /** In what a plain epilogue stores. */

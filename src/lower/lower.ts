@@ -1,4 +1,5 @@
 /** Kernel[] → steps: each kernel's segments as loop functions, written once for segments that run the same code. */
+import type { BufferSpec } from '../compile/buffer-table.js';
 import type { ScratchRequest } from '../compile/buffers.js';
 import type { Kernel, Segment } from '../compile/kernel.js';
 import type { Target } from './target.js';
@@ -19,18 +20,32 @@ export interface Lowered {
 const isEmpty = (segment: Segment): boolean => segment.axes.includes(0);
 
 /** Whether what the segment stores along its only axis is whole vectors, or all of a buffer; without an axis, all of a scalar. */
-const fillsBuffers = ({ axes, operands, stores }: Segment, sizes: readonly number[], width: number): boolean =>
-  (axes.length > 0 && axes[0]! % width === 0) ||
-  stores.every(({ operand, map }) => map.offset === 0 && sizes[operands[operand]!] === (axes[0] ?? 1));
+function fillsBuffers(
+  { axes, sizes, operands, stores }: Segment,
+  specs: readonly BufferSpec[],
+  width: number,
+): boolean {
+  const form = sizes?.[0];
+  if (
+    axes.length > 0 &&
+    (form === undefined ? [axes[0]!] : [form.times, form.plus]).every((each) => each % width === 0)
+  )
+    return true;
+  return stores.every(({ operand, map }) => {
+    const { size, count } = specs[operands[operand]!]!;
+    const isAll = size === (axes[0] ?? 1) && count?.times === form?.times && count?.plus === form?.plus;
+    return map.offset === 0 && map.size === undefined && isAll;
+  });
+}
 
-/** Lowers `kernels`, whose buffers have these sizes. */
-export function lower(kernels: readonly Kernel[], sizes: readonly number[], target: Target): Lowered {
-  const buffers = sizes.length;
+/** Lowers `kernels`, whose buffers are `specs`. */
+export function lower(kernels: readonly Kernel[], specs: readonly BufferSpec[], target: Target): Lowered {
+  const buffers = specs.length;
   const functions: LoopFunction[] = [];
   const scratch: ScratchRequest[] = [];
   const lowered = new Map<string, LoweredSegment & { readonly first: number }>();
   const lowerOnce = (segment: Segment): LoweredSegment & { readonly first: number } => {
-    const fills = fillsBuffers(segment, sizes, target.width);
+    const fills = fillsBuffers(segment, specs, target.width);
     const key = segmentKey(segment, target, fills);
     let found = lowered.get(key);
     if (found === undefined) {
@@ -50,10 +65,11 @@ export function lower(kernels: readonly Kernel[], sizes: readonly number[], targ
       const nanoseconds = segmentNanoseconds(segment);
       own.forEach(({ grid }, i) => {
         const extent = grid.extent ?? segment.axes[0]!;
+        const size = grid.extent === undefined ? segment.sizes?.[0] : grid.size;
         (phases[i] ??= []).push({
           code: first + i,
           operands: [...segment.operands, ...extra],
-          grid: { ...grid, extent },
+          grid: { extent, grain: grid.grain, ...(size === undefined ? {} : { size }) },
           nanoseconds: i === 0 ? nanoseconds : 0,
         });
       });

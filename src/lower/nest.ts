@@ -116,10 +116,9 @@ export class Nest {
   /** The map at the open loops' variables. */
   form(map: AffineMap, mode: Mode = SCALAR): Form {
     const along = mode.unit === 0 ? 0 : mode.unit * mode.width * map.strides[this.space.vectorAxis!]!;
-    return {
-      offset: map.offset + along,
-      terms: map.strides.flatMap((stride, axis) => (stride === 0 ? [] : [{ variable: this.axes[axis]!, stride }])),
-    };
+    const terms = map.strides.flatMap((stride, axis) => (stride === 0 ? [] : [{ variable: this.axes[axis]!, stride }]));
+    if (map.size !== undefined) terms.push({ variable: this.builder.size, stride: map.size });
+    return { offset: map.offset + along, terms };
   }
   /** How the elements of a value in `mode` lie. */
   along(map: AffineMap, { width, active }: Mode): { readonly step: number; readonly active: number } {

@@ -2,7 +2,11 @@
  * Loops over the parallel axes of a nest: the grid axis over the part that a call is given, the vector axis in turns of
  * several vectors, one vector, one element; the others index by index.
  */
-import { constantForm, formOf, type TurnBody } from './builder.js';
+import { sizeOf } from '../core/aval.js';
+import { UnsupportedError } from '../core/errors.js';
+import type { SizeForm } from '../core/extent.js';
+import type { Segment } from '../compile/kernel.js';
+import { constantForm, formOf, type FunctionBuilder, type TurnBody } from './builder.js';
 import { BEGIN, END, type Bound, type Form, type Role, type VariableId } from './loops.js';
 import { type Mode, type Nest, nodesByDepth, SCALAR, vectors } from './nest.js';
 
@@ -22,6 +26,13 @@ export const wholeRange = (extent: number, role: Role = 'serial'): Range => ({
   to: constantForm(extent),
   extent,
 });
+/** All of an axis of the segment. */
+export const axisRange = (builder: FunctionBuilder, { axes, reduceAxes, sizes }: Segment, axis: number): Range => {
+  const extent = axis < axes.length ? axes[axis]! : reduceAxes[axis - axes.length]!;
+  const size = sizes?.[axis];
+  const range = wholeRange(extent);
+  return size === undefined ? range : { ...range, to: builder.extent(extent, size), extent: undefined };
+};
 /** The part of the grid axis that a call computes. */
 export const GRID_RANGE: Range = { role: 'grid', from: formOf(BEGIN), to: formOf(END), extent: undefined };
 
@@ -97,6 +108,31 @@ function mapVectors({ space }: Nest): number {
   );
   return plain && space.body.length <= 40 ? 2 : 1;
 }
+
+/**
+ * The number of indices of axes that were joined.
+ * @throws UnsupportedError `BATCH_LAYOUT` where n is the extent of another than the outermost: coordinates would depend on it.
+ */
+export function joinedExtent(
+  builder: FunctionBuilder,
+  extents: readonly number[],
+  sizes: readonly (SizeForm | undefined)[],
+): Form {
+  const [first] = sizes;
+  if (sizes.some((form, i) => form !== undefined && i > 0))
+    throw batchLayout('a loop joins a batch axis to one around it');
+  const inner = sizeOf(extents.slice(1));
+  const size = first && { times: first.times * inner, plus: first.plus * inner };
+  return builder.extent(sizeOf(extents), size);
+}
+
+/** The error for a kernel that cannot leave n to the call. */
+export const batchLayout = (what: string): UnsupportedError =>
+  new UnsupportedError(
+    'BATCH_LAYOUT',
+    `what is computed from a batch of any size cannot be one program: ${what}`,
+    'Keep the batch the leading axis of what is computed from it, or leave out { batch }: then each size has a program.',
+  );
 
 /** Opens the axes from `first` on, of these extents, at the index that the variable `joined` is along all of them. */
 export function openJoined(

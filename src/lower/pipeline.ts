@@ -2,11 +2,13 @@
 import type { Graph } from '../core/graph.js';
 import { planBuffers } from '../compile/buffers.js';
 import { decompose } from '../compile/decompose.js';
-import { fuse } from '../compile/fuse.js';
-import { divide } from '../compile/host.js';
-import { schedule } from '../compile/schedule.js';
+import { type Fused, fuse } from '../compile/fuse.js';
+import type { GraphFamily } from '../compile/family.js';
+import { type DividedGraph, divide } from '../compile/host.js';
+import { schedule, type Scheduled } from '../compile/schedule.js';
 import { separate } from '../compile/separate.js';
 import { simplify } from '../compile/simplify.js';
+import { SizeMerge } from '../compile/sized.js';
 import type { Target } from './target.js';
 import { joinHost } from './host.js';
 import { lower } from './lower.js';
@@ -28,21 +30,28 @@ const verified = (graph: Graph): Graph => {
   return graph;
 };
 
-/** Graph → Program for `target`: divide, decompose, simplify, fuse, schedule, lower, plan. */
-export function compileGraph(graph: Graph, target: Target): Program {
+/** What is decided before loops are. */
+function stagesOf(graph: Graph, target: Target, folds?: boolean): Stages {
   const divided = divide(verified(graph), target.dtypes);
   const decomposed = verified(decompose(verified(divided.device), target.decompositions));
-  const simplified = verified(separate(simplify(decomposed)));
+  const simplified = verified(separate(simplify(decomposed, folds)));
   const fused = fuse(simplified, target);
-  const { kernels, updates } = schedule(simplified, fused);
-  const lowered = lower(
-    kernels,
-    fused.buffers.map(({ size }) => size),
-    target,
-  );
+  return { graph, divided, simplified, fused, ...schedule(simplified, fused) };
+}
+
+interface Stages extends Scheduled {
+  readonly graph: Graph;
+  readonly divided: DividedGraph;
+  readonly simplified: Graph;
+  readonly fused: Fused;
+}
+
+/** Stages → Program: lower, plan. */
+function finish({ graph, divided, simplified, fused, kernels, updates }: Stages, target: Target): Program {
+  const lowered = lower(kernels, fused.buffers, target);
   const plan = planBuffers(simplified, fused, kernels, updates, lowered.scratch, target.elementBytes);
   const whole = joinHost(graph, divided, fused, plan.buffers, updates);
-  const program: Program = {
+  return {
     name: graph.name,
     target,
     graph,
@@ -52,6 +61,46 @@ export function compileGraph(graph: Graph, target: Target): Program {
     ...plan,
     ...whole,
     steps: [...whole.steps, ...lowered.steps],
+  };
+}
+
+/** Graph → Program for `target`: divide, decompose, simplify, fuse, schedule, lower, plan. */
+export function compileGraph(graph: Graph, target: Target): Program {
+  const program = finish(stagesOf(graph, target), target);
+  verifier?.program(program);
+  return program;
+}
+
+/**
+ * The program for up to `capacity` rows, from the stages of three sizes whose reductions take the order of the capacity; why
+ * there is none, where these differ by more than n. Another three may do: what fusion decides depends on sizes too.
+ */
+export function compileFamily(
+  family: GraphFamily,
+  sizes: readonly number[],
+  capacity: number,
+  target: Target,
+): Program | string {
+  // What is reduced may be as many as there are rows.
+  const all = sizes.map((n) => stagesOf(family.at(n), target, false));
+  const [first] = all as [Stages, ...Stages[]];
+  const merge = new SizeMerge(sizes, capacity);
+  const kernels = merge.kernels(all.map((each) => each.kernels));
+  const buffers = merge.buffers(all.map(({ fused }) => fused.buffers));
+  merge.equal(
+    all.map(({ updates, fused, divided: { parameters, outputs } }) => [
+      updates,
+      fused.parameters,
+      fused.outputs,
+      parameters,
+      outputs,
+    ]),
+    'which buffers are updated',
+  );
+  if (merge.difference !== undefined) return merge.difference;
+  const program: Program = {
+    ...finish({ ...first, fused: { ...first.fused, buffers }, kernels }, target),
+    batch: { family, sizes, capacity, simplified: all.map(({ simplified }) => simplified) },
   };
   verifier?.program(program);
   return program;

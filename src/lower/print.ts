@@ -1,5 +1,6 @@
 /** Loops as text: one statement a line; a value of several elements prints as `f32×4`. */
 import { InternalError } from '../core/errors.js';
+import { formatSizeForm } from '../core/extent.js';
 import { formatNumber } from '../core/graph.js';
 import type {
   Access,
@@ -26,7 +27,8 @@ export function printLoops(code: LoopFunction): string {
     if (offset !== 0 || parts.length === 0) parts.push(String(offset));
     return parts.join(' + ');
   };
-  const bound = (to: Bound): string => (to.limit === undefined ? form(to) : `min(${form(to)}, ${to.limit})`);
+  const bound = (to: Bound): string => (to.limit === undefined ? form(to) : `min(${form(to)}, ${limit(to.limit)})`);
+  const limit = (of: number | Form): string => (typeof of === 'number' ? String(of) : form(of));
   const memory = (id: number): string => `${{ operand: 'b', local: 'm', tile: 't' }[memories[id]!.kind]}${id}`;
   const access = ({ memory: id, address, step, active, guard }: Access, width: number): string => {
     const indirect = address.indirect;
@@ -55,8 +57,8 @@ export function printLoops(code: LoopFunction): string {
     }
   };
   const contract = ({ outer, row, column, reduced, left, right, epilogue }: ContractStatement, depth: number): void => {
-    const axis = (name: string, { extent, left: l, right: r }: ContractStatement['row']): string =>
-      `${name}<${extent} (${l}, ${r})`;
+    const axis = (name: string, { extent, size, left: l, right: r }: ContractStatement['row']): string =>
+      `${name}<${size === undefined ? extent : formatSizeForm(size)} (${l}, ${r})`;
     const axes = [
       ...outer.map((each, i) => axis(`o${i}`, each)),
       axis('row', row),

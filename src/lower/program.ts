@@ -3,7 +3,9 @@
  * It is one unit for a backend: one source, one entry, one call.
  */
 import { type Graph, printGraph } from '../core/graph.js';
+import { formatSizeForm } from '../core/extent.js';
 import type { Buffer } from '../compile/buffers.js';
+import type { GraphFamily } from '../compile/family.js';
 import { type BufferId, type Kernel, printKernel } from '../compile/kernel.js';
 import type { Update } from '../compile/schedule.js';
 import type { Target } from './target.js';
@@ -18,6 +20,15 @@ export interface Call {
   readonly grid: Grid;
   /** About how long it takes one thread. */
   readonly nanoseconds: number;
+}
+
+/** A program that runs for any number of rows n up to `capacity`, which its buffers are planned for. */
+export interface Batch {
+  readonly family: GraphFamily;
+  readonly capacity: number;
+  /** The sizes whose stages were compared, and their graphs as they were fused: a program's other graphs are those of the first. */
+  readonly sizes: readonly number[];
+  readonly simplified: readonly Graph[];
 }
 
 /** Calls that may run at once, in any order. */
@@ -54,6 +65,8 @@ export interface Program {
   readonly graph: Graph;
   /** The graph that was fused. */
   readonly simplified: Graph;
+  /** Of a program for batches of any size. */
+  readonly batch?: Batch;
   /** What the steps launch, before it was lowered. */
   readonly kernels: readonly Kernel[];
   readonly steps: readonly Step[];
@@ -83,7 +96,8 @@ export function printProgram(program: Program): string {
         : buffer.home === 'host' && buffer.role !== 'number'
           ? `${buffer.role}, on the host`
           : buffer.role;
-    return `  ${name(buffer.id)}: ${buffer.dtype} × ${buffer.size} (${place})`;
+    const count = buffer.count === undefined ? buffer.size : formatSizeForm(buffer.count);
+    return `  ${name(buffer.id)}: ${buffer.dtype} × ${count} (${place})`;
   });
   const updates = program.updates.map(
     ({ output, parameter, inPlace }) =>

@@ -4,7 +4,7 @@
  * after another; both restart in nested blocks, whose totals join ascending.
  */
 import { type AffineMap, scaleForm } from '../core/affine.js';
-import { sizeOf as product } from '../core/aval.js';
+import type { SizeForm } from '../core/extent.js';
 import { inheriting } from '../compile/body.js';
 import type { Reduction } from '../compile/kernel.js';
 import type { ScalarOp } from '../core/scalar-op.js';
@@ -23,7 +23,7 @@ import {
   type VariableId,
 } from './loops.js';
 import { type Mode, type Nest, nodesByDepth, SCALAR, vectors } from './nest.js';
-import { openJoined, parallelLoops, type Range } from './parallel.js';
+import { joinedExtent, openJoined, parallelLoops, type Range } from './parallel.js';
 
 /**
  * Which part of a reduction a function computes: all of it; what the cells hold after each of its outermost blocks, which
@@ -38,6 +38,8 @@ export interface ReduceSpace {
   readonly ranges: readonly Range[];
   /** Extents of the reduced axes. */
   readonly extents: readonly number[];
+  /** Those that follow from the size of a batch. */
+  readonly sizes: readonly (SizeForm | undefined)[];
   readonly reductions: readonly Reduction[];
   readonly order: ReductionOrder;
   /** Whether nodes after the reduction and stores stand inside it: a scan. */
@@ -139,7 +141,10 @@ class Reducer {
     const { nest, space } = this;
     const builder = this.#builder;
     // Joined axes are one loop.
-    const extents = space.order.joined && space.extents.length > 1 ? [product(space.extents)] : space.extents;
+    const ends =
+      space.order.joined && space.extents.length > 1
+        ? [joinedExtent(builder, space.extents, space.sizes)]
+        : space.extents.map((extent, axis) => builder.extent(extent, space.sizes[axis]));
     const restarts = (axis: number): readonly number[] =>
       space.order.restarts.filter((each) => each.axis === axis).map(({ block }) => block);
     const restarted = (into: readonly Accumulator[], body: (fresh: readonly Accumulator[]) => void): void => {
@@ -154,7 +159,6 @@ class Reducer {
       to: Bound,
       into: readonly Accumulator[],
     ): void => {
-      const extent = extents[axis]!;
       const [size, ...inner] = blocks;
       if (size !== undefined) {
         builder.loop(
@@ -163,10 +167,10 @@ class Reducer {
           from,
           to,
           (block) =>
-            restarted(into, (fresh) => level(axis, inner, formOf(block), blockEnd(block, size, extent), fresh)),
+            restarted(into, (fresh) => level(axis, inner, formOf(block), blockEnd(block, size, ends[axis]!), fresh)),
           size,
         );
-      } else if (axis === extents.length - 1) last(from, to, into);
+      } else if (axis === ends.length - 1) last(from, to, into);
       else
         builder.loop(`r${axis}`, 'serial', from, to, (variable) => {
           nest.axes[this.#parallel + axis] = variable;
@@ -176,11 +180,11 @@ class Reducer {
         });
     };
     const whole = (axis: number, into: readonly Accumulator[]): void =>
-      level(axis, restarts(axis), constantForm(0), constantForm(extents[axis]!), into);
+      level(axis, restarts(axis), constantForm(0), ends[axis]!, into);
 
     const { part } = space;
     // Only axes of extent 1 are reduced: there is one element.
-    if (extents.length === 0) return last(constantForm(0), constantForm(1), cells);
+    if (ends.length === 0) return last(constantForm(0), constantForm(1), cells);
     if (part.kind === 'whole') return whole(0, cells);
     /** Where the totals of block number `block` stand: [output, block, lane]. */
     const { lanes } = space.order;
@@ -196,7 +200,7 @@ class Reducer {
       const [size, ...inner] = restarts(0) as [number, ...number[]];
       builder.loop('block', 'grid', formOf(BEGIN), formOf(END), (block) => {
         const fresh = this.#cells([...new Set(cells.map(({ mode }) => mode))]);
-        level(0, inner, formOf(block, size), { ...formOf(block, size, size), limit: extents[0]! }, fresh);
+        level(0, inner, formOf(block, size), blockEnd(block, size, ends[0]!, size), fresh);
         fresh.forEach((each) =>
           builder.push({ kind: 'store', ...place(each, block), value: builder.read(each.cell), accumulate: false }),
         );
@@ -310,6 +314,7 @@ class Reducer {
   /** Lanes that take anything at all: the others keep the identity, and joining it changes nothing. */
   get #lanes(): number {
     const extent = this.space.extents[this.space.extents.length - 1]!;
+    if (this.space.sizes[this.space.extents.length - 1] !== undefined) return this.space.order.lanes;
     return Math.min(this.space.order.lanes, 2 ** Math.ceil(Math.log2(Math.max(1, extent))));
   }
 
@@ -321,31 +326,45 @@ class Reducer {
     const { lanes } = space.order;
     const extent = space.extents[space.extents.length - 1]!;
     const inner = nest.space.stores.filter((store) => store.phase === 'inner');
+    /** Takes the vector `unit` of a turn, of which `active` elements are there. */
+    const take = (modes: readonly Mode[]): void =>
+      nest.emit(before[rank]!, modes, (mode) => {
+        for (const each of into)
+          if (each.mode.unit === mode.unit)
+            builder.accumulate(each.cell, joinOf(each.reduction), nest.value(each.reduction.input, mode), mode.active);
+        for (const store of inner) nest.store(store, mode);
+      });
     const turn = (count: number): TurnBody => ({
       step: count,
       takes: count,
-      body: () => {
-        const modes = vectors(width, Math.ceil(count / width)).map((mode) => ({
-          ...mode,
-          active: Math.min(width, count - mode.unit * width),
-        }));
-        nest.emit(before[rank]!, modes, (mode) => {
-          for (const each of into)
-            if (each.mode.unit === mode.unit)
-              builder.accumulate(
-                each.cell,
-                joinOf(each.reduction),
-                nest.value(each.reduction.input, mode),
-                mode.active,
-              );
-          for (const store of inner) nest.store(store, mode);
-        });
-      },
+      body: () =>
+        take(
+          vectors(width, Math.ceil(count / width)).map((mode) => ({
+            ...mode,
+            active: Math.min(width, count - mode.unit * width),
+          })),
+        ),
     });
-    const rest = extent % lanes;
     const variable = builder.variable(`r${rank - 1 - this.#parallel}`);
     nest.axes[rank - 1] = variable;
-    const turns = [...(extent >= lanes ? [turn(lanes)] : []), ...(rest > 0 ? [turn(rest)] : [])];
+    /** What is left from vector `unit` of the last turn on, less than all lanes: whole vectors, one after another, and a part. */
+    const rest = (unit: number): void => {
+      const turns = Array.from({ length: width }, (_, i): TurnBody => ({
+        step: lanes,
+        takes: width - i,
+        body: () => {
+          take([{ width, unit, active: width - i }]);
+          if (i === 0 && (unit + 2) * width <= lanes) rest(unit + 1);
+        },
+      }));
+      builder.for(builder.variable('rest'), 'serial', formOf(variable, 1, unit * width), to, turns);
+    };
+    const isSized = space.sizes[space.extents.length - 1] !== undefined;
+    const left = extent % lanes;
+    const turns = [
+      ...(extent >= lanes || isSized ? [turn(lanes)] : []),
+      ...(isSized ? [{ step: lanes, body: () => rest(0) }] : left > 0 ? [turn(left)] : []),
+    ];
     builder.for(variable, 'lane', from, to, turns);
     nest.axes[rank - 1] = undefined;
   }
@@ -386,7 +405,11 @@ class Reducer {
 /** Bodies of more nodes are not written sixteen times. */
 const LONG_BODY = 24;
 
-const blockEnd = (block: VariableId, size: number, limit: number): Bound => ({ ...formOf(block, 1, size), limit });
+/** The end of the block of `size` indices that begins at `stride` · `block`, or of them all. */
+const blockEnd = (block: VariableId, size: number, end: Form, stride = 1): Bound => ({
+  ...formOf(block, stride, size),
+  limit: end.terms.length === 0 ? end.offset : end,
+});
 
 /** The fixed tree over lanes: l ← l + (l + half), for half the lanes, a quarter, …. */
 function joinHalves(values: readonly ValueId[], join: (a: ValueId, b: ValueId) => ValueId): ValueId {

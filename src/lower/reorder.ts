@@ -4,7 +4,7 @@ import { withDepths } from '../compile/body.js';
 import type { ScalarNode, Store } from '../compile/kernel.js';
 
 const reordered = (map: AffineMap, order: readonly number[]): AffineMap => ({
-  offset: map.offset,
+  ...map,
   strides: order.map((axis) => map.strides[axis]!),
 });
 /** Nodes without reductions, with their loops in another order and the depths that follow. */

@@ -12,7 +12,7 @@ import { expandContraction } from './contract.js';
 import { wholeContraction, whyNotWhole } from './contract-whole.js';
 import type { LoopFunction } from './loops.js';
 import { Nest, type Space } from './nest.js';
-import { GRID_RANGE, mapLoops, type Range, wholeRange } from './parallel.js';
+import { axisRange, GRID_RANGE, mapLoops, type Range, wholeRange } from './parallel.js';
 import { reduceLoops, type ReduceSpace } from './reduce.js';
 import { reorderBody, reorderStores } from './reorder.js';
 import type { LoweredFunction, LoweredSegment, Scratch } from './lowered.js';
@@ -33,7 +33,7 @@ export const hasOpenExtent = ({ kind, axes, reduceAxes }: Segment): boolean =>
 export const segmentKey = (segment: Segment, { workers }: Target, fills: boolean): string =>
   (hasOpenExtent(segment)
     ? segment.signature
-    : `${segment.signature} ${segment.axes.join()};${segment.reduceAxes.join()}`) +
+    : `${segment.signature} ${segment.axes.join()};${segment.reduceAxes.join()}${JSON.stringify(segment.sizes ?? '')}`) +
   (workers.kind === 'workgroups' && fills ? ' fills' : '');
 
 /** Axes in the order in which their loops are nested. A scatter walks its updates outside, whole windows inside. */
@@ -91,14 +91,17 @@ export function lowerSegment(segment: Segment, target: Target, name: string): Lo
   const order = loopOrder(segment);
   const extents = [...segment.axes, ...segment.reduceAxes];
   const axis = gridAxis(segment, order);
+  const size = axis === undefined ? undefined : segment.sizes?.[order[axis]!];
   const grid: LoweredFunction['grid'] =
     axis === undefined
       ? { extent: 1, grain: 1 }
       : {
           extent: hasOpenExtent(segment) ? undefined : extents[order[axis]!]!,
+          ...(size === undefined ? {} : { size }),
           grain: order[axis] === segment.axes.length - 1 ? GRAIN : 1,
         };
-  const ranges = order.map((each, position): Range => (position === axis ? GRID_RANGE : wholeRange(extents[each]!)));
+  const rangesOf = (builder: FunctionBuilder): Range[] =>
+    order.map((each, position) => (position === axis ? GRID_RANGE : axisRange(builder, segment, each)));
   const build = (code: (builder: FunctionBuilder, nest: () => Nest) => void, suffix = ''): LoopFunction => {
     const builder = new FunctionBuilder(segment.operandDTypes);
     code(builder, () => new Nest(builder, spaceOf(segment, order, target)));
@@ -112,18 +115,23 @@ export function lowerSegment(segment: Segment, target: Target, name: string): Lo
     // It divides its own work, in phases.
     return { functions: [{ code, grid: { extent: 1, grain: 1 } }], scratch: [] };
   }
-  if (segment.reductions.length === 0) return alone(build((_, nest) => mapLoops(nest(), ranges)));
+  if (segment.reductions.length === 0) return alone(build((builder, nest) => mapLoops(nest(), rangesOf(builder))));
   const common = {
     extents: segment.reduceAxes,
+    sizes: segment.sizes?.slice(segment.axes.length) ?? [],
     reductions: segment.reductions,
     order: orderOf(segment),
     running: segment.kind === 'scan',
     output: outputNumber(segment),
   };
   const blocks = dividedBlocks(segment, target);
-  const parallel = ranges.slice(0, segment.axes.length);
+  const parallelOf = (builder: FunctionBuilder): Range[] => rangesOf(builder).slice(0, segment.axes.length);
   if (blocks === 1)
-    return alone(build((_, nest) => reduceLoops(nest(), { ...common, ranges: parallel, part: { kind: 'whole' } })));
+    return alone(
+      build((builder, nest) =>
+        reduceLoops(nest(), { ...common, ranges: parallelOf(builder), part: { kind: 'whole' } }),
+      ),
+    );
   const outputs = product(segment.axes);
   const scratch = segment.reductions.map(({ dtype, order: { lanes } }): Scratch => ({
     dtype,
@@ -135,7 +143,7 @@ export function lowerSegment(segment: Segment, target: Target, name: string): Lo
       const totals = scratch.map(({ dtype }) => builder.operand(dtype));
       const space: ReduceSpace = {
         ...common,
-        ranges: kind === 'blocks' ? whole : parallel,
+        ranges: kind === 'blocks' ? whole : parallelOf(builder),
         part: { kind, totals, blocks },
       };
       reduceLoops(nest(), space);
@@ -155,7 +163,8 @@ const orderOf = ({ reductions }: Segment): ReductionOrder => reductions[0]!.orde
 function dividedBlocks(segment: Segment, { workers }: Target): number {
   const restart = orderOf(segment).restarts.find(({ axis }) => axis === 0);
   const isLong = product([...segment.axes, ...segment.reduceAxes]) >= LONG && product(segment.axes) <= FEW_OUTPUTS;
-  return workers.kind === 'one' || segment.kind === 'scan' || restart === undefined || !isLong
+  // Where extents follow from n one worker takes each output: the blocks of a long one would have to be counted at run time.
+  return workers.kind === 'one' || segment.kind === 'scan' || restart === undefined || !isLong || segment.sizes
     ? 1
     : Math.ceil(segment.reduceAxes[0]! / restart.block);
 }

@@ -51,6 +51,8 @@ export interface Target extends FusionLimits {
    */
   readonly width: number;
   readonly workers: Workers;
+  /** Whether programs may leave the number of rows of a batch to the call; else why not. */
+  readonly batches?: true | string;
   /** Whether a float sum may be added up in another order than its expression says. */
   readonly reassociates: boolean;
   /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */

@@ -123,6 +123,7 @@ function oneThreadEach({ segment, name, size, newBuilder, newNest }: GroupContex
     reduceLoops(nest, {
       ranges: opened,
       extents: reduceAxes,
+      sizes: segment.sizes?.slice(axes.length) ?? [],
       reductions: segment.reductions,
       order: segment.reductions[0]!.order,
       running: true,

@@ -68,6 +68,21 @@ export function reductionOrder(shape: Shape, axes: readonly number[]): Reduction
   return { lanes, joined: false, restarts };
 }
 
+/**
+ * Whether reducing `axes` of `shape` as `like` is reduced, whose extents are not smaller, gives the same bits: a block that
+ * holds its whole axis changes nothing, for its total joins an identity.
+ */
+export function takesOrderOf(shape: Shape, like: Shape, axes: readonly number[]): boolean {
+  if (sizeOf(axes.map((axis) => shape[axis]!)) <= 1) return true;
+  const keyOf = (of: Shape): string => {
+    const { lanes, restarts } = reductionOrder(of, axes);
+    const significant = axes.filter((axis) => of[axis] !== 1);
+    const inner = restarts.filter(({ axis, block }) => block < shape[significant[axis]!]!);
+    return `${lanes} ${inner.map(({ axis, block }) => `${significant[axis]!}/${block}`).join()}`;
+  };
+  return keyOf(shape) === keyOf(like);
+}
+
 /** The order in which a contraction adds `steps` products, along all its reduced axes. */
 export function contractionOrder(steps: number): ReductionOrder {
   const restarts: { axis: number; block: number }[] = [];

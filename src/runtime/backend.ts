@@ -69,9 +69,9 @@ export interface Backend {
    * Runs on `buffers`: one for each parameter and output buffer of the program, by buffer number; an update in place has
    * one twice; and a `HostBuffer` for each number. An UnsupportedError (no memory) comes before anything is written; after any
    * other error what the program writes is unknown. A promise is of a run that is queued: later calls on these buffers wait
-   * for it on the device, and it rejects if it is found to have failed.
+   * for it on the device, and it rejects if it is found to have failed. A program for batches of any size runs for `n` rows.
    */
-  run(executable: Executable, buffers: readonly DeviceBuffer[]): void | Promise<void>;
+  run(executable: Executable, buffers: readonly DeviceBuffer[], n?: number): void | Promise<void>;
   /** The threads that take part now, the calling one included. A backend without this computes on the calling one. */
   threads?(): ThreadCount;
 }

@@ -1,7 +1,8 @@
 /** What a call compiles to, as data and as text. Each part is made when it is first read; none of them runs anything. */
 import type { Expr } from '../core/expr.js';
-import { printGraph } from '../core/graph.js';
+import { type Graph, printGraph } from '../core/graph.js';
 import { checkOptions } from '../core/options.js';
+import { printForms } from '../compile/family.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
 import { printLoops } from '../lower/print.js';
 import { printProgram, type Program } from '../lower/program.js';
@@ -177,8 +178,8 @@ export function makeReport(subject: Subject): Report {
         bytes: buffer.bytes,
         lifetime: [Math.max(0, buffer.firstUse), Math.min(last, buffer.lastUse)],
       })),
-    graph: () => printGraph(program.graph),
-    simplified: () => printGraph(program.simplified),
+    graph: () => graphText(program, (n) => program.batch!.family.at(n), program.graph),
+    simplified: () => graphText(program, (_, i) => program.batch!.simplified[i]!, program.simplified),
     program: () => printProgram(program),
     loops: () => program.functions.map(printLoops).join('\n\n'),
     source: () => shared.source.text,
@@ -205,6 +206,15 @@ export function makeReport(subject: Subject): Report {
   subjects.set(data, subject);
   return data as Report;
 }
+
+/** The graph as text; with n for what follows from the number of rows, from the graphs of some of them. */
+const graphText = ({ batch }: Program, at: (n: number, i: number) => Graph, graph: Graph): string =>
+  batch === undefined
+    ? printGraph(graph)
+    : printForms(
+        batch.sizes,
+        batch.sizes.map((n, i) => printGraph(at(n, i))),
+      );
 
 /** Each part once; one without a path only where no other of its phase and line has one. */
 function merged(parts: readonly Provenance[]): Provenance[] {

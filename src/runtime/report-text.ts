@@ -1,5 +1,6 @@
 /** A report as text: the page with a row a kernel, and the graph of kernels and buffers. */
 import type { Expr } from '../core/expr.js';
+import { formatSizeForm } from '../core/extent.js';
 import { quoteName } from '../core/graph.js';
 import { type Kernel, kernelReads, kernelWrites, type Segment } from '../compile/kernel.js';
 import type { Program } from '../lower/program.js';
@@ -81,8 +82,8 @@ export function pageText(program: Program, report: PageData): string {
   const rows = report.kernels.map(({ name, from, flops, bytesRead, bytesWritten }, i) => {
     const written = kernelWrites(program.kernels[i]!);
     const results = written.map((id) => {
-      const { dtype, shape } = program.buffers[id]!;
-      return `${dtype}[${shape.join()}]`;
+      const { dtype, shape, sizes } = program.buffers[id]!;
+      return `${dtype}[${shape.map((extent, axis) => (sizes?.[axis] ? formatSizeForm(sizes[axis]) : extent)).join()}]`;
     });
     return [
       name,

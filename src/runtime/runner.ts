@@ -4,6 +4,7 @@
  */
 import { BackendUnavailableError, InternalError, LazuliError, UnsupportedError } from '../core/errors.js';
 import { DTYPES } from '../core/dtype.js';
+import { sizeAt } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
 import { unsupportedNode } from '../compile/host.js';
 import type { Program } from '../lower/program.js';
@@ -90,9 +91,10 @@ export class Runner {
 
   /**
    * Runs on one storage a graph parameter; while {@link isBound}, only the volatile ones are looked at. `targets[i]`
-   * holds what update i writes. Returns the results by output, undefined for updates.
+   * holds what update i writes; a program for batches of any size runs for `n` rows. Returns the results by output, undefined
+   * for updates.
    */
-  run(parameters: readonly Storage[], targets: readonly UpdateTarget[] = []): (Storage | undefined)[] {
+  run(parameters: readonly Storage[], targets: readonly UpdateTarget[] = [], n?: number): (Storage | undefined)[] {
     const { program, backend, volatile, isBound } = this;
     const buffers = this.#buffers;
     const made = (this.made ??= []);
@@ -111,9 +113,7 @@ export class Runner {
       const home = this.#homes[program.parameters[parameter]!]!;
       const own = storage.bufferOn(home, purpose);
       buffers[program.parameters[parameter]!] = own;
-      buffers[program.outputs[output]!] =
-        inPlace && !storage.shared ? own : (this.#spare.get(output) ?? this.#make(output, own, purpose));
-      this.#spare.delete(output);
+      buffers[program.outputs[output]!] = inPlace && !storage.shared ? own : this.#other(output, own, purpose);
     }
     const results: (Storage | undefined)[] = [];
     for (let i = 0; i < this.#results.length; i++) {
@@ -125,9 +125,9 @@ export class Runner {
         continue;
       }
       const id = program.outputs[output]!;
-      const { dtype, size } = program.buffers[id]!;
+      const { dtype, size, count } = program.buffers[id]!;
       const home = this.#homes[id]!;
-      const storage = Storage.allocate(home, dtype, size, 'result');
+      const storage = Storage.allocate(home, dtype, count === undefined ? size : sizeAt(count, n!), 'result');
       made.push(output);
       buffers[id] = storage.bufferOn(home, 'result');
       results[output] = storage;
@@ -135,7 +135,7 @@ export class Runner {
     let done: void | Promise<void>;
     try {
       this.#host?.run(buffers);
-      done = backend.run(this.#executable, buffers);
+      done = backend.run(this.#executable, buffers, n);
     } catch (cause) {
       throw this.#failed(cause, targets);
     }
@@ -152,6 +152,15 @@ export class Runner {
     this.backend.release?.(this.#executable);
     for (const buffer of this.#spare.values()) this.backend.free(buffer);
     this.#spare.clear();
+  }
+
+  /** Memory beside `own` for an update. A donated argument of a batch may have another size than the last one. */
+  #other(output: number, own: DeviceBuffer, purpose: BufferPurpose): DeviceBuffer {
+    const spare = this.#spare.get(output);
+    this.#spare.delete(output);
+    if (spare?.size === own.size) return spare;
+    if (spare !== undefined) this.#homes[this.program.outputs[output]!]!.free(spare);
+    return this.#make(output, own, purpose);
   }
 
   #make(output: number, { dtype, size }: DeviceBuffer, purpose: BufferPurpose): DeviceBuffer {

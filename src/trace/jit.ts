@@ -29,6 +29,15 @@ import {
 import { checkDTypes, Runner } from '../runtime/runner.js';
 import { type Snapshot, SNAPSHOT } from '../runtime/snapshot.js';
 import { Storage } from '../runtime/storage.js';
+import {
+  avalsAt,
+  type BatchOptions,
+  checkBatchOptions,
+  compileBatch,
+  type Compiled,
+  type Rows,
+  rowsOf,
+} from './batch.js';
 import { callTraced } from './call.js';
 import { evaluated } from './eager.js';
 import { drop, type EagerNode } from './eager-scope.js';
@@ -57,6 +66,11 @@ export interface JitOptions<S extends readonly number[] = readonly number[]> {
   readonly static?: S;
   /** Shown in reports; the function's name unless given. */
   readonly name?: string;
+  /**
+   * Arguments whose leading axis varies from call to call without a new program; one extent for all of their leaves. The
+   * function is recorded at three sizes: its extents must be multiples of the number of rows, and it must not choose by it.
+   */
+  readonly batch?: BatchOptions;
 }
 
 export interface JitStats {
@@ -89,7 +103,7 @@ export interface Jitted<A extends unknown[], R> {
 
 /** Programs kept for one function. */
 const MAX_ENTRIES = 64;
-/** Traces after which a function that is traced again warns once. */
+/** Programs after which a function that is traced again warns once. */
 const WARN_AFTER = 8;
 
 /** The function as it was recorded for some arguments. */
@@ -109,19 +123,28 @@ interface Recorded {
 }
 
 interface Entry extends Recorded {
+  /** Where it runs for any number of rows: the leaves that have them, and the avals of arguments and results for n. */
+  readonly sized: (Rows & { readonly avalsFor: (n: number) => SizedAvals | undefined }) | undefined;
   readonly backend: Backend;
   readonly runner: Runner;
   /** One-element storages of the arguments that are numbers, by leaf. */
   readonly numbers: readonly (Storage | undefined)[];
+  /** The same of the number of rows, where that is the last parameter. */
+  readonly rows: Storage | undefined;
   /** Storages of one call. */
   readonly parameters: Storage[];
+}
+
+interface SizedAvals {
+  readonly arguments: readonly Aval[];
+  readonly results: readonly Aval[];
 }
 
 const isPosition = (index: unknown): boolean => Number.isInteger(index) && (index as number) >= 0;
 
 /** @throws OptionError `UNKNOWN_OPTION`, `JIT_OPTIONS` */
 function checkJitOptions(options: JitOptions): void {
-  checkOptions('jit', options, ['backend', 'donate', 'static', 'name']);
+  checkOptions('jit', options, ['backend', 'donate', 'static', 'name', 'batch']);
   const refuse = (key: 'donate' | 'static' | 'name', remedy: string): never => {
     throw new OptionError('JIT_OPTIONS', `jit got ${key}: ${describeValue(options[key])}`, remedy);
   };
@@ -170,6 +193,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
         'Donate arguments that hold tensors.',
       );
   if (options.backend !== undefined) resolveBackend(options.backend);
+  if (options.batch !== undefined) checkBatchOptions(options.batch, isStatic);
 
   let entries: Entry[] = [];
   const stats = { traces: 0, compiles: 0, calls: 0 };
@@ -178,6 +202,8 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   let warned = false;
   let last: Entry | undefined;
   const leaves: unknown[] = [];
+  /** Of the call at hand, if its program runs for any. */
+  let rows: number | undefined;
 
   /** `[0].weight`, by the place among the arguments that are not static, as `arg1.weight`. */
   const argumentName = (path: string): string =>
@@ -202,12 +228,18 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     for (let i = 0; i < statics.length; i++) if (!Object.is(statics[i], entry.statics[i])) return false;
     leaves.length = 0;
     if (!matchLeaves(entry.treedef, dynamic, leaves)) return false;
+    rows = entry.sized && rowsOf(entry.sized, leafAval);
+    const avals = rows === undefined ? entry.avals : entry.sized!.avalsFor(rows)?.arguments;
+    if (avals === undefined) return false;
     for (let i = 0; i < leaves.length; i++) {
       const aval = avalOf(leaves[i]);
-      if (aval === undefined || !sameAval(aval, entry.avals[i]!)) return false;
+      if (aval === undefined || !sameAval(aval, avals[i]!)) return false;
     }
     return entry.guards.every(holds) && entry.modes.every(([holder, mode]) => holder.training === mode);
   };
+
+  /** The aval of a leaf of the call at hand; a number's for what has none, which another check refuses. */
+  const leafAval = (leaf: number): Aval => avalOf(leaves[leaf]) ?? NUMBER_AVAL;
 
   const invoke = (dynamic: readonly unknown[], statics: readonly unknown[]): unknown => {
     let next = 0;
@@ -298,36 +330,77 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     };
   };
 
+  /** The program for a call with these arguments: for any number of rows, where they have a batch and theirs is none of its own. */
+  const build = (
+    treedef: TreeDef,
+    avals: readonly Aval[],
+    statics: readonly unknown[],
+    backend: Emitter,
+    onTrace = (): void => undefined,
+  ): { traced: Recorded; program: Program; sized: Entry['sized'] } => {
+    const record = (of: readonly Aval[]): Recorded => {
+      onTrace();
+      return trace(treedef, of, statics);
+    };
+    const check = (graph: Graph): void => checkDTypes(graph, backend);
+    const { target } = backend;
+    if (options.batch !== undefined) {
+      const batch = rowsAmong(treedef, options.batch);
+      const n = rowsOf(batch, leafAval);
+      const compiled = compileBatch(options.batch, n, (m) => record(avalsAt(avals, batch.isRow, m)), check, target);
+      if (compiled !== undefined) {
+        const { traced, program } = compiled;
+        return { traced, program, sized: { ...batch, avalsFor: sizedAvals(traced, batch, compiled) } };
+      }
+    }
+    const traced = record(avals);
+    check(traced.graph);
+    return { traced, program: compileGraph(traced.graph, target), sized: undefined };
+  };
+
   const record = (dynamic: readonly unknown[], statics: readonly unknown[], backend: Backend): Entry => {
     const [argumentLeaves, treedef] = flatten(dynamic);
     const avals = avalsOf(argumentLeaves, treedef);
-    stats.traces++;
-    const traced = trace(treedef, avals, [...statics]);
-    const { graph, bindings } = traced;
-    checkDTypes(graph, backend);
+    const { traced, program, sized } = build(treedef, avals, [...statics], backend, () => void stats.traces++);
+    const { bindings } = traced;
     const volatile = bindings.flatMap(({ kind }, i) => (kind === 'argument' ? [i] : []));
-    const runner = new Runner(backend, compileGraph(graph, backend.target), volatile);
+    // n follows the parameters that were traced.
+    const readsSize = program.batch?.family.readsSize === true;
+    if (readsSize) volatile.push(bindings.length);
+    const runner = new Runner(backend, program, volatile);
     stats.compiles++;
+    const newNumber = (): Storage => Storage.allocate(backend, 'f64', 1, 'input');
     return {
       ...traced,
+      sized,
       backend,
       runner,
-      numbers: avals.map((aval) => (aval.weak ? Storage.allocate(backend, 'f64', 1, 'input') : undefined)),
+      numbers: avals.map((aval) => (aval.weak ? newNumber() : undefined)),
+      rows: readsSize ? newNumber() : undefined,
       parameters: [],
     };
   };
 
-  /** Leaves of donated arguments, by number. */
-  const donatedLeaves = (treedef: TreeDef): Set<number> => {
-    const donated = new Set<number>();
+  /** Numbers of the leaves of arguments at these positions. */
+  const leavesOf = (treedef: TreeDef, positions: readonly number[] = []): Set<number> => {
+    const found = new Set<number>();
     let leaf = 0;
     let position = 0;
     for (const child of treedef.children) {
       while (isStatic(position)) position++;
-      for (let i = 0; i < child.size; i++, leaf++) if (options.donate?.includes(position) === true) donated.add(leaf);
+      for (let i = 0; i < child.size; i++, leaf++) if (positions.includes(position)) found.add(leaf);
       position++;
     }
-    return donated;
+    return found;
+  };
+  const donatedLeaves = (treedef: TreeDef): Set<number> => leavesOf(treedef, options.donate);
+  const rowsAmong = (treedef: TreeDef, batch: BatchOptions): Rows => {
+    const among = leavesOf(treedef, batch.args);
+    return {
+      options: batch,
+      isRow: Array.from({ length: treedef.size }, (_, leaf) => among.has(leaf)),
+      nameOf: (leaf) => argumentName(pathsOf(treedef)[leaf]!),
+    };
   };
 
   const find = (args: readonly unknown[]): Entry => {
@@ -346,7 +419,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     const reason = entries.length === 0 ? 'it was new' : whatChanged(entries.at(-1)!, entry, argumentName);
     history.push({ calls: stats.calls, backend: backend.name, reason });
     if (history.length > MAX_ENTRIES) history.shift();
-    if (!warned && stats.traces > WARN_AFTER) {
+    if (!warned && stats.compiles > WARN_AFTER) {
       warned = true;
       console.warn(
         `lazuli: ${name} was traced ${stats.traces} times; ${reason}. Numbers and tensors of one shape need no new trace.`,
@@ -366,8 +439,11 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     const { bindings, parameters, runner } = entry;
     const { volatile } = runner;
     for (let i = 0; i < volatile.length; i++) {
-      const { leaf } = bindings[volatile[i]!] as Extract<Binding, { kind: 'argument' }>;
-      parameters[volatile[i]!] = argumentStorage(entry, leaf, leaves[leaf]);
+      const binding = bindings[volatile[i]!] as Extract<Binding, { kind: 'argument' }> | undefined;
+      parameters[volatile[i]!] =
+        binding === undefined
+          ? numberStorage(entry.rows!, rows!)
+          : argumentStorage(entry, binding.leaf, leaves[binding.leaf]);
     }
     const results = options.donate === undefined ? run(entry, []) : runDonated(entry);
     stats.calls++;
@@ -379,7 +455,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     const { parameters, writes, runner } = entry;
     // Arguments have been evaluated and donations marked: from here on nothing else changes what is bound.
     if (!runner.isBound) bindVariables(entry);
-    return runner.run(parameters, donations.length === 0 ? writes : [...writes, ...donations]);
+    return runner.run(parameters, donations.length === 0 ? writes : [...writes, ...donations], rows);
   };
 
   /** A run in which results take the memory of donated arguments. */
@@ -398,7 +474,8 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   };
 
   const finish = (entry: Entry, results: readonly (Storage | undefined)[]): unknown => {
-    const { resultTree, resultAvals } = entry;
+    const { resultTree, sized } = entry;
+    const resultAvals = sized === undefined ? entry.resultAvals : sized.avalsFor(rows!)!.results;
     if (resultTree.kind === 'leaf') return fromStorage(results[0]!, resultAvals[0]!);
     if (resultAvals.length === 0 && resultTree.kind === 'none') return resultTree.nothing;
     return unflatten(
@@ -432,19 +509,33 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     return entry;
   };
 
-  /** The function as it was recorded for these arguments, on `backend` if it was; one that was not is recorded and not kept. */
-  const recorded = (args: readonly unknown[], backend: Emitter): Recorded | Entry => {
+  /** The entry for these arguments, on any backend unless one is named; else what `otherwise` makes of them. */
+  const known = <T>(
+    args: readonly unknown[],
+    on: Emitter | undefined,
+    otherwise: (treedef: TreeDef, avals: readonly Aval[], statics: readonly unknown[]) => T,
+  ): Entry | T => {
     checkOutside();
     const { dynamic, statics } = splitArgs(args);
-    const like = (on?: Emitter): Entry | undefined => entries.findLast((each) => matches(each, on, dynamic, statics));
+    const found = entries.findLast((each) => matches(each, on, dynamic, statics));
+    if (found !== undefined) return found;
     const [argumentLeaves, treedef] = flatten(dynamic);
-    return like(backend) ?? like() ?? trace(treedef, avalsOf(argumentLeaves, treedef), statics);
+    return otherwise(treedef, avalsOf(argumentLeaves, treedef), statics);
   };
 
   /** Everything is looked at before it waits for anything. */
   const snapshot = async (args: readonly unknown[]): Promise<Snapshot> => {
     const backend = resolveBackend(options.backend ?? getDefaultBackend());
-    const traced = recorded(args, backend);
+    // What runs for any number of rows was recorded at another.
+    const isKept = (found: Recorded | Entry): boolean => !('sized' in found) || found.sized === undefined;
+    const found: Recorded | Entry = known(args, backend, () => known(args, undefined, trace));
+    const traced = isKept(found)
+      ? found
+      : trace(
+          found.treedef,
+          leaves.map((_, i) => leafAval(i)),
+          found.statics,
+        );
     const argumentLeaves = flatten(splitArgs(args).dynamic)[0];
     const values = traced.bindings.map((binding): Promise<TypedArray> => {
       const value = binding.kind === 'argument' ? argumentLeaves[binding.leaf] : binding;
@@ -461,12 +552,10 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     inspect: (...args: unknown[]): Report => reportOf(inspected(args)),
     inspectOn: (choice: EmitterChoice, ...args: unknown[]): Report => {
       const backend = resolveEmitter(choice);
-      const traced = recorded(args, backend);
+      const found = known(args, backend, (treedef, avals, statics) => build(treedef, avals, statics, backend));
       leaves.length = 0;
-      if ('runner' in traced && traced.backend === backend) return reportOf(traced);
-      checkDTypes(traced.graph, backend);
-      const program = compileGraph(traced.graph, backend.target);
-      return report(traced, program, backend, () => backend.emit(program));
+      if ('runner' in found) return reportOf(found);
+      return report(found.traced, found.program, backend, () => backend.emit(found.program));
     },
     expect: (contract: Contract, ...args: unknown[]): Report => {
       const entry = args.length > 0 ? inspected(args) : last;
@@ -500,9 +589,30 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   });
 }
 
+/** Avals of a program's arguments and results for n rows; undefined where it does not run for n. */
+function sizedAvals(
+  { avals, resultAvals }: Recorded,
+  { isRow }: Rows,
+  { covers, family }: Compiled<Recorded>,
+): (n: number) => SizedAvals | undefined {
+  const known = new Map<number, SizedAvals | undefined>();
+  return (n) => {
+    if (!known.has(n)) {
+      const results = (): Aval[] =>
+        family
+          .at(n)
+          .outputs.slice(0, resultAvals.length)
+          .map(({ aval }) => aval);
+      known.set(n, covers(n) ? { arguments: avalsAt(avals, isRow, n), results: results() } : undefined);
+    }
+    return known.get(n);
+  };
+}
+
 /** Gives back what an entry holds. */
-function forget({ bindings, numbers, runner }: Entry): void {
+function forget({ bindings, numbers, rows, runner }: Entry): void {
   runner.dispose();
+  rows?.dispose();
   for (const storage of numbers) storage?.dispose();
   for (const binding of bindings) if (binding.kind === 'capture') drop(binding.expr);
 }
@@ -517,8 +627,10 @@ function bindVariables({ bindings, parameters }: Entry): void {
 
 function argumentStorage(entry: Entry, leaf: number, value: unknown): Storage {
   if (value instanceof Tensor) return evaluated(value.expr);
-  const storage = entry.numbers[leaf]!;
-  numberScratch[0] = value as number;
+  return numberStorage(entry.numbers[leaf]!, value as number);
+}
+function numberStorage(storage: Storage, value: number): Storage {
+  numberScratch[0] = value;
   storage.set(numberScratch);
   return storage;
 }

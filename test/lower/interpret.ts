@@ -41,7 +41,8 @@ class Interpreter {
     return terms.reduce((sum, { variable, stride }) => sum + stride * variables[variable]!, offset);
   }
   #bound(bound: Bound, thread: Thread): number {
-    return Math.min(this.#form(bound, thread), bound.limit ?? Infinity);
+    const { limit = Infinity } = bound;
+    return Math.min(this.#form(bound, thread), typeof limit === 'number' ? limit : this.#form(limit, thread));
   }
 
   #block(body: readonly Statement[], threads: readonly Thread[]): void {

@@ -90,13 +90,17 @@ export class FunctionPrinter {
   #bound(bound: Bound): Local | number {
     const { f } = this;
     const { terms, offset, limit } = bound;
-    if (terms.length === 0) return Math.min(offset, limit ?? offset);
+    if (terms.length === 0 && typeof limit !== 'object') return Math.min(offset, limit ?? offset);
     const [only] = terms;
     if (terms.length === 1 && only!.stride === 1 && offset === 0 && limit === undefined)
       return this.#variables[only!.variable]!;
     const end = f.local('i32', 'end');
     this.#pushForm(bound).set(end);
-    if (limit !== undefined) minimum(f, end, limit).set(end);
+    if (typeof limit === 'object') {
+      const last = f.local('i32', 'limit');
+      this.#pushForm(limit).set(last);
+      minimum(f, end, last).set(end);
+    } else if (limit !== undefined) minimum(f, end, limit).set(end);
     return end;
   }
 

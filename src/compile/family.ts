@@ -1,0 +1,220 @@
+/**
+ * Graphs of one function for batches of several sizes → the graph for any size.
+ *
+ * The function was recorded at three sizes. What differs between the graphs, extents and literals, must follow from n, the size,
+ * by a form that all three confirm. So nothing that is traced needs to know of n: `x.shape[0]` is a number like any other.
+ */
+import type { DType } from '../core/dtype.js';
+import {
+  attributesKey,
+  type Attributes,
+  type AttributeValue,
+  type Expr,
+  ExprScope,
+  make,
+  setOrigin,
+  topologicalOrder,
+  withOrigin,
+  withScope,
+} from '../core/expr.js';
+import { formatSizeForm, type SizeForm, sizeAt, sizeFormOf } from '../core/extent.js';
+import type { Graph } from '../core/graph.js';
+import { exprBuilder } from '../ops/expr-builder.js';
+import { constant, parameter } from '../ops/leaf.js';
+import { takesOrderOf } from '../ops/order.js';
+import { originOf } from './rewrite.js';
+
+/** The graphs of a function for all n. */
+export interface GraphFamily {
+  /** For n rows. Its last parameter is n, as a number, where `readsSize`. */
+  readonly at: (n: number) => Graph;
+  readonly readsSize: boolean;
+  /** Whether all extents are there for n rows, and the reductions of `like` rows, which are at least as many, give the bits of those of n. */
+  readonly alike: (n: number, like: number) => boolean;
+}
+
+/** Where graphs differ by more than n. */
+export interface Difference {
+  readonly what: string;
+  /** Position of the node among parameters and nodes in topological order; −1 for none. */
+  readonly at: number;
+}
+
+/** A number that follows from n: a form, or `over` divided by it. */
+interface Literal {
+  readonly form: SizeForm;
+  readonly over?: number;
+}
+
+/** The literal that is `values[i]` at `sizes[i]`, rounded to `dtype`. */
+function literalOf(sizes: readonly number[], values: readonly number[], dtype: DType): Literal | undefined {
+  const form = sizeFormOf(sizes, values);
+  if (form !== undefined) return { form };
+  const round = dtype === 'f32' ? Math.fround : (x: number): number => x;
+  for (const plus of [0, -1, 1]) {
+    const over = Math.round(values[0]! * (sizes[0]! + plus) * 1e6) / 1e6;
+    if (sizes.every((n, i) => round(over / (n + plus)) === values[i])) return { form: { times: 1, plus }, over };
+  }
+  return undefined;
+}
+
+/** A node for all n: which attributes are no constants. */
+interface Member {
+  readonly node: Expr;
+  readonly inputs: readonly number[];
+  readonly sized: Readonly<Record<string, SizeForm | readonly (SizeForm | number)[]>>;
+  readonly literal: Literal | undefined;
+}
+
+/** The family of which `graphs` are members at `sizes`, or where they are no family. */
+export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): GraphFamily | Difference {
+  const [first] = graphs as [Graph, ...Graph[]];
+  const orders = graphs.map((graph) => [...new Set([...graph.parameters, ...topologicalOrder(graph.outputs)])]);
+  const positions = orders.map((order) => new Map(order.map((node, i) => [node, i])));
+  const differ = (what: string, at = -1): Difference => ({ what, at });
+  const alike = (read: (graph: Graph, i: number) => unknown): boolean =>
+    graphs.every((graph, i) => JSON.stringify(read(graph, i)) === JSON.stringify(read(first, 0)));
+  const members: Member[] = [];
+  const forms: SizeForm[] = [];
+  const formOf = (values: readonly number[]): SizeForm | undefined => {
+    const form = sizeFormOf(sizes, values);
+    if (form !== undefined) forms.push(form);
+    return form;
+  };
+  for (let i = 0; i < Math.max(...orders.map((order) => order.length)); i++) {
+    const nodes = orders.map((order) => order[i]);
+    const node = nodes.find((each) => each !== undefined)!;
+    const text = (each: Expr | undefined): string => each?.primitive.name ?? 'nothing';
+    const other = nodes.findIndex((each) => each?.primitive !== nodes[0]?.primitive);
+    if (other > 0)
+      return differ(`it records ${text(nodes[0])} for ${sizes[0]} and ${text(nodes[other])} for ${sizes[other]}`, i);
+    const inputsOf = (each: Expr, graph: number): (number | undefined)[] =>
+      each.inputs.map((input) => positions[graph]!.get(input));
+    const inputs = inputsOf(node, 0) as number[];
+    if (nodes.some((each, graph) => inputsOf(each!, graph).join() !== inputs.join()))
+      return differ(`${node.primitive.name} reads other values for ${sizes.join(', ')}`, i);
+    const sized: Record<string, SizeForm | (SizeForm | number)[]> = {};
+    let literal: Literal | undefined;
+    for (const key of Object.keys(node.attributes)) {
+      const values = nodes.map((each) => each!.attributes[key]!);
+      if (values.every((value) => attributesKey({ value }) === attributesKey({ value: values[0]! }))) continue;
+      const unlike = (): Difference =>
+        differ(
+          `${key} of ${node.primitive.name} is ${values.map((value) => attributesKey({ [key]: value })).join(', ')} for ${sizes.join(', ')}`,
+          i,
+        );
+      if (values.every((value) => typeof value === 'number')) {
+        if (node.primitive.name === 'constant') literal = literalOf(sizes, values, node.dtype);
+        else {
+          const form = formOf(values);
+          if (form !== undefined) sized[key] = form;
+        }
+        if (literal === undefined && sized[key] === undefined) return unlike();
+      } else if (
+        values.every((value) => typeof value === 'object' && value.length === (values[0] as number[]).length)
+      ) {
+        const lists = values as (readonly number[])[];
+        const merged = lists[0]!.map((value, at): SizeForm | number | undefined =>
+          lists.every((list) => list[at] === value) ? value : formOf(lists.map((list) => list[at]!)),
+        );
+        if (merged.includes(undefined)) return unlike();
+        sized[key] = merged as (SizeForm | number)[];
+      } else return unlike();
+    }
+    members.push({ node, inputs, sized, literal });
+  }
+  if (
+    !alike(({ updates, parameterNames }) => [updates, parameterNames]) ||
+    !alike(({ outputs }, i) => outputs.map((output) => positions[i]!.get(output)))
+  )
+    return differ(`it returns or writes other values for ${sizes.join(', ')}`);
+  const readsSize = members.some(({ literal }) => literal !== undefined);
+  const memberAt = remembered((n) => instantiate(first, members, readsSize, n));
+  return {
+    at: (n) => memberAt(n).graph,
+    readsSize,
+    alike: (n, like) => {
+      if (forms.some((form) => sizeAt(form, n) < 0)) return false;
+      const [own, other] = [memberAt(n).nodes, memberAt(like).nodes];
+      return own.every(
+        (node, i) =>
+          node.primitive.name !== 'reduce' ||
+          takesOrderOf(node.input().shape, other[i]!.input().shape, node.attributes.axes as readonly number[]),
+      );
+    },
+  };
+}
+
+/** Sizes whose graphs are kept. */
+const REMEMBERED = 8;
+
+function remembered<T>(make: (n: number) => T): (n: number) => T {
+  const known = new Map<number, T>();
+  return (n) => {
+    const found = known.get(n) ?? make(n);
+    known.delete(n);
+    known.set(n, found);
+    if (known.size > REMEMBERED) known.delete(known.keys().next().value!);
+    return found;
+  };
+}
+
+/** The graph of `members` at n, and its node for each of them. */
+function instantiate(
+  template: Graph,
+  members: readonly Member[],
+  readsSize: boolean,
+  n: number,
+): { readonly graph: Graph; readonly nodes: readonly Expr[] } {
+  const value = (of: SizeForm | number): number => (typeof of === 'number' ? of : sizeAt(of, n));
+  return withScope(new ExprScope(), () => {
+    const count = template.parameters.length;
+    const nodes: Expr[] = [];
+    const size = readsSize ? parameter(count, [], 'f64', true) : undefined;
+    const number = (x: number): Expr => constant(x, 'f64', true);
+    const literalAt = ({ form: { times, plus }, over }: Literal, { aval }: Expr): Expr => {
+      const scaled = times === 1 ? size! : exprBuilder.mul(size!, number(times));
+      const whole = plus === 0 ? scaled : exprBuilder.add(scaled, number(plus));
+      const result = over === undefined ? whole : exprBuilder.div(number(over), whole);
+      return aval.weak ? result : exprBuilder.cast(result, aval.dtype);
+    };
+    withOrigin(undefined, () => {
+      for (const { node, inputs, sized, literal } of members) {
+        setOrigin(originOf(node));
+        const attributes: Record<string, AttributeValue> = { ...node.attributes };
+        for (const [key, of] of Object.entries(sized))
+          attributes[key] = Array.isArray(of) ? of.map(value) : value(of as SizeForm);
+        nodes.push(
+          literal === undefined
+            ? make(
+                node.primitive,
+                inputs.map((input) => nodes[input]!),
+                attributes as Attributes,
+              )
+            : literalAt(literal, node),
+        );
+      }
+    });
+    const position = new Map(members.map(({ node }, i) => [node, nodes[i]!]));
+    const graph: Graph = {
+      ...template,
+      parameters: [...nodes.slice(0, count), ...(size === undefined ? [] : [size])],
+      parameterNames: [...template.parameterNames, ...(size === undefined ? [] : ['n'])],
+      outputs: template.outputs.map((output) => position.get(output)!),
+    };
+    return { graph, nodes };
+  });
+}
+
+/** The texts of graphs or programs at `sizes` as one, in which n stands for what follows from it; the first where they differ by more. */
+export function printForms(sizes: readonly number[], texts: readonly string[]): string {
+  const parts = texts.map((text) => text.split(/(\d+)/));
+  return parts[0]!
+    .map((part, i) => {
+      const all = parts.map((each) => each[i]!);
+      if (all.every((each) => each === part)) return part;
+      const form = sizeFormOf(sizes, all.map(Number));
+      return form === undefined ? part : formatSizeForm(form);
+    })
+    .join('');
+}

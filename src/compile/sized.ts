@@ -1,0 +1,154 @@
+/**
+ * What fusion and scheduling made of three members of a family → the same for any n.
+ *
+ * Plain data is compared part by part; three places may follow from n: the extents of loops, the offset at which a tensor is read
+ * or written, and the size of a buffer. Everything else, strides above all, must be equal, so buffers are addressed by constants
+ * and whoever reads n rows of one finds them at its start.
+ */
+import type { AffineMap } from '../core/affine.js';
+import { type SizeForm, sizeAt, sizeFormOf } from '../core/extent.js';
+import type { BufferSpec } from './buffer-table.js';
+import { type Kernel, type ScalarNode, type Segment, segmentSignature } from './kernel.js';
+
+/** Three stages at `sizes` become one for up to `capacity` rows, whose numbers are those at the capacity. */
+export class SizeMerge {
+  /** The first place where the stages differ by more than n. */
+  difference: string | undefined;
+
+  constructor(
+    readonly sizes: readonly number[],
+    readonly capacity: number,
+  ) {}
+
+  kernels(all: readonly (readonly Kernel[])[]): readonly Kernel[] {
+    return this.#merge(all, 'kernels') as readonly Kernel[];
+  }
+  buffers(all: readonly (readonly BufferSpec[])[]): BufferSpec[] {
+    const [first] = all as [readonly BufferSpec[]];
+    if (all.some(({ length }) => length !== first.length)) this.#differ('the number of buffers');
+    return first.map((spec, i) => {
+      const own = all.map((specs) => specs[i] ?? spec);
+      const form = this.#form(
+        own.map(({ size }) => size),
+        'the size of a buffer',
+      );
+      if (form === undefined) return spec;
+      const sizes = spec.shape.map((_, axis) =>
+        this.#form(
+          own.map((each) => each.shape[axis]!),
+          'the extent of a buffer',
+        ),
+      );
+      const shape = spec.shape.map((extent, axis) => (sizes[axis] ? sizeAt(sizes[axis], this.capacity) : extent));
+      return { ...spec, shape, size: sizeAt(form, this.capacity), count: form, sizes };
+    });
+  }
+  /** Checks that the stages are equal in `what`. */
+  equal<T>(all: readonly T[], what: string): T {
+    return this.#merge(all, what) as T;
+  }
+
+  #differ(what: string): void {
+    this.difference ??= what;
+  }
+  /** Undefined for a number that is the same at all sizes. */
+  #form(values: readonly number[], what: string): SizeForm | undefined {
+    if (values.every((value) => Object.is(value, values[0]))) return undefined;
+    const form = sizeFormOf(this.sizes, values);
+    if (form === undefined) this.#differ(what);
+    return form;
+  }
+
+  #merge(values: readonly unknown[], what: string): unknown {
+    const [first] = values;
+    if (values.every((value) => Object.is(value, first))) return first;
+    if (Array.isArray(first)) {
+      const lists = values as (readonly unknown[])[];
+      if (lists.some((list) => !Array.isArray(list) || list.length !== first.length)) this.#differ(what);
+      if (this.difference !== undefined) return first;
+      return first.map((_, i) =>
+        this.#merge(
+          lists.map((list) => list[i]),
+          what,
+        ),
+      );
+    }
+    if (values.some((value) => typeof value !== 'object' || value === null)) {
+      this.#differ(what);
+      return first;
+    }
+    const records = values as readonly Record<string, unknown>[];
+    if ('reduceAxes' in records[0]!) return this.#segment(values as readonly Segment[]);
+    if ('strides' in records[0]!) return this.#map(values as readonly AffineMap[]);
+    const kinds = values as readonly ScalarNode[];
+    if (kinds.every((node) => node.kind === 'constant')) return this.#constant(kinds as readonly Constant[]);
+    return this.#record(records, what);
+  }
+
+  #record<T>(records: readonly (T & object)[], what: string, skip: readonly string[] = []): T {
+    const merged = { ...(records[0] as Record<string, unknown>) };
+    const keys = new Set(records.flatMap(Object.keys));
+    for (const key of keys)
+      if (!skip.includes(key))
+        merged[key] = this.#merge(
+          records.map((record) => (record as Record<string, unknown>)[key]),
+          `${what}, ${key}`,
+        );
+    return merged as T;
+  }
+
+  /** The offset may follow from n. */
+  #map(maps: readonly AffineMap[]): AffineMap {
+    const merged = this.#record(maps, 'the strides of an access: a batch axis that is not the leading one', ['offset']);
+    const form = this.#form(
+      maps.map(({ offset }) => offset),
+      'the offset of an access',
+    );
+    return form === undefined ? merged : { ...merged, offset: form.plus, size: form.times };
+  }
+
+  /** A bound that follows from n is an index that moves with nothing else. */
+  #constant(nodes: readonly Constant[]): ScalarNode {
+    const [node] = nodes as [Constant];
+    const form = this.#form(
+      nodes.map(({ value }) => value),
+      'a number of a kernel',
+    );
+    if (form === undefined) return node;
+    return { ...node, kind: 'index', map: { offset: form.plus, strides: [], size: form.times } };
+  }
+
+  #segment(segments: readonly Segment[]): Segment {
+    const [first] = segments as [Segment];
+    const merged = this.#record(segments, 'a loop nest', ['axes', 'reduceAxes', 'signature', 'origins', 'made']);
+    const sizes: (SizeForm | undefined)[] = [];
+    const extents = (key: 'axes' | 'reduceAxes'): readonly number[] => {
+      if (segments.some((segment) => segment[key].length !== first[key].length)) this.#differ('the loops of a kernel');
+      return first[key].map((extent, axis) => {
+        const form = this.#form(
+          segments.map((segment) => segment[key][axis]!),
+          'the extent of a loop',
+        );
+        sizes.push(form);
+        return form === undefined ? extent : sizeAt(form, this.capacity);
+      });
+    };
+    const [axes, reduceAxes] = [extents('axes'), extents('reduceAxes')];
+    const rank = axes.length + reduceAxes.length;
+    const body = merged.body.map((node) =>
+      node.kind === 'index' && node.map.strides.length < rank
+        ? { ...node, map: { ...node.map, strides: new Array<number>(rank).fill(0) } }
+        : node,
+    );
+    const segment = {
+      ...merged,
+      axes,
+      reduceAxes,
+      body,
+      ...(sizes.some((form) => form !== undefined) ? { sizes } : {}),
+    };
+    return { ...segment, signature: segmentSignature(segment) };
+  }
+}
+
+type Constant = Extract<ScalarNode, { kind: 'constant' }>;

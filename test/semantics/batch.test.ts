@@ -1,0 +1,261 @@
+/** `jit(fn, { batch })`: one program for every number of rows, with the bits of the program for that number. */
+import {
+  type BackendChoice,
+  crossEntropy,
+  jit,
+  random,
+  tensor,
+  type Tensor,
+  TrainVar,
+  tree,
+  valueAndGrad,
+  zeros,
+} from 'lazuli';
+import { gpujs } from 'lazuli/gpujs';
+import { describe, expect, it } from 'vitest';
+import { read } from '../support/backends.js';
+import { expectSameBits } from '../support/bits.js';
+import { THOROUGH } from '../support/runs.js';
+
+const BATCHED: readonly BackendChoice[] = ['reference', 'js'];
+const SIZES = Array.from({ length: 64 }, (_, i) => i + 1);
+/** Sizes for which a program of their own is compiled. */
+const FIXED = THOROUGH ? SIZES : [1, 6, 37, 64];
+/** Largest, smallest, and neighbours of the vectors. */
+const FEW = [64, 1, 37, 2, 3, 4, 5, 15, 16, 17, 33, 63];
+
+const normal = (seed: number, ...shape: number[]): Tensor => random.normal(random.key(seed), shape);
+const labels = (n: number, classes: number): Tensor =>
+  tensor(
+    Array.from({ length: n }, (_, i) => (7 * i + 3) % classes),
+    { dtype: 'i32' },
+  );
+
+interface Params extends Record<string, Tensor> {
+  w1: Tensor;
+  b1: Tensor;
+  w2: Tensor;
+  b2: Tensor;
+}
+const params: Params = { w1: normal(1, 13, 17), b1: normal(2, 17), w2: normal(3, 17, 6), b2: normal(4, 6) };
+
+/** A step of gradient descent on a perceptron. */
+const perceptron = (p: Params, x: Tensor, y: Tensor): unknown => {
+  const [loss, grads] = valueAndGrad((q: Params) => {
+    const hidden = x.matmul(q.w1).add(q.b1).tanh();
+    return crossEntropy(hidden.matmul(q.w2).add(q.b2), y);
+  })(p) as [Tensor, Params];
+  return { loss, p: tree.map((each: Tensor, g: Tensor) => each.sub(g.mul(0.1)), p, grads) };
+};
+/** A net whose hidden values are normalised over the rows, and what it gives for each of them. */
+const normalised = (p: Params, x: Tensor): unknown => {
+  const [loss, grads] = valueAndGrad((q: Params) => {
+    const hidden = x.matmul(q.w1);
+    const centred = hidden.sub(hidden.mean(0));
+    const unit = centred.div(centred.square().mean(0).add(1e-5).sqrt());
+    const out = unit.mul(q.b1).relu().matmul(q.w2).add(q.b2);
+    return out.softmax(1).mul(out).sum().div(x.shape[0]!);
+  })(p) as [Tensor, Params];
+  return { loss, grads, rows: x.matmul(p.w1).softmax(1) };
+};
+
+/** More programs of rows: [n, 13] and labels. */
+const PROGRAMS: Readonly<Record<string, (p: Params, x: Tensor, y: Tensor) => unknown>> = {
+  'one output a row': (p, x) =>
+    x
+      .matmul(p.b1.slice([0], [13]))
+      .add(1)
+      .square()
+      .sum(),
+  'rows by rows': (_, x) =>
+    x
+      .reshape([x.shape[0]!, 1, 13])
+      .mul(x.reshape([-1, 13, 1]))
+      .sum([1, 2])
+      .sqrt(),
+  'joined rows': (p, x) => x.reshape([-1]).mul(2).reshape([x.shape[0]!, 13]).matmul(p.w1).max(1),
+  'from the end': (_, x) => ({
+    last: x.slice([x.shape[0]! - 1, 0], [x.shape[0]!, 13]),
+    back: x.flip(0),
+    up: x.cumsum(0),
+  }),
+  indices: (p, x, y) => ({
+    best: x.argmax(0),
+    each: x.argmin(1),
+    rows: p.w1.gather(y, 0),
+    ends: x.gather(tensor([0, 100, -1], { dtype: 'i32' }), 0),
+  }),
+  'what is counted': (_, x) =>
+    x
+      .mul(x.shape[0]!)
+      .div(x.shape[0]! + 2)
+      .add(1 / x.shape[0]!)
+      .sum(0),
+  extremes: (_, x) => ({ a: x.max(), b: x.min(0), c: x.prod(0), d: x.greater(0).all(0), e: x.less(2).any() }),
+  'padded rows': (_, x) =>
+    x
+      .pad(
+        [
+          [1, 2],
+          [0, 0],
+        ],
+        7,
+      )
+      .sum(1),
+  'sums of rows in f64': (_, x) => x.cast('f64').mean(0),
+};
+
+function compare(
+  fn: (p: Params, ...rest: Tensor[]) => unknown,
+  argumentsOf: (n: number) => Tensor[],
+  sizes: readonly number[],
+  fixed = FIXED,
+): void {
+  const batched = BATCHED.map((backend) => jit(fn, { backend, batch: { args: [1, 2], max: 64 } }));
+  for (const n of sizes) {
+    const args = argumentsOf(n);
+    const [oracle, ...others] = batched.map((each) => tree.leaves(each(params, ...args)) as Tensor[]);
+    const own = fixed.includes(n) ? [tree.leaves(jit(fn, { backend: 'js' })(params, ...args)) as Tensor[]] : [];
+    [...others, ...own].forEach((results, i) =>
+      results.forEach((got, leaf) =>
+        expectSameBits(read(got), read(oracle![leaf]!), `${String(BATCHED[i + 1])}, ${n} rows, result ${leaf}`),
+      ),
+    );
+  }
+  for (const { stats } of batched) {
+    expect(stats).toMatchObject({ compiles: 1, calls: sizes.length });
+    expect(stats.traces).toBeLessThanOrEqual(9);
+  }
+}
+
+describe('one program for every number of rows', () => {
+  it('trains a perceptron', () => {
+    compare(perceptron, (n) => [normal(n, n, 13), labels(n, 6)], SIZES);
+  });
+  it('normalises over the rows', () => {
+    compare(normalised, (n) => [normal(n, n, 13)], [...SIZES].reverse());
+  });
+  it.each(Object.entries(PROGRAMS))('%s', (_, program) => {
+    compare(program, (n) => [normal(n, n, 13), labels(n, 17)], FEW, [1, 37]);
+  });
+
+  it('grows without a bound, and sums of another order have a program of their own', () => {
+    const fn = (x: Tensor): unknown => [x.sum(0), x.mul(2)];
+    const step = jit(fn, { backend: 'js', batch: { args: [0] } });
+    const check = (n: number): void => {
+      const want = jit(fn, { backend: 'js' })(normal(n, n, 3)) as Tensor[];
+      (step(normal(n, n, 3)) as Tensor[]).forEach((got, i) => expectSameBits(read(got), read(want[i]!), `${n} rows`));
+    };
+    [64, 5, 30].forEach(check);
+    expect(step.stats.compiles).toBe(1);
+    [65, 128, 100, 65].forEach(check);
+    expect(step.stats.compiles).toBe(2);
+    [129, 256, 200, 8].forEach(check);
+    expect(step.stats.compiles).toBe(3);
+  });
+
+  it('takes an empty batch if it may be empty', () => {
+    const step = jit((x: Tensor) => ({ sum: x.sum(0), x: x.add(1) }), { backend: 'js', batch: { args: [0], min: 0 } });
+    expect(step(tensor([], { shape: [0, 2] })).sum.arraySync()).toEqual([0, 0]);
+    expect(step(tensor([[1, 2]])).x.arraySync()).toEqual([[2, 3]]);
+    expect(step.stats.compiles).toBe(2);
+  });
+
+  it('takes the memory of a donated batch', () => {
+    const step = jit((x: Tensor) => x.add(1), { backend: 'js', batch: { args: [0] }, donate: [0] });
+    for (const n of [3, 5, 2, 5]) {
+      const x = tensor(new Float32Array(n));
+      expect(step(x).arraySync()).toEqual(Array<number>(n).fill(1));
+      expect(() => x.dataSync()).toThrow('USED_AFTER_DONATION');
+    }
+  });
+
+  it('shows n', () => {
+    const step = jit(perceptron, { backend: 'js', batch: { args: [1, 2] } });
+    const report = step.inspect(params, normal(1, 50, 13), labels(50, 6));
+    expect(report.graph).toContain('%arg1: f32[n,13]');
+    expect(report.program).toContain('arg1: f32 × 13·n');
+    expect(report.loops).toContain('in 0..n');
+    expect(String(report)).toContain('f32[n');
+    expect(report.kernels[0]!.from.length).toBeGreaterThan(0);
+    expect(step.inspectOn('js', params, normal(1, 9, 13), labels(9, 6)).program).toBe(report.program);
+  });
+
+  it('keeps Variables and captured tensors as they are', async () => {
+    const scale = tensor([1, 2, 3]);
+    const step = jit(
+      (x: Tensor) =>
+        x
+          .mul(scale)
+          .add(tensor([1, 1, 1]))
+          .sum(0),
+      { batch: { args: [0] }, backend: 'js' },
+    );
+    expect(step(tensor([[1, 1, 1]])).arraySync()).toEqual([2, 3, 4]);
+    expect(
+      step(
+        tensor([
+          [1, 1, 1],
+          [1, 1, 1],
+        ]),
+      ).arraySync(),
+    ).toEqual([4, 6, 8]);
+    expect(await step.checkNumerics(tensor([[1, 1, NaN]]))).toMatchObject({ op: 'parameter' });
+  });
+});
+
+describe('errors come before anything is written', () => {
+  const code = (body: () => unknown): unknown => {
+    try {
+      body();
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+    return 'none';
+  };
+  const rows = (n: number): Tensor => tensor(new Float32Array(2 * n), { shape: [n, 2] });
+
+  it.each([
+    [{ args: [] }, 'BATCH_OPTIONS'],
+    [{ args: [-1] }, 'BATCH_OPTIONS'],
+    [{ args: [0], min: 1.5 }, 'BATCH_OPTIONS'],
+    [{ args: [0], min: 4, max: 3 }, 'BATCH_OPTIONS'],
+    [{ args: [0], most: 3 }, 'UNKNOWN_OPTION'],
+    [[0], 'OPTIONS'],
+  ])('options %j', (batch, expected) => {
+    expect(code(() => jit((x: Tensor) => x, { batch: batch as { args: number[] } }))).toBe(expected);
+  });
+
+  it('of calls', () => {
+    const total = new TrainVar(zeros([2]));
+    const step = jit(
+      (x: Tensor, y: Tensor) => {
+        total.value = total.value.add(x.sum(0));
+        return y.add(1);
+      },
+      { backend: 'js', batch: { args: [0, 1], min: 2, max: 8 } },
+    );
+    step(rows(3), rows(3));
+    expect(code(() => step(rows(1), rows(1)))).toBe('BATCH_RANGE');
+    expect(code(() => step(rows(9), rows(9)))).toBe('BATCH_RANGE');
+    expect(code(() => step(rows(3), rows(4)))).toBe('BATCH_EXTENTS');
+    expect(code(() => step(rows(3), tensor(1)))).toBe('BATCH_SCALAR');
+    expect(code(() => (step as (...args: unknown[]) => unknown)(rows(3), 1))).toBe('BATCH_SCALAR');
+    expect(step.stats.calls).toBe(1);
+    expect(total.value.arraySync()).toEqual([0, 0]);
+  });
+
+  it('of functions that are no one program', () => {
+    const refuse = (fn: (x: Tensor) => unknown): unknown =>
+      code(() => jit(fn, { backend: 'js', batch: { args: [0] } })(rows(5)));
+    expect(refuse((x) => (x.shape[0]! > 30 ? x.mul(2) : x.add(1)))).toBe('BATCH_DIFFERS');
+    expect(refuse((x) => x.slice([0, 0], [Math.min(x.shape[0]!, 20), 2]))).toBe('BATCH_DIFFERS');
+    expect(refuse((x) => x.add(tensor(new Float32Array(x.shape[0]! * 2), { shape: x.shape })))).toBe('BATCH_DIFFERS');
+    expect(refuse((x) => x.transpose())).toBe('BATCH_LAYOUT');
+  });
+
+  it('of backends whose loops have constant bounds', () => {
+    const step = jit((x: Tensor) => x.add(1), { backend: 'js', batch: { args: [0] } });
+    expect(code(() => step.inspectOn(gpujs({ mode: 'cpu' }), rows(3)))).toBe('BATCH_UNSUPPORTED');
+  });
+});
