@@ -68,6 +68,7 @@ export type { BatchOptions } from './trace/batch.js';
 export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
 export type { LiftConstant, Lifted, LiftedArguments, LiftOptions } from './trace/lift/lift.js';
 export { type GradOptions, type Traced } from './trace/traced-types.js';
+export { attention, type AttentionOptions, type MaskOptions } from './nn/attention.js';
 export { crossEntropy, type CrossEntropyOptions } from './nn/cross-entropy.js';
 export { meanSquaredError } from './nn/elementwise-losses.js';
 export * as losses from './nn/losses.js';

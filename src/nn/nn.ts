@@ -6,3 +6,4 @@ export type { Layer, LayerOptions } from './layer.js';
 export { Embedding, Linear, type LinearOptions } from './linear.js';
 export { GroupNorm, LayerNorm, type NormOptions, RMSNorm } from './normalisation.js';
 export { Sequential } from './sequential.js';
+export { MultiHeadAttention, TransformerBlock, type TransformerBlockOptions } from './transformer.js';
