@@ -2,9 +2,11 @@
  * A contraction for a backend with a tile of its own: which axes are rows, columns and outer loops, and the epilogue as a
  * map over a block of finished sums.
  */
-import type { ContractAxis, Epilogue } from './loops.js';
-import type { AffineMap } from '../core/affine.js';
+import type { ContractAxis, ContractFactor, Epilogue } from './loops.js';
+import type { AffineMap, Bound } from '../core/affine.js';
+import { sizeOf } from '../core/aval.js';
 import { InternalError } from '../core/errors.js';
+import type { ScalarOp } from '../core/scalar-op.js';
 import { withoutDead } from '../compile/body.js';
 import type { ScalarNode, Segment } from '../compile/kernel.js';
 import type { Target, TileShape } from './target.js';
@@ -14,66 +16,122 @@ import { mapLoops, type Range } from './parallel.js';
 import { reorderBody, reorderStores } from './reorder.js';
 
 type Load = Extract<ScalarNode, { kind: 'load' }>;
-const NONE: ContractAxis = { extent: 1, left: 0, right: 0, output: 0 };
+
+interface Factor {
+  readonly load: Load;
+  readonly bounds: readonly Bound[];
+}
+
+/** Bounds that a factor may have. */
+export const MOST_BOUNDS = 6;
+
+/** The bounds of which the bool node `guard` says that they hold; undefined where it says something else. */
+function boundsOf(body: readonly ScalarNode[], guard: number | undefined): readonly Bound[] | undefined {
+  if (guard === undefined) return [];
+  const inputs = (index: number, op: ScalarOp): readonly number[] => {
+    const node = body[index]!;
+    return node.kind === 'op' && node.op === op ? node.inputs : [];
+  };
+  const [first, second] = inputs(guard, 'logicalAnd');
+  if (first === undefined) return undefined;
+  const [[low, at], [same, high]] = [inputs(first, 'lessEqual'), inputs(second!, 'less')] as const;
+  if (at === undefined || at !== same) {
+    const both = [boundsOf(body, first), boundsOf(body, second)];
+    return both.includes(undefined) ? undefined : both.flatMap((each) => each!);
+  }
+  const [zero, index, size] = [body[low!]!, body[at]!, body[high!]!];
+  return zero.kind === 'constant' && zero.value === 0 && index.kind === 'index' && size.kind === 'constant'
+    ? [{ form: index.map, size: size.value }]
+    : undefined;
+}
 
 /** Why `segment` cannot be computed whole; undefined if it can. */
 export function whyNotWhole({ contraction, body, reduceAxes }: Segment): string | undefined {
   if (contraction === undefined) return 'a factor is computed, not loaded';
-  const factors = [body[contraction.lhs]!, body[contraction.rhs]!];
-  if (factors.some((node) => node.kind !== 'load')) return 'a factor is computed, not loaded';
-  if (factors.some((node) => node.kind === 'load' && node.guard !== undefined)) return 'a factor has bounds';
-  if (factors.some((node) => node.kind === 'load' && node.indirect !== undefined)) return 'a factor is gathered';
+  for (const factor of [body[contraction.lhs]!, body[contraction.rhs]!]) {
+    if (factor.kind !== 'load') return 'a factor is computed, not loaded';
+    if (factor.indirect !== undefined) return 'a factor is gathered';
+    const bounds = boundsOf(body, factor.guard);
+    if (bounds === undefined || bounds.length > MOST_BOUNDS) return 'a factor has a guard that is no bounds, or many';
+  }
   return reduceAxes.includes(0) ? 'nothing is added' : undefined;
 }
 
 /** Writes the statement, and the epilogue inside it. */
 export function wholeContraction(builder: FunctionBuilder, segment: Segment, target: Target): void {
-  const { axes, reduceAxes, body, reductions, contraction } = segment;
-  const [lhs, rhs] = [body[contraction!.lhs] as Load, body[contraction!.rhs] as Load];
-  const only = (one: AffineMap, other: AffineMap): number | undefined => {
-    const found = axes.findLastIndex((_, axis) => one.strides[axis] !== 0 && other.strides[axis] === 0);
-    return found < 0 ? undefined : found;
-  };
-  const [lhsAxis, rhsAxis] = [only(lhs.map, rhs.map), only(rhs.map, lhs.map)];
+  const { axes, reduceAxes, body, reductions, contraction, stores } = segment;
+  const factors = [contraction!.lhs, contraction!.rhs].map((node) => {
+    const load = body[node] as Load;
+    return { load, bounds: boundsOf(body, load.guard)! };
+  }) as [Factor, Factor];
+  const all = axes.map((_, axis) => axis);
+  const moves = ({ load, bounds }: Factor, axis: number): boolean =>
+    [load.map, ...bounds.map(({ form }) => form)].some(({ strides }) => strides[axis] !== 0);
+  const only = (one: Factor, other: Factor): number[] => all.filter((axis) => moves(one, axis) && !moves(other, axis));
+  const own = [only(factors[0], factors[1]), only(factors[1], factors[0])] as const;
+  const [lhsAxis, rhsAxis] = own.map((each) => each[each.length - 1]);
   // Vectors lie along columns, which are innermost in the result: else the product is turned around, factors commute.
   const turned = rhsAxis === undefined || (lhsAxis !== undefined && lhsAxis > rhsAxis);
-  const [left, right] = turned ? [rhs, lhs] : [lhs, rhs];
-  const [row, column] = turned ? [undefined, lhsAxis] : [lhsAxis, rhsAxis];
-  const outer = axes.map((_, axis) => axis).filter((axis) => axis !== row && axis !== column);
+  const [left, right] = turned ? [factors[1], factors[0]] : factors;
 
-  const [store] = segment.stores;
+  // What follows the sums walks several axes as one, or the outer of them are loops around.
+  const after = withoutDead(
+    body,
+    stores.map((store) => store.node),
+  ).body;
+  const maps = [
+    ...stores.map(({ map }) => map),
+    ...after.flatMap((node) => (node.kind === 'load' || node.kind === 'index' ? [node.map] : [])),
+  ];
+  const joined = (candidates: readonly number[]): number[] => {
+    const group = candidates.slice(-1);
+    for (const axis of candidates.slice(0, -1).reverse()) {
+      const [inner] = group as [number];
+      if (!maps.every(({ strides }) => strides[axis] === strides[inner]! * axes[inner]!)) break;
+      group.unshift(axis);
+    }
+    return group;
+  };
+  const [rows, columns] = (turned ? [own[1], own[0]] : own).map(joined) as [number[], number[]];
+  const [row, column] = [rows[rows.length - 1], columns[columns.length - 1]];
+  const outer = all.filter((axis) => !rows.includes(axis) && !columns.includes(axis));
+
+  const [store] = stores;
   const isPlain =
-    segment.stores.length === 1 &&
+    stores.length === 1 &&
     body[store!.node]!.kind === 'reduction' &&
     (column === undefined || store!.map.strides[column] === 1) &&
     (row === undefined || store!.map.strides[row]! >= 0);
-  const axisOf = (axis: number | undefined, extent = axes[axis!]!): ContractAxis =>
-    axis === undefined
-      ? NONE
-      : {
-          extent,
-          left: left.map.strides[axis]!,
-          right: right.map.strides[axis]!,
-          output: isPlain ? store!.map.strides[axis]! : 0,
-        };
+  const axisOf = (axis: number, extent = axes[axis]!): ContractAxis => ({
+    extent,
+    left: left.load.map.strides[axis]!,
+    right: right.load.map.strides[axis]!,
+    output: isPlain ? store!.map.strides[axis]! : 0,
+  });
+  const factorOf = ({ load, bounds }: Factor, along: readonly number[]): ContractFactor => ({
+    memory: load.operand,
+    offset: load.map.offset,
+    bounds: bounds.map(({ form: { offset, strides }, size }) => ({
+      offset,
+      outer: outer.map((axis) => strides[axis]!),
+      own: along.map((axis) => strides[axis]!),
+      reduced: strides.slice(axes.length),
+      size,
+    })),
+  });
   const shape = {
-    dtype: left.dtype,
+    dtype: left.load.dtype,
     order: reductions[0]!.order,
-    row: axisOf(row),
-    column: axisOf(column),
+    rows: rows.map((axis) => axisOf(axis)),
+    columns: columns.map((axis) => axisOf(axis)),
     reduced: reduceAxes.map((extent, i) => axisOf(axes.length + i, extent)),
+    left: factorOf(left, rows),
+    right: factorOf(right, columns),
   };
   const epilogue: Epilogue = isPlain
     ? { kind: 'store', output: { memory: store!.operand, offset: store!.map.offset } }
-    : epilogueOf(builder, segment, target, shape, outer, row, column);
-  builder.push({
-    kind: 'contract',
-    ...shape,
-    outer: outer.map((axis) => axisOf(axis)),
-    left: { memory: left.operand, offset: left.map.offset },
-    right: { memory: right.operand, offset: right.map.offset },
-    epilogue,
-  });
+    : epilogueOf(builder, segment, target, shape, outer, rows, columns);
+  builder.push({ kind: 'contract', ...shape, outer: outer.map((axis) => axisOf(axis)), epilogue });
 }
 
 function epilogueOf(
@@ -82,10 +140,13 @@ function epilogueOf(
   target: Target,
   shape: TileShape,
   outer: readonly number[],
-  row: number | undefined,
-  column: number | undefined,
+  rowAxes: readonly number[],
+  columnAxes: readonly number[],
 ): Epilogue {
   const { axes, reduceAxes, stores } = segment;
+  // The innermost of joined axes has their stride.
+  const [row, column] = [rowAxes[rowAxes.length - 1], columnAxes[columnAxes.length - 1]];
+  const columnExtent = sizeOf(columnAxes.map((axis) => axes[axis]!));
   if (stores.some((store) => store.guard !== undefined || store.indirect !== undefined))
     throw new InternalError('a contraction stores indirectly');
   const { pitch } = target.tile!(shape);
@@ -111,7 +172,7 @@ function epilogueOf(
     ),
     rank: order.length,
     width: target.width,
-    vectorAxis: column !== undefined && shape.column.extent >= target.width ? order.length - 1 : undefined,
+    vectorAxis: column !== undefined && columnExtent >= target.width ? order.length - 1 : undefined,
     reductionsVary: true,
     reduced: [],
   });

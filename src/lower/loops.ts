@@ -172,22 +172,35 @@ export interface ContractMemory {
   readonly memory: MemoryId;
   readonly offset: number;
 }
+/** 0 ≤ offset + Σ strides · indices < size, over the outer axes, a factor's rows or columns, and the reduced axes. */
+export interface ContractBound {
+  readonly offset: number;
+  readonly outer: readonly number[];
+  readonly own: readonly number[];
+  readonly reduced: readonly number[];
+  readonly size: number;
+}
+/** A factor; it is 0, and nothing is read, where one of its bounds does not hold. */
+export interface ContractFactor extends ContractMemory {
+  readonly bounds: readonly ContractBound[];
+}
 
 /**
  * For each index of `outer`, row and column the sum over `reduced` of left · right, in the stated order along the joined
- * reduced indices (row-major). Rows move only the left factor, columns only the right one.
+ * reduced indices (row-major). Rows move only the left factor, columns only the right one. Several axes of rows count as one,
+ * row-major, and so does what the epilogue reads and stores: their output strides are those of one axis.
  */
 export interface ContractStatement {
   readonly kind: 'contract';
   readonly dtype: DType;
   readonly order: ReductionOrder;
-  /** Batch axes, and all row and column axes but one of each. */
+  /** Batch axes, and axes of rows and columns that cannot be joined to the innermost. */
   readonly outer: readonly ContractAxis[];
-  readonly row: ContractAxis;
-  readonly column: ContractAxis;
+  readonly rows: readonly ContractAxis[];
+  readonly columns: readonly ContractAxis[];
   readonly reduced: readonly ContractAxis[];
-  readonly left: ContractMemory;
-  readonly right: ContractMemory;
+  readonly left: ContractFactor;
+  readonly right: ContractFactor;
   readonly epilogue: Epilogue;
 }
 

@@ -5,6 +5,8 @@ import { formatNumber } from '../core/graph.js';
 import type {
   Access,
   Bound,
+  ContractAxis,
+  ContractMemory,
   ContractStatement,
   Expression,
   Form,
@@ -56,17 +58,32 @@ export function printLoops(code: LoopFunction): string {
         return `c${e.cell}`;
     }
   };
-  const contract = ({ outer, row, column, reduced, left, right, epilogue }: ContractStatement, depth: number): void => {
-    const axis = (name: string, { extent, size, left: l, right: r }: ContractStatement['row']): string =>
-      `${name}<${size === undefined ? extent : formatSizeForm(size)} (${l}, ${r})`;
-    const axes = [
-      ...outer.map((each, i) => axis(`o${i}`, each)),
-      axis('row', row),
-      axis('column', column),
-      ...reduced.map((each, i) => axis(`k${i}`, each)),
-    ];
-    const at = (place: typeof left): string => memory(place.memory) + (place.offset === 0 ? '' : ` + ${place.offset}`);
-    line(depth, `contract ${at(left)} · ${at(right)} over ${axes.join(', ')}`);
+  const contract = (statement: ContractStatement, depth: number): void => {
+    const { outer, rows, columns, reduced, left, right, epilogue } = statement;
+    const named = (name: string, axes: readonly ContractAxis[]): string[] =>
+      axes.map((_, i) => (axes.length === 1 && name !== 'o' && name !== 'k' ? name : `${name}${i}`));
+    const axesOf = (name: string, axes: readonly ContractAxis[]): string[] =>
+      axes.map(
+        ({ extent, size, left: l, right: r }, i) =>
+          `${named(name, axes)[i]!}<${size === undefined ? extent : formatSizeForm(size)} (${l}, ${r})`,
+      );
+    const over = [...axesOf('o', outer), ...axesOf('row', rows), ...axesOf('column', columns), ...axesOf('k', reduced)];
+    const at = (place: ContractMemory): string =>
+      memory(place.memory) + (place.offset === 0 ? '' : ` + ${place.offset}`);
+    line(depth, `contract ${at(left)} · ${at(right)} over ${over.join(', ')}`);
+    for (const [which, { bounds }, name, axes] of [
+      ['left', left, 'row', rows],
+      ['right', right, 'column', columns],
+    ] as const)
+      for (const bound of bounds) {
+        const terms = [
+          ...named('o', outer).map((each, i) => [bound.outer[i]!, each] as const),
+          ...named(name, axes).map((each, i) => [bound.own[i]!, each] as const),
+          ...named('k', reduced).map((each, i) => [bound.reduced[i]!, each] as const),
+        ].flatMap(([stride, each]) => (stride === 0 ? [] : [stride === 1 ? each : `${stride}·${each}`]));
+        if (bound.offset !== 0 || terms.length === 0) terms.push(String(bound.offset));
+        line(depth + 1, `${which} where 0 ≤ ${terms.join(' + ')} < ${bound.size}`);
+      }
     if (epilogue.kind === 'store') return line(depth + 1, `store ${at(epilogue.output)}`);
     line(depth + 1, `epilogue of ${memory(epilogue.sums)}, pitch ${epilogue.pitch}`);
     block(epilogue.body, depth + 2);

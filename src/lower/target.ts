@@ -5,7 +5,7 @@ import type { Decompositions } from '../compile/decompose.js';
 import type { FusionLimits } from '../compile/limits.js';
 import type { Segment } from '../compile/kernel.js';
 import type { DType } from '../core/dtype.js';
-import type { ReductionOrder } from '../ops/order.js';
+import type { ContractStatement } from './loops.js';
 import type { LoweredSegment } from './lowered.js';
 
 /** Who shares the work of a launch. */
@@ -17,20 +17,8 @@ export type Workers =
   /** Workgroups of `size` threads, with `localBytes` bytes of memory that a group shares; `enough` of them keep the machine busy. */
   | { readonly kind: 'workgroups'; readonly size: number; readonly localBytes: number; readonly enough: number };
 
-/** Strides of one axis of a contraction, in elements. */
-interface TileAxis {
-  readonly extent: number;
-  readonly left: number;
-  readonly right: number;
-}
 /** One contraction of rows and columns, as a backend's own tile sees it. */
-export interface TileShape {
-  readonly dtype: DType;
-  readonly order: ReductionOrder;
-  readonly row: TileAxis;
-  readonly column: TileAxis;
-  readonly reduced: readonly TileAxis[];
-}
+export type TileShape = Pick<ContractStatement, 'dtype' | 'order' | 'rows' | 'columns' | 'reduced' | 'left' | 'right'>;
 /** What a tile needs and gives. */
 export interface TilePlan {
   /** Elements between two rows of a block of finished sums. */

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import * as lazuli from 'lazuli';
 import {
   avgPool2d,
+  type BackendChoice,
   conv1d,
   conv2d,
   type ConvOptions,
@@ -37,6 +38,8 @@ interface Case {
   readonly dw?: readonly number[];
 }
 const CASES = JSON.parse(readFileSync(new URL('windows.json', import.meta.url), 'utf8')) as readonly Case[];
+
+const nameOfBackend = (backend: BackendChoice): string => (typeof backend === 'string' ? backend : backend.name);
 
 /** The elements that make-windows.py has. */
 function values(shape: readonly number[], seed: number, distinct = false): Float64Array {
@@ -75,7 +78,7 @@ test('in f32 every backend gives the same bits, with any number of threads', () 
     const want = jit(all, { backend: 'reference' })(...inputs).map(read);
     for (const backend of THREADED_BACKENDS)
       jit(all, { backend })(...inputs).forEach((got, i) =>
-        expectSameBits(read(got), want[i]!, `${backend.toString()} ${i}`),
+        expectSameBits(read(got), want[i]!, `${nameOfBackend(backend)} ${i}`),
       );
   }
 });
@@ -96,7 +99,7 @@ describe('against PyTorch', () => {
         expect(data.length).toBe(want[i]!.length);
         want[i]!.forEach((value, j) => {
           if (Math.abs(data[j]! - value) > 1e-10 * Math.max(1, Math.abs(value)))
-            expect.fail(`${backend.toString()}, result ${i}: element ${j} is ${data[j]!}, not ${value}`);
+            expect.fail(`${nameOfBackend(backend)}, result ${i}: element ${j} is ${data[j]!}, not ${value}`);
         });
       });
     }

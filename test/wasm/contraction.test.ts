@@ -70,6 +70,7 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
     order: blockOrder(k),
     left: { m: lm * bytes, k: lk * bytes },
     right: { k: rk * bytes, n: rn * bytes },
+    windows: {},
   };
   const pitch = (n + 1) * bytes;
   const module = new ModuleBuilder();

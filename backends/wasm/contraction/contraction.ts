@@ -29,9 +29,9 @@ const FEW_DOT_ROWS = 2;
  * The strategy for `shape`. Where nothing is packed the right operand's other stride is a constant inside its loads,
  * which do not wrap around at 2³²: it must not be negative.
  */
-export function strategyOf({ dtype, m, k, around, right }: ContractionShape): Strategy {
+export function strategyOf({ dtype, m, k, around, right, windows }: ContractionShape): Strategy {
   const { bytes } = laneOps(dtype);
-  if (around.length > 0) return 'packed';
+  if (around.length > 0 || windows.left !== undefined || windows.right !== undefined) return 'packed';
   if (right.n === bytes && right.k >= 0 && (m <= FEW_ROWS || k <= FEW_STEPS)) return 'row';
   return right.k === bytes && right.n >= 0 && m <= FEW_DOT_ROWS ? 'dot' : 'packed';
 }
@@ -63,7 +63,8 @@ export function scratchBytes(shape: ContractionShape, threads: number): number {
 
 /**
  * Emits `contract(arguments, batch, left, right, output, scratch)` for one shape, where m, n and k are positive:
- * addresses of one batch entry's operands, and of {@link scratchBytes} bytes. `arguments` and `batch` go to the epilogue.
+ * addresses of one batch entry's operands, and of {@link scratchBytes} bytes. `arguments` and `batch` go to the epilogue. Then
+ * follows what each bound of the left operand begins with, and of the right one.
  */
 export function emitContraction(
   kit: ContractionKit,
@@ -92,9 +93,20 @@ export function emitContraction(
     output: 'i32',
     scratch: 'i32',
   } as const;
-  return kit.module.function(name, parameters, [], (f, p) => {
+  const bounds = (['left', 'right'] as const).flatMap((side) =>
+    (shape.windows[side]?.bounds ?? []).map((_, i) => ({
+      name: `${side}${i}`,
+      field: CONTEXT[`${side}Bounds`] + 4 * i,
+    })),
+  );
+  const begins: Record<string, 'i32'> = Object.fromEntries(bounds.map((bound) => [bound.name, 'i32']));
+  return kit.module.function(name, { ...parameters, ...begins }, [], (f, p) => {
     const store = (field: keyof typeof CONTEXT, value: Local): void =>
       void f.get(p.scratch).get(value).memory('i32.store', CONTEXT[field]);
+    for (const bound of bounds)
+      f.get(p.scratch)
+        .get((p as Record<string, Local>)[bound.name]!)
+        .memory('i32.store', bound.field);
     store('left', p.left);
     store('right', p.right);
     store('output', p.output);

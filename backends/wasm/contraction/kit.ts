@@ -34,6 +34,11 @@ export const CONTEXT = {
   rightK: 64,
   /** All steps of k. */
   steps: 68,
+  /** Memory that holds zeros. */
+  zeros: 72,
+  /** What the bounds of both operands begin with at this batch entry. */
+  leftBounds: 76,
+  rightBounds: 100,
 } as const;
 
 /** Bytes of a context. */

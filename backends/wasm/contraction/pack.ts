@@ -123,22 +123,49 @@ function emitStreams(f: FunctionBody, p: Parameters, ops: LaneOps, kind: 'transp
       .op('i32.add')
       .set(stream);
   });
+  packStreams(f, p, ops, kind, streams);
+}
+
+/** Where streams go. */
+type Panel = Pick<Parameters, 'kStride' | 'k' | 'target' | 'pitch'>;
+
+/** Emits `pack(lane0 … lane3, kStride, k, target, pitch)`: four lanes wherever they are. */
+export function emitLanes(module: ModuleBuilder, ops: LaneOps, kind: 'transpose' | 'gather'): FunctionReference {
+  const lanes = { lane0: 'i32', lane1: 'i32', lane2: 'i32', lane3: 'i32' } as const;
+  const panel = { kStride: 'i32', k: 'i32', target: 'i32', pitch: 'i32' } as const;
+  return module.function(`pack_${ops.dtype}_lanes_${kind}`, { ...lanes, ...panel }, [], (f, p) =>
+    packStreams(f, p, ops, kind, [p.lane0, p.lane1, p.lane2, p.lane3]),
+  );
+}
+
+function packStreams(
+  f: FunctionBody,
+  p: Panel,
+  ops: LaneOps,
+  kind: 'transpose' | 'gather',
+  streams: readonly Local[],
+): void {
   if (kind === 'transpose') emitTransposes(f, p, ops, streams);
   countDown(f, p.k, 1, () => {
-    for (let v = 0; v < PACK_LANES / ops.lanes; v++) {
-      f.get(p.target);
-      for (let lane = ops.lanes - 1; lane > 0; lane--) f.get(streams[v * ops.lanes + lane]!);
-      f.get(streams[v * ops.lanes]!).memory(ops.loadZero);
-      for (let lane = 1; lane < ops.lanes; lane++) f.memoryLane(ops.loadLane, lane);
-      f.memory('v128.store', 16 * v);
-    }
+    gatherLanes(f, ops, streams, p.target);
     for (const stream of streams) advance(f, stream, p.kStride);
     advance(f, p.target, p.pitch);
   });
 }
 
+/** The elements at four pointers, side by side. */
+export function gatherLanes(f: FunctionBody, ops: LaneOps, pointers: readonly Local[], target: Local): void {
+  for (let v = 0; v < PACK_LANES / ops.lanes; v++) {
+    f.get(target);
+    for (let lane = ops.lanes - 1; lane > 0; lane--) f.get(pointers[v * ops.lanes + lane]!);
+    f.get(pointers[v * ops.lanes]!).memory(ops.loadZero);
+    for (let lane = 1; lane < ops.lanes; lane++) f.memoryLane(ops.loadLane, lane);
+    f.memory('v128.store', 16 * v);
+  }
+}
+
 /** Blocks of one vector of k by four lanes, while k lasts. */
-function emitTransposes(f: FunctionBody, p: Parameters, ops: LaneOps, streams: readonly Local[]): void {
+function emitTransposes(f: FunctionBody, p: Panel, ops: LaneOps, streams: readonly Local[]): void {
   const rows = streams.map((_, lane) => f.local('v128', `row${lane}`));
   const [r0, r1, r2, r3] = rows as [Local, Local, Local, Local];
   countDown(f, p.k, ops.lanes, () => {

@@ -24,8 +24,11 @@ import { laneOps, type LaneOps } from './lanes.js';
 import { Levels, type BaseLevel, type Place } from './levels.js';
 import { packKind } from './pack.js';
 import { packPhase, type Side } from './pack-phase.js';
+import { emitWindowPhase } from './pack-windows.js';
 import { packedBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
 import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
+
+const ZEROS = Array<number>(16).fill(0);
 
 /** Tiles keep the running block in registers. */
 export const BASE_LEVEL: BaseLevel = 1;
@@ -42,8 +45,14 @@ export function emitPacked(
 ): (f: FunctionBody, scratch: Local) => void {
   const ops = laneOps(shape.dtype);
   const plan = planPacked(shape);
-  const packLeft = packPhase(kit, ops, 'left', packKind(ops, shape.left.m, shape.left.k));
-  const packRight = packPhase(kit, ops, 'right', packKind(ops, shape.right.n, shape.right.k));
+  const phaseOf = (side: Side, laneStride: number, kStride: number): FunctionReference => {
+    const operand = shape.windows[side];
+    return operand === undefined
+      ? packPhase(kit, ops, side, packKind(ops, laneStride, kStride))
+      : emitWindowPhase(kit, `${name}_${side}`, ops, side, operand);
+  };
+  const packLeft = phaseOf('left', shape.left.m, shape.left.k);
+  const packRight = phaseOf('right', shape.right.n, shape.right.k);
   const tiles = emitTilePhase(kit, `${name}_tiles`, ops, shape, plan, destination);
   return (f, scratch) => {
     const count = f.local('i32', 'count');
@@ -61,10 +70,20 @@ export function emitPacked(
     address('packedLeft', CONTEXT_BYTES);
     address('packedRight', CONTEXT_BYTES + plan.leftBytes);
     address('blocks', CONTEXT_BYTES + packedBytes(plan));
+    if (plan.zeroBytes > 0) {
+      const zeros = CONTEXT_BYTES + plan.leftBytes + plan.rightBytes;
+      address('zeros', zeros);
+      const at = f.local('i32', 'at');
+      f.i32(0).set(at);
+      countUp(f, at, plan.zeroBytes, 16, () =>
+        f.get(scratch).get(at).op('i32.add').v128(ZEROS).memory('v128.store', zeros),
+      );
+    }
     /** Packs all steps of the panels that the context names, the innermost axis at a time. */
     const pack = (side: Side, phase: FunctionReference, packed: number, lanes: number, across: number): void => {
-      const run = (): void => kit.fork(f, phase, scratch, count, packNanoseconds(inner * across));
-      if (shape.around.length === 0) return run();
+      const isWhole = shape.around.length === 0 || shape.windows[side] !== undefined;
+      const run = (): void => kit.fork(f, phase, scratch, count, packNanoseconds((isWhole ? shape.k : inner) * across));
+      if (isWhole) return run();
       const target = side === 'left' ? 'packedLeft' : 'packedRight';
       const [from, to] = f.newLocals('i32', 'from', 'to');
       f.get(scratch).memory('i32.load', CONTEXT[side]).set(from);

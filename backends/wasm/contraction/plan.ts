@@ -28,6 +28,26 @@ interface ReducedAxis {
   readonly right: number;
 }
 
+/** An axis of an operand, with its stride in bytes. */
+interface OperandAxis {
+  readonly extent: number;
+  readonly stride: number;
+}
+/**
+ * An operand whose address is affine in several axes that are joined to lanes (rows of the left one, columns of the right
+ * one) and in several that are joined to k, all row-major; it is 0 where one of its bounds does not hold.
+ */
+export interface WindowedOperand {
+  readonly lanes: readonly OperandAxis[];
+  readonly steps: readonly OperandAxis[];
+  /** 0 ≤ what it begins with + Σ strides · indices < size. */
+  readonly bounds: readonly {
+    readonly lanes: readonly number[];
+    readonly steps: readonly number[];
+    readonly size: number;
+  }[];
+}
+
 /** `c[i, j] = Σₖ left[i, k]·right[k, j]` with strides in bytes, for one batch entry. */
 export interface ContractionShape {
   readonly dtype: DType;
@@ -41,6 +61,8 @@ export interface ContractionShape {
   readonly order: BlockOrder;
   readonly left: { readonly m: number; readonly k: number };
   readonly right: { readonly k: number; readonly n: number };
+  /** Operands that these strides do not describe. */
+  readonly windows: { readonly left?: WindowedOperand; readonly right?: WindowedOperand };
 }
 
 /** How a packed contraction is cut. Elements, unless it says bytes. */
@@ -57,6 +79,8 @@ export interface PackedPlan {
   /** Bytes of the two packed operands. */
   readonly leftBytes: number;
   readonly rightBytes: number;
+  /** Bytes of zeros that are read where bounds do not hold. */
+  readonly zeroBytes: number;
 }
 
 /** Packed operands stay below these where k allows it: the left one in the second-level cache, the right one in the third. */
@@ -89,8 +113,29 @@ export function planPacked(shape: ContractionShape): PackedPlan {
     taskColumns,
     leftBytes: roundUp(rowsPacked * bytesPerK, 64),
     rightBytes: roundUp(columnsPacked * bytesPerK, 64),
+    zeroBytes: Math.max(0, ...Object.values(shape.windows).map((operand) => zerosOf(operand, ops.bytes))),
   };
 }
 
-/** Bytes of both packed operands. */
-export const packedBytes = (plan: PackedPlan): number => plan.leftBytes + plan.rightBytes;
+/** More zeros are not kept for one run of k. */
+const MOST_ZEROS = 1 << 16;
+
+/** Whether all steps of the innermost axis are inside the bounds or all outside: then lanes are packed a run at a time. */
+export function hasRuns({ steps, bounds }: WindowedOperand): boolean {
+  const run = steps.length - 1;
+  return (
+    run >= 0 &&
+    bounds.every((bound) => bound.steps[run] === 0) &&
+    (bounds.length === 0 || steps[run]!.extent * Math.abs(steps[run]!.stride) <= MOST_ZEROS)
+  );
+}
+
+/** Bytes of zeros that stand for a run, or one element, outside of the bounds. */
+function zerosOf(operand: WindowedOperand, bytes: number): number {
+  const run = operand.steps[operand.steps.length - 1];
+  if (operand.bounds.length === 0) return 0;
+  return roundUp(hasRuns(operand) ? (run!.extent - 1) * Math.abs(run!.stride) + bytes : bytes, 16) + 16;
+}
+
+/** Bytes of both packed operands, and of zeros. */
+export const packedBytes = (plan: PackedPlan): number => plan.leftBytes + plan.rightBytes + plan.zeroBytes;

@@ -5,33 +5,58 @@
 import { sizeOf } from '../../../src/core/aval.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { TilePlan, TileShape } from '../../../src/lower/target.js';
-import type { ContractMemory, ContractStatement, Epilogue, LoopFunction } from '../../../src/lower/loops.js';
+import type {
+  ContractAxis,
+  ContractMemory,
+  ContractStatement,
+  Epilogue,
+  LoopFunction,
+} from '../../../src/lower/loops.js';
 import type { FunctionReference, Local } from '../body.js';
 import { blockPitch, emitContraction, scratchBytes } from '../contraction/contraction.js';
 import type { ContractionKit, Destination } from '../contraction/kit.js';
-import { blockOrder, type ContractionShape } from '../contraction/plan.js';
+import { blockOrder, type ContractionShape, type WindowedOperand } from '../contraction/plan.js';
 import { scale } from '../loops.js';
 import { FunctionPrinter } from './function.js';
 import type { Helpers } from './helpers.js';
 
+const extentOf = (axes: readonly ContractAxis[]): number => sizeOf(axes.map(({ extent }) => extent));
+
 /** The shape with its strides in bytes. */
-function inBytes({ dtype, row, column, reduced }: TileShape): ContractionShape {
+function inBytes({ dtype, rows, columns, reduced, left, right }: TileShape): ContractionShape {
   const bytes = bytesPerElement(dtype);
-  const steps = sizeOf(reduced.map(({ extent }) => extent));
-  const k = reduced[reduced.length - 1];
+  const steps = extentOf(reduced);
+  const [row, column, k] = [rows, columns, reduced].map((axes) => axes[axes.length - 1]);
+  const windowed = (
+    which: 'left' | 'right',
+    lanes: readonly ContractAxis[],
+    { bounds }: TileShape['left'],
+  ): WindowedOperand => {
+    const inBytesOf = (axes: readonly ContractAxis[]): WindowedOperand['lanes'] =>
+      axes.map((axis) => ({ extent: axis.extent, stride: axis[which] * bytes }));
+    return {
+      lanes: inBytesOf(lanes),
+      steps: inBytesOf(reduced),
+      bounds: bounds.map(({ own, reduced: strides, size }) => ({ lanes: own, steps: strides, size })),
+    };
+  };
   return {
     dtype,
     order: blockOrder(steps),
-    m: row.extent,
-    n: column.extent,
+    m: extentOf(rows),
+    n: extentOf(columns),
     k: steps,
-    around: reduced.slice(0, -1).map(({ extent, left, right }) => ({
-      extent,
-      left: left * bytes,
-      right: right * bytes,
+    around: reduced.slice(0, -1).map((axis) => ({
+      extent: axis.extent,
+      left: axis.left * bytes,
+      right: axis.right * bytes,
     })),
-    left: { m: row.left * bytes, k: (k?.left ?? 0) * bytes },
-    right: { k: (k?.right ?? 0) * bytes, n: column.right * bytes },
+    left: { m: (row?.left ?? 0) * bytes, k: (k?.left ?? 0) * bytes },
+    right: { k: (k?.right ?? 0) * bytes, n: (column?.right ?? 0) * bytes },
+    windows: {
+      ...(rows.length > 1 || left.bounds.length > 0 ? { left: windowed('left', rows, left) } : {}),
+      ...(columns.length > 1 || right.bounds.length > 0 ? { right: windowed('right', columns, right) } : {}),
+    },
   };
 }
 
@@ -57,14 +82,19 @@ export function emitContractionFunction(
 ): FunctionReference {
   const { module } = kit;
   const { name, memories } = code;
-  const { dtype, outer, row, left, right, epilogue } = statement;
+  const { dtype, outer, rows, left, right, epilogue } = statement;
   const bytes = bytesPerElement(dtype);
   const operands = memories.filter(({ kind }) => kind === 'operand').length;
   const destination: Destination =
     epilogue.kind === 'store'
-      ? { kind: 'direct', pitch: row.output * bytes }
+      ? { kind: 'direct', pitch: (rows[rows.length - 1]?.output ?? 0) * bytes }
       : { kind: 'epilogue', epilogue: emitEpilogue(kit, helpers, code, statement, epilogue) };
-  const contract = emitContraction(kit, `${name}_contract`, inBytes(statement), destination);
+  const shape = inBytes(statement);
+  const contract = emitContraction(kit, `${name}_contract`, shape, destination);
+  /** What bounds begin with, of operands that are packed by them. */
+  const bounds = (['left', 'right'] as const).flatMap((side) =>
+    shape.windows[side] === undefined ? [] : statement[side].bounds,
+  );
   return module.function(name, { arguments: 'i32', from: 'i32', to: 'i32' }, [], (f, p) => {
     const indices: Local[] = [];
     const number = f.local('i32', 'outer');
@@ -83,9 +113,14 @@ export function emitContractionFunction(
         address(right, 'right');
         if (epilogue.kind === 'store') address(epilogue.output, 'output');
         else f.i32(0);
-        f.get(p.arguments)
-          .memory('i32.load', 4 * operands)
-          .call(contract);
+        f.get(p.arguments).memory('i32.load', 4 * operands);
+        for (const { offset, outer: strides } of bounds) {
+          f.i32(offset);
+          strides.forEach((stride, i) => {
+            if (stride !== 0) scale(f.get(indices[i]!), stride).op('i32.add');
+          });
+        }
+        f.call(contract);
         f.increment(number, 1);
         return;
       }

@@ -1,0 +1,346 @@
+/**
+ * The packing phase of an operand that windows read: several axes of lanes and of k, and bounds outside of which it is 0. What
+ * is packed is what an unfolded, padded copy would hold, a block of it at a time.
+ *
+ * Panels whose lanes are adjacent are copied, as many side by side as a cache line holds; others are packed lane by lane, in
+ * runs of the innermost axis of k where no bound divides these, else element by element. A lane outside of its bounds reads zeros.
+ */
+import type { FunctionBody, FunctionReference, Local } from '../body.js';
+import { countUp, scale } from '../loops.js';
+import { CONTEXT, loadContext, PHASE, type ContractionKit } from './kit.js';
+import type { LaneOps } from './lanes.js';
+import type { Side } from './pack-phase.js';
+import { emitLanes, gatherLanes, PACK_LANES, WIDE_BYTES } from './pack.js';
+import { hasRuns, type WindowedOperand } from './plan.js';
+import { TILE_ROWS, tileColumns } from './tile.js';
+
+const ZEROS = Array<number>(16).fill(0);
+const product = (axes: WindowedOperand['lanes']): number => axes.reduce((all, { extent }) => all * extent, 1);
+
+/** A pointer, and the forms that are bounded, at one place of an operand. */
+interface Place {
+  readonly address: Local;
+  readonly forms: readonly Local[];
+}
+
+/** Emits the phase over panels `from … to` of `operand`. */
+export function emitWindowPhase(
+  kit: ContractionKit,
+  name: string,
+  ops: LaneOps,
+  side: Side,
+  operand: WindowedOperand,
+): FunctionReference {
+  const { lanes, bounds } = operand;
+  const width = side === 'left' ? TILE_ROWS : tileColumns(ops);
+  const total = product(lanes);
+  const panelBytes = product(operand.steps) * width * ops.bytes;
+  const inner = lanes[lanes.length - 1];
+  const isAdjacent = inner?.stride === ops.bytes && (inner.extent % width === 0 || inner.extent >= 4 * width);
+  const fields =
+    side === 'left'
+      ? (['left', 'packedLeft', 'firstRow'] as const)
+      : (['right', 'packedRight', 'firstColumn'] as const);
+  const edge = isAdjacent && bounds.length > 0 ? emitEdge(kit, `${name}_edge`, ops, width, bounds) : undefined;
+  return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
+    const [base, packed, first, zeros] = loadContext(f, context, ...fields, 'zeros');
+    const begins = bounds.map((_, i) => {
+      const begin = f.local('i32', `begin${i}`);
+      f.get(context)
+        .memory('i32.load', CONTEXT[`${side}Bounds`] + 4 * i)
+        .set(begin);
+      return begin;
+    });
+    const newPlace = (): Place => ({
+      address: f.local('i32', 'source'),
+      forms: bounds.map(() => f.local('i32', 'form')),
+    });
+    const [rest, index, place, target] = f.newLocals('i32', 'rest', 'index', 'place', 'target');
+    /** Sets `at` to the lane whose number is on the stack; `place` becomes its index along the innermost axis. */
+    const locate = (at: Place): void => {
+      f.set(rest).get(base).set(at.address);
+      begins.forEach((begin, i) => f.get(begin).set(at.forms[i]!));
+      lanes.toReversed().forEach((axis, i) => {
+        const number = lanes.length - 1 - i;
+        const own = i === 0 ? place : index;
+        if (number === 0) f.get(rest).set(own);
+        else f.get(rest).i32(axis.extent).op('i32.rem_u').set(own).get(rest).i32(axis.extent).op('i32.div_u').set(rest);
+        const add = (to: Local, stride: number): void => {
+          if (stride !== 0) scale(f.get(to).get(own), stride).op('i32.add').set(to);
+        };
+        add(at.address, axis.stride);
+        bounds.forEach((bound, b) => add(at.forms[b]!, bound.lanes[number]!));
+      });
+    };
+    const packer = new Packer(kit, f, ops, operand, zeros);
+    const panelTarget = (): FunctionBody => scale(f.get(packed).get(from), panelBytes).op('i32.add');
+    /** Panel `from`, four lanes at a time, wherever they are; a lane that is not there repeats the last. */
+    const quads = Array.from({ length: PACK_LANES }, newPlace);
+    const scattered = (): void => {
+      for (let quad = 0; quad < width; quad += PACK_LANES) {
+        quads.forEach((at, lane) => {
+          const number = (): FunctionBody =>
+            scale(f.get(first).get(from), width)
+              .op('i32.add')
+              .i32(quad + lane)
+              .op('i32.add');
+          number().i32(total - 1);
+          number()
+            .i32(total - 1)
+            .op('i32.lt_u')
+            .op('select');
+          locate(at);
+        });
+        panelTarget()
+          .i32(quad * ops.bytes)
+          .op('i32.add')
+          .set(target);
+        packer.lanes(quads, target, width * ops.bytes);
+      }
+    };
+    if (!isAdjacent) return void countUp(f, from, to, 1, scattered);
+
+    const start = newPlace();
+    /** Packs `count` panels from `from` on, if they are there and side by side; else goes on with `otherwise`. */
+    const adjacent = (count: number, otherwise: () => void): void => {
+      const room = (limit: number): FunctionBody =>
+        f
+          .i32(count * width)
+          .op('i32.add')
+          .i32(limit)
+          .op('i32.le_u');
+      f.get(to).get(from).op('i32.sub').i32(count).op('i32.ge_u').get(place);
+      room(inner.extent).op('i32.and');
+      scale(f.get(first).get(from), width).op('i32.add');
+      room(total).op('i32.and');
+      f.if(() => {
+        panelTarget().set(target);
+        packer.panels(start, target, width, count, panelBytes, edge);
+        f.increment(from, count);
+      }, otherwise);
+    };
+    const one = (): void =>
+      adjacent(1, () => {
+        scattered();
+        f.increment(from, 1);
+      });
+    const wide = WIDE_BYTES / (width * ops.bytes);
+    countUp(f, from, to, 0, () => {
+      scale(f.get(first).get(from), width).op('i32.add');
+      locate(start);
+      if (wide > 1) adjacent(wide, one);
+      else one();
+    });
+  });
+}
+
+/** Loops over k of one operand. */
+class Packer {
+  readonly #runs: boolean;
+
+  constructor(
+    readonly kit: ContractionKit,
+    readonly f: FunctionBody,
+    readonly ops: LaneOps,
+    readonly operand: WindowedOperand,
+    readonly zeros: Local,
+  ) {
+    this.#runs = hasRuns(operand);
+  }
+
+  get #run(): WindowedOperand['steps'][number] {
+    return this.operand.steps[this.operand.steps.length - 1]!;
+  }
+
+  /** Walks k, but for the run if there are any; `at` moves along, and is where it was in the end. */
+  #walk(at: Place, body: () => void): void {
+    const { f, operand } = this;
+    const steps = this.#runs ? operand.steps.slice(0, -1) : operand.steps;
+    const loops = (axis: number): void => {
+      const step = steps[axis];
+      if (step === undefined) return body();
+      const move = (turns: number): void => {
+        if (step.stride !== 0) f.increment(at.address, turns * step.stride);
+        operand.bounds.forEach((bound, i) => {
+          if (bound.steps[axis] !== 0) f.increment(at.forms[i]!, turns * bound.steps[axis]!);
+        });
+      };
+      const left = f.local('i32', 'left');
+      f.i32(step.extent).set(left);
+      f.loop((again) => {
+        loops(axis + 1);
+        move(1);
+        f.increment(left, -1).get(left).brIf(again);
+      });
+      move(-step.extent);
+    };
+    loops(0);
+  }
+
+  /** Pushes whether all bounds hold; `push` pushes the form of one of them. */
+  #inside(push: (bound: number) => void): void {
+    pushInside(this.f, this.operand.bounds, push);
+  }
+
+  /** Four lanes, `pitch` bytes from one k to the next in the panel at `target`. */
+  lanes(quads: readonly Place[], target: Local, pitch: number): void {
+    const { f, kit, ops, operand } = this;
+    const moved: Place = { address: f.local('i32', 'moved'), forms: operand.bounds.map(() => f.local('i32', 'moved')) };
+    for (const local of [moved.address, ...moved.forms]) f.i32(0).set(local);
+    const pointers = quads.map((_, lane) => f.local('i32', `lane${lane}`));
+    const run = this.#runs ? this.#run : undefined;
+    const backwards = run === undefined ? 0 : Math.max(0, (1 - run.extent) * run.stride);
+    this.#walk(moved, () => {
+      quads.forEach((quad, lane) => {
+        f.get(quad.address).get(moved.address).op('i32.add');
+        if (operand.bounds.length > 0) {
+          f.get(this.zeros);
+          if (backwards > 0) f.i32(backwards).op('i32.add');
+          this.#inside((bound) => f.get(quad.forms[bound]!).get(moved.forms[bound]!).op('i32.add'));
+          f.op('select');
+        }
+        f.set(pointers[lane]!);
+      });
+      if (run === undefined) gatherLanes(f, ops, pointers, target);
+      else {
+        const kind = run.stride === ops.bytes ? 'transpose' : 'gather';
+        for (const pointer of pointers) f.get(pointer);
+        f.i32(run.stride).i32(run.extent).get(target).i32(pitch);
+        f.call(kit.once(`lanes ${ops.dtype} ${kind}`, () => emitLanes(kit.module, ops, kind)));
+      }
+      f.increment(target, (run?.extent ?? 1) * pitch);
+    });
+  }
+
+  /** `count` panels of `width` lanes, which are adjacent from `at` on; the first at `target`. */
+  panels(
+    at: Place,
+    target: Local,
+    width: number,
+    count: number,
+    panelBytes: number,
+    edge: FunctionReference | undefined,
+  ): void {
+    const { f, ops, operand } = this;
+    const vectors = (width * ops.bytes) / 16;
+    const panels = Array.from({ length: count }, (_, panel) => {
+      const pointer = panel === 0 ? target : f.local('i32', `panel${panel}`);
+      if (panel > 0)
+        f.get(target)
+          .i32(panel * panelBytes)
+          .op('i32.add')
+          .set(pointer);
+      return pointer;
+    });
+    const store = (write: (panel: Local, vector: number, number: number) => void): void =>
+      panels.forEach((panel, i) => {
+        for (let v = 0; v < vectors; v++) write(panel, v, i * vectors + v);
+      });
+    const copy = (): void =>
+      store((panel, v, number) =>
+        f
+          .get(panel)
+          .get(at.address)
+          .memory('v128.load', 16 * number, 2)
+          .memory('v128.store', 16 * v),
+      );
+    const innermost = operand.lanes.length - 1;
+    const varies = operand.bounds.some((bound) => bound.lanes[innermost] !== 0);
+    const outside = (): void => {
+      if (!varies)
+        return store((panel, v) =>
+          f
+            .get(panel)
+            .v128(ZEROS)
+            .memory('v128.store', 16 * v),
+        );
+      panels.forEach((panel, i) => {
+        const further = (local: Local, by: number): void => {
+          f.get(local);
+          if (i * by !== 0) f.i32(i * by).op('i32.add');
+        };
+        further(at.address, width * ops.bytes);
+        f.get(panel);
+        operand.bounds.forEach((bound, b) => further(at.forms[b]!, width * bound.lanes[innermost]!));
+        f.call(edge!);
+      });
+    };
+    /** All steps of a run, or one. */
+    const run = (write: () => void): void => {
+      const step = (): void => {
+        write();
+        for (const panel of panels) f.increment(panel, width * ops.bytes);
+      };
+      if (!this.#runs) return step();
+      const { extent, stride } = this.#run;
+      const left = f.local('i32', 'left');
+      f.i32(extent).set(left);
+      f.loop((again) => {
+        step();
+        f.increment(at.address, stride).increment(left, -1).get(left).brIf(again);
+      });
+      f.increment(at.address, -extent * stride);
+    };
+    this.#walk(at, () => {
+      if (operand.bounds.length === 0) return run(copy);
+      this.#inside((bound) => f.get(at.forms[bound]!));
+      if (varies) {
+        // The last lane too: what lies between is inside with both.
+        const last = (bound: number): number => (count * width - 1) * operand.bounds[bound]!.lanes[innermost]!;
+        this.#inside((bound) => f.get(at.forms[bound]!).i32(last(bound)).op('i32.add'));
+        f.op('i32.and');
+      }
+      f.if(
+        () => run(copy),
+        () => run(outside),
+      );
+    });
+  }
+}
+
+/** Pushes whether all bounds hold. */
+function pushInside(f: FunctionBody, bounds: WindowedOperand['bounds'], push: (bound: number) => void): void {
+  bounds.forEach(({ size }, bound) => {
+    push(bound);
+    // Unsigned, a negative number is no less than any size.
+    f.i32(size).op('i32.lt_u');
+    if (bound > 0) f.op('i32.and');
+  });
+}
+
+/** Emits `edge(source, target, forms…)`: `width` adjacent lanes at one step of k, each by its own bounds. */
+function emitEdge(
+  kit: ContractionKit,
+  name: string,
+  ops: LaneOps,
+  width: number,
+  bounds: WindowedOperand['bounds'],
+): FunctionReference {
+  const forms: Record<string, 'i32'> = Object.fromEntries(bounds.map((_, i) => [`form${i}`, 'i32']));
+  const type = ops.scalar as 'f32';
+  return kit.module.function(name, { source: 'i32', target: 'i32', ...forms }, [], (f, p) => {
+    const own = bounds.map((_, i) => (p as Record<string, Local>)[`form${i}`]!);
+    const left = f.local('i32', 'left');
+    f.i32(width).set(left);
+    f.loop((again) => {
+      f.get(p.target);
+      pushInside(f, bounds, (bound) => f.get(own[bound]!));
+      f.if(
+        () => f.get(p.source).memory(`${type}.load`),
+        () => {
+          if (ops.scalar === 'f32') f.f32(0);
+          else if (ops.scalar === 'f64') f.f64(0);
+          else f.i32(0);
+        },
+        ops.scalar,
+      );
+      f.memory(`${type}.store`);
+      f.increment(p.source, ops.bytes).increment(p.target, ops.bytes);
+      bounds.forEach((bound, i) => {
+        const stride = bound.lanes[bound.lanes.length - 1]!;
+        if (stride !== 0) f.increment(own[i]!, stride);
+      });
+      f.increment(left, -1).get(left).brIf(again);
+    });
+  });
+}
