@@ -16,6 +16,7 @@ const fromDist = {
     if (source === 'lazuli') return path('dist/src/index.js');
     if (source === 'lazuli/webgpu') return path('dist/backends/webgpu/webgpu.js');
     if (source === 'lazuli/gpujs') return path('dist/backends/gpujs/gpujs.js');
+    if (source === 'lazuli/native') return path('dist/backends/native/native.js');
     if (importer === undefined || !source.startsWith('.')) return undefined;
     const target = fileURLToPath(new URL(source, `file://${importer}`));
     const root = path('.');
@@ -36,6 +37,7 @@ export default defineConfig(({ mode }) => ({
             { find: /^lazuli$/, replacement: path('src/index.ts') },
             { find: /^lazuli\/webgpu$/, replacement: path('backends/webgpu/webgpu.ts') },
             { find: /^lazuli\/gpujs$/, replacement: path('backends/gpujs/gpujs.ts') },
+            { find: /^lazuli\/native$/, replacement: path('backends/native/native.ts') },
           ]),
     ],
   },

@@ -15,6 +15,7 @@ import { THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { primitiveGraph, runGraph } from '../support/graphs.js';
 import { runs } from '../support/runs.js';
+import { type Case, describeOnNative, failures } from '../native/support.js';
 
 interface Applied {
   readonly inputs: readonly HostArray[];
@@ -338,6 +339,17 @@ const TABLE: Readonly<Record<string, Entry>> = {
   ...OTHERS,
 };
 
+/** Inputs like those of `sample` that hold every corner of `dtype`, beside each other every pair. */
+function cornersFor(sample: readonly HostArray[], dtype: DType): HostArray[] {
+  const size = CORNERS[dtype].length;
+  return sample.map((input, which): HostArray => {
+    const corners = CORNERS[input.dtype];
+    const at = (i: number): number => corners[(which === 0 ? i : Math.floor(i / size)) % corners.length]!;
+    const data = new (input.data.constructor as Float64ArrayConstructor)(size * size).map((_, i) => at(i));
+    return { dtype: input.dtype, shape: [size * size], data };
+  });
+}
+
 /** Bound to values by whoever traces; they compute nothing. */
 const BOUND = ['parameter', 'data', 'number'];
 
@@ -367,16 +379,37 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
       const primitive = primitives().get(name)!;
       for (const dtype of dtypes) {
         const { inputs: sample, attributes } = fc.sample(generate(dtype), { numRuns: 1, seed: 1 })[0]!;
-        const size = CORNERS[dtype].length;
-        const inputs = sample.map((input, which): HostArray => {
-          const corners = CORNERS[input.dtype];
-          const at = (i: number): number => corners[(which === 0 ? i : Math.floor(i / size)) % corners.length]!;
-          const data = new (input.data.constructor as Float64ArrayConstructor)(size * size).map((_, i) => at(i));
-          return { dtype: input.dtype, shape: [size * size], data };
-        });
+        const inputs = cornersFor(sample, dtype);
         const graph = primitiveGraph(primitive, inputs, attributes);
         expectSameBits(runGraph(backend, graph, inputs)[0]!, evaluateGraph(graph, inputs)[0]!, dtype);
       }
     },
   );
+});
+
+describeOnNative('on native, many programs at a time', () => {
+  const entries = Object.entries(TABLE).flatMap(([name, entry]) =>
+    entry.dtypes.map((dtype) => ({ name, dtype, ...entry })),
+  );
+  const caseOf = (name: string, dtype: DType, { inputs, attributes }: Applied): Case => ({
+    name: `${name} of ${dtype}, ${inputs.map(({ shape }) => `[${shape.join()}]`).join(' ')} ${JSON.stringify(attributes)}`,
+    graph: primitiveGraph(primitives().get(name)!, inputs, attributes),
+    inputs,
+  });
+  test.each([0, 1, 2])('generated inputs, part %i of 3', (part) => {
+    const cases = entries.flatMap(({ name, dtype, generate }, i) =>
+      i % 3 === part
+        ? fc.sample(generate(dtype), { numRuns: runs(1), seed: i }).map((each) => caseOf(name, dtype, each))
+        : [],
+    );
+    expect(failures(cases)).toEqual([]);
+  });
+  test.each([0, 1])('every corner, and every pair of corners, part %i of 2', (part) => {
+    const cases = entries.flatMap(({ name, dtype, generate }, i) => {
+      if (primitives().get(name)!.kind !== 'elementwise' || i % 2 !== part) return [];
+      const [sample] = fc.sample(generate(dtype), { numRuns: 1, seed: 1 });
+      return [caseOf(name, dtype, { ...sample!, inputs: cornersFor(sample!.inputs, dtype) })];
+    });
+    expect(failures(cases)).toEqual([]);
+  });
 });

@@ -1,6 +1,7 @@
 /** Reads the suites of `suites/` and runs one case of them; see `suites/README.md` for their form. */
 import { readFileSync } from 'node:fs';
 import * as L from 'lazuli';
+import type { HostArray } from '../../src/core/array.js';
 import { allocateArray, type DType } from '../../src/core/dtype.js';
 import { sameBits, show } from '../support/bits.js';
 
@@ -29,11 +30,17 @@ export function readSuite(name: string): { cases: readonly Case[]; byOp: Readonl
   return { cases, byOp };
 }
 
-export const makeInput = ({ shape, dtype, data }: Input): L.Tensor => {
+/** The elements of an input. */
+export function inputOf({ shape, dtype, data }: Input): HostArray {
   const elements = allocateArray(dtype, data.length);
   elements.set(data.map(Number));
-  return L.tensor(elements, { shape, dtype });
-};
+  return { shape, dtype, data: elements };
+}
+
+export function makeInput(input: Input): L.Tensor {
+  const { shape, dtype, data } = inputOf(input);
+  return L.tensor(data, { shape, dtype });
+}
 
 /** The case's call, of tensors. */
 export const callOf = ({ call }: Case): ((...inputs: L.Tensor[]) => L.Tensor) => {

@@ -1,8 +1,13 @@
 /** The public suites: 2,067 published values, inside `jit` on every backend; each a program of its own where all is tried. */
 import { describe, expect, test } from 'vitest';
-import { THREADED_BACKENDS } from '../support/backends.js';
+import { type BackendChoice, jit, type Tensor } from 'lazuli';
+import type { HostArray } from '../../src/core/array.js';
+import { type Case, cpu, describeOnNative, failures } from '../native/support.js';
+import { read, THREADED_BACKENDS } from '../support/backends.js';
+import { expectSameBits } from '../support/bits.js';
+import { tracedGraph } from '../support/graphs.js';
 import { THOROUGH } from '../support/runs.js';
-import { failuresTogether, readSuite } from './suite.js';
+import { callOf, type Case as PublicCase, failuresTogether, inputOf, makeInput, readSuite } from './suite.js';
 
 const SUITES = { 'special-cases': 1181, stablehlo: 419, 'float-legal': 467 };
 const TOGETHER = THOROUGH ? 1 : 8;
@@ -16,5 +21,30 @@ describe.each(Object.entries(SUITES))('%s', (name, count) => {
       for (let i = 0; i < group.length; i += TOGETHER)
         expect(failuresTogether(group.slice(i, i + TOGETHER), backend)).toEqual([]);
     });
+  });
+});
+
+/** Every case where all is tried, else one of eight. */
+const STEP = THOROUGH ? 1 : 8;
+
+describeOnNative('on native, many programs at a time', () => {
+  test.each(Object.keys(SUITES))('%s', (name) => {
+    const cases: Case[] = [];
+    const withConstants: PublicCase[] = [];
+    readSuite(name).cases.forEach((each, i) => {
+      if (i % STEP !== 0 || 'throws' in each.output) return;
+      const inputs = each.inputs.map(inputOf);
+      const graph = tracedGraph(inputs, (...tensors) => [callOf(each)(...tensors)]);
+      if (graph.parameters.length === inputs.length) cases.push({ name: each.call, graph, inputs });
+      else withConstants.push(each);
+    });
+    for (let from = 0; from < cases.length; from += 500) expect(failures(cases.slice(from, from + 500))).toEqual([]);
+    // What holds tensors of its own is one function.
+    const run = (backend: BackendChoice): HostArray[] =>
+      jit((inputs: Tensor[][]) => withConstants.map((each, i) => callOf(each)(...inputs[i]!)), { backend })(
+        withConstants.map(({ inputs }) => inputs.map(makeInput)),
+      ).map(read);
+    const want = run('reference');
+    run(cpu).forEach((each, i) => expectSameBits(each, want[i]!, withConstants[i]!.call));
   });
 });

@@ -1,7 +1,7 @@
 /** Every pass from graph to generated code keeps the bits of random programs. */
 import fc from 'fast-check';
 import { valueAndGrad } from 'lazuli';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import type { Graph } from '../../src/core/graph.js';
 import { decompose } from '../../src/compile/decompose.js';
@@ -11,6 +11,7 @@ import type { Tensor } from '../../src/trace/tensor.js';
 import { BACKENDS, wasmWithThreads } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { runGraph, tracedGraph } from '../support/graphs.js';
+import { describeOnNative, failures } from '../native/support.js';
 import { chosen, INPUTS, type Instruction, instructions, runAll } from './programs.js';
 import { runs } from '../support/runs.js';
 
@@ -71,5 +72,16 @@ describe('random programs keep their bits through every pass', () => {
       fc.property(instructions(1, 20), (program) => check(derivatives(program))),
       options,
     );
+  });
+});
+
+describeOnNative('random programs on native, many at a time', () => {
+  test.each(['values', 'derivatives'] as const)('%s', (kind) => {
+    const arbitrary =
+      kind === 'values'
+        ? fc.tuple(instructions(1, 60), fc.nat(65535)).map(([program, bits]) => values(program, bits))
+        : instructions(1, 20).map(derivatives);
+    const graphs = fc.sample(arbitrary, { numRuns: runs(15), seed: options.seed });
+    expect(failures(graphs.map((graph, i) => ({ name: `program ${i}`, graph, inputs: INPUTS })))).toEqual([]);
   });
 });

@@ -1,0 +1,81 @@
+/** The native backend: C, compiled by the system's compiler, in memory outside V8's heap, with threads of its own. */
+import type { Program } from '../../src/lower/program.js';
+import type { Target } from '../../src/lower/target.js';
+import type { Backend, Emitter, Executable, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
+import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
+import { emitProgram, type NativeSource } from './emit/program.js';
+import { type Code, NativeExecutable } from './executable.js';
+import type { NativeMemory } from './memory.js';
+import type { Pool } from './pool.js';
+import { Workspace } from './workspace.js';
+
+export interface NativeBackend extends Backend {
+  /** As it calls itself: `gcc 12.2.0`. */
+  readonly compiler: string;
+  readonly processor: string;
+  /** Sets the number of threads, the calling one included. */
+  readonly setThreads: (count: number) => void;
+  readonly threads: () => ThreadCount;
+  /** Compiles several programs with one call of the compiler. */
+  readonly compileAll: (sources: readonly KernelSource[]) => Executable[];
+  /** What the compiler made of a program, as `objdump` shows it. */
+  readonly disassemble: (source: KernelSource) => string;
+}
+
+/** Programs with less work than this stay on the calling thread: waking a worker takes 50 µs. */
+const THREADS_NANOSECONDS = 100_000;
+/** A fork costs 0.3 µs while the workers spin; phases below this do not gain from it. */
+const FORK_NANOSECONDS = 4000;
+
+/** For tests: work is cut as small as may be, and programs of any size run on all threads. */
+export interface Tuning {
+  readonly smallTasks: boolean;
+}
+
+export const emitter = (
+  target: Target,
+  { smallTasks }: Tuning,
+): Pick<Emitter, 'target' | 'emit'> & { emit(program: Program): NativeSource } => ({
+  target,
+  emit: (program) => emitProgram(program, { forkFrom: smallTasks ? 0 : FORK_NANOSECONDS, smallTasks }),
+});
+
+/** What the backend needs of the machine. */
+export interface Host {
+  readonly compiler: string;
+  readonly processor: string;
+  readonly target: Target;
+  readonly memory: NativeMemory;
+  readonly pool: Pool;
+  /** Compiles and loads programs as one library. */
+  readonly load: (sources: readonly NativeSource[]) => Code[];
+  readonly disassemble: (source: NativeSource) => string;
+}
+
+export function createNativeBackend(
+  { compiler, processor, target, memory, pool, load, disassemble }: Host,
+  tuning: Tuning,
+): NativeBackend {
+  const workspace = new Workspace(memory);
+  const threadsFrom = tuning.smallTasks ? 0 : THREADS_NANOSECONDS;
+  const compileAll = (sources: readonly KernelSource[]): NativeExecutable[] => {
+    const own = sources as readonly NativeSource[];
+    return load(own).map((code, i) => new NativeExecutable(own[i]!, code, memory, workspace, pool, threadsFrom));
+  };
+  return {
+    ...hostMemory,
+    ...emitter(target, tuning),
+    name: 'native',
+    synchronous: true,
+    compiler,
+    processor,
+    compile: (source) => compileAll([source])[0]!,
+    compileAll,
+    allocate: (dtype, size) => memory.allocate(dtype, size),
+    run: (executable, buffers) => (executable as NativeExecutable).call(buffers as readonly HostBuffer[]),
+    release: (executable) => (executable as NativeExecutable).code.unload(),
+    setThreads: (count) => pool.setThreads(count),
+    threads: () => pool.threads,
+    disassemble: (source) => disassemble(source as NativeSource),
+  };
+}

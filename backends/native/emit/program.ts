@@ -1,0 +1,153 @@
+/**
+ * Program → C: one function for each loop function, and one entry that calls them in order. Addresses are not in the source:
+ * a table holds those of each call's operands. Everything that comes from the user stays data.
+ */
+import type { BufferId } from '../../../src/compile/kernel.js';
+import { type Call, launchesOf, type Phase, type Program } from '../../../src/lower/program.js';
+import { Writer } from '../../../src/lower/writer.js';
+import type { KernelSource } from '../../../src/runtime/backend.js';
+import { printFunction } from './function.js';
+import { helpersFor, vectorTypes } from './helpers.js';
+
+/** One call of a function: where its operands' addresses stand in the table, in words of 64 bits. */
+export interface CallLayout {
+  readonly offset: number;
+  readonly operands: readonly BufferId[];
+}
+
+/** What threads do at once costs more than a fork, or the calling thread does it alone. */
+export interface EmitOptions {
+  /** Phases of less work than so many nanoseconds run on the calling thread. */
+  readonly forkFrom: number;
+  /** Whether work is cut as small as may be: for tests. */
+  readonly smallTasks: boolean;
+}
+
+/** A program's C, and the shape of its table. */
+export interface NativeSource extends KernelSource {
+  /** The functions and the entry, without what every source begins with. */
+  readonly body: string;
+  readonly calls: readonly CallLayout[];
+  /** Addresses in the table. */
+  readonly words: number;
+  /** Work that threads may share, about. */
+  readonly parallelNanoseconds: number;
+}
+
+/** The name of the entry. */
+export const ENTRY = 'lazuli_run';
+/** A task is to take so long: long against a claim (20 ns), short against the wait for the last one. */
+const TASK_NANOSECONDS = 20_000;
+const MOST_TASKS = 64;
+
+const HEAD = `#include <stdint.h>
+#define KERNEL static __attribute__((noinline)) void
+#define ENTRY __attribute__((visibility("default"))) void
+#define least(a, b) ((a) < (b) ? (a) : (b))
+typedef void kernel(void *const *b, long begin, long end);
+struct task { kernel *run; long at, from, to; };
+typedef void phase(void *context, long from, long to, long thread);
+struct pool { void (*fork)(struct pool *, phase *, void *, long); };`;
+
+/** What a fork of tasks shares: the table, and the list of which it runs a part. */
+const RUN_TASKS = `struct tasks { void *const *b; const struct task *list; };
+KERNEL run_tasks(void *context, long from, long to, long thread) {
+  (void)thread;
+  const struct tasks *t = context;
+  for (long i = from; i < to; i++) t->list[i].run(t->b + t->list[i].at, t->list[i].from, t->list[i].to);
+}`;
+
+class ProgramPrinter {
+  readonly calls: CallLayout[] = [];
+  readonly #lists: string[] = [];
+  readonly #entry = new Writer();
+  #parallel = 0;
+  #words = 0;
+
+  constructor(
+    readonly program: Program,
+    readonly options: EmitOptions,
+  ) {}
+
+  print(): NativeSource {
+    const { program } = this;
+    const { width } = program.target;
+    const functions = program.functions.map(printFunction);
+    const kernels: string[] = [];
+    this.#entry.block(`ENTRY ${ENTRY}(void *const *b, struct pool *pool)`, () => {
+      for (const { kernel, phases } of launchesOf(program)) {
+        this.#entry.line(`// ${kernel.name}`);
+        const text = phases.flatMap((phase) => this.#phase(phase));
+        const used = new Set(phases.flat().map(({ code }) => code));
+        kernels.push([...[...used].map((code) => functions[code]!), ...text].join('\n'));
+      }
+    });
+    const body = [...functions, ...this.#lists, this.#entry.toString()].join('\n\n');
+    return {
+      backend: 'native',
+      program,
+      text: withHead(body, width),
+      body,
+      kernels,
+      calls: this.calls,
+      words: this.#words,
+      parallelNanoseconds: this.#parallel,
+    };
+  }
+
+  /** Writes one phase to the entry; returns its calls as text. */
+  #phase(phase: Phase): string[] {
+    const { program, options } = this;
+    const direct: string[] = [];
+    const tasks: string[] = [];
+    let nanoseconds = 0;
+    for (const call of phase) {
+      const { name } = program.functions[call.code]!;
+      const at = this.#words;
+      this.calls.push({ offset: at, operands: call.operands });
+      this.#words += call.operands.length;
+      direct.push(`${name}(b + ${at}, 0, ${call.grid.extent});`);
+      for (const [from, to] of this.#parts(call)) tasks.push(`{${name}, ${at}, ${from}, ${to}}`);
+      nanoseconds += call.nanoseconds;
+    }
+    const writer = this.#entry;
+    if (nanoseconds < options.forkFrom || tasks.length < 2) direct.forEach((line) => writer.line(line));
+    else {
+      const list = `list${this.#lists.length}`;
+      this.#parallel += nanoseconds;
+      this.#lists.push(`static const struct task ${list}[] = {\n  ${tasks.join(',\n  ')},\n};`);
+      writer.block('if (pool)', () =>
+        writer.line(`pool->fork(pool, run_tasks, &(struct tasks){b, ${list}}, ${tasks.length});`),
+      );
+      writer.block('else', () => direct.forEach((line) => writer.line(line)));
+    }
+    return direct;
+  }
+
+  /** The parts of one call that threads share: of equal size, bounds at multiples of the grain. */
+  #parts({ grid: { extent, grain }, nanoseconds }: Call): [number, number][] {
+    const most = this.options.smallTasks ? MOST_TASKS : Math.floor(nanoseconds / TASK_NANOSECONDS);
+    const count = Math.max(1, Math.min(MOST_TASKS, most));
+    const size = Math.ceil(extent / count / grain) * grain;
+    const parts: [number, number][] = [];
+    for (let from = 0; from < extent; from += size) parts.push([from, Math.min(extent, from + size)]);
+    return parts;
+  }
+}
+
+/** A whole source: declarations, the helpers that `body` calls, `body`. */
+function withHead(body: string, width: number): string {
+  const tasks = body.includes('run_tasks') ? [RUN_TASKS] : [];
+  return [HEAD, vectorTypes(width), ...helpersFor(body, width), ...tasks, '', body, ''].join('\n');
+}
+
+/** One source for several programs of one target, so that the compiler starts once: the entry of program i is `lazuli_run_i`. */
+export function joinSources(sources: readonly NativeSource[]): string {
+  const names = new RegExp(`\\b(s\\d+_\\w+|list\\d+|${ENTRY})\\b`, 'g');
+  const bodies = sources.map(({ body }, i) => body.replaceAll(names, `$1_${i}`));
+  return withHead(bodies.join('\n\n'), sources[0]!.program.target.width);
+}
+
+/** Prints `program` as C. */
+export const emitProgram = (program: Program, options: EmitOptions): NativeSource =>
+  new ProgramPrinter(program, options).print();

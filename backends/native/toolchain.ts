@@ -1,0 +1,151 @@
+/** The system's compiler: which one, for which processor, and how it is called. */
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import process from 'node:process';
+import { BackendUnavailableError, OptionError, UnsupportedError } from '../../src/core/errors.js';
+import type { MachineName } from './target.js';
+
+export interface Toolchain {
+  /** As it is called. */
+  readonly compiler: string;
+  /** As it calls itself: `gcc 12.2.0`. */
+  readonly version: string;
+  readonly machine: MachineName;
+  readonly processor: string;
+  /** Arguments of every compilation, but for the files. */
+  readonly flags: readonly string[];
+}
+
+const INSTALL =
+  'Install gcc or clang (apt install gcc, dnf install gcc, xcode-select --install), or name one with { compiler }.';
+/** A compiler that takes longer hangs. */
+const TIMEOUT_MILLISECONDS = 120_000;
+/** What is tried where no compiler is named. */
+const COMPILERS = ['gcc', 'clang', 'cc'];
+
+interface Outcome {
+  readonly stdout: string;
+  /** What went wrong; undefined if nothing did. */
+  readonly failure: string | undefined;
+  readonly isMissing: boolean;
+}
+
+/** Runs the compiler on `source`. */
+export function runCompiler(compiler: string, parameters: readonly string[], source: string): Outcome {
+  const { error, status, signal, stdout, stderr } = spawnSync(compiler, parameters, {
+    input: source,
+    encoding: 'utf8',
+    timeout: TIMEOUT_MILLISECONDS,
+    maxBuffer: 1 << 28,
+    // Messages in English; the locale decides nothing else.
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const isMissing = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  let failure: string | undefined;
+  if (isMissing) failure = 'is not there';
+  else if (signal !== null) failure = `was killed by ${signal}`;
+  else if (error !== undefined) failure = error.message;
+  else if (status !== 0) failure = `ended with status ${status}: ${firstLines(stderr)}`;
+  return { stdout: stdout ?? '', failure, isMissing };
+}
+
+const firstLines = (text: string): string => text.trim().split('\n').slice(0, 8).join('\n') || 'it said nothing';
+
+/** What makes the bits of every backend, whatever else is asked for. */
+const SEMANTICS = ['-fwrapv', '-fno-strict-aliasing', '-fno-math-errno', '-fno-fast-math'];
+
+const unavailable = (facts: string, remedy = INSTALL): BackendUnavailableError =>
+  new BackendUnavailableError('NO_COMPILER', facts, remedy);
+
+/** The macros that a compiler defines. */
+function macrosOf(text: string): Map<string, string> {
+  const macros = new Map<string, string>();
+  for (const [, name, value] of text.matchAll(/^#define (\w+) (.*)$/gm)) macros.set(name!, value!);
+  return macros;
+}
+
+function machineOf(macros: ReadonlyMap<string, string>, compiler: string): MachineName {
+  if (macros.has('__x86_64__')) {
+    if (
+      macros.has('__AVX512F__') &&
+      macros.has('__AVX512VL__') &&
+      macros.has('__AVX512DQ__') &&
+      macros.has('__AVX512BW__')
+    )
+      return 'avx512';
+    if (macros.has('__AVX2__')) return 'avx2';
+    throw new UnsupportedError(
+      'NATIVE_PROCESSOR',
+      `${compiler} compiles for an x86-64 processor without AVX2`,
+      `Run it on 'wasm', whose vectors every processor has.`,
+    );
+  }
+  if (macros.has('__aarch64__')) return 'neon';
+  throw new UnsupportedError(
+    'NATIVE_PROCESSOR',
+    `${compiler} compiles for a processor that is neither x86-64 nor arm64`,
+    `Run it on 'wasm'.`,
+  );
+}
+
+export interface ToolchainOptions {
+  readonly compiler: string | undefined;
+  readonly flags: readonly string[];
+  readonly fma: boolean;
+}
+
+/**
+ * The compiler, asked what it compiles for.
+ * @throws BackendUnavailableError `NO_COMPILER` with what was tried
+ * @throws OptionError `COMPILER_FLAG` where it works but for the user's flags
+ * @throws UnsupportedError `NATIVE_PLATFORM`, `NATIVE_PROCESSOR`
+ */
+export function findToolchain({ compiler, flags, fma }: ToolchainOptions): Toolchain {
+  if (process.platform === 'win32')
+    throw new UnsupportedError(
+      'NATIVE_PLATFORM',
+      'the backend native does not know Windows',
+      `Run it on 'wasm', or in WSL.`,
+    );
+  const tried: string[] = [];
+  const own = process.arch === 'arm64' ? ['-mcpu=native'] : ['-march=native'];
+  const probe = (name: string, own: readonly string[]): Outcome =>
+    runCompiler(name, ['-dM', '-E', ...own, '-x', 'c', '-'], '');
+  for (const name of compiler === undefined ? COMPILERS : [compiler]) {
+    const found = probe(name, [...own, ...flags]);
+    if (found.failure !== undefined) {
+      if (!found.isMissing && flags.length > 0 && probe(name, own).failure === undefined)
+        throw new OptionError(
+          'COMPILER_FLAG',
+          `${name} does not take the flags ${flags.join(' ')}: it ${found.failure}`,
+          'Leave out or correct what it names.',
+        );
+      tried.push(`${name} ${found.failure}`);
+      continue;
+    }
+    const macros = macrosOf(found.stdout);
+    const version = macros.get('__VERSION__')?.replaceAll('"', '');
+    if (version === undefined || !macros.has('__STDC__')) {
+      tried.push(`${name} says nothing that a C compiler says`);
+      continue;
+    }
+    const isClang = macros.has('__clang__');
+    if (!isClang && Number(macros.get('__GNUC__')) < 12) {
+      tried.push(`${name} is gcc ${version}, and gcc 12 is the oldest that knows __builtin_shufflevector`);
+      continue;
+    }
+    // Expressions stay where they are written: additions come late after their multiplications.
+    const order = isClang ? [] : ['-fno-tree-ter', '-fno-tree-vectorize'];
+    return {
+      compiler: name,
+      version: isClang ? version : `gcc ${version}`,
+      machine: machineOf(macros, name),
+      processor: cpus()[0]?.model ?? process.arch,
+      flags: [
+        ...['-x', 'c', '-std=gnu11', '-O2', ...own, ...order, ...flags],
+        ...['-w', '-shared', '-fPIC', '-fvisibility=hidden', ...SEMANTICS, `-ffp-contract=${fma ? 'fast' : 'off'}`],
+      ],
+    };
+  }
+  throw unavailable(`no C compiler works: ${tried.join('; ')}`);
+}
