@@ -4,7 +4,8 @@
  */
 import type { Decompositions } from '../../src/compile/decompose.js';
 import type { Builder } from '../../src/core/builder.js';
-import { literals, polynomial } from '../../src/ops/transcendental/arithmetic.js';
+import { literals, odd, polynomial } from '../../src/ops/transcendental/arithmetic.js';
+import { atan2With } from '../../src/ops/transcendental/inverse.js';
 import { bounded, withCases, withEnds } from '../../src/ops/transcendental/pow.js';
 
 /** Binary digits of an exponent of up to 191. */
@@ -97,12 +98,6 @@ function log1p<T>(b: Builder<T>, x: T): T {
   return b.where(isNear, b.where(b.equal(x, c(0)), x, near), log(b, b.add(x, c(1))));
 }
 
-/** `magnitude`, which is that of |x|, with the sign of x; 0 and NaN stay as they are. */
-function odd<T>(b: Builder<T>, x: T, magnitude: T): T {
-  const zero = b.constant(0, 'f32');
-  return b.where(b.less(zero, x), magnitude, b.where(b.less(x, zero), b.neg(magnitude), x));
-}
-
 function tanh<T>(b: Builder<T>, x: T): T {
   const c = literals(b, 'f32');
   const grown = expm1(b, b.minimum(b.mul(c(2), b.abs(x)), c(40)));
@@ -156,13 +151,40 @@ function sine<T>(b: Builder<T>, x: T, turns: number): T {
   return b.where(isFinite, b.where(b.lessEqual(c(2), quadrant), b.neg(value), value), c(NaN));
 }
 
+/** Whether the sign is negative, of zeros too. */
+function hasSign<T>(b: Builder<T>, x: T): T {
+  const c = literals(b, 'f32');
+  return b.logicalOr(b.less(x, c(0)), b.less(b.div(c(1), x), c(0)));
+}
+
 /** xʸ as e^(y·ln|x|), with the cases of C99: relative to the exponent, f32's precision. */
 function pow<T>(b: Builder<T>, x: T, y: T): T {
-  const c = literals(b, 'f32');
   const a = b.abs(x);
   const product = withEnds(b, a, y, b.mul(bounded(b, y, 2 ** 40), log(b, a)));
-  const hasSign = b.logicalOr(b.less(x, c(0)), b.less(b.div(c(1), x), c(0)));
-  return withCases(b, x, y, exp(b, product), hasSign);
+  return withCases(b, x, y, exp(b, product), hasSign(b, x));
+}
+
+/** 2ˣ. */
+function exp2<T>(b: Builder<T>, x: T): T {
+  const c = literals(b, 'f32');
+  const t = bounded(b, x, 180);
+  const n = b.round(t);
+  const r = b.mul(b.sub(t, n), c(Math.LN2));
+  const grown = b.add(b.mul(r, polynomial(b, r, EXPONENTIAL)), c(1));
+  return b.where(b.equal(x, x), scale(b, grown, n), x);
+}
+
+/** Of x/2, so that nothing overflows early: 2·sinh·cosh of it, and e^|x|/2 + e^−|x|/2. */
+function sinh<T>(b: Builder<T>, x: T): T {
+  const c = literals(b, 'f32');
+  const t = expm1(b, b.mul(bounded(b, b.abs(x), 100), c(0.5)));
+  const e = b.add(t, c(1));
+  return odd(b, x, b.mul(b.mul(c(0.5), b.add(t, b.div(t, e))), b.add(e, b.div(c(1), e))));
+}
+function cosh<T>(b: Builder<T>, x: T): T {
+  const c = literals(b, 'f32');
+  const e = exp(b, b.mul(b.abs(x), c(0.5)));
+  return b.add(b.mul(b.mul(c(0.5), e), e), b.div(b.div(c(0.5), e), e));
 }
 
 export const ELEMENTARY: Decompositions = {
@@ -178,4 +200,11 @@ export const ELEMENTARY: Decompositions = {
   erf: (b, [x]) => erf(b, x!),
   gelu: (b, [x]) => gelu(b, x!),
   pow: (b, [x, y]) => pow(b, x!, y!),
+  exp2: (b, [x]) => exp2(b, x!),
+  log2: (b, [x]) => b.mul(log(b, x!), b.constant(Math.LOG2E, 'f32')),
+  log10: (b, [x]) => b.mul(log(b, x!), b.constant(Math.LOG10E, 'f32')),
+  sinh: (b, [x]) => sinh(b, x!),
+  cosh: (b, [x]) => cosh(b, x!),
+  atan2: (b, [y, x]) => atan2With(b, y!, x!, hasSign),
+  copySign: (b, [x, y]) => b.where(hasSign(b, y!), b.neg(b.abs(x!)), b.abs(x!)),
 };

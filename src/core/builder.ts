@@ -63,4 +63,7 @@ export interface Builder<T> {
   lowWord(x: T): T;
   /** The f64 whose upper and lower 32 bits are these i32 values. */
   fromWords(high: T, low: T): T;
+
+  /** Another composite element-wise primitive by name, as `exp`, in the form that the machine at hand has of it. */
+  call(name: string, ...inputs: T[]): T;
 }

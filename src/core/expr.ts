@@ -54,8 +54,6 @@ export interface Primitive<A extends Attributes = Attributes> {
 export interface TensorBuilder extends Builder<Expr> {
   /** `value` in the shape and dtype of `like`. */
   constantLike(like: Expr, value: number): Expr;
-  /** A composite element-wise primitive by name, as `exp`. */
-  call(name: string, ...inputs: readonly Expr[]): Expr;
   sign(x: Expr): Expr;
   broadcast(x: Expr, shape: readonly number[], axes: readonly number[]): Expr;
   reshape(x: Expr, shape: readonly number[]): Expr;
@@ -68,9 +66,11 @@ export interface TensorBuilder extends Builder<Expr> {
   sum(x: Expr, axes: readonly number[]): Expr;
   /** Puts `x`, the result of a reduction over `axes`, back in every place of `shape`. */
   spread(x: Expr, shape: readonly number[], axes: readonly number[]): Expr;
-  cumulative(x: Expr, op: 'sum' | 'prod', axis: number, reverse: boolean): Expr;
+  cumulative(x: Expr, op: 'sum' | 'prod' | 'max' | 'min', axis: number, reverse: boolean): Expr;
   gather(x: Expr, indices: Expr, axis: number): Expr;
   scatterAdd(base: Expr, indices: Expr, updates: Expr, axis: number): Expr;
+  /** As {@link scatterAdd}, but updates replace what is there. */
+  scatter(base: Expr, indices: Expr, updates: Expr, axis: number): Expr;
   dynamicSlice(x: Expr, starts: readonly Expr[], sizes: readonly number[]): Expr;
   dynamicUpdateSlice(x: Expr, update: Expr, starts: readonly Expr[]): Expr;
   dot(a: Expr, b: Expr, dimensions: DotDimensions): Expr;

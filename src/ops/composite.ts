@@ -3,7 +3,7 @@
  * its meaning (see `transcendental/`, where sources and error bounds are cited).
  */
 import { isFloat } from '../core/dtype.js';
-import { DTypeError } from '../core/errors.js';
+import { DTypeError, InternalError } from '../core/errors.js';
 import type { Attributes, Expr, Primitive, TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
 import type { Builder } from './builder.js';
@@ -31,21 +31,46 @@ function geluSlope(t: TensorBuilder, x: Expr, y: Expr): Expr {
   return t.add(cumulative, t.mul(near, density));
 }
 
+/** 1 − x². */
+const oneLess = (t: TensorBuilder, x: Expr): Expr => t.mul(t.sub(like(t, x, 1), x), t.add(like(t, x, 1), x));
+/** 2/√π · e^(−x²). */
+const bell = (t: TensorBuilder, x: Expr): Expr =>
+  t.mul(like(t, x, TWO_OVER_SQRT_PI), t.call('exp', t.neg(t.mul(x, x))));
+
 /** Derivatives, given the cotangent, the inputs and the result. */
 const DERIVATIVES: Readonly<Record<TranscendentalName, Derivative>> = {
   exp: (t, g, _x, y) => [t.mul(g, y)],
   expm1: (t, g, _x, y) => [t.mul(g, t.add(y, like(t, y, 1)))],
+  exp2: (t, g, _x, y) => [t.mul(g, t.mul(y, like(t, y, Math.LN2)))],
   log: (t, g, [x]) => [t.div(g, x!)],
+  log2: (t, g, [x]) => [t.div(g, t.mul(x!, like(t, x!, Math.LN2)))],
+  log10: (t, g, [x]) => [t.div(g, t.mul(x!, like(t, x!, Math.LN10)))],
   log1p: (t, g, [x]) => [t.div(g, t.add(x!, like(t, x!, 1)))],
   sin: (t, g, [x]) => [t.mul(g, t.call('cos', x!))],
   cos: (t, g, [x]) => [t.neg(t.mul(g, t.call('sin', x!)))],
+  tan: (t, g, _x, y) => [t.mul(g, t.add(t.mul(y, y), like(t, y, 1)))],
+  asin: (t, g, [x]) => [t.div(g, t.sqrt(oneLess(t, x!)))],
+  acos: (t, g, [x]) => [t.neg(t.div(g, t.sqrt(oneLess(t, x!))))],
+  atan: (t, g, [x]) => [t.div(g, t.add(t.mul(x!, x!), like(t, x!, 1)))],
+  /** Of y and x: x/r² and −y/r², r² = x² + y². */
+  atan2: (t, g, [y, x]) => {
+    const share = t.div(g, t.add(t.mul(x!, x!), t.mul(y!, y!)));
+    return [t.mul(share, x!), t.neg(t.mul(share, y!))];
+  },
+  sinh: (t, g, [x]) => [t.mul(g, t.call('cosh', x!))],
+  cosh: (t, g, [x]) => [t.mul(g, t.call('sinh', x!))],
+  asinh: (t, g, [x]) => [t.div(g, t.sqrt(t.add(t.mul(x!, x!), like(t, x!, 1))))],
+  acosh: (t, g, [x]) => [t.div(g, t.sqrt(t.neg(oneLess(t, x!))))],
+  atanh: (t, g, [x]) => [t.div(g, oneLess(t, x!))],
+  /** 1/(3y²). */
+  cbrt: (t, g, _x, y) => [t.div(g, t.mul(like(t, y, 3), t.mul(y, y)))],
   /** 1 − tanh². */
   tanh: (t, g, _x, y) => [t.mul(g, t.sub(like(t, y, 1), t.mul(y, y)))],
   /** σ(1 − σ). */
   sigmoid: (t, g, _x, y) => [t.mul(g, t.mul(y, t.sub(like(t, y, 1), y)))],
   softplus: (t, g, [x]) => [t.mul(g, t.call('sigmoid', x!))],
-  /** 2/√π · e^(−x²). */
-  erf: (t, g, [x]) => [t.mul(g, t.mul(like(t, x!, TWO_OVER_SQRT_PI), t.call('exp', t.neg(t.mul(x!, x!)))))],
+  erf: (t, g, [x]) => [t.mul(g, bell(t, x!))],
+  erfc: (t, g, [x]) => [t.neg(t.mul(g, bell(t, x!)))],
   gelu: (t, g, [x], y) => [t.mul(g, geluSlope(t, x!, y))],
   /** b·a^(b−1) and a^b·ln a; where b is 0 or a is not positive, that side's derivative is taken as 0. */
   pow: (t, g, [a, b], y) => {
@@ -75,7 +100,13 @@ function defineComposite(name: TranscendentalName): Primitive {
   });
 }
 
-/** The primitives by name. */
-export const composites: Readonly<Record<TranscendentalName, Primitive>> = Object.fromEntries(
+const composites = new Map<string, Primitive>(
   (Object.keys(DECOMPOSITIONS) as TranscendentalName[]).map((name) => [name, defineComposite(name)]),
-) as Record<TranscendentalName, Primitive>;
+);
+
+/** The primitive of this name. */
+export function composite(name: string): Primitive {
+  const primitive = composites.get(name);
+  if (primitive === undefined) throw new InternalError(`there is no primitive ${name}`);
+  return primitive;
+}

@@ -12,6 +12,7 @@ import { define } from './define.js';
 import { constant } from './leaf.js';
 import { broadcastScalar } from './movement.js';
 import { acceptsDType } from './scalar.js';
+import { hasSignBit } from './transcendental/arithmetic.js';
 
 type Vjp = (cotangent: Expr, node: Expr, inputs: readonly Expr[], b: TensorBuilder) => readonly (Expr | null)[];
 
@@ -183,6 +184,19 @@ const modPrimitive = define<Attributes>({
 });
 /** x mod 0 = 0 for integers, NaN for floats. */
 export const mod = (x: Expr, y: Expr): Expr => make(modPrimitive, [x, y]);
+
+/** The magnitude of x with the sign bit of y; the derivative by y is 0. */
+const copySignPrimitive = define<Attributes>({
+  name: 'copySign',
+  kind: 'elementwise',
+  infer: ([x]) => x!,
+  decompose: (b, [x, y]) => b.where(hasSignBit(b, y!), b.neg(b.abs(x!)), b.abs(x!)),
+  vjp: (g, node, t) => [
+    t.mul(g, t.where(t.equal(node, node.input()), t.constantLike(g, 1), t.constantLike(g, -1))),
+    null,
+  ],
+});
+export const copySign = (x: Expr, y: Expr): Expr => make(copySignPrimitive, [x, y]);
 
 function powerBySquaring<T>(b: Builder<T>, x: T, n: T): T {
   const dtype = b.dtypeOf(x);

@@ -11,6 +11,7 @@ import { InternalError } from '../core/errors.js';
 import { type Expr, ExprScope, type Primitive, topologicalOrder, withScope } from '../core/expr.js';
 import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
 import type { Graph } from '../core/graph.js';
+import { composite } from './composite.js';
 import { exprBuilder } from './expr-builder.js';
 import { parameter } from './leaf.js';
 import { scalarFunction } from './scalar.js';
@@ -54,6 +55,7 @@ export const arrayBuilder: Builder<HostArray> = {
   highWord: (x) => applyScalar('highWord', [x], 'i32'),
   lowWord: (x) => applyScalar('lowWord', [x], 'i32'),
   fromWords: (high, low) => applyScalar('fromWords', [high, low], 'f64'),
+  call: (name, ...inputs) => composite(name).decompose!(arrayBuilder, inputs, {}),
 };
 
 function move(node: Expr, x: HostArray): HostArray {

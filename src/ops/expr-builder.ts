@@ -1,28 +1,29 @@
 /** The builder of expressions: decompositions run on it are lowered, derivatives run on it are recorded. */
 import type { Builder } from '../core/builder.js';
 import type { DType } from '../core/dtype.js';
-import { InternalError } from '../core/errors.js';
 import { type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
 import { dot } from './contraction.js';
 import { primitives } from './define.js';
 import * as elementwise from './elementwise.js';
-import { dynamicSlice, dynamicUpdateSlice, gather, scatterAdd } from './indexing.js';
+import { dynamicSlice, dynamicUpdateSlice, gather, scatter, scatterAdd } from './indexing.js';
 import { constant } from './leaf.js';
 import { broadcast, broadcastScalar, concat, flip, pad, reshape, slice, transpose } from './movement.js';
 import { cumulative, spread, sumOver } from './reduction.js';
-import { composites } from './composite.js';
+import { composite } from './composite.js';
 
-/** A core op; a scalar operand (a constant of a decomposition) is spread to the others' shape. */
+/** An element-wise node; a scalar operand (a constant of a decomposition) is spread to the others' shape. */
+function elementwiseNode(primitive: Primitive, inputs: readonly Expr[]): Expr {
+  const shape = inputs.find((x) => x.shape.length > 0)?.shape ?? [];
+  return make(
+    primitive,
+    inputs.map((x) => (x.shape.length === 0 ? broadcastScalar(x, shape) : x)),
+  );
+}
 const coreOp =
   (op: ScalarOp) =>
-  (...inputs: Expr[]): Expr => {
-    const shape = inputs.find((x) => x.shape.length > 0)?.shape ?? [];
-    return make(
-      primitives().get(op)!,
-      inputs.map((x) => (x.shape.length === 0 ? broadcastScalar(x, shape) : x)),
-    );
-  };
+  (...inputs: Expr[]): Expr =>
+    elementwiseNode(primitives().get(op)!, inputs);
 
 /** Every core op by its name; those that take more than expressions are replaced below. */
 const coreOps = Object.fromEntries(
@@ -34,11 +35,7 @@ export const exprBuilder: TensorBuilder = {
   dtypeOf: (x) => x.dtype,
   constant: (value: number, dtype: DType) => constant(value, dtype),
   constantLike: elementwise.constantLike,
-  call(name, ...inputs) {
-    const primitive = (composites as Partial<Record<string, Primitive>>)[name];
-    if (primitive === undefined) throw new InternalError(`there is no primitive ${name}`);
-    return make(primitive, inputs);
-  },
+  call: (name, ...inputs) => elementwiseNode(composite(name), inputs),
   cast: elementwise.cast,
   bitcast: elementwise.bitcast,
   sign: elementwise.sign,
@@ -53,6 +50,7 @@ export const exprBuilder: TensorBuilder = {
   spread,
   cumulative,
   gather,
+  scatter,
   scatterAdd,
   dynamicSlice,
   dynamicUpdateSlice,

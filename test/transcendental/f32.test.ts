@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { THOROUGH } from '../support/runs.js';
 import { error32, evaluate, FUNCTIONS, generator } from './measure.js';
 
 const bits = new DataView(new ArrayBuffer(4));
@@ -54,7 +55,13 @@ const SEAMS = [
   2 ** -25,
   2 ** -126,
   2 ** 77,
+  2 ** 60,
+  128,
+  89.41599,
 ];
+
+/** Of what has no seam a third, unless all is tried. */
+const some = (_: unknown, i: number): boolean => THOROUGH || i % 3 === 0;
 
 function points(): Float32Array {
   const random = generator(1);
@@ -64,11 +71,13 @@ function points(): Float32Array {
     ...uniform(random, -104, 89, 20_000),
     ...uniform(random, -10, 10, 40_000),
     ...uniform(random, -1.5, 2.5, 40_000),
-    ...SEAMS.flatMap((seam) => [...around(seam, 100), ...around(-seam, 100)]),
   ];
   for (let k = 1; k <= 20_000; k++) xs.push(...around((k * Math.PI) / 2, 1));
   for (let k = 0; k < 5_000; k++) xs.push(Math.fround(Math.round(random() * 2 ** (53 * random())) * (Math.PI / 2)));
-  return Float32Array.from(xs);
+  return Float32Array.from([
+    ...xs.filter(some),
+    ...SEAMS.flatMap((seam) => [...around(seam, 100), ...around(-seam, 100)]),
+  ]);
 }
 
 function pairs(): [Float32Array, Float32Array] {
@@ -88,7 +97,7 @@ function pairs(): [Float32Array, Float32Array] {
   const corners = [0, 0.5, 1, 2, 2.5, 3, 7, 1e10, Infinity, 1e-45, 2 ** -126, 3.4e38, 16777215, 16777217, 0.99999994];
   const signed = [...corners.flatMap((corner) => [corner, -corner]), NaN];
   for (const base of signed) for (const exponent of signed) add(base, exponent);
-  return [Float32Array.from(x), Float32Array.from(y)];
+  return [Float32Array.from(x.filter(some)), Float32Array.from(y.filter(some))];
 }
 
 describe('f32 within the stated ULP of the true value', () => {
@@ -105,6 +114,6 @@ describe('f32 within the stated ULP of the true value', () => {
     }
     expect(worst.error, worst.at).toBeLessThanOrEqual(f.ulp.f32);
     // A bound that nothing comes near would say nothing.
-    expect(worst.error, 'the bound is too generous').toBeGreaterThan(f.ulp.f32 * 0.7);
+    expect(worst.error, 'the bound is too generous').toBeGreaterThan(f.ulp.f32 * (THOROUGH ? 0.7 : 0.6));
   });
 });

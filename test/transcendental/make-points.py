@@ -134,6 +134,40 @@ def table(f, arguments):
 points = {name: table(f, [(x,) for x in xs if x > 0 or name != "log"]) for name, (f, xs) in UNARY.items()}
 points["pow"] = table(mp.power, power_points())
 
+points |= {
+    name: table(f, [(x,) for x in xs])
+    for name, (f, xs) in {
+        "exp2": (
+            lambda x: mp.mpf(2) ** x,
+            uniform(-1074, 1023.9, 120) + uniform(-1074.5, -1020, 40) + uniform(-1, 1, 60) + SMALL + [-1074.0, -5.0, 0.5, 10.0, 1023.0],
+        ),
+        "log2": (
+            lambda x: mp.log(x, 2),
+            uniform(0.5, 2, 100) + uniform(0.7, 0.72, 40) + uniform(1.4, 1.42, 40) + magnitudes(-1074, 1022, 100, False)
+            + around(2.0, 0.5, math.sqrt(0.5), math.sqrt(2), 2.2250738585072014e-308) + neighbours(1.0, 1)[::2] + [TINY, MAX],
+        ),
+        "log10": (
+            mp.log10,
+            uniform(0.5, 2, 100) + uniform(0.7, 0.72, 40) + uniform(1.4, 1.42, 40) + magnitudes(-1074, 1022, 100, False)
+            + around(10.0, 0.1, 1000.0, math.sqrt(0.5), math.sqrt(2)) + neighbours(1.0, 1)[::2] + [TINY, MAX, 1e22],
+        ),
+        "tan": (mp.tan, TRIG + SMALL),
+        "asin": (mp.asin, uniform(-1, 1, 150) + uniform(0.9, 1, 60) + magnitudes(-60, -1, 60) + SMALL + neighbours(1.0, 3)[:3]),
+        "acos": (mp.acos, uniform(-1, 1, 150) + uniform(0.9, 1, 60) + magnitudes(-60, -1, 60) + neighbours(1.0, 3)[:3] + [-1.0]),
+        "atan": (mp.atan, uniform(-3, 3, 150) + uniform(0.4, 0.45, 40) + magnitudes(-60, 60, 100) + SMALL + around(1.0, math.sqrt(2) - 1) + [MAX]),
+        "sinh": (mp.sinh, uniform(-2, 2, 100) + uniform(-710, 710, 80) + uniform(709, 710.475, 40) + magnitudes(-60, -1, 60) + SMALL + around(710.4758600739439)),
+        "cosh": (mp.cosh, uniform(-2, 2, 100) + uniform(-710, 710, 80) + uniform(709, 710.475, 40) + magnitudes(-30, -1, 60) + around(710.4758600739439)),
+        "asinh": (mp.asinh, uniform(-2, 2, 120) + magnitudes(-60, -1, 60) + magnitudes(0, 1022, 100) + SMALL + around(2.0**60) + [MAX]),
+        "acosh": (mp.acosh, uniform(1, 3, 150) + [1 + x for x in magnitudes(-52, -1, 60, False)] + magnitudes(0, 1022, 100, False) + around(2.0**60) + [MAX]),
+        "atanh": (mp.atanh, uniform(-1, 1, 150) + uniform(0.9, 1, 60) + magnitudes(-60, -1, 60) + SMALL + neighbours(1.0, 3)[:3]),
+        "erfc": (mp.erfc, uniform(-1, 1, 80) + uniform(-6, 9, 100) + uniform(9, 27.2, 80) + uniform(26, 27.2, 30) + magnitudes(-60, -1, 40)),
+        "cbrt": (lambda x: mp.sign(x) * mp.cbrt(abs(x)), uniform(-30, 30, 150) + magnitudes(-1074, 1022, 120) + [27.0, -1000.0, 3.375, TINY, MAX]),
+    }.items()
+}
+legs = [(rng.uniform(-2, 2), rng.uniform(-2, 2)) for _ in range(150)] + list(zip(magnitudes(-1000, 1000, 80), magnitudes(-1000, 1000, 80)))
+legs += [(x * rng.uniform(0.9, 1.1), y) for x, y in zip(magnitudes(-300, 300, 80), magnitudes(-300, 300, 80))]
+points["atan2"] = table(lambda y, x: mp.atan2(y, x), legs + [(x, x) for x in uniform(-2, 2, 20)] + [(MAX, MAX), (TINY, MAX), (MAX, TINY)])
+
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "f64-points.json")
 with open(path, "w", encoding="utf-8") as file:
     entries = (f'"{name}": {json.dumps(each)}' for name, each in points.items())

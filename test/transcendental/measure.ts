@@ -54,6 +54,12 @@ export function error32(got: number, ideal: number): number {
 export const error64 = (got: number, nearest: number, rest: number): number =>
   Math.abs((got - nearest) / unitInLastPlace(nearest, 'f64') - rest);
 
+/** `call` of a builder whose other primitives have their own decompositions. */
+export const callOn =
+  <T>(builder: Builder<T>) =>
+  (name: string, ...operands: T[]): T =>
+    (TRANSCENDENTALS as Record<string, Transcendental>)[name]!.decompose(builder, ...operands);
+
 /** A node of a decomposition, known by its op and operands. */
 interface Node {
   readonly id: string;
@@ -69,6 +75,7 @@ export function countOps(f: Transcendental, dtype: Float): number {
     get(_target, op: string) {
       if (op === 'dtypeOf') return (x: Node) => x.dtype;
       if (op === 'constant') return (value: number, to: DType): Node => ({ id: `${value}:${to}`, dtype: to });
+      if (op === 'call') return callOn(builder);
       return (...args: (Node | DType)[]): Node => {
         const key = [op, ...args.map((arg) => (typeof arg === 'string' ? arg : arg.id))].join(' ');
         if (!ids.has(key)) ids.set(key, `#${ids.size}`);

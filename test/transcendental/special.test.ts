@@ -84,7 +84,109 @@ const EXACT = {
     [-1000, -0],
     [1000, 1000],
   ],
-} as const satisfies Record<Exclude<keyof typeof TRANSCENDENTALS, 'pow'>, readonly (readonly [number, number])[]>;
+  exp2: [
+    [0, 1],
+    [-0, 1],
+    [10, 1024],
+    [-3, 0.125],
+    [-Infinity, 0],
+    [Infinity, Infinity],
+    [1024, Infinity],
+    [-1100, 0],
+  ],
+  log2: [
+    [1, 0],
+    [8, 3],
+    [0.25, -2],
+    [0, -Infinity],
+    [-0, -Infinity],
+    [-1, NaN],
+    [Infinity, Infinity],
+  ],
+  log10: [
+    [1, 0],
+    [1000, 3],
+    [1e5, 5],
+    [0, -Infinity],
+    [-1, NaN],
+    [Infinity, Infinity],
+  ],
+  tan: [
+    [0, 0],
+    [-0, -0],
+    [Infinity, NaN],
+  ],
+  asin: [
+    [0, 0],
+    [-0, -0],
+    [1.5, NaN],
+    [-Infinity, NaN],
+  ],
+  acos: [
+    [1, 0],
+    [-1.5, NaN],
+    [Infinity, NaN],
+  ],
+  atan: [
+    [0, 0],
+    [-0, -0],
+  ],
+  sinh: [
+    [0, 0],
+    [-0, -0],
+    [Infinity, Infinity],
+    [-Infinity, -Infinity],
+    [-1000, -Infinity],
+  ],
+  cosh: [
+    [0, 1],
+    [-0, 1],
+    [Infinity, Infinity],
+    [-Infinity, Infinity],
+    [1000, Infinity],
+  ],
+  asinh: [
+    [0, 0],
+    [-0, -0],
+    [Infinity, Infinity],
+    [-Infinity, -Infinity],
+  ],
+  acosh: [
+    [1, 0],
+    [0.5, NaN],
+    [-1, NaN],
+    [-Infinity, NaN],
+    [Infinity, Infinity],
+  ],
+  atanh: [
+    [0, 0],
+    [-0, -0],
+    [1, Infinity],
+    [-1, -Infinity],
+    [2, NaN],
+    [-Infinity, NaN],
+  ],
+  erfc: [
+    [0, 1],
+    [-0, 1],
+    [Infinity, 0],
+    [-Infinity, 2],
+    [30, 0],
+    [-30, 2],
+  ],
+  cbrt: [
+    [0, 0],
+    [-0, -0],
+    [27, 3],
+    [-1000, -10],
+    [0.125, 0.5],
+    [Infinity, Infinity],
+    [-Infinity, -Infinity],
+  ],
+} as const satisfies Record<
+  Exclude<keyof typeof TRANSCENDENTALS, 'pow' | 'atan2'>,
+  readonly (readonly [number, number])[]
+>;
 
 const DTYPES: readonly Float[] = ['f32', 'f64'];
 /** The smallest subnormal and normal numbers and the one before, and how many bits a mantissa has. */
@@ -100,10 +202,13 @@ describe.each(DTYPES)('special values of %s', (dtype) => {
     expect(evaluateAt(f, dtype, NaN)).toBeNaN();
   });
 
-  it.each(['expm1', 'log1p', 'sin', 'tanh'] as const)('%s of a subnormal number is itself', (name) => {
-    for (const tiny of TINY[dtype])
-      for (const x of [tiny, -tiny]) expect(evaluateAt(TRANSCENDENTALS[name], dtype, x)).toBe(x);
-  });
+  it.each(['expm1', 'log1p', 'sin', 'tan', 'asin', 'atan', 'sinh', 'asinh', 'atanh', 'tanh'] as const)(
+    '%s of a subnormal number is itself',
+    (name) => {
+      for (const tiny of TINY[dtype])
+        for (const x of [tiny, -tiny]) expect(evaluateAt(TRANSCENDENTALS[name], dtype, x)).toBe(x);
+    },
+  );
 
   it('results in the subnormal range are not flushed', () => {
     const least = TINY[dtype][0]!;
@@ -113,6 +218,30 @@ describe.each(DTYPES)('special values of %s', (dtype) => {
     expect(evaluateAt(TRANSCENDENTALS.pow, dtype, 2, exponent)).toBe(least);
     expect(evaluateAt(TRANSCENDENTALS.pow, dtype, 2, exponent - 2)).toBe(0);
     expect(evaluateAt(TRANSCENDENTALS.log, dtype, least)).toBeCloseTo(exponent * Math.LN2, 4);
+  });
+
+  it('atan2 of zeros and infinities is that of C99, annex F.10.1.4', () => {
+    const angle = (of: number): number => (dtype === 'f32' ? Math.fround(of * Math.PI) : of * Math.PI);
+    const cases: readonly (readonly [y: number, x: number, want: number])[] = [
+      [0, 0, 0],
+      [0, -0, angle(1)],
+      [0, 2, 0],
+      [0, -2, angle(1)],
+      [2, 0, angle(1 / 2)],
+      [2, Infinity, 0],
+      [2, -Infinity, angle(1)],
+      [Infinity, 2, angle(1 / 2)],
+      [Infinity, Infinity, angle(1 / 4)],
+      [Infinity, -Infinity, angle(3 / 4)],
+    ];
+    const got = (y: number, x: number): number => evaluateAt(TRANSCENDENTALS.atan2, dtype, y, x);
+    for (const [y, x, want] of cases) expect([y, x, got(y, x), got(-y, x)]).toEqual([y, x, want, -want]);
+    for (const [y, x] of [
+      [NaN, 1],
+      [1, NaN],
+      [NaN, Infinity],
+    ] as const)
+      expect(got(y, x)).toBeNaN();
   });
 
   it('whole powers of whole numbers are exact', () => {

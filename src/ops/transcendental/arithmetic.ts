@@ -61,8 +61,22 @@ export const signBit64 = <T>(b: Builder<T>, x: T): T => b.bitwiseAnd(b.highWord(
 export const flipSign64 = <T>(b: Builder<T>, magnitude: T, sign: T): T =>
   b.fromWords(b.bitwiseXor(b.highWord(magnitude), sign), b.lowWord(magnitude));
 
+/** An f32 with its low 12 bits cleared: 12 bits, so a product of two such heads is exact. */
+export const head32 = <T>(b: Builder<T>, x: T): T =>
+  b.bitcast(b.bitwiseAnd(b.bitcast(x, 'i32'), b.constant(-0x1000, 'i32')), 'f32');
+
+/** Whether the sign bit is set, of zeros too. */
+export const hasSignBit = <T>(b: Builder<T>, x: T): T =>
+  b.less(b.dtypeOf(x) === 'f64' ? b.highWord(x) : b.bitcast(x, 'i32'), b.constant(0, 'i32'));
+
 /** x with its low word cleared: 21 bits, so a product of two such heads is exact. */
 export const head = <T>(b: Builder<T>, x: T): T => b.fromWords(b.highWord(x), b.constant(0, 'i32'));
+
+/** `magnitude`, which is that of |x|, with the sign of x; 0 and NaN stay as they are. */
+export function odd<T>(b: Builder<T>, x: T, magnitude: T): T {
+  const zero = b.constant(0, b.dtypeOf(x));
+  return b.where(b.less(zero, x), magnitude, b.where(b.less(x, zero), b.neg(magnitude), x));
+}
 
 /** The sum rounded and what rounding lost: a + b = sum + error exactly (Knuth, TAOCP 2, §4.2.2, theorem B). */
 export function twoSum<T>(b: Builder<T>, x: T, y: T): { sum: T; error: T } {

@@ -5,7 +5,17 @@
  * `e_exp.c`/`s_expm1.c`; the coefficients are minimax ones made with Sollya's fpminimax.
  */
 import type { Builder } from '../builder.js';
-import { byDtype, head, literals, polynomial, powerOfTwo32, powerOfTwo64, shifter32, shifter64 } from './arithmetic.js';
+import {
+  byDtype,
+  head,
+  head32,
+  literals,
+  polynomial,
+  powerOfTwo32,
+  powerOfTwo64,
+  shifter32,
+  shifter64,
+} from './arithmetic.js';
 
 const LOG2_E = 1.4426950408889634;
 
@@ -111,22 +121,37 @@ const expNonPositive64 = <T>(b: Builder<T>, x: T): T => {
 /** {@link exp} for x ≤ 0, the same bits in fewer ops. */
 export const expNonPositive = byDtype('expNonPositive', expNonPositive32, expNonPositive64);
 
+/** (eˣ − 1)/2ᵈ for x clamped to −20 … 88.7 + d·ln 2, f32: 2ⁿ⁻ᵈ·(eʳ − 1) + (2ⁿ⁻ᵈ − 2⁻ᵈ). */
+const expm1Scaled32 = <T>(b: Builder<T>, x: T, d: number): T => {
+  const c = literals(b, 'f32');
+  const { r, power } = reduce32(b, b.minimum(b.maximum(x, c(-20)), c(d === 1 ? 89 : 89.5)), c(shifter32(127 - d)));
+  return b.add(b.mul(expm1Polynomial32(b, r), power), b.sub(power, c(2 ** -d)));
+};
+/** As {@link expm1Scaled32}, f64, from −60 to 709.8 + d·ln 2. */
+const expm1Scaled64 = <T>(b: Builder<T>, x: T, d: number): T => {
+  const c = literals(b, 'f64');
+  const clamped = b.minimum(b.maximum(x, c(-60)), c(d === 1 ? 710 : 710.5));
+  const { high, lowLessRest, power } = reduce64(b, clamped, c(shifter64(1023 - d)));
+  return b.add(b.mul(b.sub(high, lowLessRest), power), b.sub(power, c(2 ** -d)));
+};
+
+// Half of it, because 2ⁿ may be 2¹²⁸. Tiny x (and −0) would lose bits to the halving.
 const expm1F32 = <T>(b: Builder<T>, x: T): T => {
   const c = literals(b, 'f32');
-  const clamped = b.minimum(b.maximum(x, c(-20)), c(89));
-  const { r, power } = reduce32(b, clamped, c(shifter32(126)));
-  // 2·(2ⁿ⁻¹·(eʳ − 1) + (2ⁿ⁻¹ − ½)), because 2ⁿ may be 2¹²⁸. Tiny x (and −0) would lose bits to the halving.
-  const halved = b.add(b.mul(expm1Polynomial32(b, r), power), b.sub(power, c(0.5)));
-  return b.where(b.less(b.abs(x), c(2 ** -25)), x, b.mul(halved, c(2)));
+  return b.where(b.less(b.abs(x), c(2 ** -25)), x, b.mul(expm1Scaled32(b, x, 1), c(2)));
 };
 
 const expm1F64 = <T>(b: Builder<T>, x: T): T => {
   const c = literals(b, 'f64');
-  const clamped = b.minimum(b.maximum(x, c(-60)), c(710));
-  const { high, lowLessRest, power } = reduce64(b, clamped, c(shifter64(1022)));
-  const halved = b.add(b.mul(b.sub(high, lowLessRest), power), b.sub(power, c(0.5)));
-  return b.where(b.less(b.abs(x), c(2 ** -54)), x, b.mul(halved, c(2)));
+  return b.where(b.less(b.abs(x), c(2 ** -54)), x, b.mul(expm1Scaled64(b, x, 1), c(2)));
 };
+
+/** (eˣ − 1)/4 for x ≥ 0, finite wherever sinh x is. Tiny x lose bits where the quarter is subnormal. */
+export const quarterExpm1 = byDtype(
+  'quarterExpm1',
+  (b, x) => expm1Scaled32(b, x, 2),
+  (b, x) => expm1Scaled64(b, x, 2),
+);
 
 /**
  * eˣ − 1, accurate near 0. f32: within 1.6 ULP; f64: within 1.8 ULP. The sign of zero is kept.
@@ -151,6 +176,34 @@ export function exp2Moderate32<T>(b: Builder<T>, t: T): { power: T; rest: T } {
 
 const LN2 = 0.6931471805599453;
 
+const exp2Of32 = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, 'f32');
+  const t = b.minimum(b.maximum(x, c(-151)), c(129));
+  const negative = b.less(t, c(0));
+  const shifter = b.where(negative, c(shifter32(127 + 64)), c(shifter32(127 - 64)));
+  const sum = b.add(t, shifter);
+  const f = b.sub(t, b.sub(sum, shifter));
+  const scaled = b.mul(b.add(b.mul(f, polynomial(b, f, EXP2_32)), c(1)), powerOfTwo32(b, sum));
+  return b.mul(scaled, b.where(negative, c(2 ** -64), c(2 ** 64)));
+};
+
+const exp2Of64 = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, 'f64');
+  const t = b.minimum(b.maximum(x, c(-1076)), c(1025));
+  const negative = b.less(t, c(0));
+  const shifter = b.where(negative, c(shifter64(1023 + 512)), c(shifter64(1023 - 512)));
+  const sum = b.add(t, shifter);
+  const r = b.mul(b.sub(t, b.sub(sum, shifter)), c(LN2));
+  const scaled = b.mul(b.add(b.add(r, expRest64(b, r)), c(1)), powerOfTwo64(b, sum));
+  return b.mul(scaled, b.where(negative, c(2 ** -512), c(2 ** 512)));
+};
+
+/**
+ * 2ˣ. f32: within 1.1 ULP; f64: within 1 ULP; exact for whole x. Subnormal results are kept; overflow gives ∞.
+ * Source: as {@link exp}, with x − n for r/ln 2, which is exact.
+ */
+export const exp2 = byDtype('exp2', exp2Of32, exp2Of64);
+
 /** f64 2ᵗ = `power` + `rest` for |t| ≤ 1022, where `power` is the nearest power of two. */
 export function exp2Moderate64<T>(b: Builder<T>, t: T): { power: T; rest: T } {
   const c = literals(b, 'f64');
@@ -169,7 +222,7 @@ export const expOfSquare = byDtype(
   'expOfSquare',
   (b, a) => {
     const c = literals(b, 'f32');
-    const top = b.bitcast(b.bitwiseAnd(b.bitcast(a, 'i32'), b.constant(-0x1000, 'i32')), 'f32');
+    const top = head32(b, a);
     const tail = b.mul(b.mul(b.sub(a, top), b.add(a, top)), c(-0.5));
     const { r, power } = reduce32(b, b.mul(b.mul(top, top), c(-0.5)), c(shifter32(127 + 64)), tail);
     return b.mul(b.add(expm1Polynomial32(b, r), c(1)), power);

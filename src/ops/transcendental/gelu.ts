@@ -1,5 +1,5 @@
 /**
- * gelu by way of the normal distribution's tail, so that it keeps its relative accuracy where Φ(x) is tiny and the
+ * gelu and erfc by way of the normal distribution's tail, so that it keeps its relative accuracy where Φ(x) is tiny and the
  * textbook ½·x·(1 + erf(x/√2)) has cancelled to nothing.
  */
 import type { Builder } from '../builder.js';
@@ -42,6 +42,25 @@ const TAIL_COEFFICIENTS_64 = [
 
 const TAIL_32: Tail = { limit: 15, center: 1.5, shift: 3.5, coefficients: TAIL_COEFFICIENTS_32, scale: 2 ** 64 };
 const TAIL_64: Tail = { limit: 39, center: 2.5, shift: 5, coefficients: TAIL_COEFFICIENTS_64, scale: 2 ** 512 };
+
+/**
+ * erfc x = 2·Φ(−√2·x), the complementary error function. f32: within 5.2 ULP; f64: within 5 ULP, also where it is tiny.
+ * e^(−x²) is e^(−h²)·e^−(x − h)(x + h) with h², of few bits, exact. Source: as {@link gelu}.
+ */
+export const erfc = <T>(b: Builder<T>, x: T): T => {
+  const dtype = b.dtypeOf(x);
+  const c = literals(b, dtype);
+  const { limit, center, shift, coefficients } = dtype === 'f64' ? TAIL_64 : TAIL_32;
+  const magnitude = b.minimum(b.abs(x), c(limit * Math.SQRT1_2));
+  const h = b.mul(b.round(b.mul(magnitude, c(16))), c(1 / 16));
+  const exp = (from: T, to: T): T => b.call('exp', b.neg(b.mul(from, to)));
+  const power = b.mul(exp(b.sub(magnitude, h), b.add(magnitude, h)), exp(h, h));
+  const a = b.mul(magnitude, c(Math.SQRT2));
+  const divisor = b.add(a, c(shift));
+  const fraction = b.div(polynomial(b, b.div(b.sub(a, c(center)), divisor), coefficients), divisor);
+  const tail = b.mul(b.mul(fraction, c(2)), power);
+  return b.where(b.less(x, c(0)), b.sub(c(2), tail), tail);
+};
 
 /** x·Φ(x), with Φ(x) = 1 − Φ(−x) from 0 on. */
 const geluWith =

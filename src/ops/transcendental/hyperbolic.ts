@@ -1,9 +1,9 @@
 /**
- * tanh, sigmoid and softplus: the activations that are made of exp, expm1 and log1p.
+ * The hyperbolic functions and their inverses, sigmoid and softplus: what is made of exp, expm1 and log1p.
  */
 import type { Builder } from '../builder.js';
-import { byDtype, flipSign32, flipSign64, literals, polynomial, signBit32, signBit64 } from './arithmetic.js';
-import { exp2Moderate32, expm1Moderate64, expNonPositive } from './exp.js';
+import { byDtype, flipSign32, flipSign64, literals, odd, polynomial, signBit32, signBit64 } from './arithmetic.js';
+import { exp2Moderate32, expm1Moderate64, expNonPositive, quarterExpm1 } from './exp.js';
 import { log1pOfUnit } from './log.js';
 
 const LOG2_E = 1.4426950408889634;
@@ -60,3 +60,54 @@ const softplusOf = <T>(b: Builder<T>, x: T): T =>
 
 /** log(1 + eˣ) = max(x, 0) + log1p(e^−|x|). f32: within 2.1 ULP; f64: within 2.3 ULP. */
 export const softplus = byDtype('softplus', softplusOf, softplusOf);
+
+/** (t + t/(t + 1))/2 of the magnitude, t = e^|x| − 1 (fdlibm `e_sinh.c`). f32: within 2.1 ULP; f64: within 1.6 ULP. */
+export const sinh = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, b.dtypeOf(x));
+  const quarter = quarterExpm1(b, b.abs(x));
+  // Halves may be infinite, whose quotient would be NaN.
+  const large = b.mul(c(2), b.add(quarter, b.div(quarter, b.add(b.mul(quarter, c(4)), c(1)))));
+  // Below, x³/6 is less than half a unit, and the quarter may be subnormal.
+  return b.where(b.less(b.abs(x), c(2 ** -27)), x, odd(b, x, large));
+};
+
+/** (e^|x| + e^−|x|)/2. f32: within 1.6 ULP; f64: within 1.6 ULP. */
+export const cosh = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, b.dtypeOf(x));
+  const quarter = quarterExpm1(b, b.abs(x));
+  const rest = b.div(c(0.5), b.add(b.mul(quarter, c(4)), c(1)));
+  return b.add(b.mul(quarter, c(2)), b.add(rest, c(0.5)));
+};
+
+/** Where x² + 1 is x² in every dtype, and x² does not overflow in any. */
+const LARGE = 2 ** 60;
+/** log(1 + x) where x is large, log 2x there, by one logarithm. */
+const logOfDouble = <T>(b: Builder<T>, x: T, near: T): T => {
+  const c = literals(b, b.dtypeOf(x));
+  const isLarge = b.less(c(LARGE), x);
+  return b.add(b.call('log1p', b.where(isLarge, x, near)), b.where(isLarge, c(Math.LN2), c(0)));
+};
+
+/** ±log1p(|x| + x²/(1 + √(x² + 1))) (fdlibm `s_asinh.c`). f32: within 1.7 ULP; f64: within 1.6 ULP. */
+export const asinh = <T>(b: Builder<T>, x: T): T => {
+  const one = b.constant(1, b.dtypeOf(x));
+  const t = b.abs(x);
+  const square = b.mul(t, t);
+  const near = b.add(t, b.div(square, b.add(one, b.sqrt(b.add(square, one)))));
+  return odd(b, x, logOfDouble(b, t, near));
+};
+
+/** log1p(t + √(t(t + 2))), t = x − 1 (fdlibm `e_acosh.c`). f32: within 1.8 ULP; f64: within 1.6 ULP. NaN below 1. */
+export const acosh = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, b.dtypeOf(x));
+  const t = b.sub(x, c(1));
+  const near = b.add(t, b.sqrt(b.mul(t, b.add(t, c(2)))));
+  return b.where(b.less(x, c(1)), c(NaN), logOfDouble(b, x, near));
+};
+
+/** ½·log1p(2|x|/(1 − |x|)) with the sign of x (fdlibm `e_atanh.c`). f32: within 2 ULP; f64: within 1.6 ULP. */
+export const atanh = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, b.dtypeOf(x));
+  const t = b.abs(x);
+  return odd(b, x, b.mul(b.call('log1p', b.div(b.mul(t, c(2)), b.sub(c(1), t))), c(0.5)));
+};

@@ -35,7 +35,8 @@ export function idealErf(x: number): number {
   return x < 0 ? erfcFraction(-x) - 1 : x > 0 ? 1 - erfcFraction(x) : x;
 }
 
-const idealErfc = (x: number): number => (x < 2 ? 1 - idealErf(x) : erfcFraction(x));
+/** 1 − erf x. */
+export const idealErfc = (x: number): number => (x < 2 ? 1 - idealErf(x) : erfcFraction(x));
 
 /** x·Φ(x); 0 from below at −∞. */
 export const idealGelu = (x: number): number => (x === -Infinity ? -0 : (x / 2) * idealErfc(-x * Math.SQRT1_2));
@@ -43,3 +44,6 @@ export const idealGelu = (x: number): number => (x === -Infinity ? -0 : (x / 2) 
 /** xʸ with C99's 1ʸ = 1 and (−1)^±∞ = 1, where ECMAScript has NaN. */
 export const idealPow = (x: number, y: number): number =>
   x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y);
+
+/** 2ˣ. */
+export const idealExp2 = (x: number): number => Math.pow(2, x);

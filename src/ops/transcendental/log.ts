@@ -4,7 +4,7 @@
  * Source of the scheme: fdlibm `e_log.c` and `s_log1p.c`; the coefficients are minimax ones made with Sollya.
  */
 import type { Builder } from '../builder.js';
-import { byDtype, literals, polynomial, twoSum } from './arithmetic.js';
+import { byDtype, head, head32, literals, polynomial, twoSum } from './arithmetic.js';
 import { LN2_32, LN2_64 } from './exp.js';
 
 /** R(z)/z for |s| ≤ 3 − 2√2: log within 2⁻³⁰. */
@@ -103,6 +103,63 @@ const log64 = <T>(b: Builder<T>, x: T): T => {
  * Source: fdlibm `e_log.c`.
  */
 export const log = byDtype('log', log32, log64);
+
+/** A base: 1/ln(base) in two parts of which the first is short, and log 2 in that base likewise. */
+interface Base {
+  readonly inverse: readonly [high: number, low: number];
+  readonly two: readonly [high: number, low: number];
+}
+
+/**
+ * log x in a base: with hfsq = ½f², log m = (f − hfsq) + (s·(hfsq + R)), of which the first part, cut short, times 1/ln(base)
+ * is exact (FreeBSD `e_log2.c`, `e_log10.c`).
+ */
+const logOf =
+  (dtype: 'f32' | 'f64', { inverse, two }: Base) =>
+  <T>(b: Builder<T>, x: T): T => {
+    const is32 = dtype === 'f32';
+    const c = literals(b, dtype);
+    const [least, shift, unit] = is32 ? [2 ** -126, 23, 23] : [2 ** -1022, 52, 20];
+    const subnormal = b.less(x, c(least));
+    const { m, k } = (is32 ? split32 : split64)(b, b.where(subnormal, b.mul(x, c(2 ** shift)), x));
+    const n = b.add(b.mul(b.cast(k, dtype), c(2 ** -unit)), b.where(subnormal, c(-shift), c(0)));
+    const f = b.sub(m, c(1));
+    const s = b.div(f, b.add(m, c(1)));
+    const z = b.mul(s, s);
+    const rest = b.mul(z, polynomial(b, z, is32 ? LOG_32 : LOG_64));
+    const halfSquare = b.mul(b.mul(f, f), c(0.5));
+    const high = (is32 ? head32 : head)(b, b.sub(f, halfSquare));
+    const low = b.add(b.sub(b.sub(f, high), halfSquare), b.mul(s, b.add(halfSquare, rest)));
+    const whole = b.mul(n, c(two[0]));
+    const part = b.mul(high, c(inverse[0]));
+    const sum = b.add(whole, part);
+    const lost = b.add(b.sub(whole, sum), part);
+    const small = b.add(b.mul(b.add(low, high), c(inverse[1])), b.mul(low, c(inverse[0])));
+    return logDomain(b, x, b.add(sum, b.add(b.add(small, b.mul(n, c(two[1]))), lost)));
+  };
+
+/** log₂ x. f32: within 0.9 ULP; f64: within 0.9 ULP; exact for powers of two. The ends as {@link log}. */
+export const log2 = byDtype(
+  'log2',
+  logOf('f32', { inverse: [1.4428711 /* 0x3fb8b000 */, -0.00017605285 /* 0xb9389ad4 */], two: [1, 0] }),
+  logOf('f64', {
+    inverse: [1.4426950407214463 /* 0x3ff7154765200000 */, 1.6751713164886512e-10 /* 0x3de705fc2eefa200 */],
+    two: [1, 0],
+  }),
+);
+
+/** log₁₀ x. f32: within 0.8 ULP; f64: within 0.8 ULP. The ends as {@link log}. */
+export const log10 = byDtype(
+  'log10',
+  logOf('f32', {
+    inverse: [0.43432617 /* 0x3ede6000 */, -3.168997e-5 /* 0xb804ead9 */],
+    two: [0.30103302 /* 0x3e9a2100 */, -3.0243555e-6 /* 0xb64af608 */],
+  }),
+  logOf('f64', {
+    inverse: [0.4342944818781689 /* 0x3fdbcb7b15200000 */, 2.5082946711645275e-11 /* 0x3dbb9438ca9aadd5 */],
+    two: [0.3010299956640665 /* 0x3fd34413509f8000 */, -8.532344317057107e-14 /* 0xbd380433b83b532a */],
+  }),
+);
 
 // 1 + x rounds to u = 2ᵏ·m, and what it lost is given back to first order: log(u + e) = log(u) + e/u.
 // Zeros return themselves, for the sign.
