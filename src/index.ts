@@ -61,6 +61,12 @@ export {
 } from './trace/convolution.js';
 export { avgPool1d, avgPool2d, type AvgPoolOptions, maxPool1d, maxPool2d, type PoolOptions } from './trace/pooling.js';
 export type { ConvLayout, Padding } from './trace/windows.js';
+export * from './trace/more-functions.js';
+export type { GeluOptions } from './trace/activations.js';
+export type { NanToNumOptions } from './trace/arithmetic.js';
+export type { Index, SliceIndex } from './trace/at.js';
+export type { LikeOptions, MeshgridOptions } from './trace/rearrange.js';
+export type { NormOptions, VarianceOptions } from './trace/statistics.js';
 export { applyPrimitive } from './trace/primitive.js';
 export { type CreateOptions } from './trace/create.js';
 export { type Axis, type ReduceOptions } from './trace/structure.js';

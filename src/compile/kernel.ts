@@ -117,7 +117,8 @@ const product = (extents: readonly number[]): number => extents.reduce((a, b) =>
 export const readOperands = (segment: Segment): number[] => [
   ...new Set([
     ...segment.body.flatMap((node) => (node.kind === 'load' ? [node.operand] : [])),
-    ...segment.stores.flatMap((store) => (store.accumulate === true ? [store.operand] : [])),
+    // A scatter leaves what it does not reach as it is.
+    ...segment.stores.flatMap(({ operand, indirect }) => (indirect === undefined ? [] : [operand])),
   ]),
 ];
 /** Operand positions that the segment writes. */

@@ -306,7 +306,7 @@ export class SegmentBuilder {
     this.#stores.push({ operand: this.#operand(buffer, this.#body[node]!.dtype), node, map, phase });
   }
 
-  /** Adds `updates` into `buffer` at the indices; see `scatterAdd`. */
+  /** Writes `updates` into `buffer` at the indices; see `scatterAdd` and `scatter`. */
   scatter(buffer: BufferId, node: Expr, coordinates: Coordinates): void {
     const [base, indices, updates] = node.inputs as [Expr, Expr, Expr];
     const axis = node.attributes.axis as number;
@@ -321,7 +321,7 @@ export class SegmentBuilder {
       phase: 'inner',
       guard: inside,
       indirect,
-      accumulate: true,
+      accumulate: node.attributes.replace !== true,
     });
   }
 

@@ -6,7 +6,7 @@
 import type { HostArray } from '../core/array.js';
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import { allocateArray, isFloat } from '../core/dtype.js';
-import { type Expr, make } from '../core/expr.js';
+import { type Expr, make, type Primitive } from '../core/expr.js';
 import { define } from './define.js';
 
 const gatherShape = (x: Shape, indices: Shape, axis: number): number[] => [
@@ -43,32 +43,64 @@ export const gatherPrimitive = define<{ axis: number }>({
 });
 export const gather = (x: Expr, indices: Expr, axis: number): Expr => make(gatherPrimitive, [x, indices], { axis });
 
-/** `base` with `updates` added at `indices` along `axis`, in ascending order of update. */
-export const scatterAddPrimitive = define<{ axis: number }>({
-  name: 'scatterAdd',
-  kind: 'scatter',
-  infer: ([base]) => makeAval(base!.shape, base!.dtype),
-  evaluate: ([base, indices, updates], { axis }) => {
-    const inner = sizeOf(base!.shape.slice(axis + 1));
-    const outer = sizeOf(base!.shape.slice(0, axis));
-    const extent = base!.shape[axis]!;
-    const count = indices!.data.length;
-    const data = base!.data.slice();
-    for (let i = 0; i < outer; i++)
-      for (let n = 0; n < count; n++) {
-        const at = indices!.data[n]!;
-        if (at < 0 || at >= extent) continue;
-        for (let j = 0; j < inner; j++) {
-          const to = (i * extent + at) * inner + j;
-          data[to] = data[to]! + updates!.data[(i * count + n) * inner + j]!;
+type ScatterAttributes = { readonly axis: number; readonly replace?: true };
+
+/** The entry of a scatter, whose updates are added to what is there or, with the attribute `replace`, replace it. */
+const defineScatter = (name: string, vjp: Primitive<ScatterAttributes>['vjp'] & {}): Primitive<ScatterAttributes> =>
+  define({
+    name,
+    kind: 'scatter',
+    infer: ([base]) => makeAval(base!.shape, base!.dtype),
+    evaluate: ([base, indices, updates], { axis, replace }) => {
+      const inner = sizeOf(base!.shape.slice(axis + 1));
+      const outer = sizeOf(base!.shape.slice(0, axis));
+      const extent = base!.shape[axis]!;
+      const count = indices!.data.length;
+      const data = base!.data.slice();
+      for (let i = 0; i < outer; i++)
+        for (let n = 0; n < count; n++) {
+          const at = indices!.data[n]!;
+          if (at < 0 || at >= extent) continue;
+          for (let j = 0; j < inner; j++) {
+            const to = (i * extent + at) * inner + j;
+            const update = updates!.data[(i * count + n) * inner + j]!;
+            data[to] = replace ? update : data[to]! + update;
+          }
         }
-      }
-    return { dtype: base!.dtype, shape: base!.shape, data };
-  },
-  vjp: (g, node, b) => [g, null, b.gather(g, node.input(1), node.attributes.axis)],
-});
+      return { dtype: base!.dtype, shape: base!.shape, data };
+    },
+    vjp,
+  });
+
+/** `base` with `updates` added at `indices` along `axis`, in ascending order of update. */
+export const scatterAddPrimitive = defineScatter('scatterAdd', (g, node, b) => [
+  g,
+  null,
+  b.gather(g, node.input(1), node.attributes.axis),
+]);
 export const scatterAdd = (base: Expr, indices: Expr, updates: Expr, axis: number): Expr =>
   make(scatterAddPrimitive, [base, indices, updates], { axis });
+
+/** `base` with `updates` in the places of the slices at `indices` along `axis`; of updates of one place the last stays. */
+export const scatterPrimitive = defineScatter('scatter', (g, node, b) => {
+  const [, indices, updates] = node.inputs as [Expr, Expr, Expr];
+  const { axis } = node.attributes;
+  const zero = b.constantLike(updates, 0);
+  // An update stays if its number is what a scatter of the numbers leaves in its place.
+  const extent = node.shape[axis]!;
+  const ones = b.broadcast(b.constant(1, 'i32'), [indices.aval.size], []);
+  const numbers = b.reshape(b.cumulative(ones, 'sum', 0, false), indices.shape);
+  const none = b.broadcast(b.constant(0, 'i32'), [extent], []);
+  const stays = b.equal(b.gather(b.scatter(none, indices, numbers, 0), indices, 0), numbers);
+  const around = indices.shape.map((_, i) => axis + i);
+  return [
+    b.scatter(g, indices, zero, axis),
+    null,
+    b.where(b.broadcast(stays, updates.shape, around), b.gather(g, indices, axis), zero),
+  ];
+});
+export const scatter = (base: Expr, indices: Expr, updates: Expr, axis: number): Expr =>
+  make(scatterPrimitive, [base, indices, updates], { axis, replace: true });
 
 /** Calls `visit` with the element number in the window, and in the whole of shape `shape`, of each element of a window. */
 function visitWindow(

@@ -200,8 +200,10 @@ export const argReducePrimitive = define<{ op: ArgReduceOp; axis: number }>({
 });
 export const argReduce = (x: Expr, op: ArgReduceOp, axis: number): Expr => make(argReducePrimitive, [x], { op, axis });
 
-/** Running sum or product along `axis`, from the start, or from the end if `reverse`. */
-export const cumulativePrimitive = define<{ op: 'sum' | 'prod'; axis: number; reverse: boolean }>({
+export type CumulativeOp = Exclude<ReduceOp, 'any' | 'all'>;
+
+/** Running sum, product or extreme along `axis`, from the start, or from the end if `reverse`. */
+export const cumulativePrimitive = define<{ op: CumulativeOp; axis: number; reverse: boolean }>({
   name: 'cumulative',
   kind: 'scan',
   infer: ([x]) => makeAval(x!.shape, x!.dtype),
@@ -223,7 +225,10 @@ export const cumulativePrimitive = define<{ op: 'sum' | 'prod'; axis: number; re
     const { op, axis, reverse } = node.attributes;
     const x = node.input();
     if (op === 'sum') return [b.cumulative(g, 'sum', axis, !reverse)];
-    return [cumulativeProductVjp(b, g, x, axis, reverse)];
+    if (op === 'prod') return [cumulativeProductVjp(b, g, x, axis, reverse)];
+    const { places, rows, restore } = leadersOf(b, node as unknown as Expr);
+    const shares = rows(g);
+    return [restore(b.scatterAdd(b.constantLike(shares, 0), places, shares, 0))];
   },
 });
 
@@ -245,13 +250,48 @@ function cumulativeProductVjp(b: TensorBuilder, g: Expr, x: Expr, axis: number, 
   return b.sum(terms, [axis + 1]);
 }
 
-/** Indices along an axis as running sums of ones, so that no leaf is needed here. */
+/** Indices along an axis, from 1, as running sums of ones, so that no leaf is needed here. */
 function iotaLike(b: TensorBuilder, shape: Shape, axis: number): Expr {
   const ones = b.broadcast(b.constant(1, 'i32'), shape, []);
   return b.cumulative(ones, 'sum', axis, false);
 }
 
-export function cumulative(x: Expr, op: 'sum' | 'prod', axis: number, reverse = false): Expr {
+/**
+ * Where each running extreme comes from: `places` are the numbers, in what `rows` makes of a tensor, of the first elements that
+ * reached it. `rows` puts all elements in one axis, those along the scanned axis in its direction and side by side.
+ */
+function leadersOf(
+  b: TensorBuilder,
+  node: Expr,
+): { places: Expr; rows: (x: Expr) => Expr; restore: (rows: Expr) => Expr } {
+  const { op, axis, reverse } = node.attributes as { op: CumulativeOp; axis: number; reverse: boolean };
+  const { shape } = node;
+  const permutation = [...shape.keys()].filter((each) => each !== axis).concat(axis);
+  const extents = permutation.map((each) => shape[each]!);
+  const count = shape[axis]!;
+  const directed = (x: Expr): Expr => (reverse ? b.flip(x, [axis]) : x);
+  const rows = (x: Expr): Expr => b.reshape(b.transpose(directed(x), permutation), [sizeOf(shape)]);
+  const restore = (x: Expr): Expr =>
+    directed(
+      b.transpose(
+        b.reshape(x, extents),
+        permutation.map((_, i) => permutation.indexOf(i)),
+      ),
+    );
+  const table = [count === 0 ? 0 : sizeOf(shape) / count, count];
+  const [x, y] = [node.input(), node].map((each) => b.reshape(rows(each), table)) as [Expr, Expr];
+  const before = b.pad(b.slice(y, [0, 0], [table[0]!, Math.max(0, count - 1)]), [0, Math.min(1, count)], [0, 0], 0);
+  const exceeds = op === 'max' ? b.less(before, x) : b.less(x, before);
+  const isFirstNaN = b.logicalAnd(b.notEqual(x, x), b.equal(before, before));
+  const zero = b.constant(0, 'i32');
+  const one = b.constant(1, 'i32');
+  const column = b.sub(iotaLike(b, table, 1), one);
+  const leader = b.cumulative(b.where(b.logicalOr(exceeds, isFirstNaN), column, zero), 'max', 1, false);
+  const row = b.mul(b.sub(iotaLike(b, table, 0), one), b.constant(count, 'i32'));
+  return { places: b.reshape(b.add(row, leader), [sizeOf(shape)]), rows, restore };
+}
+
+export function cumulative(x: Expr, op: CumulativeOp, axis: number, reverse = false): Expr {
   if (x.dtype === 'bool') throw new InternalError('cumulative got bool');
   return make(cumulativePrimitive, [x], { op, axis, reverse });
 }

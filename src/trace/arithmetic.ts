@@ -2,6 +2,7 @@
 import { type DType, isFloat, isInteger } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
+import { checkOptions } from '../core/options.js';
 import * as core from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import {
@@ -10,7 +11,9 @@ import {
   broadcastShapes,
   broadcastToShape,
   checkDType,
+  checkNumber,
   jointDType,
+  literalLike,
   type Operand,
   promoteOperands,
   requireInteger,
@@ -108,10 +111,17 @@ export const greater = comparison('greater', (x, y) => core.less(y, x));
 export const greaterEqual = comparison('greaterEqual', (x, y) => core.lessEqual(y, x));
 export const logicalAnd = logical('logicalAnd', core.logicalAnd);
 export const logicalOr = logical('logicalOr', core.logicalOr);
+export const logicalXor = logical('logicalXor', core.notEqual);
 export const logicalNot: Unary = (x) => core.logicalNot(truth(asExpr(x)));
 export const bitwiseAnd = bitwise('bitwiseAnd', core.bitwiseAnd, core.logicalAnd);
 export const bitwiseOr = bitwise('bitwiseOr', core.bitwiseOr, core.logicalOr);
 export const bitwiseXor = bitwise('bitwiseXor', core.bitwiseXor, core.notEqual);
+export const bitwiseNot: Unary = (x) => {
+  const value = asExpr(x);
+  if (value.dtype === 'bool') return core.logicalNot(value);
+  requireInteger('bitwiseNot', [value]);
+  return core.bitwiseXor(value, core.constantLike(value, value.dtype === 'u32' ? 4294967295 : -1));
+};
 export const leftShift = bitwise('leftShift', core.leftShift);
 export const rightShift = bitwise('rightShift', core.rightShift);
 
@@ -131,6 +141,34 @@ export const sigmoid = floating('sigmoid');
 export const softplus = floating('softplus');
 export const erf = floating('erf');
 export const gelu = floating('gelu');
+export const erfc = floating('erfc');
+export const exp2 = floating('exp2');
+export const log2 = floating('log2');
+export const log10 = floating('log10');
+export const tan = floating('tan');
+export const asin = floating('asin');
+export const acos = floating('acos');
+export const atan = floating('atan');
+export const sinh = floating('sinh');
+export const cosh = floating('cosh');
+export const asinh = floating('asinh');
+export const acosh = floating('acosh');
+export const atanh = floating('atanh');
+export const cbrt = floating('cbrt');
+const floatingBinary =
+  (name: string, op: (a: Expr, b: Expr) => Expr): Binary =>
+  (a, b) => {
+    const [x, y] = unify(name, [a, b]).map(asFloat);
+    return op(x!, y!);
+  };
+/** The angle of the point (x, y), the first operand being y. */
+export const atan2 = floatingBinary('atan2', (y, x) => b.call('atan2', y, x));
+export const copySign = floatingBinary('copySign', core.copySign);
+/** log(eᵃ + eᵇ) = max(a, b) + log(1 + e^−|a − b|); of two equal infinities that infinity. */
+export const logAddExp = floatingBinary('logAddExp', (x, y) => {
+  const difference = core.where(core.equal(x, y), core.zerosLike(x), core.sub(x, y));
+  return core.add(core.maximum(x, y), b.call('softplus', core.neg(core.abs(difference))));
+});
 /** Integers wrap; a negative exponent of theirs truncates. */
 export const pow: Binary = (a, exponent) => {
   let [x, y] = [a, exponent];
@@ -177,6 +215,34 @@ export const isFinite: Unary = (x) => {
   if (!isFloat(value.dtype)) return core.equal(value, value);
   return core.less(core.abs(value), core.constantLike(value, Infinity));
 };
+export const isInf: Unary = (x) => {
+  const value = asExpr(x);
+  if (!isFloat(value.dtype)) return core.notEqual(value, value);
+  return core.equal(core.abs(value), core.constantLike(value, Infinity));
+};
+
+export interface NanToNumOptions {
+  /** In the place of NaN; 0 unless given. */
+  readonly nan?: number;
+  /** In the place of the infinities; the finite numbers nearest to them unless given. */
+  readonly posInf?: number;
+  readonly negInf?: number;
+}
+/** Integers stay as they are. */
+export function nanToNum(x: Operand, options: NanToNumOptions = {}): Expr {
+  checkOptions('nanToNum', options, ['nan', 'posInf', 'negInf']);
+  const value = asExpr(x);
+  if (!isFloat(value.dtype)) return value;
+  const largest = value.dtype === 'f64' ? Number.MAX_VALUE : 3.4028234663852886e38;
+  const { nan = 0, posInf = largest, negInf = -largest } = options;
+  const other = (each: number): Expr => {
+    checkNumber('nanToNum', each);
+    return literalLike(value, each);
+  };
+  const is = (each: number): Expr => core.equal(value, core.constantLike(value, each));
+  const finite = core.where(is(Infinity), other(posInf), core.where(is(-Infinity), other(negInf), value));
+  return core.where(core.notEqual(value, value), other(nan), finite);
+}
 export const clip = (x: Operand, low?: Operand, high?: Operand): Expr => {
   let value: Operand = x;
   if (low !== undefined) value = maximum(value, low);

@@ -49,7 +49,6 @@ export const cos = (x: TensorLike): Tensor => apply(arithmetic.cos, x);
 export const tanh = (x: TensorLike): Tensor => apply(arithmetic.tanh, x);
 export const sigmoid = (x: TensorLike): Tensor => apply(arithmetic.sigmoid, x);
 export const relu = (x: TensorLike): Tensor => apply(arithmetic.relu, x);
-export const gelu = (x: TensorLike): Tensor => apply(arithmetic.gelu, x);
 export const erf = (x: TensorLike): Tensor => apply(arithmetic.erf, x);
 export const softplus = (x: TensorLike): Tensor => apply(arithmetic.softplus, x);
 export const floor = (x: TensorLike): Tensor => apply(arithmetic.floor, x);

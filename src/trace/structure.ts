@@ -39,17 +39,21 @@ export interface ReduceOptions {
 }
 
 const clampTo = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** @throws OptionError `OPTIONS`, `UNKNOWN_OPTION`, `OPTION_RANGE` */
-function checkReduceOptions(name: string, options: ReduceOptions | undefined): void {
+export function checkReduceOptions(
+  name: string,
+  options: ReduceOptions | undefined,
+  ...others: readonly string[]
+): void {
   if (options === undefined) return;
-  checkOptions(name, options, ['keepDims']);
+  checkOptions(name, options, ['keepDims', ...others]);
   if (options.keepDims !== undefined) checkFlag(name, 'keepDims', options.keepDims);
 }
 
 /** Gives reduced axes back with extent 1. */
-const kept = (x: Expr, shape: Shape, axes: readonly number[], options: ReduceOptions | undefined): Expr =>
+export const kept = (x: Expr, shape: Shape, axes: readonly number[], options: ReduceOptions | undefined): Expr =>
   options?.keepDims === true
     ? movement.reshape(
         x,
@@ -58,7 +62,7 @@ const kept = (x: Expr, shape: Shape, axes: readonly number[], options: ReduceOpt
     : x;
 
 /** @throws ShapeError `EMPTY_REDUCTION` if one of the axes is empty. */
-function checkElements(name: string, x: Expr, axes: readonly number[]): void {
+export function checkElements(name: string, x: Expr, axes: readonly number[]): void {
   if (axes.some((axis) => x.shape[axis] === 0))
     throw new ShapeError(
       'EMPTY_REDUCTION',
@@ -81,7 +85,7 @@ function reduceWith(name: string, op: reduction.ReduceOp, prepare: (x: Expr) => 
     return kept(reduction.reduce(x, op, axes), x.shape, axes, options);
   };
 }
-const counted = (x: Expr): Expr => (x.dtype === 'bool' ? core.cast(x, 'i32') : x);
+export const counted = (x: Expr): Expr => (x.dtype === 'bool' ? core.cast(x, 'i32') : x);
 export const sum = reduceWith('sum', 'sum', counted, false);
 export const prod = reduceWith('prod', 'prod', counted, false);
 const extreme = (name: 'max' | 'min') => {
@@ -386,7 +390,7 @@ export function matmul(left: Operand, right: Operand): Expr {
 }
 
 /** Integer indices along an axis of `extent`; negative ones count from the end. */
-function indicesOf(name: string, indices: Operand, extent: number): Expr {
+export function indicesOf(name: string, indices: Operand, extent: number): Expr {
   const at = asInteger(name, indices);
   if (at.dtype === 'u32') return at;
   const fromEnd = core.add(at, core.constantLike(at, extent));
@@ -402,14 +406,19 @@ export function gather(operand: Operand, indices: Operand, axis = 0): Expr {
   return indexing.gather(x, at, along);
 }
 
+const scattering =
+  (name: string, op: typeof indexing.scatterAdd) =>
+  (base: Operand, indices: Operand, updates: Operand, axis = 0): Expr => {
+    const [x, values] = promoteOperands(name, [base, updates]) as [Expr, Expr];
+    const along = normalizeAxis(name, axis, x.shape.length);
+    const at = indicesOf(name, indices, x.shape[along]!);
+    const shape = [...x.shape.slice(0, along), ...at.shape, ...x.shape.slice(along + 1)];
+    return op(x, at, broadcastTo(values, shape), along);
+  };
 /** `base` with `updates` (of the shape that a gather gives) added at `indices`, ascending; what is out of range is dropped. */
-export function scatterAdd(base: Operand, indices: Operand, updates: Operand, axis = 0): Expr {
-  const [x, values] = promoteOperands('scatterAdd', [base, updates]) as [Expr, Expr];
-  const along = normalizeAxis('scatterAdd', axis, x.shape.length);
-  const at = indicesOf('scatterAdd', indices, x.shape[along]!);
-  const shape = [...x.shape.slice(0, along), ...at.shape, ...x.shape.slice(along + 1)];
-  return indexing.scatterAdd(x, at, broadcastTo(values, shape), along);
-}
+export const scatterAdd = scattering('scatterAdd', indexing.scatterAdd);
+/** As {@link scatterAdd}, but updates replace what is there; the last one of a place stays. */
+export const scatter = scattering('scatter', indexing.scatter);
 
 /** One i32 scalar an axis. @throws ShapeError `INVALID_SLICE` unless the window lies in `x`, DTypeError for other starts. */
 function startsOf(name: string, x: Expr, starts: readonly Operand[], sizes: Shape): Expr[] {

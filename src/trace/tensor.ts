@@ -35,6 +35,7 @@ import {
 import { isTracing, record, useExpr } from './scope.js';
 import * as structure from './structure.js';
 import type { Axis, ReduceOptions } from './structure.js';
+import { TensorMethods } from './tensor-methods.js';
 
 /** Whatever an operation takes where it takes a tensor. */
 export type TensorLike = Tensor | number | boolean;
@@ -43,14 +44,24 @@ export type TensorData = number | boolean | TypedArray | SmallIntegers | readonl
 
 type Op = (...operands: never[]) => Expr;
 
+/** What a user passes where an operation takes `A`. */
+type Passed<A> = {
+  [K in keyof A]: A[K] extends Operand | undefined
+    ? TensorLike | Extract<A[K], undefined>
+    : A[K] extends readonly Operand[]
+      ? readonly TensorLike[]
+      : A[K];
+};
+
 /** Records `op` on what the user passed and wraps the result. */
-export function apply<A extends readonly unknown[]>(
-  op: (...args: A) => Expr,
-  ...args: {
-    [K in keyof A]: A[K] extends Operand ? TensorLike : A[K] extends readonly Operand[] ? readonly TensorLike[] : A[K];
-  }
-): Tensor {
-  const expr = record(() => (op as unknown as Op)(...(args.map(toOperand) as never[])));
+export const apply = <A extends readonly unknown[]>(op: (...args: A) => Expr, ...args: Passed<A>): Tensor =>
+  wrapped(record(() => (op as unknown as Op)(...(args.map(toOperand) as never[]))));
+
+/** As {@link apply}, for an operation of several results. */
+export const applyToParts = <A extends readonly unknown[]>(op: (...args: A) => Expr[], ...args: Passed<A>): Tensor[] =>
+  record(() => op(...(args.map(toOperand) as unknown as A))).map(wrapped);
+
+function wrapped(expr: Expr): Tensor {
   const result = new Tensor(expr);
   if (expr.scope === eagerScope) boundPending(expr);
   return result;
@@ -66,13 +77,14 @@ const toOperand = (arg: unknown): unknown =>
 type HandleState = 'live' | 'disposed' | 'donated';
 
 /** A tensor of fixed shape and dtype. */
-export class Tensor {
-  static name = 'Tensor';
+export class Tensor extends TensorMethods<Tensor> {
+  static override name = 'Tensor';
   readonly #expr: Expr;
   #state: HandleState = 'live';
 
   /** Use {@link tensor} and the other makers; this wraps a node. */
   constructor(expr: Expr) {
+    super();
     this.#expr = hold(expr);
   }
 
@@ -186,7 +198,7 @@ export class Tensor {
     return THIS_COPY;
   }
   /** Dtype, shape and elements, long axes shortened as NumPy does; of what is traced, its node. */
-  toString(): string {
+  override toString(): string {
     const expr = this.#expr;
     const content = expr.scope === eagerScope ? printValue(expr.aval, () => this.dataSync()) : ` = ${printNode(expr)}`;
     return `Tensor(${expr.aval.key})${content}`;
@@ -205,6 +217,13 @@ export class Tensor {
   }
   *#slices(): Generator<Tensor, void> {
     for (let i = 0; i < this.shape[0]!; i++) yield this.slice([i], [i + 1]).reshape(this.shape.slice(1));
+  }
+
+  protected override applied(op: (...operands: never) => Expr, ...rest: readonly unknown[]): Tensor {
+    return apply(op, ...([this, ...rest] as unknown as []));
+  }
+  protected override appliedToParts(op: (...operands: never) => Expr[], ...rest: readonly unknown[]): Tensor[] {
+    return applyToParts(op, ...([this, ...rest] as unknown as []));
   }
 
   add(other: TensorLike): Tensor {
@@ -330,10 +349,6 @@ export class Tensor {
   }
   relu(): Tensor {
     return apply(arithmetic.relu, this);
-  }
-  /** x·Φ(x), with the error function. */
-  gelu(): Tensor {
-    return apply(arithmetic.gelu, this);
   }
   erf(): Tensor {
     return apply(arithmetic.erf, this);
@@ -461,7 +476,7 @@ export class Tensor {
   }
 }
 
-refuseMissing(Tensor, indexError);
+refuseMissing(TensorMethods, indexError);
 
 export interface TensorOptions {
   readonly shape?: Shape;

@@ -174,6 +174,20 @@ const indices = (extent: number, shape: readonly number[], dtype: 'i32' | 'u32')
       .map((values) => (like.data.set(values), like)),
   );
 
+const scattered = (dtype: DType, attributes: Attributes = {}): fc.Arbitrary<Applied> =>
+  fc
+    .tuple(withAxis(), shapes(2, 3), fc.constantFrom(...INTEGERS))
+    .chain(([{ shape, axis }, at, indexDType]) =>
+      applied(
+        fc.tuple(
+          arrays(dtype, shape),
+          indices(shape[axis]!, at, indexDType),
+          arrays(dtype, [...shape.slice(0, axis), ...at, ...shape.slice(axis + 1)]),
+        ),
+        { axis, ...attributes },
+      ),
+    );
+
 /** A window's shape and its starts, some out of range. */
 const windows = (dtype: DType): fc.Arbitrary<{ x: HostArray; window: HostArray; starts: HostArray[] }> =>
   shapes().chain((shape) =>
@@ -232,7 +246,7 @@ const OTHERS: Readonly<Record<string, Entry>> = {
     dtypes: NUMBERS,
     generate: (dtype) =>
       fc
-        .tuple(withAxis(), fc.constantFrom('sum', 'prod'), fc.boolean())
+        .tuple(withAxis(), fc.constantFrom('sum', 'prod', 'max', 'min'), fc.boolean())
         .chain(([{ shape, axis }, op, reverse]) => applied(like(shape, dtype), { op, axis, reverse })),
   },
   gather: {
@@ -244,22 +258,8 @@ const OTHERS: Readonly<Record<string, Entry>> = {
           applied(fc.tuple(arrays(dtype, shape), indices(shape[axis]!, at, indexDType)), { axis }),
         ),
   },
-  scatterAdd: {
-    dtypes: NUMBERS,
-    generate: (dtype) =>
-      fc
-        .tuple(withAxis(), shapes(2, 3), fc.constantFrom(...INTEGERS))
-        .chain(([{ shape, axis }, at, indexDType]) =>
-          applied(
-            fc.tuple(
-              arrays(dtype, shape),
-              indices(shape[axis]!, at, indexDType),
-              arrays(dtype, [...shape.slice(0, axis), ...at, ...shape.slice(axis + 1)]),
-            ),
-            { axis },
-          ),
-        ),
-  },
+  scatterAdd: { dtypes: NUMBERS, generate: (dtype) => scattered(dtype) },
+  scatter: { dtypes: DTYPES, generate: (dtype) => scattered(dtype, { replace: true }) },
   dynamicSlice: {
     dtypes: DTYPES,
     generate: (dtype) =>
@@ -313,6 +313,7 @@ const OTHERS: Readonly<Record<string, Entry>> = {
     dtypes: INTEGERS,
     generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))),
   },
+  copySign: { dtypes: FLOATS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
   shift: { dtypes: FLOATS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
   constant: {
     dtypes: DTYPES,
@@ -327,12 +328,12 @@ const OTHERS: Readonly<Record<string, Entry>> = {
 const TABLE: Readonly<Record<string, Entry>> = {
   ...Object.fromEntries(Object.keys(SCALAR_OPS).map((op) => [op, scalarEntry(op as ScalarOp)])),
   ...Object.fromEntries(
-    Object.keys(TRANSCENDENTALS).map((name) => [
+    Object.entries(TRANSCENDENTALS).map(([name, { arity }]) => [
       name,
       {
         dtypes: FLOATS,
         generate: (dtype: DType) =>
-          shapes(3).chain((shape) => applied(like(shape, ...(name === 'pow' ? [dtype, dtype] : [dtype])))),
+          shapes(3).chain((shape) => applied(like(shape, ...(arity === 2 ? [dtype, dtype] : [dtype])))),
       },
     ]),
   ),

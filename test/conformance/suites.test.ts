@@ -9,7 +9,7 @@ import { tracedGraph } from '../support/graphs.js';
 import { THOROUGH } from '../support/runs.js';
 import { callOf, type Case as PublicCase, failuresTogether, inputOf, makeInput, readSuite } from './suite.js';
 
-const SUITES = { 'special-cases': 1181, stablehlo: 419, 'float-legal': 467 };
+const SUITES = { 'special-cases': 1181, stablehlo: 419, 'float-legal': 467, numpy: 191 };
 const TOGETHER = THOROUGH ? 1 : 8;
 
 describe.each(Object.entries(SUITES))('%s', (name, count) => {

@@ -1,5 +1,5 @@
 /** Which backends a test runs on, and how to run a function compiled on one of them. */
-import { jit, type BackendChoice, type Tensor } from 'lazuli';
+import { jit, type BackendChoice, Tensor } from 'lazuli';
 import { createWasmBackend } from '../../backends/wasm/backend.js';
 import type { HostArray } from '../../src/core/array.js';
 import { THOROUGH } from './runs.js';
@@ -21,6 +21,14 @@ export const THREADED_BACKENDS: readonly BackendChoice[] = [
   ...(THOROUGH ? [await wasmWithThreads(2)] : []),
   await wasmWithThreads(3),
 ];
+
+/** What a tensor inherits from its own classes. */
+export function methodNames(): string[] {
+  const names: string[] = [];
+  for (let at: object = Tensor.prototype; Object.hasOwn(at, 'constructor'); at = Object.getPrototypeOf(at) as object)
+    names.push(...Object.getOwnPropertyNames(at));
+  return [...new Set(names)];
+}
 
 /** The elements of a tensor with their shape and dtype. */
 export const read = (x: Tensor): HostArray => ({ dtype: x.dtype, shape: x.shape, data: x.dataSync() });

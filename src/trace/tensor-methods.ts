@@ -1,0 +1,222 @@
+/**
+ * Methods of a tensor that are one operation over nodes each. `T` is Tensor, which extends this class.
+ */
+import type { Expr } from '../core/expr.js';
+import * as activations from './activations.js';
+import * as arithmetic from './arithmetic.js';
+import { at, type Index, takeAlongAxis } from './at.js';
+import type { Operand } from './operand.js';
+import * as rearrange from './rearrange.js';
+import * as statistics from './statistics.js';
+import { type Axis, type ReduceOptions, scatter } from './structure.js';
+
+type Axes = number | readonly number[];
+
+/** What an operation takes where it takes a tensor. */
+type Like<T> = T | number | boolean;
+
+export abstract class TensorMethods<T> {
+  /** The result of an operation on this tensor. */
+  protected abstract applied<R extends readonly unknown[]>(
+    op: (x: Operand, ...rest: R) => Expr,
+    ...rest: { [K in keyof R]: R[K] extends Operand | undefined ? Like<T> | Extract<R[K], undefined> : R[K] }
+  ): T;
+  /** As {@link applied}, for an operation of several results. */
+  protected abstract appliedToParts<R extends readonly unknown[]>(
+    op: (x: Operand, ...rest: R) => Expr[],
+    ...rest: R
+  ): T[];
+  asin(): T {
+    return this.applied(arithmetic.asin);
+  }
+  acos(): T {
+    return this.applied(arithmetic.acos);
+  }
+  atan(): T {
+    return this.applied(arithmetic.atan);
+  }
+  tan(): T {
+    return this.applied(arithmetic.tan);
+  }
+  sinh(): T {
+    return this.applied(arithmetic.sinh);
+  }
+  cosh(): T {
+    return this.applied(arithmetic.cosh);
+  }
+  asinh(): T {
+    return this.applied(arithmetic.asinh);
+  }
+  acosh(): T {
+    return this.applied(arithmetic.acosh);
+  }
+  atanh(): T {
+    return this.applied(arithmetic.atanh);
+  }
+  exp2(): T {
+    return this.applied(arithmetic.exp2);
+  }
+  log2(): T {
+    return this.applied(arithmetic.log2);
+  }
+  log10(): T {
+    return this.applied(arithmetic.log10);
+  }
+  cbrt(): T {
+    return this.applied(arithmetic.cbrt);
+  }
+  erfc(): T {
+    return this.applied(arithmetic.erfc);
+  }
+  isInf(): T {
+    return this.applied(arithmetic.isInf);
+  }
+  bitwiseNot(): T {
+    return this.applied(arithmetic.bitwiseNot);
+  }
+  /** The angle of the point (other, this). */
+  atan2(other: Like<T>): T {
+    return this.applied(arithmetic.atan2, other);
+  }
+  /** log(eᵃ + eᵇ), without overflow. */
+  logAddExp(other: Like<T>): T {
+    return this.applied(arithmetic.logAddExp, other);
+  }
+  logicalXor(other: Like<T>): T {
+    return this.applied(arithmetic.logicalXor, other);
+  }
+  /** The magnitude of this with the sign of the other. */
+  copySign(other: Like<T>): T {
+    return this.applied(arithmetic.copySign, other);
+  }
+  /** NaN and infinities replaced, by 0 and the largest numbers unless others are given. */
+  nanToNum(options?: arithmetic.NanToNumOptions): T {
+    return this.applied(arithmetic.nanToNum, options);
+  }
+
+  /** x·Φ(x), with the error function, or by tanh. */
+  gelu(options?: activations.GeluOptions): T {
+    return this.applied(activations.gelu, options);
+  }
+  /** x, but slope·x below 0. */
+  leakyRelu(slope?: Like<T>): T {
+    return this.applied(activations.leakyRelu, slope);
+  }
+  /** x, but alpha·(eˣ − 1) below 0. */
+  elu(alpha?: Like<T>): T {
+    return this.applied(activations.elu, alpha);
+  }
+  selu(): T {
+    return this.applied(activations.selu);
+  }
+  /** x·σ(x). */
+  silu(): T {
+    return this.applied(activations.silu);
+  }
+  /** x·tanh(softplus(x)). */
+  mish(): T {
+    return this.applied(activations.mish);
+  }
+  /** x/(1 + |x|). */
+  softSign(): T {
+    return this.applied(activations.softSign);
+  }
+  /** x between −1 and 1. */
+  hardTanh(): T {
+    return this.applied(activations.hardTanh);
+  }
+  logSigmoid(): T {
+    return this.applied(activations.logSigmoid);
+  }
+  /** One half along `axis` times the sigmoid of the other. */
+  glu(axis?: number): T {
+    return this.applied(activations.glu, axis);
+  }
+
+  /** The mean of squared deviations; with `correction: 1` the unbiased estimate. */
+  variance(axis?: Axis, options?: statistics.VarianceOptions): T {
+    return this.applied(statistics.variance, axis, options);
+  }
+  std(axis?: Axis, options?: statistics.VarianceOptions): T {
+    return this.applied(statistics.std, axis, options);
+  }
+  /** The vector norm over the axes, all of them if left out; never a matrix norm. */
+  norm(axis?: Axis, options?: statistics.NormOptions): T {
+    return this.applied(statistics.norm, axis, options);
+  }
+  countNonZero(axis?: Axis, options?: ReduceOptions): T {
+    return this.applied(statistics.countNonZero, axis, options);
+  }
+  cumprod(axis?: number): T {
+    return this.applied(statistics.cumprod, axis);
+  }
+  cummax(axis?: number): T {
+    return this.applied(statistics.cummax, axis);
+  }
+  cummin(axis?: number): T {
+    return this.applied(statistics.cummin, axis);
+  }
+
+  /**
+   * NumPy's indexing: `x.at(0, [1, null], '...', indices)`. Numbers drop their axis, `[begin, end, step]` slices, null adds an
+   * axis, '...' fills, tensors of integers index as NumPy's arrays.
+   * @throws ShapeError `INVALID_INDEX` for a number outside; an index in a tensor outside gives NaN.
+   */
+  at(...index: readonly Index<T>[]): T {
+    return this.applied(at, index);
+  }
+  /** Element (…, i, …) is that at `indices[…, i, …]` along `axis`, the last unless given. */
+  takeAlongAxis(indices: Like<T>, axis?: number): T {
+    return this.applied(takeAlongAxis, indices, axis);
+  }
+  /** This tensor with `updates` in the places of the slices at integer `indices` along `axis`; the last update of one stays. */
+  scatter(indices: Like<T>, updates: Like<T>, axis?: number): T {
+    return this.applied(scatter, indices, updates, axis);
+  }
+  /** So many equal parts along an axis, or parts of the given sizes. @throws ShapeError `INVALID_SPLIT` */
+  split(parts: Axes, axis?: number): T[] {
+    return this.appliedToParts(rearrange.split, parts, axis);
+  }
+  /** The slices along an axis, which goes. */
+  unstack(axis?: number): T[] {
+    return this.appliedToParts(rearrange.unstack, axis);
+  }
+  /** The tensor so many times along each axis. */
+  tile(reps: Axes): T {
+    return this.applied(rearrange.tile, reps);
+  }
+  /** Each element `n` times in a row. */
+  repeat(n: number, axis?: number | null): T {
+    return this.applied(rearrange.repeat, n, axis);
+  }
+  /** What leaves at the end comes in at the beginning. */
+  roll(shift: Axes, axis?: Axes | null): T {
+    return this.applied(rearrange.roll, shift, axis);
+  }
+  swapAxes(first: number, second: number): T {
+    return this.applied(rearrange.swapAxes, first, second);
+  }
+  moveAxis(source: Axes, destination: Axes): T {
+    return this.applied(rearrange.moveAxis, source, destination);
+  }
+  /** All elements in one axis. */
+  ravel(): T {
+    return this.applied(rearrange.ravel);
+  }
+  /** The product of each element with each of the other. */
+  outer(other: Like<T>): T {
+    return this.applied(rearrange.outer, other);
+  }
+  /** 0 above the diagonal number `k` of the last two axes. */
+  tril(k?: number): T {
+    return this.applied(rearrange.tril, k);
+  }
+  /** 0 below the diagonal number `k` of the last two axes. */
+  triu(k?: number): T {
+    return this.applied(rearrange.triu, k);
+  }
+  /** The diagonal of a matrix; the matrix of a diagonal. */
+  diag(k?: number): T {
+    return this.applied(rearrange.diag, k);
+  }
+}
