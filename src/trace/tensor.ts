@@ -220,10 +220,10 @@ export class Tensor extends TensorMethods<Tensor> {
   }
 
   protected override applied(op: (...operands: never) => Expr, ...rest: readonly unknown[]): Tensor {
-    return apply(op, ...([this, ...rest] as unknown as []));
+    return apply(op as (...operands: readonly unknown[]) => Expr, this, ...rest);
   }
   protected override appliedToParts(op: (...operands: never) => Expr[], ...rest: readonly unknown[]): Tensor[] {
-    return applyToParts(op, ...([this, ...rest] as unknown as []));
+    return applyToParts(op as (...operands: readonly unknown[]) => Expr[], this, ...rest);
   }
 
   add(other: TensorLike): Tensor {
