@@ -45,6 +45,12 @@ describe('as PyTorch', () => {
     ['LayerNorm', () => new nn.LayerNorm(6, f64)],
     ['GroupNorm', () => new nn.GroupNorm(2, 4, f64)],
     ['RMSNorm', () => new nn.RMSNorm(6, f64)],
+    ['Conv2d', () => new nn.Conv2d(4, 6, [3, 2], { ...f64, strides: [2, 1], padding: 1, groups: 2 })],
+    ['Conv1d', () => new nn.Conv1d(3, 4, 3, { ...f64, dilation: 2, layout: 'NCHW' })],
+    [
+      'ConvTranspose2d',
+      () => new nn.ConvTranspose2d(4, 6, 3, { ...f64, strides: 2, padding: 1, outputPadding: 1, groups: 2 }),
+    ],
   ])('%s', (name, make, input = 'x') => {
     const layer = make();
     compareWithTorch(name, (inputs) => callWith(layer, inputs, inputs[input]!));
@@ -112,6 +118,33 @@ describe('parameters', () => {
       [0, 0, 0],
       [1, 1, 1],
     ]);
+  });
+});
+
+describe('convolutions and pooling', () => {
+  test('weights by layout, and a model of them', () => {
+    const shapes = (layer: Module): (readonly number[])[] => [...layer.vars().values()].map(({ shape }) => shape);
+    expect(shapes(new nn.Conv3d(2, 4, [1, 2, 3]))).toEqual([[1, 2, 3, 2, 4], [4]]);
+    expect(shapes(new nn.Conv2d(4, 6, 3, { groups: 2, layout: 'NCHW', bias: false }))).toEqual([[6, 2, 3, 3]]);
+    expect(shapes(new nn.ConvTranspose1d(4, 6, 3, { groups: 2, layout: 'NCHW' }))).toEqual([[4, 3, 3], [6]]);
+    const model = new nn.Sequential(
+      new nn.Conv2d(1, 2, 3, { padding: 'same' }),
+      new nn.MaxPool2d(2),
+      new nn.ConvTranspose2d(2, 1, 2, { strides: 2 }),
+      new nn.AvgPool2d([2, 1], {
+        strides: 1,
+        padding: [
+          [1, 0],
+          [0, 0],
+        ],
+        countPadding: true,
+      }),
+      (x) => x.squeeze(),
+      new nn.MaxPool1d(2, { layout: 'NCHW' }),
+      new nn.AvgPool1d(2),
+    );
+    expect(model.call(zeros([2, 4, 4, 1])).shape).toEqual([2, 2, 2]);
+    expect(new nn.MaxPool1d(2).call(zeros([2, 6, 3])).shape).toEqual([2, 3, 3]);
   });
 });
 
@@ -251,6 +284,14 @@ test('mistakes', () => {
   options(() => new nn.LayerNorm(4, { epsilon: 0 }), 'OPTION_RANGE');
   options(() => new nn.BatchNorm(4, { momentum: 2 }), 'OPTION_RANGE');
   options(() => new nn.Dropout(1), 'OPTION_RANGE');
+  options(() => new nn.Conv2d(4, 6, 3, { groups: 4 }), 'GROUPS');
+  options(() => new nn.Conv2d(4, 6, [3]), 'OPTION_RANGE');
+  options(() => new nn.Conv2d(4, 6, 2.5), 'OPTION_RANGE');
+  options(() => new nn.Conv1d(4, 6, 3, { strides: 0 }), 'OPTION_RANGE');
+  options(() => new nn.Conv1d(4, 6, 3, { outputPadding: 1 } as never), 'UNKNOWN_OPTION');
+  options(() => new nn.Conv1d(4, 6, 3, { layout: 'NWC' as never }), 'OPTION_RANGE');
+  options(() => new nn.MaxPool2d(-2), 'OPTION_RANGE');
+  options(() => new nn.MaxPool2d(2, { countPadding: true } as never), 'UNKNOWN_OPTION');
   options(() => new nn.Sequential(new nn.Linear(2, 2), 3 as never), 'NOT_A_LAYER');
   const [flat, pair] = [zeros([3]), zeros([2, 3])];
   const error = expectError(() => new nn.Linear(4, 2, { name: 'head' }).call(pair), ShapeError, 'LAYER_INPUT');

@@ -116,6 +116,25 @@ for training in [True, False]:
         norm(torch.tensor(x["data"]).reshape(x["shape"]).movedim(-1, 1))
         cases["BatchNorm train"]["more"] = {"mean": entry(norm.running_mean), "variance": entry(norm.running_var)}
 
+first, last = (lambda t: t.movedim(-1, 1)), (lambda t: t.movedim(1, -1))
+case(
+    "Conv2d",
+    lambda x, weight, bias: last(F.conv2d(first(x), weight.permute(3, 2, 0, 1), bias, stride=(2, 1), padding=1, groups=2)),
+    x=data(2, 5, 4, 4),
+    weight=data(3, 2, 2, 6),
+    bias=data(6),
+)
+case("Conv1d", lambda x, weight, bias: F.conv1d(x, weight, bias, dilation=2), x=data(2, 3, 7), weight=data(4, 3, 3), bias=data(4))
+case(
+    "ConvTranspose2d",
+    lambda x, weight, bias: last(
+        F.conv_transpose2d(first(x), weight.permute(2, 3, 0, 1), bias, stride=2, padding=1, output_padding=1, groups=2)
+    ),
+    x=data(1, 3, 2, 4),
+    weight=data(3, 3, 4, 3),
+    bias=data(6),
+)
+
 
 def attend(q, k, v, mask=None, scale=None):
     scores = q @ k.transpose(-1, -2) * (scale or q.shape[-1] ** -0.5)
