@@ -23,6 +23,7 @@ export const GPUJS_TARGET: Target = {
   workers: { kind: 'workgroups', size: 1, localBytes: 0, enough: 64 },
   batches: 'gpu.js bounds loops and results by constants',
   reassociates: true,
+  loops: false,
   tile: undefined,
   decompositions: ELEMENTARY,
   lower: lowerForWorkgroups,

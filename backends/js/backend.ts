@@ -53,6 +53,7 @@ export const JS_TARGET: Target = {
   workers: { kind: 'one' },
   batches: true,
   reassociates: false,
+  loops: false,
   tile: undefined,
   lower: lowerSegment,
 };

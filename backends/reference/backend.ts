@@ -24,6 +24,7 @@ const REFERENCE_TARGET: Target = {
   workers: { kind: 'one' },
   batches: true,
   reassociates: false,
+  loops: false,
   tile: undefined,
   lower: lowerSegment,
 };

@@ -29,6 +29,7 @@ export const WASM_TARGET: Target = {
   width: 4,
   workers: { kind: 'threads' },
   reassociates: false,
+  loops: false,
   tile: planTile,
   lower: lowerSegment,
 };

@@ -20,6 +20,7 @@ export const WEBGPU_TARGET: Target = {
   width: 4,
   workers: { kind: 'workgroups', size: WORKGROUP_SIZE, localBytes: 16384, enough: 128 },
   reassociates: true,
+  loops: false,
   tile: undefined,
   decompositions: DECOMPOSITIONS_OF_SINGLES,
   lower: lowerForWorkgroups,

@@ -187,6 +187,8 @@ export class SegmentBuilder {
         if (loaded.kind === 'load' && loaded.guard === inside && Object.is(moved.otherwise, 0)) return value;
         return this.#op('where', node.dtype, inside, value, this.#constant(moved.otherwise, node.dtype));
       }
+      case 'copy':
+        return this.value(node.input(), coordinates, guard);
       case 'gather':
         return this.#gather(node, coordinates, guard);
       case 'window':

@@ -7,6 +7,8 @@ export interface HostArray {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly data: TypedArray;
+  /** Of a node with several results: their values. It has no elements itself. */
+  readonly results?: readonly HostArray[];
 }
 
 /** A zeroed array. */

@@ -18,6 +18,8 @@ export interface Aval {
   readonly size: number;
   /** As printed: `f32[2,3]`, or `number` if weak. */
   readonly key: string;
+  /** Of a node with several results: their avals. It has no elements itself. */
+  readonly results?: readonly Aval[];
 }
 
 /** More elements than an index of generated code may count. */
@@ -81,6 +83,17 @@ export function makeAval(shape: Shape, dtype: DType, weak = false): Aval {
   interned.set(key, aval);
   return aval;
 }
+
+/** The aval of a node with several results, printed `(f32[2], i32[2])`. */
+export const makeTuple = (results: readonly Aval[]): Aval =>
+  Object.freeze({
+    shape: [0],
+    dtype: 'f32',
+    weak: false,
+    size: 0,
+    key: `(${results.map(({ key }) => key).join(', ')})`,
+    results,
+  });
 
 /** The aval of a JavaScript number. */
 export const NUMBER_AVAL = makeAval([], 'f64', true);

@@ -11,9 +11,28 @@ import type { Builder } from './builder.js';
 import type { ScalarOp } from './scalar-op.js';
 import { InternalError } from './errors.js';
 
-/** Compile-time arguments of a primitive: plain data, compared by value. */
+/** A function as data: `outputs` computed from `parameters`. */
+export interface Graph {
+  readonly name: string;
+  readonly parameters: readonly Expr[];
+  /** Names for printing, one a parameter. */
+  readonly parameterNames: readonly string[];
+  readonly outputs: readonly Expr[];
+  readonly outputNames: readonly string[];
+  /** Output `output` is the new value of parameter `parameter`, and may take its memory. */
+  readonly updates: readonly GraphUpdate[];
+}
+
+export interface GraphUpdate {
+  readonly output: number;
+  readonly parameter: number;
+  /** The output is a result, and the parameter an argument that its caller gave up. */
+  readonly donated?: true;
+}
+
+/** Compile-time arguments of a primitive, compared by value. Graphs among them are closed: all that they use are parameters. */
 export type Attributes = Readonly<Record<string, AttributeValue>>;
-export type AttributeValue = number | string | boolean | readonly number[];
+export type AttributeValue = number | string | boolean | readonly number[] | Graph | readonly Graph[];
 
 /** What a primitive does to the index space; each class is handled by one branch of the fuser. */
 export type PrimitiveKind =
@@ -28,7 +47,10 @@ export type PrimitiveKind =
   | 'reduction'
   | 'scan'
   | 'contraction'
-  | 'composite';
+  | 'composite'
+  | 'control'
+  | 'result'
+  | 'copy';
 
 /** One entry of the table of primitives. `A` is the type of its attributes. */
 export interface Primitive<A extends Attributes = Attributes> {
@@ -48,6 +70,26 @@ export interface Primitive<A extends Attributes = Attributes> {
   readonly expand?: (builder: TensorBuilder, inputs: readonly Expr[], attributes: A) => Expr;
   /** Cotangents of the inputs from the cotangent of the result; null where there is none. */
   readonly vjp?: (cotangent: Expr, node: Expr<A>, builder: TensorBuilder) => readonly (Expr | null)[];
+  /**
+   * The same for one of several results, of which those without a cotangent have had no influence; `wanted` says whose
+   * cotangents are asked for.
+   */
+  readonly vjpOfResults?: (
+    cotangents: readonly (Expr | undefined)[],
+    node: Expr<A>,
+    builder: TensorBuilder,
+    wanted: readonly boolean[],
+  ) => readonly (Expr | null)[];
+}
+
+/** The derivative of a closed graph, as two graphs: what runs forward and saves values, and what runs backward from these. */
+export interface BodyDerivative {
+  /** The graph, with the saved values after its outputs. */
+  readonly forward: Graph;
+  /** From values of the forward run (`reads`), then cotangents of outputs, to cotangents of parameters. */
+  readonly backward: Graph;
+  /** By parameter of `backward`, before the cotangents: the parameter, or the output of `forward`, whose value it is. */
+  readonly reads: readonly ({ readonly parameter: number } | { readonly output: number })[];
 }
 
 /** The vocabulary in which derivatives are written: the core ops on expressions, and what moves, reduces and contracts them. */
@@ -74,6 +116,18 @@ export interface TensorBuilder extends Builder<Expr> {
   dynamicSlice(x: Expr, starts: readonly Expr[], sizes: readonly number[]): Expr;
   dynamicUpdateSlice(x: Expr, update: Expr, starts: readonly Expr[]): Expr;
   dot(a: Expr, b: Expr, dimensions: DotDimensions): Expr;
+  /** A closed graph's parameters, then cotangents of its outputs `from`, to cotangents of its parameters `of`. */
+  pullbackOf(graph: Graph, of: readonly number[], from: readonly number[]): Graph;
+  /**
+   * The same in two graphs, for the body of a loop: parameters from `constants` on, and the outputs, begin with `carries`
+   * carries, which exist only while their turn runs.
+   */
+  differentiate(
+    graph: Graph,
+    of: readonly number[],
+    from: readonly number[],
+    loop: { readonly constants: number; readonly carries: number },
+  ): BodyDerivative;
 }
 
 /** Which axes of the two operands of a contraction belong together; the others are free. */
@@ -143,9 +197,57 @@ export class Expr<A extends Attributes = Attributes> {
   }
 }
 
+const isGraph = (value: AttributeValue): value is Graph => typeof value === 'object' && 'outputs' in value;
+
+/** The graphs among the attributes, in order. */
+export const graphsOf = (attributes: Attributes): Graph[] =>
+  Object.values(attributes).flatMap((value) =>
+    isGraph(value) ? [value] : typeof value === 'object' ? value.filter((each) => typeof each === 'object') : [],
+  );
+
+/** The attributes with `change` applied to the graphs among them. */
+export function mapGraphs<A extends Attributes>(attributes: A, change: (graph: Graph) => Graph): A {
+  const each = (value: AttributeValue): AttributeValue =>
+    isGraph(value)
+      ? change(value)
+      : typeof value === 'object'
+        ? ((value as readonly (number | Graph)[]).map((item) =>
+            typeof item === 'object' ? change(item) : item,
+          ) as AttributeValue)
+        : value;
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, each(value)])) as A;
+}
+
+const graphKeys = new WeakMap<Graph, string>();
+
+/** Equal for graphs that compute the same from parameters of the same avals, whatever their names; made once a graph. */
+export function graphKey(graph: Graph): string {
+  let key = graphKeys.get(graph);
+  if (key !== undefined) return key;
+  const position = new Map<Expr, number>();
+  const lines: string[] = [];
+  for (const parameter of graph.parameters) {
+    position.set(parameter, position.size);
+    lines.push(parameter.aval.key);
+  }
+  for (const node of topologicalOrder(graph.outputs)) {
+    if (position.has(node)) continue;
+    position.set(node, position.size);
+    lines.push(
+      `${node.primitive.name}|${attributesKey(node.attributes)}|${node.inputs.map((input) => position.get(input)!).join()}`,
+    );
+  }
+  key = `{${lines.join(' ')} -> ${graph.outputs.map((output) => position.get(output)!).join()}}`;
+  graphKeys.set(graph, key);
+  return key;
+}
+
 function attributeKey(value: AttributeValue): string {
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
-  return typeof value === 'object' ? `[${value.join(',')}]` : String(value);
+  if (typeof value !== 'object') return String(value);
+  return isGraph(value)
+    ? graphKey(value)
+    : `[${value.map((each) => (typeof each === 'object' ? graphKey(each) : each)).join(',')}]`;
 }
 
 /** Attributes as text: equal text, equal attributes (−0 differs from 0, NaN equals NaN). */
@@ -249,7 +351,8 @@ export function topologicalOrder<N extends Expr>(
 /** Makes the nodes that `outputs` need anew in the current scope, from the copies of leaves that are in `copies` already. */
 export function copyInto(copies: Map<Expr, Expr>, outputs: readonly Expr[]): Expr[] {
   withOrigin(undefined, () => {
-    for (const node of topologicalOrder(outputs)) {
+    const order = topologicalOrder(outputs, (node) => (copies.has(node) ? [] : node.inputs));
+    for (const node of order) {
       if (copies.has(node)) continue;
       setOrigin(node.origin);
       const inputs = node.inputs.map((input) => copies.get(input)!);

@@ -2,26 +2,9 @@
  * Graph: parameters and outputs of one traced function, the program of the stages from trace to fuse.
  * `printGraph` shows it.
  */
-import { type Expr, topologicalOrder } from './expr.js';
+import { type AttributeValue, type Expr, type Graph, topologicalOrder } from './expr.js';
 
-/** A function as data: `outputs` computed from `parameters`. */
-export interface Graph {
-  readonly name: string;
-  readonly parameters: readonly Expr[];
-  /** Names for printing, one a parameter. */
-  readonly parameterNames: readonly string[];
-  readonly outputs: readonly Expr[];
-  readonly outputNames: readonly string[];
-  /** Output `output` is the new value of parameter `parameter`, and may take its memory. */
-  readonly updates: readonly GraphUpdate[];
-}
-
-export interface GraphUpdate {
-  readonly output: number;
-  readonly parameter: number;
-  /** The output is a result, and the parameter an argument that its caller gave up. */
-  readonly donated?: true;
-}
+export type { Graph, GraphUpdate } from './expr.js';
 
 /** A name for printing: user strings are quoted when they are more than a plain path. */
 export const quoteName = (name: string): string => (/^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name));
@@ -30,8 +13,14 @@ export const quoteName = (name: string): string => (/^[\w.[\]-]+$/.test(name) ? 
 export function printNode(node: Expr, inputs: readonly string[] = node.inputs.map((input) => input.aval.key)): string {
   const attributes = Object.entries(node.attributes)
     .filter(([key]) => key !== 'dtype' && key !== 'weak')
-    .map(([key, value]) => `${key}=${Array.isArray(value) ? `[${value.join(',')}]` : String(value)}`);
+    .map(([key, value]) => `${key}=${printAttribute(value)}`);
   return `${node.primitive.name}(${[...inputs, ...attributes].join(', ')})`;
+}
+
+function printAttribute(value: AttributeValue): string {
+  if (typeof value !== 'object') return String(value);
+  if ('outputs' in value) return printGraph(value).replace(/\n/g, '\n  ');
+  return `[${value.map((each) => (typeof each === 'object' ? printAttribute(each) : each)).join(',')}]`;
 }
 
 /** The graph as text, one node a line, constants in place. */

@@ -7,6 +7,7 @@ import type { GraphFamily } from '../compile/family.js';
 import { type DividedGraph, divide } from '../compile/host.js';
 import { schedule, type Scheduled } from '../compile/schedule.js';
 import { separate } from '../compile/separate.js';
+import { unroll } from '../compile/unroll.js';
 import { simplify } from '../compile/simplify.js';
 import { SizeMerge } from '../compile/sized.js';
 import type { Target } from './target.js';
@@ -32,7 +33,7 @@ const verified = (graph: Graph): Graph => {
 
 /** What is decided before loops are. */
 function stagesOf(graph: Graph, target: Target, folds?: boolean): Stages {
-  const divided = divide(verified(graph), target.dtypes);
+  const divided = divide(verified(unroll(verified(graph), target.loops)), target.dtypes);
   const decomposed = verified(decompose(verified(divided.device), target.decompositions));
   const simplified = verified(separate(simplify(decomposed, folds)));
   const fused = fuse(simplified, target);

@@ -43,6 +43,8 @@ export interface Target extends FusionLimits {
   readonly batches?: true | string;
   /** Whether a float sum may be added up in another order than its expression says. */
   readonly reassociates: boolean;
+  /** Whether a program loops and branches itself; else its turns are written out. */
+  readonly loops: boolean;
   /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */
   readonly tile: ((shape: TileShape) => TilePlan) | undefined;
   /** For a machine without f64: primitives that compute f32 in f64 elsewhere, made of f32 and integers alone. */

@@ -30,7 +30,8 @@ const coreOps = Object.fromEntries(
   (Object.keys(SCALAR_OPS) as ScalarOp[]).map((op) => [op, coreOp(op)]),
 ) as unknown as Builder<Expr>;
 
-export const exprBuilder: TensorBuilder = {
+/** Derivatives of closed graphs are `transform/vjp.ts`'s. */
+export const exprBuilder: Omit<TensorBuilder, 'differentiate' | 'pullbackOf'> = {
   ...coreOps,
   dtypeOf: (x) => x.dtype,
   constant: (value: number, dtype: DType) => constant(value, dtype),

@@ -3,7 +3,7 @@
  * nodes before it as it takes, on the values that the yardstick gives its inputs; one element, if that is enough.
  */
 import { allocateArray, arrayName, type TypedArray } from '../core/dtype.js';
-import { type AttributeValue, type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import { type AttributeValue, type Expr, ExprScope, graphsOf, make, topologicalOrder, withScope } from '../core/expr.js';
 import { formatNumber, type Graph } from '../core/graph.js';
 import { parameter } from '../ops/leaf.js';
 import { distance, type Pair } from './bisect.js';
@@ -119,6 +119,8 @@ const BUILT_IN = ['reference', 'js', 'wasm'];
 function print({ backends }: Pair, part: Part, { op, path, location, ulp }: Omit<FirstDiffering, 'script'>): string {
   const { graph, values } = part;
   const order = topologicalOrder(graph.outputs);
+  if (order.some(({ attributes }) => graphsOf(attributes).length > 0))
+    return `// ${op} runs graphs of its own, which a script cannot hold: compare its body by itself.\n`;
   const names = new Map<Expr, string>(graph.parameters.map((each, i) => [each, `x${i}`]));
   const statements: string[] = [];
   for (const node of order) {
@@ -164,7 +166,7 @@ const literal = (value: AttributeValue): string =>
   typeof value === 'number'
     ? formatNumber(value)
     : typeof value === 'object'
-      ? `[${value.map(formatNumber).join(', ')}]`
+      ? `[${(value as readonly number[]).map(formatNumber).join(', ')}]`
       : JSON.stringify(value);
 
 /** The elements exactly. */

@@ -16,6 +16,7 @@ import {
   make,
   type Origin,
   type Phase,
+  type TensorBuilder,
   topologicalOrder,
   withOrigin,
   withScope,
@@ -23,6 +24,7 @@ import {
 import type { Graph } from '../core/graph.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
+import { differentiateBody, pullbackOf } from './body.js';
 
 /** A cotangent is 0 where `condition` is not `taken`. */
 interface Mask {
@@ -83,6 +85,13 @@ const inPhase = (phase: Phase, { origin }: Expr): Origin => ({
   location: origin?.location,
 });
 
+/** What derivatives are written with; derivatives of closed graphs are this file's. */
+const builder: TensorBuilder = {
+  ...exprBuilder,
+  pullbackOf: (graph, of, from) => pullbackOf(graph, of, from, pullback),
+  differentiate: (graph, of, from, loop) => differentiateBody(graph, of, from, loop, pullback),
+};
+
 /** The cotangents of `inputs`, given those of `outputs`, as nodes of the current scope; zeros where nothing flows. */
 export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], inputs: readonly Expr[]): Expr[] {
   const order = topologicalOrder(outputs);
@@ -93,6 +102,8 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
   }
 
   const gathered = new Map<Expr, Expr>();
+  /** Of nodes with several results, by result. */
+  const ofResults = new Map<Expr, (Expr | undefined)[]>();
   const give = (node: Expr, cotangent: Expr): void => {
     if (!sameShape(node.shape, cotangent.shape))
       throw new InternalError(`a cotangent ${cotangent.aval.key} of a node ${node.aval.key}`);
@@ -100,13 +111,39 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
     const sum = gathered.get(node);
     gathered.set(node, sum === undefined ? typed : addCotangents(sum, typed));
   };
+  const share = (node: Expr, masks: readonly Mask[], sharesOf: () => readonly (Expr | null)[]): void =>
+    withOrigin(inPhase('backward', node), () => {
+      const shares = sharesOf();
+      node.inputs.forEach((input, i) => {
+        const own = shares[i];
+        if (own !== null && own !== undefined && active.has(input)) give(input, masked(masks, own));
+      });
+    });
   outputs.forEach((output, i) => give(output, cotangents[i]!));
   for (let position = order.length - 1; position >= 0; position--) {
     const node = order[position]!;
+    if (!active.has(node) || node.inputs.length === 0) continue;
+    const { vjp, vjpOfResults, name, kind } = node.primitive;
+    const results = ofResults.get(node);
+    if (results !== undefined && vjpOfResults !== undefined) {
+      share(node, [], () =>
+        vjpOfResults(
+          results,
+          node,
+          builder,
+          node.inputs.map((input) => active.has(input)),
+        ),
+      );
+      continue;
+    }
     const cotangent = gathered.get(node);
-    if (cotangent === undefined || !active.has(node) || node.inputs.length === 0) continue;
-    if (!isFloat(node.dtype)) continue;
-    const { vjp, name } = node.primitive;
+    if (cotangent === undefined || !isFloat(node.dtype)) continue;
+    if (kind === 'result') {
+      const of = node.input();
+      if (!ofResults.has(of)) ofResults.set(of, new Array<Expr | undefined>(of.aval.results!.length).fill(undefined));
+      ofResults.get(of)![node.attributes.index as number] = cotangent;
+      continue;
+    }
     if (vjp === undefined) {
       throw new UnsupportedError(
         'NO_DERIVATIVE',
@@ -114,15 +151,8 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
         'Stop the gradient before it with stopGradient().',
       );
     }
-    const { masks, value } =
-      node.primitive.kind === 'elementwise' ? unmask(cotangent) : { masks: [], value: cotangent };
-    withOrigin(inPhase('backward', node), () => {
-      const shares = vjp(value, node, exprBuilder);
-      node.inputs.forEach((input, i) => {
-        const share = shares[i];
-        if (share !== null && share !== undefined && active.has(input)) give(input, masked(masks, share));
-      });
-    });
+    const { masks, value } = kind === 'elementwise' ? unmask(cotangent) : { masks: [], value: cotangent };
+    share(node, masks, () => vjp(value, node, builder));
   }
   return inputs.map((input) => gathered.get(input) ?? exprBuilder.constantLike(input, 0));
 }

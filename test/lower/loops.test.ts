@@ -34,6 +34,7 @@ const SCALAR: Target = {
   width: 1,
   workers: { kind: 'one' },
   reassociates: false,
+  loops: false,
   tile: undefined,
   lower: lowerSegment,
 };
@@ -44,6 +45,7 @@ const WORKGROUPS: Target = {
   width: 4,
   workers: { kind: 'workgroups', size: 256, localBytes: 16384, enough: 4 },
   reassociates: true,
+  loops: false,
   lower: lowerForWorkgroups,
 };
 const TARGETS = { scalar: SCALAR, vectors: VECTORS, workgroups: WORKGROUPS };

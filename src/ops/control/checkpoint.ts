@@ -1,0 +1,32 @@
+/** A part of a graph whose values are computed anew for the backward pass instead of being kept. */
+import { makeTuple } from '../../core/aval.js';
+import { isFloat } from '../../core/dtype.js';
+import { type Expr, type Graph, make } from '../../core/expr.js';
+import { define } from '../define.js';
+import { evaluateGraph } from '../evaluate.js';
+import { makeResults, result } from './results.js';
+import { tuple } from './scan.js';
+
+/** `again`: it computes what was computed before, and must not be joined with that. */
+export type CheckpointAttributes = { readonly body: Graph; readonly again: boolean };
+
+export const checkpointPrimitive = define<CheckpointAttributes>({
+  name: 'checkpoint',
+  kind: 'control',
+  infer: (_, { body }) => makeTuple(body.outputs.map(({ aval }) => aval)),
+  evaluate: (inputs, { body }) => tuple(evaluateGraph(body, inputs)),
+  vjpOfResults: (cotangents, node, b, wanted): (Expr | null)[] => {
+    const of = wanted.flatMap((isWanted, i) => (isWanted && isFloat(node.input(i).dtype) ? [i] : []));
+    const from = cotangents.flatMap((cotangent, i) => (cotangent === undefined ? [] : [i]));
+    const body = b.pullbackOf(node.attributes.body, of, from);
+    const pulled = make(checkpointPrimitive, [...node.inputs, ...from.map((i) => cotangents[i]!)], {
+      body,
+      again: true,
+    });
+    return node.inputs.map((_, i) => (of.includes(i) ? result(pulled, of.indexOf(i)) : null));
+  },
+});
+
+/** The outputs of `body`. */
+export const checkpointed = (inputs: readonly Expr[], body: Graph): Expr[] =>
+  makeResults(checkpointPrimitive, inputs, { body, again: false });

@@ -1,0 +1,25 @@
+/** Values that stand apart from what they are copies of: the beginning of a carry, what a checkpoint computes again. */
+import { type Expr, make } from '../../core/expr.js';
+import { define } from '../define.js';
+
+/** Its input, in memory of its own. `identity` keeps equal ones apart. */
+export const copyPrimitive = define<{ identity: number }>({
+  name: 'copy',
+  kind: 'copy',
+  infer: ([x]) => x!,
+  evaluate: ([x]) => x!,
+});
+/** Its input, not joined with other uses of that. */
+export const barrierPrimitive = define<{ identity: number }>({
+  name: 'barrier',
+  kind: 'copy',
+  infer: ([x]) => x!,
+  evaluate: ([x]) => x!,
+});
+
+let identity = 0;
+export const copy = (x: Expr): Expr => make(copyPrimitive, [x], { identity: identity++ });
+export const barrier = (inputs: readonly Expr[]): Expr[] => {
+  const own = identity++;
+  return inputs.map((input) => make(barrierPrimitive, [input], { identity: own }));
+};

@@ -1,0 +1,206 @@
+/**
+ * What a scan need not do in each turn is done before it: values of constants alone, and products of an element of a
+ * sequence with a constant, which for all turns together are one contraction (the inputs' part of a recurrent net). Each
+ * output of a product has the same sum as before, so no bit changes.
+ */
+import { sizeOf } from '../../core/aval.js';
+import { bytesPerElement } from '../../core/dtype.js';
+import {
+  copyInto,
+  type Expr,
+  ExprScope,
+  type Graph,
+  make,
+  type Primitive,
+  topologicalOrder,
+  withScope,
+} from '../../core/expr.js';
+import { dot, type DotAttributes, freeAxes } from '../contraction.js';
+import { parameter } from '../leaf.js';
+import { broadcast, reshape, transpose } from '../movement.js';
+import { closed } from './inline.js';
+import { result } from './results.js';
+import type { ScanAttributes } from './scan.js';
+
+/** Memory that products of one scan take at most. */
+const MAX_PRODUCT_BYTES = 2 ** 28;
+
+/** What the value of a node depends on. */
+type Dependence = 'nothing' | 'constants' | 'sequences' | 'carries';
+const RANK: readonly Dependence[] = ['nothing', 'constants', 'sequences', 'carries'];
+
+/** Values of all turns, with the turn as first axis, from nodes of a body that depend on no carry. */
+class AllTurns {
+  readonly #known = new Map<Expr, Expr | undefined>();
+
+  constructor(
+    readonly length: number,
+    readonly dependence: ReadonlyMap<Expr, Dependence>,
+    readonly sequences: ReadonlyMap<Expr, Expr>,
+    /** The value of a node of constants. */
+    readonly fixed: (node: Expr) => Expr,
+  ) {}
+
+  /** Undefined where this file has no form for it. */
+  of(node: Expr): Expr | undefined {
+    if (!this.#known.has(node)) this.#known.set(node, this.sequences.get(node) ?? this.#make(node));
+    return this.#known.get(node);
+  }
+
+  #varies(node: Expr): boolean {
+    return this.dependence.get(node) === 'sequences';
+  }
+
+  #make(node: Expr): Expr | undefined {
+    const { primitive, attributes, inputs, shape } = node;
+    const { length } = this;
+    const operands = inputs.map((input) => (this.#varies(input) ? this.of(input) : this.fixed(input)));
+    if (operands.includes(undefined)) return undefined;
+    const [first] = operands as [Expr];
+    switch (primitive.kind) {
+      case 'elementwise': {
+        const spread = operands.map((operand, i) =>
+          this.#varies(inputs[i]!)
+            ? operand!
+            : broadcast(
+                operand!,
+                [length, ...operand!.shape],
+                operand!.shape.map((_, axis) => axis + 1),
+              ),
+        );
+        return make(primitive, spread, attributes);
+      }
+      case 'contraction':
+        return this.#product(node, operands as Expr[]);
+      case 'gather':
+        if (attributes.axis !== 0 || this.#varies(inputs[0]!)) return undefined;
+        return make(primitive, operands as Expr[], attributes);
+      case 'movement':
+        if (primitive.name === 'reshape') return reshape(first, [length, ...shape]);
+        if (primitive.name === 'transpose')
+          return transpose(first, [0, ...(attributes.permutation as readonly number[]).map((axis) => axis + 1)]);
+        if (primitive.name === 'broadcast')
+          return broadcast(
+            first,
+            [length, ...shape],
+            [0, ...(attributes.axes as readonly number[]).map((axis) => axis + 1)],
+          );
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #product({ inputs, attributes, shape }: Expr, [x, y]: Expr[]): Expr {
+    const { batchA, batchB, contractA, contractB, permutation } = attributes as unknown as DotAttributes;
+    const [left, right] = inputs.map((input) => this.#varies(input)) as [boolean, boolean];
+    const later = (axes: readonly number[], varies: boolean): number[] => axes.map((axis) => axis + Number(varies));
+    const both = left && right;
+    const dimensions = {
+      batch: [
+        [...(both ? [0] : []), ...later(batchA, left)],
+        [...(both ? [0] : []), ...later(batchB, right)],
+      ],
+      contract: [later(contractA, left), later(contractB, right)],
+    } as const;
+    // Where the turn's axis comes to stand: among the free axes of the one operand that has it.
+    const free = freeAxes(inputs[0]!.shape.length, batchA, contractA).length;
+    const place = both ? 0 : batchA.length + (left ? 0 : free);
+    const others = shape.map((_, axis) => (axis < place ? axis : axis + 1));
+    const own = permutation?.map((axis) => others[axis]!) ?? others;
+    return dot(x!, y!, { ...dimensions, permutation: [place, ...own] });
+  }
+}
+
+/** On what each node of the body depends. */
+function dependences({ body, constants, carries }: ScanAttributes): Map<Expr, Dependence> {
+  const found = new Map<Expr, Dependence>();
+  body.parameters.forEach((node, i) =>
+    found.set(node, i < constants ? 'constants' : i < constants + carries ? 'carries' : 'sequences'),
+  );
+  for (const node of topologicalOrder(body.outputs))
+    if (!found.has(node))
+      found.set(node, RANK[Math.max(0, ...node.inputs.map((input) => RANK.indexOf(found.get(input)!)))]!);
+  return found;
+}
+
+/** The scan's results; what needs no turn is computed before it, and inputs that no turn reads are left out. */
+export function hoistedScan(
+  inputs: readonly Expr[],
+  attributes: ScanAttributes,
+  primitive: Primitive<ScanAttributes>,
+): Expr[] {
+  const { body, length, constants, carries } = attributes;
+  const dependence = dependences(attributes);
+  const outside = new Map<Expr, Expr>(body.parameters.map((node, i) => [node, inputs[i]!]));
+  const fixed = (node: Expr): Expr => copyInto(outside, [node])[0]!;
+  const sequences = new Map(
+    body.parameters.map((node, i): [Expr, Expr] => [node, inputs[i]!]).slice(constants + carries),
+  );
+  const turns = new AllTurns(length, dependence, sequences, fixed);
+
+  const before = new Map<Expr, { readonly kind: 'constants' | 'sequences'; readonly value: Expr }>();
+  let bytes = 0;
+  const hoist = (node: Expr): boolean => {
+    const kind = dependence.get(node)!;
+    if (node.primitive.kind === 'leaf' || node.primitive.kind === 'movement' || node.primitive.kind === 'control')
+      return false;
+    if (kind === 'constants') {
+      before.set(node, { kind, value: fixed(node) });
+      return true;
+    }
+    const size = length * sizeOf(node.shape) * bytesPerElement(node.dtype);
+    if (kind !== 'sequences' || node.primitive.kind !== 'contraction' || bytes + size > MAX_PRODUCT_BYTES) return false;
+    const value = turns.of(node);
+    if (value === undefined) return false;
+    bytes += size;
+    before.set(node, { kind, value });
+    return true;
+  };
+  // From the outputs down, so that the largest parts are found first.
+  const needed = [...body.outputs];
+  const seen = new Set(needed);
+  while (needed.length > 0) {
+    const node = needed.pop()!;
+    if (length > 0 && hoist(node)) continue;
+    for (const input of node.inputs)
+      if (!seen.has(input)) {
+        seen.add(input);
+        needed.push(input);
+      }
+  }
+
+  const rebuilt = withScope(new ExprScope(), () => {
+    const copies = new Map<Expr, Expr>();
+    const lists: Record<'constants' | 'carries' | 'sequences', { parameters: Expr[]; values: Expr[] }> = {
+      constants: { parameters: [], values: [] },
+      carries: { parameters: [], values: [] },
+      sequences: { parameters: [], values: [] },
+    };
+    let count = 0;
+    const add = (node: Expr, kind: 'constants' | 'carries' | 'sequences', value: Expr): void => {
+      const copy = parameter(count++, node.shape, node.dtype, node.aval.weak);
+      copies.set(node, copy);
+      lists[kind].parameters.push(copy);
+      lists[kind].values.push(value);
+    };
+    body.parameters.forEach((node, i) => {
+      const kind = dependence.get(node) as 'constants' | 'carries' | 'sequences';
+      if (kind === 'carries' || seen.has(node)) add(node, kind, inputs[i]!);
+    });
+    for (const [node, { kind, value }] of before) add(node, kind, value);
+    const outputs = copyInto(copies, body.outputs);
+    const all = [lists.constants, lists.carries, lists.sequences];
+    return {
+      graph: closed(
+        body.name,
+        all.flatMap(({ parameters }) => parameters),
+        outputs,
+      ) satisfies Graph,
+      inputs: all.flatMap(({ values }) => values),
+      constants: lists.constants.parameters.length,
+    };
+  });
+  const node = make(primitive, rebuilt.inputs, { ...attributes, body: rebuilt.graph, constants: rebuilt.constants });
+  return node.aval.results!.map((_, index) => result(node, index));
+}

@@ -1,0 +1,65 @@
+/**
+ * A loop of known length as one node. Its body is a closed graph from constants, carries and elements of sequences to the
+ * next carries and elements of results: `(c, s, xs[t]) → (s', ys[t])`.
+ */
+import { makeAval, makeTuple } from '../../core/aval.js';
+import type { HostArray } from '../../core/array.js';
+import { allocateArray } from '../../core/dtype.js';
+import { type Expr, type Graph, topologicalOrder } from '../../core/expr.js';
+import { define } from '../define.js';
+import { evaluateGraph } from '../evaluate.js';
+import { scanDerivative } from './scan-derivative.js';
+import { makeResults } from './results.js';
+
+export type ScanAttributes = {
+  readonly body: Graph;
+  readonly length: number;
+  /** Whether it begins with the last elements; results stand where the elements stood that they were computed from. */
+  readonly reverse: boolean;
+  /** How many of the inputs are the same in each turn, and how many more begin carries; the others are sequences. */
+  readonly constants: number;
+  readonly carries: number;
+};
+
+/** Element `at` along the first axis; shares memory. */
+export function elementOf({ dtype, shape, data }: HostArray, at: number): HostArray {
+  const element = shape.slice(1);
+  const size = element.reduce((product, extent) => product * extent, 1);
+  return { dtype, shape: element, data: data.subarray(at * size, (at + 1) * size) };
+}
+
+/** Results of a node as one value. */
+export const tuple = (results: readonly HostArray[]): HostArray => ({
+  dtype: 'f32',
+  shape: [0],
+  data: allocateArray('f32', 0),
+  results,
+});
+
+export const scanPrimitive = define<ScanAttributes>({
+  name: 'scan',
+  kind: 'control',
+  infer: (_, { body, length, carries }) =>
+    makeTuple(body.outputs.map(({ aval }, i) => (i < carries ? aval : makeAval([length, ...aval.shape], aval.dtype)))),
+  evaluate: (inputs, { body, length, reverse, constants, carries }, output) => {
+    const order = topologicalOrder(body.outputs);
+    const fixed = inputs.slice(0, constants);
+    let state = inputs.slice(constants, constants + carries);
+    const sequences = inputs.slice(constants + carries);
+    const stacked = output
+      .results!.slice(carries)
+      .map(({ dtype, shape, size }): HostArray => ({ dtype, shape, data: allocateArray(dtype, size) }));
+    for (let turn = 0; turn < length; turn++) {
+      const at = reverse ? length - 1 - turn : turn;
+      const values = evaluateGraph(body, [...fixed, ...state, ...sequences.map((each) => elementOf(each, at))], order);
+      state = values.slice(0, carries);
+      stacked.forEach((all, i) => elementOf(all, at).data.set(values[carries + i]!.data));
+    }
+    return tuple([...state, ...stacked]);
+  },
+  vjpOfResults: scanDerivative,
+});
+
+/** The final carries, then the results of all turns. */
+export const scan = (inputs: readonly Expr[], attributes: ScanAttributes): Expr[] =>
+  makeResults(scanPrimitive, inputs, attributes);

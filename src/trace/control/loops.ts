@@ -1,0 +1,293 @@
+/** Loops: `scan`, `forLoop`, `whileLoop`. Their bodies are recorded once and compiled once. */
+import type { Aval } from '../../core/aval.js';
+import { makeAval } from '../../core/aval.js';
+import { OptionError, ShapeError, TraceError } from '../../core/errors.js';
+import { type Expr, type Graph, withScope } from '../../core/expr.js';
+import { checkFlag, checkOptions, describeValue } from '../../core/options.js';
+import { flatten, type TreeDef, unflatten } from '../../core/tree.js';
+import type { MapLeaves } from '../../core/tree-types.js';
+import { hoistedScan } from '../../ops/control/hoist.js';
+import { scanPrimitive } from '../../ops/control/scan.js';
+import { whileLoop as whileNode } from '../../ops/control/while.js';
+import { cast } from '../../ops/elementwise.js';
+import { iota } from '../../ops/leaf.js';
+import { add } from '../arithmetic.js';
+import { asExpr, asTensor } from '../operand.js';
+import { isTracing, record, type TracedVariable } from '../scope.js';
+import { Tensor, type TensorLike } from '../tensor.js';
+import type { Traced } from '../traced-types.js';
+import {
+  Body,
+  call,
+  checkFunction,
+  checkStructure,
+  commonAval,
+  finished,
+  jointOutside,
+  leafExprs,
+  refuseAvals,
+  valueOf,
+} from './body.js';
+
+export interface ScanOptions {
+  /** How many turns; needed where there are no sequences, else it must be their extent. */
+  readonly length?: number;
+  /** Begins with the last elements; `ys[i]` still belongs to `xs[i]`. */
+  readonly reverse?: boolean;
+}
+
+const KEEP = 'Return a carry of the shape and dtype that the loop began with.';
+
+/** Carries as the body must give them back: the avals with which it settles. */
+interface Settled {
+  readonly body: Body;
+  readonly inits: readonly Expr[];
+  readonly carries: readonly Expr[];
+}
+
+/**
+ * Traces a body whose first results are the next carries. A number that begins a carry takes the dtype of what replaces it.
+ * @throws TreeError `STRUCTURE_CHANGED`, ShapeError, DTypeError `CARRY_CHANGED`
+ */
+function settle(
+  op: string,
+  inits: readonly Expr[],
+  carryTree: TreeDef,
+  trace: (avals: readonly Aval[]) => { body: Body; tree: TreeDef },
+): Settled {
+  const { body, tree } = trace(inits.map(({ aval }) => aval));
+  checkStructure(op, 'the carry before and after a turn', carryTree, tree);
+  const paths: string[] = [];
+  carryTree.collectPaths('', paths);
+  const avals = inits.map(({ aval }, i) => {
+    const next = body.outputs[i]!.aval;
+    return commonAval(aval, next) ?? refuseAvals(op, 'CARRY_CHANGED', `the carry${paths[i]!}`, aval, next, KEEP);
+  });
+  if (avals.some((aval, i) => aval.key !== inits[i]!.aval.key))
+    return settle(
+      op,
+      record(() => inits.map((init, i) => (avals[i]!.weak ? init : cast(init, avals[i]!.dtype)))),
+      carryTree,
+      trace,
+    );
+  return { body, inits, carries: avals.map((aval, i) => body.converted(body.outputs[i]!, aval)) };
+}
+
+/** Values of Variables that a loop wrote. */
+function assignAll(written: readonly TracedVariable[], values: readonly Expr[]): void {
+  written.forEach((variable, i) => variable.assign(values[i]!));
+}
+
+/**
+ * Runs `step(carry, x) → [carry, y]` for each element of `xs` along its first axis, as one compiled loop.
+ * Returns the last carry and all y, stacked along a first axis. Variables that the step writes are carried too.
+ * @param xs a tree of tensors of one leading extent, or undefined: then `length` says how many turns.
+ * @throws OptionError `SCAN_LENGTH`, ShapeError `SCAN_LENGTH`, TreeError `STRUCTURE_CHANGED`, ShapeError, DTypeError
+ * `CARRY_CHANGED`, TraceError `STEP_RESULT`
+ */
+export function scan<C, X, R extends readonly [unknown, unknown]>(
+  step: (carry: Traced<C>, x: MapLeaves<X, Tensor>) => R,
+  init: C,
+  xs: X,
+  options?: ScanOptions,
+): [carry: Traced<C>, ys: Traced<R[1]>];
+export function scan(
+  step: (carry: never, x: never) => unknown,
+  init: unknown,
+  xs: unknown,
+  options: ScanOptions = {},
+): [unknown, unknown] {
+  checkFunction('scan', 'step', step);
+  checkOptions('scan', options, ['length', 'reverse']);
+  if (options.reverse !== undefined) checkFlag('scan', 'reverse', options.reverse);
+  const [initLeaves, carryTree] = flatten(init);
+  const [xLeaves, xTree] = flatten(xs);
+  const sequences = leafExprs('scan', xLeaves);
+  const length = lengthOf(sequences, options.length);
+  const elements = sequences.map(({ shape, dtype }) => makeAval(shape.slice(1), dtype));
+  let yTree: TreeDef | undefined;
+  const settled = settle('scan', leafExprs('scan', initLeaves), carryTree, (avals) => {
+    let tree: TreeDef | undefined;
+    const body = new Body('scan', [...avals, ...elements], (handles) => {
+      const result = call('scan', step, [
+        unflatten(carryTree, handles.slice(0, avals.length)),
+        unflatten(xTree, handles.slice(avals.length)),
+      ]);
+      if (!Array.isArray(result) || result.length !== 2)
+        throw new TraceError('STEP_RESULT', `the step of scan returned ${describeValue(result)}`, 'Return [carry, y].');
+      tree = flatten(result[0])[1];
+      yTree = flatten(result[1])[1];
+      return result as unknown;
+    });
+    return { body, tree: tree! };
+  });
+  const { body, inits, carries } = settled;
+  const { outside, written } = jointOutside([body]);
+  const states = [...carries, ...written.map((variable) => body.finalValue(variable))];
+  const ys = withScope(body.scope, () => body.outputs.slice(inits.length).map(asTensor));
+  const handles = record(() => {
+    const values = outside.map(valueOf);
+    const first = [...inits, ...written.map((variable) => variable.read())];
+    const inputs = [...values, ...first, ...sequences];
+    const graph: Graph = body.graph(
+      [
+        ...outside.map((each) => body.parameterOf(each)),
+        ...inits.map((_, i) => body.argument(i)),
+        ...written.map((variable) => body.scope.variableParameter(variable)),
+        ...elements.map((_, i) => body.argument(inits.length + i)),
+      ],
+      [...values.map(({ aval }) => aval), ...first.map(({ aval }) => aval), ...elements],
+      [...states, ...ys],
+    );
+    const results = hoistedScan(
+      inputs,
+      { body: graph, length, reverse: options.reverse === true, constants: values.length, carries: first.length },
+      scanPrimitive,
+    );
+    assignAll(written, results.slice(inits.length, first.length));
+    return finished(results);
+  });
+  return [unflatten(carryTree, handles.slice(0, inits.length)), unflatten(yTree!, handles.slice(states.length))];
+}
+
+/** @throws OptionError, ShapeError `SCAN_LENGTH` */
+function lengthOf(sequences: readonly Expr[], given: number | undefined): number {
+  if (given !== undefined && !(Number.isInteger(given) && given >= 0))
+    throw new OptionError(
+      'SCAN_LENGTH',
+      `scan got length: ${describeValue(given)}`,
+      'A length is a whole number of turns.',
+    );
+  for (const { shape, aval } of sequences)
+    if (shape.length === 0)
+      throw new ShapeError('SCAN_LENGTH', `scan got ${aval.key} as a sequence`, 'Its first axis is the turns.');
+  const [first, ...others] = [...sequences.map(({ shape }) => shape[0]!), ...(given === undefined ? [] : [given])];
+  if (first === undefined)
+    throw new OptionError('SCAN_LENGTH', 'scan got no sequences and no length', 'Give { length }.');
+  for (const other of others)
+    if (other !== first)
+      throw new ShapeError(
+        'SCAN_LENGTH',
+        `scan got ${sequences.map(({ aval }) => aval.key).join(', ')}${given === undefined ? '' : ` and length ${given}`}`,
+        'All sequences have one extent along the first axis.',
+      );
+  return first;
+}
+
+/**
+ * `body(i, carry) → carry` for i from `begin` to `end` − 1, as one compiled loop; i is an i32 scalar. It has a derivative if
+ * the bounds are numbers; tensors among them make a {@link whileLoop}.
+ * @throws OptionError `LOOP_BOUNDS`; as {@link scan}
+ */
+export function forLoop<C>(
+  begin: TensorLike,
+  end: TensorLike,
+  body: (i: Tensor, carry: Traced<C>) => unknown,
+  init: C,
+): Traced<C>;
+export function forLoop(
+  begin: TensorLike,
+  end: TensorLike,
+  body: (i: Tensor, carry: never) => unknown,
+  init: unknown,
+): unknown {
+  checkFunction('forLoop', 'body', body);
+  const [from, to] = [begin, end].map((bound) => (bound instanceof Tensor && !isTracing() ? bound.item() : bound));
+  if (from instanceof Tensor || to instanceof Tensor) return countUp(from as TensorLike, to as TensorLike, body, init);
+  for (const bound of [from, to])
+    if (!Number.isInteger(bound))
+      throw new OptionError('LOOP_BOUNDS', `forLoop got the bound ${describeValue(bound)}`, 'Bounds are integers.');
+  const length = Math.max(0, (to as number) - (from as number));
+  const indices = new Tensor(record(() => add(iota([length], 0, 'i32'), from as number)));
+  const step = (carry: never, i: Tensor): [unknown, undefined] => [call('forLoop', body, [i, carry]), undefined];
+  return scan(step as never, init, indices)[0];
+}
+
+/** A loop whose bounds are known only when it runs. */
+function countUp(
+  begin: TensorLike,
+  end: TensorLike,
+  body: (i: Tensor, carry: never) => unknown,
+  init: unknown,
+): unknown {
+  const asIndex = (bound: TensorLike): Tensor =>
+    bound instanceof Tensor ? bound.cast('i32') : new Tensor(record(() => cast(asExpr(bound), 'i32')));
+  const to = asIndex(end);
+  const [, carry] = whileLoop(
+    ([i]: [Tensor, unknown]) => i.less(to),
+    ([i, carry]: [Tensor, unknown]) => [i.add(1), call('forLoop', body, [i, carry])],
+    [asIndex(begin), init] as [Tensor, unknown],
+  ) as [unknown, unknown];
+  return carry;
+}
+
+/**
+ * `body(carry) → carry` while `predicate(carry)`, a bool scalar, is true; the number of turns is known when it has run.
+ * It has no derivative.
+ * @throws TraceError `PREDICATE`, ShapeError `PREDICATE`; as {@link scan}
+ */
+export function whileLoop<C>(
+  predicate: (carry: Traced<C>) => TensorLike,
+  body: (carry: Traced<C>) => unknown,
+  init: C,
+): Traced<C>;
+export function whileLoop(
+  predicate: (carry: never) => unknown,
+  body: (carry: never) => unknown,
+  init: unknown,
+): unknown {
+  checkFunction('whileLoop', 'predicate', predicate);
+  checkFunction('whileLoop', 'body', body);
+  const [initLeaves, carryTree] = flatten(init);
+  const settled = settle('whileLoop', leafExprs('whileLoop', initLeaves), carryTree, (avals) => {
+    const traced = new Body('whileLoop', avals, (handles) => call('whileLoop', body, [unflatten(carryTree, handles)]));
+    return { body: traced, tree: traced.tree };
+  });
+  const { inits, carries } = settled;
+  const test = new Body(
+    'predicate',
+    inits.map(({ aval }) => aval),
+    (handles) => predicateTensor('whileLoop', call('whileLoop', predicate, [unflatten(carryTree, handles)])),
+  );
+  if (test.written.length > 0)
+    throw new TraceError('PREDICATE', 'the predicate of whileLoop writes a Variable', 'Write it in the body.');
+  const { outside, written } = jointOutside([settled.body, test]);
+  const handles = record(() => {
+    const values = outside.map(valueOf);
+    const first = [...inits, ...written.map((variable) => variable.read())];
+    const avals = [...values, ...first].map(({ aval }) => aval);
+    const graphOf = (body: Body, outputs: readonly Expr[]): Graph =>
+      body.graph(
+        [
+          ...outside.map((each) => body.parameterOf(each)),
+          ...inits.map((_, i) => body.argument(i)),
+          ...written.map((variable) => body.parameterOf({ kind: 'variable', variable })),
+        ],
+        avals,
+        outputs,
+      );
+    const next = [...carries, ...written.map((variable) => settled.body.finalValue(variable))];
+    const results = whileNode([...values, ...first], {
+      predicate: graphOf(test, test.outputs),
+      body: graphOf(settled.body, next),
+      constants: values.length,
+    });
+    assignAll(written, results.slice(inits.length));
+    return finished(results);
+  });
+  return unflatten(carryTree, handles.slice(0, inits.length));
+}
+
+/** What a predicate returned, as a bool scalar. @throws ShapeError, TraceError `PREDICATE` */
+export function predicateTensor(op: string, value: unknown): Tensor {
+  if (!(value instanceof Tensor) && typeof value !== 'boolean' && typeof value !== 'number')
+    throw new TraceError('PREDICATE', `the predicate of ${op} is ${describeValue(value)}`, 'Make it a bool scalar.');
+  const tensor = value instanceof Tensor ? value : new Tensor(record(() => asExpr(value)));
+  if (tensor.ndim !== 0)
+    throw new ShapeError(
+      'PREDICATE',
+      `the predicate of ${op} is ${tensor.expr.aval.key}`,
+      'Reduce it to a scalar, for example with any() or all().',
+    );
+  return tensor.dtype === 'bool' ? tensor : tensor.notEqual(0);
+}

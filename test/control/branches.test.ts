@@ -1,0 +1,142 @@
+/** `cond`, `switchCase`, `checkpoint`, `customVjp`. */
+import { describe, expect, test } from 'vitest';
+import { checkpoint, cond, customVjp, grad, jit, switchCase, type Tensor, tensor, Variable } from 'lazuli';
+import { THREADED_BACKENDS } from '../support/backends.js';
+
+const code = (expected: string): unknown => expect.objectContaining({ code: expected }) as unknown;
+
+describe.for(THREADED_BACKENDS)('on %s', (backend) => {
+  test('cond takes one branch, its derivative too, and Variables of both', () => {
+    const seen = new Variable(tensor(0));
+    const f = (p: Tensor, x: Tensor): Tensor =>
+      cond(
+        p.greater(0),
+        (y: Tensor) => {
+          seen.value = seen.value.add(1);
+          return y.sqrt();
+        },
+        (y: Tensor) => y.mul(3),
+        x,
+      );
+    const run = jit(f, { backend });
+    expect(run(1, tensor([4, 9])).arraySync()).toEqual([2, 3]);
+    expect(run(-1, tensor([4, 9])).arraySync()).toEqual([12, 27]);
+    expect([run.stats.compiles, seen.value.item()]).toEqual([1, 1]);
+    const slope = jit((p: Tensor, x: Tensor) => grad((y: Tensor) => f(p, y).sum())(x), { backend });
+    expect(slope(1, tensor([4, 0.25])).arraySync()).toEqual([0.25, 1]);
+    // What was not taken has no say: √ has an infinite derivative at 0.
+    expect(slope(-1, tensor([0, 9])).arraySync()).toEqual([3, 3]);
+    expect(f(tensor(1), tensor([4, 9])).arraySync()).toEqual([2, 3]);
+    expect(
+      jit(
+        (x: Tensor) =>
+          cond(
+            true,
+            (y: Tensor) => y.neg(),
+            (y: Tensor) => y,
+            x,
+          ),
+        { backend },
+      )(1).item(),
+    ).toBe(-1);
+  });
+
+  test('switchCase clamps its index, and joins numbers with tensors', () => {
+    const f = jit(
+      (i: Tensor, x: Tensor) =>
+        switchCase(i, [(y: Tensor) => ({ a: y.sum() }), () => ({ a: 7 }), (y: Tensor) => ({ a: y.max() })], x),
+      { backend },
+    );
+    const x = tensor([1, 5, 2]);
+    expect([-3, 0, 1, 2, 9].map((i) => f(tensor(i, { dtype: 'i32' }), x).a.item())).toEqual([8, 8, 7, 5, 5]);
+    expect(switchCase(9, [() => 1, () => tensor(2)] as never[]) as unknown).toBeDefined();
+  });
+
+  test('checkpoint gives the same bits', () => {
+    const block = (x: Tensor, w: Tensor): Tensor => x.matmul(w).tanh().matmul(w).sin();
+    const [x, w] = [
+      tensor([[0.1, 0.2]]),
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+    ];
+    const loss = (f: typeof block) => (v: Tensor) => f(f(x, v), w).square().sum();
+    const [plain, saved] = [block, checkpoint(block)].map((f) => jit(grad(loss(f)), { backend })(w).dataSync());
+    expect(saved).toEqual(plain);
+  });
+
+  test('customVjp has the derivative that it is given, with captured values', () => {
+    const scale = tensor(10);
+    const f = customVjp(
+      (x: Tensor, y: Tensor) => x.mul(y),
+      (x: Tensor, y: Tensor) => [x.mul(y), { x }] as const,
+      ({ x }, g) => [g.mul(scale), g.mul(x)],
+    );
+    const [dx, dy] = jit(
+      grad((x: Tensor, y: Tensor) => f(x, y).sum(), [0, 1]),
+      { backend },
+    )(tensor([1, 2]), tensor([3, 4]));
+    expect([dx.arraySync(), dy.arraySync()]).toEqual([
+      [10, 10],
+      [1, 2],
+    ]);
+    expect(jit(f, { backend })(tensor([1, 2]), tensor([3, 4])).arraySync()).toEqual([3, 8]);
+  });
+});
+
+test('branches that differ, and derivatives of another structure, are typed errors', () => {
+  const choose =
+    (onTrue: (x: Tensor) => unknown, onFalse: (x: Tensor) => unknown): (() => unknown) =>
+    () =>
+      jit((p: Tensor, x: Tensor) => cond(p.greater(0), onTrue as (x: Tensor) => Tensor, onFalse, x))(1, tensor([1, 2]));
+  expect(
+    choose(
+      (x) => [x],
+      (x) => x,
+    ),
+  ).toThrow(code('STRUCTURE_CHANGED'));
+  expect(
+    choose(
+      (x) => x,
+      (x) => x.sum(),
+    ),
+  ).toThrow(code('BRANCHES_DIFFER'));
+  expect(
+    choose(
+      (x) => x,
+      (x) => x.cast('i32'),
+    ),
+  ).toThrow(code('BRANCHES_DIFFER'));
+  expect(() =>
+    jit((x: Tensor) =>
+      cond(
+        x,
+        () => 1,
+        () => 2,
+      ),
+    )(tensor([1, 2])),
+  ).toThrow(code('PREDICATE'));
+  expect(() => jit((x: Tensor) => switchCase(x, [() => 1, () => 2]))(tensor(0.5))).toThrow(code('BRANCH_INDEX'));
+  expect(() => switchCase(0, [])).toThrow(code('BRANCHES'));
+  const custom =
+    (forward: unknown, backward: unknown): (() => unknown) =>
+    () =>
+      grad((x: Tensor) => customVjp((y: Tensor) => y.sum(), forward as never, backward as never)(x))(tensor([1, 2]));
+  const forward = (y: Tensor): [Tensor, Tensor] => [y.sum(), y];
+  expect(
+    custom(
+      (y: Tensor) => y.sum(),
+      () => [],
+    ),
+  ).toThrow(code('FORWARD_RESULT'));
+  expect(
+    custom(
+      (y: Tensor) => [[y.sum()], y],
+      () => [],
+    ),
+  ).toThrow(code('STRUCTURE_CHANGED'));
+  expect(custom(forward, (y: Tensor) => y)).toThrow(code('BACKWARD_RESULT'));
+  expect(custom(forward, (y: Tensor) => [[y]])).toThrow(code('STRUCTURE_CHANGED'));
+  expect(custom(forward, (y: Tensor, g: Tensor) => [g])).toThrow(code('COTANGENT'));
+});
