@@ -56,7 +56,7 @@ const lossOf =
     return h.sum().add(ys.square().mean());
   };
 const numbers = (of: unknown): number[] =>
-  tree.leaves(of as Tensor).flatMap((leaf) => Array.from((leaf as Tensor).dataSync()));
+  tree.leaves(of as Tensor).flatMap((leaf) => Array.from((leaf).dataSync()));
 function expectClose(actual: unknown, expected: unknown, bound = 2e-5): void {
   const [a, b] = [numbers(actual), numbers(expected)];
   expect(a.length).toBe(b.length);

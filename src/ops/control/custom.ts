@@ -1,6 +1,6 @@
 /** A closed graph with a derivative of its own. */
 import { makeTuple } from '../../core/aval.js';
-import { type Expr, type Graph } from '../../core/expr.js';
+import type { Expr, Graph } from '../../core/expr.js';
 import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
 import { inlineGraph } from './inline.js';

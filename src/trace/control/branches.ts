@@ -77,7 +77,7 @@ export function switchCase(index: TensorLike, branches: readonly Branch[], ...op
         `switchCase got the index ${describeValue(known)}`,
         'An index is an integer.',
       );
-    return chosen('switchCase', branches[Math.min(Math.max(known as number, 0), branches.length - 1)]!, operands);
+    return chosen('switchCase', branches[Math.min(Math.max(known as number, 0), branches.length - 1)], operands);
   }
   return choose(
     'switchCase',
@@ -107,7 +107,7 @@ function choose(op: string, index: Expr, branches: readonly Branch[], operands: 
       new Body(
         op,
         inputs.map(({ aval }) => aval),
-        (handles) => call(op, fn, unflatten(tree, handles) as unknown[]),
+        (handles) => call(op, fn, unflatten(tree, handles)),
       ),
   );
   const [first, ...others] = bodies as [Body, ...Body[]];

@@ -42,7 +42,7 @@ function splitArguments(
       let next = 0;
       return unflatten(
         tree,
-        leaves.map((leaf, i) => (isInput[i] ? handles[next++]! : (leaf as unknown))),
+        leaves.map((leaf, i) => (isInput[i] ? handles[next++]! : (leaf))),
       ) as unknown[];
     },
   };
@@ -189,7 +189,7 @@ function cotangentsOf(
     if (given === null || given === undefined) return leaves;
     const [values, got] = flatten(given);
     checkStructure('customVjp', `argument ${i} and its cotangent`, tree, got);
-    return values.filter((_, at) => own[at] instanceof Tensor) as Tensor[];
+    return values.filter((_, at) => own[at] instanceof Tensor);
   });
   cotangents.forEach((cotangent, i) => {
     const { aval } = inputs[i]!;
