@@ -77,7 +77,7 @@ export interface Primitive<A extends Attributes = Attributes> {
   readonly vjpOfResults?: (
     cotangents: readonly (Expr | undefined)[],
     node: Expr<A>,
-    builder: TensorBuilder,
+    builder: GraphBuilder,
     wanted: readonly boolean[],
   ) => readonly (Expr | null)[];
 }
@@ -116,6 +116,10 @@ export interface TensorBuilder extends Builder<Expr> {
   dynamicSlice(x: Expr, starts: readonly Expr[], sizes: readonly number[]): Expr;
   dynamicUpdateSlice(x: Expr, update: Expr, starts: readonly Expr[]): Expr;
   dot(a: Expr, b: Expr, dimensions: DotDimensions): Expr;
+}
+
+/** The vocabulary of derivatives of nodes that hold graphs. */
+export interface GraphBuilder extends TensorBuilder {
   /** A closed graph's parameters, then cotangents of its outputs `from`, to cotangents of its parameters `of`. */
   pullbackOf(graph: Graph, of: readonly number[], from: readonly number[]): Graph;
   /**

@@ -30,8 +30,7 @@ const coreOps = Object.fromEntries(
   (Object.keys(SCALAR_OPS) as ScalarOp[]).map((op) => [op, coreOp(op)]),
 ) as unknown as Builder<Expr>;
 
-/** Derivatives of closed graphs are `transform/vjp.ts`'s. */
-export const exprBuilder: Omit<TensorBuilder, 'differentiate' | 'pullbackOf'> = {
+export const exprBuilder: TensorBuilder = {
   ...coreOps,
   dtypeOf: (x) => x.dtype,
   constant: (value: number, dtype: DType) => constant(value, dtype),

@@ -37,7 +37,7 @@ function joint(graph: Graph, of: readonly number[], from: readonly number[], pul
   return { parameters, outputs, cotangents, derivatives };
 }
 
-/** See {@link TensorBuilder.pullbackOf}. */
+/** See {@link GraphBuilder.pullbackOf}. */
 export const pullbackOf = (graph: Graph, of: readonly number[], from: readonly number[], pullback: Pullback): Graph =>
   withScope(new ExprScope(), () => {
     const { parameters, cotangents, derivatives } = joint(graph, of, from, pullback);
@@ -82,7 +82,7 @@ function chooseSaved(read: readonly Expr[], order: readonly Expr[], isFree: (nod
   return [...saved].sort((a, b) => position.get(a)! - position.get(b)!);
 }
 
-/** See {@link TensorBuilder.differentiate}. */
+/** See {@link GraphBuilder.differentiate}. */
 export function differentiateBody(
   graph: Graph,
   of: readonly number[],

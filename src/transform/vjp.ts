@@ -16,7 +16,7 @@ import {
   make,
   type Origin,
   type Phase,
-  type TensorBuilder,
+  type GraphBuilder,
   topologicalOrder,
   withOrigin,
   withScope,
@@ -86,7 +86,7 @@ const inPhase = (phase: Phase, { origin }: Expr): Origin => ({
 });
 
 /** What derivatives are written with; derivatives of closed graphs are this file's. */
-const builder: TensorBuilder = {
+const builder: GraphBuilder = {
   ...exprBuilder,
   pullbackOf: (graph, of, from) => pullbackOf(graph, of, from, pullback),
   differentiate: (graph, of, from, loop) => differentiateBody(graph, of, from, loop, pullback),

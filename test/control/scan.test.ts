@@ -55,8 +55,7 @@ const lossOf =
     const [h, ys] = run(p, start, sequence) as [Tensor, Tensor];
     return h.sum().add(ys.square().mean());
   };
-const numbers = (of: unknown): number[] =>
-  tree.leaves(of as Tensor).flatMap((leaf) => Array.from((leaf).dataSync()));
+const numbers = (of: unknown): number[] => tree.leaves(of as Tensor).flatMap((leaf) => Array.from(leaf.dataSync()));
 function expectClose(actual: unknown, expected: unknown, bound = 2e-5): void {
   const [a, b] = [numbers(actual), numbers(expected)];
   expect(a.length).toBe(b.length);

@@ -8,7 +8,7 @@
  * shares are carried.
  */
 import { bytesPerElement, isFloat } from '../../core/dtype.js';
-import { type Expr, type Graph, make, type TensorBuilder, withScope } from '../../core/expr.js';
+import { type Expr, type Graph, make, type GraphBuilder, withScope } from '../../core/expr.js';
 import type { DotAttributes } from '../contraction.js';
 import { parameter } from '../leaf.js';
 import { hoistedScan } from './hoist.js';
@@ -63,7 +63,7 @@ class Shares {
     readonly length: number,
     /** Sequences that the scan reads, by the body's parameter. */
     readonly sequences: ReadonlyMap<Expr, Expr>,
-    readonly b: TensorBuilder,
+    readonly b: GraphBuilder,
   ) {}
 
   #canStack(...values: readonly Expr[]): boolean {
@@ -122,7 +122,7 @@ class Shares {
 export function scanDerivative(
   cotangents: readonly (Expr | undefined)[],
   node: Expr<ScanAttributes>,
-  b: TensorBuilder,
+  b: GraphBuilder,
   wanted: readonly boolean[],
 ): (Expr | null)[] {
   const { attributes, primitive } = node;

@@ -77,7 +77,8 @@ export function switchCase(index: TensorLike, branches: readonly Branch[], ...op
         `switchCase got the index ${describeValue(known)}`,
         'An index is an integer.',
       );
-    return chosen('switchCase', branches[Math.min(Math.max(known as number, 0), branches.length - 1)], operands);
+    const at = Math.min(Math.max(known as number, 0), branches.length - 1);
+    return chosen('switchCase', (branches as readonly Branch[])[at]!, operands);
   }
   return choose(
     'switchCase',

@@ -42,7 +42,7 @@ function splitArguments(
       let next = 0;
       return unflatten(
         tree,
-        leaves.map((leaf, i) => (isInput[i] ? handles[next++]! : (leaf))),
+        leaves.map((leaf, i) => (isInput[i] ? handles[next++]! : leaf)),
       ) as unknown[];
     },
   };
