@@ -3,7 +3,15 @@
  * nodes before it as it takes, on the values that the yardstick gives its inputs; one element, if that is enough.
  */
 import { allocateArray, arrayName, type TypedArray } from '../core/dtype.js';
-import { type AttributeValue, type Expr, ExprScope, graphsOf, make, topologicalOrder, withScope } from '../core/expr.js';
+import {
+  type AttributeValue,
+  type Expr,
+  ExprScope,
+  graphsOf,
+  make,
+  topologicalOrder,
+  withScope,
+} from '../core/expr.js';
 import { formatNumber, type Graph } from '../core/graph.js';
 import { parameter } from '../ops/leaf.js';
 import { distance, type Pair } from './bisect.js';
