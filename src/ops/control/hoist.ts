@@ -20,7 +20,7 @@ import { parameter } from '../leaf.js';
 import { broadcast, reshape, transpose } from '../movement.js';
 import { closed } from './inline.js';
 import { result } from './results.js';
-import type { ScanAttributes } from './scan.js';
+import type { ScanAttributes } from './scan-attributes.js';
 
 /** Memory that products of one scan take at most. */
 const MAX_PRODUCT_BYTES = 2 ** 28;

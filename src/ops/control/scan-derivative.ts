@@ -14,7 +14,7 @@ import { parameter } from '../leaf.js';
 import { hoistedScan } from './hoist.js';
 import { closed } from './inline.js';
 import { result } from './results.js';
-import type { ScanAttributes } from './scan.js';
+import type { ScanAttributes } from './scan-attributes.js';
 
 /** Memory that factors of one scan take at most. */
 const MAX_STACKED_BYTES = 2 ** 28;

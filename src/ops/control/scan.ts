@@ -5,21 +5,12 @@
 import { makeAval, makeTuple } from '../../core/aval.js';
 import type { HostArray } from '../../core/array.js';
 import { allocateArray } from '../../core/dtype.js';
-import { type Expr, type Graph, topologicalOrder } from '../../core/expr.js';
+import { type Expr, topologicalOrder } from '../../core/expr.js';
 import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
+import type { ScanAttributes } from './scan-attributes.js';
 import { scanDerivative } from './scan-derivative.js';
 import { makeResults } from './results.js';
-
-export type ScanAttributes = {
-  readonly body: Graph;
-  readonly length: number;
-  /** Whether it begins with the last elements; results stand where the elements stood that they were computed from. */
-  readonly reverse: boolean;
-  /** How many of the inputs are the same in each turn, and how many more begin carries; the others are sequences. */
-  readonly constants: number;
-  readonly carries: number;
-};
 
 /** Element `at` along the first axis; shares memory. */
 export function elementOf({ dtype, shape, data }: HostArray, at: number): HostArray {
