@@ -6,6 +6,7 @@
  */
 import type { DType } from '../core/dtype.js';
 import {
+  type AttributeValue,
   attributesKey,
   type Attributes,
   type AttributeValue,
@@ -110,9 +111,7 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
           if (form !== undefined) sized[key] = form;
         }
         if (literal === undefined && sized[key] === undefined) return unlike();
-      } else if (
-        values.every((value) => typeof value === 'object' && value.length === (values[0] as number[]).length)
-      ) {
+      } else if (values.every((value) => isNumbers(value) && value.length === (values[0] as number[]).length)) {
         const lists = values as (readonly number[])[];
         const merged = lists[0]!.map((value, at): SizeForm | number | undefined =>
           lists.every((list) => list[at] === value) ? value : formOf(lists.map((list) => list[at]!)),
@@ -144,6 +143,9 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
     },
   };
 }
+
+const isNumbers = (value: AttributeValue): value is readonly number[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'number');
 
 /** Sizes whose graphs are kept. */
 const REMEMBERED = 8;
