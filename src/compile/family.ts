@@ -6,7 +6,6 @@
  */
 import type { DType } from '../core/dtype.js';
 import {
-  type AttributeValue,
   attributesKey,
   type Attributes,
   type AttributeValue,
