@@ -23,6 +23,7 @@ export function nativeTarget(machine: MachineName): Target {
     width: MACHINES[machine].width,
     workers: { kind: 'threads' },
     reassociates: false,
+    loops: false,
     tile: undefined,
     lower: lowerSegment,
   };
