@@ -17,14 +17,24 @@ const withoutChunks = {
 const pages = [
   { name: 'core + js + wasm', import: '{ jit, valueAndGrad, tensor, TrainVar }', limit: '106.9 kB' },
   { name: 'a page that trains', import: '{ jit, valueAndGrad, tensor, TrainVar, Adadelta }', limit: '117.2 kB' },
+  // The loop and batches; files, which are loaded on demand, are no part of it.
+  {
+    name: 'a page that fits',
+    import: {
+      'dist/src/index.js': '{ jit, valueAndGrad, tensor, TrainVar, Adadelta }',
+      'dist/src/data/data.js': '{ batches }',
+      'dist/src/train/train.js': '{ fit }',
+    },
+    limit: '121.7 kB',
+  },
   // Of this 36 kB are the parser, acorn.
   { name: 'a page that lifts', import: '{ lift }', limit: '137.7 kB' },
-  { name: 'everything', import: '*', limit: '209.2 kB' },
+  { name: 'everything', import: '*', limit: '209.3 kB' },
 ];
 
 export default pages.map((page) => ({
-  ...page,
   path: 'dist/src/index.js',
+  ...page,
   gzip: true,
   modifyEsbuildConfig: (config) => ({ ...config, format: 'esm', target: 'es2022', plugins: [withoutChunks] }),
 }));

@@ -14,6 +14,8 @@ const fromDist = {
   enforce: 'pre' as const,
   resolveId(source: string, importer: string | undefined): string | undefined {
     if (source === 'lazuli') return path('dist/src/index.js');
+    if (source === 'lazuli/data') return path('dist/src/data/data.js');
+    if (source === 'lazuli/train') return path('dist/src/train/train.js');
     if (source === 'lazuli/webgpu') return path('dist/backends/webgpu/webgpu.js');
     if (source === 'lazuli/gpujs') return path('dist/backends/gpujs/gpujs.js');
     if (source === 'lazuli/native') return path('dist/backends/native/native.js');
@@ -35,6 +37,8 @@ export default defineConfig(({ mode }) => ({
         ? []
         : [
             { find: /^lazuli$/, replacement: path('src/index.ts') },
+            { find: /^lazuli\/data$/, replacement: path('src/data/data.ts') },
+            { find: /^lazuli\/train$/, replacement: path('src/train/train.ts') },
             { find: /^lazuli\/webgpu$/, replacement: path('backends/webgpu/webgpu.ts') },
             { find: /^lazuli\/gpujs$/, replacement: path('backends/gpujs/gpujs.ts') },
             { find: /^lazuli\/native$/, replacement: path('backends/native/native.ts') },

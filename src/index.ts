@@ -2,11 +2,9 @@
  * The public API, the only barrel. What makes tensors or runs them is exported through `connected`: see
  * `connectBackends` for the reason. The calls are marked pure, so that a page leaves out what it does not use.
  */
-import { jsBackend } from '../backends/js/backend.js';
-import { referenceBackend } from '../backends/reference/backend.js';
-import { supportsWasm, wasmBackend } from '../backends/wasm/backend.js';
+import { wasmBackend } from '../backends/wasm/backend.js';
+import { connected } from './connected.js';
 import * as randomNumbers from './nn/random.js';
-import { connectBackends } from './runtime/registry.js';
 import * as comparing from './trace/compare.js';
 import * as create from './trace/create.js';
 import * as gradients from './trace/grad.js';
@@ -20,8 +18,6 @@ export interface ThreadOptions {
   /** Address of the module `lazuli/wasm-worker`, for a page whose policy forbids `worker-src blob:`. */
   readonly workerUrl?: string;
 }
-
-const connected = connectBackends(referenceBackend, jsBackend, ...(supportsWasm() ? [wasmBackend] : []));
 
 export const tensor = /* @__PURE__ */ connected(tensors.tensor);
 export const zeros = /* @__PURE__ */ connected(create.zeros);

@@ -101,6 +101,10 @@ export class BackendUnavailableError extends LazuliError {
 export class CheckpointError extends LazuliError {
   static override name = 'CheckpointError';
 }
+/** Examples that are missing, or that do not fit together. */
+export class DataError extends LazuliError {
+  static override name = 'DataError';
+}
 /** An option, a name or a key outside its range. */
 export class OptionError extends LazuliError {
   static override name = 'OptionError';

@@ -5,7 +5,7 @@
 import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { CheckpointError, OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
-import { type HostArray, quote } from '../io/array-file.js';
+import { type FileContents, type HostArray, quote } from '../io/array-file.js';
 import { readCheckpoint } from '../io/files.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
@@ -36,7 +36,16 @@ const list = (keys: readonly string[]): string =>
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /** Loads the file into the module's Variables, straight into memory of their own. */
-export async function loadFile(module: Module, filename: string, options: LoadFileOptions): Promise<LoadStateResult> {
+export const loadFile = async (module: Module, filename: string, options: LoadFileOptions): Promise<LoadStateResult> =>
+  loadContents(module, filename, await readCheckpoint(filename), options);
+
+/** As {@link loadFile}, of what was read. */
+export function loadContents(
+  module: Module,
+  filename: string,
+  { arrays, texts, metadata }: FileContents,
+  options: LoadFileOptions,
+): LoadStateResult {
   const { verbose = false, strict = true, rename = (key: string) => key, exclude = [] } = options;
   if (typeof rename !== 'function' || !Array.isArray(exclude) || exclude.some((path) => typeof path !== 'string'))
     throw new OptionError(
@@ -44,7 +53,6 @@ export async function loadFile(module: Module, filename: string, options: LoadFi
       `loadStates got rename = ${describeValue(rename)} and exclude = ${describeValue(exclude)}`,
       'rename is a function of a key, exclude an array of attribute paths.',
     );
-  const { arrays, texts, metadata } = await readCheckpoint(filename);
   const fail = (facts: string, remedy: string, cause?: unknown): CheckpointError =>
     new CheckpointError('CHECKPOINT_MISMATCH', facts, remedy, { cause });
   const method = options.method ?? (metadata.get(METHOD_KEY) === 'absolute' ? 'absolute' : 'relative');

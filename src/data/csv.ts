@@ -1,0 +1,92 @@
+/** Tables as text. */
+import Papa from 'papaparse';
+import { DataError, OptionError } from '../core/errors.js';
+import { checkOptions, describeValue } from '../core/options.js';
+
+export interface CsvOptions {
+  /** Between two cells: guessed unless given. */
+  readonly delimiter?: string;
+  /** Whether the first row has the names of the columns; true unless given. Without it they are `column0`, `column1`, … */
+  readonly header?: boolean;
+  /** What stands for a cell without a number, NaN for instance; such a cell is an error unless given. */
+  readonly missing?: number;
+}
+/** A column: numbers if all its cells are, else texts. */
+export type CsvColumn = Float64Array | string[];
+
+const NOTHING = /^(na|n\/a|nan|null)?$/i;
+
+/**
+ * The columns of a table in CSV by their names: an f64 array where all cells are numbers, else an array of texts. A cell
+ * is missing where it is empty, `NA`, `NaN` or `null`: that is an error, which names it, unless `missing` says what stands there in a
+ * column of numbers. Quoting as in RFC 4180; the parser is Papa Parse.
+ * @example readCsv('x,name\n1,a\n2.5,b'); // { x: Float64Array [1, 2.5], name: ['a', 'b'] }
+ * @throws DataError `CSV_MISSING` for a missing cell, `CSV_ROW` for a row of another length, `CSV_HEADER` for names that repeat,
+ * `CSV_FORMAT` for quotes that do not close, `EMPTY_DATA` for no rows.
+ */
+export function readCsv(text: string, options: CsvOptions = {}): Record<string, CsvColumn> {
+  checkOptions('readCsv', options, ['delimiter', 'header', 'missing']);
+  const { delimiter = '', header = true, missing } = options;
+  if (typeof text !== 'string')
+    throw new OptionError('OPTION_RANGE', `readCsv got ${describeValue(text)}`, 'Pass the text of the file.');
+  const { data: rows, errors } = Papa.parse<string[]>(text, { delimiter, skipEmptyLines: true });
+  const broken = errors.find(({ type }) => type === 'Quotes');
+  if (broken !== undefined)
+    throw new DataError(
+      'CSV_FORMAT',
+      `readCsv found in row ${(broken.row ?? 0) + 1}: ${broken.message}`,
+      'A cell with quotes begins and ends with one, and doubles those inside.',
+    );
+  const first = rows[0] ?? [];
+  const names = header ? first.map((name) => name.trim()) : first.map((_, i) => `column${i}`);
+  const body = header ? rows.slice(1) : rows;
+  const twice = names.find((name, i) => name === '' || names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new DataError(
+      'CSV_HEADER',
+      `readCsv found ${twice === '' ? 'a column without a name' : `two columns ${JSON.stringify(twice)}`}`,
+      'Name each column once in the first row, or pass { header: false }.',
+    );
+  if (body.length === 0)
+    throw new DataError('EMPTY_DATA', 'readCsv found no rows', 'Check the file; a first row of names is no data.');
+  /** The row as an editor numbers it, without the empty ones. */
+  const numbered = (row: number): number => row + (header ? 2 : 1);
+  body.forEach((row, i) => {
+    if (row.length !== names.length)
+      throw new DataError(
+        'CSV_ROW',
+        `readCsv found ${row.length} cells in row ${numbered(i)}, and ${names.length} columns`,
+        'Every row has a cell for each column; quote a cell that holds the delimiter.',
+      );
+  });
+  return Object.fromEntries(
+    names.map((name, at) => [
+      name,
+      column(
+        name,
+        body.map((row) => row[at]!),
+        numbered,
+        missing,
+      ),
+    ]),
+  );
+}
+
+function column(
+  name: string,
+  cells: readonly string[],
+  numbered: (row: number) => number,
+  missing: number | undefined,
+): CsvColumn {
+  const trimmed = cells.map((cell) => cell.trim());
+  const isText = trimmed.some((cell) => !NOTHING.test(cell) && Number.isNaN(Number(cell)));
+  const gap = trimmed.findIndex((cell) => NOTHING.test(cell));
+  if (gap >= 0 && (isText ? trimmed[gap] === '' : true) && missing === undefined)
+    throw new DataError(
+      'CSV_MISSING',
+      `readCsv found no value for ${JSON.stringify(name)} in row ${numbered(gap)}${cells[gap] === '' ? '' : `, but ${JSON.stringify(cells[gap])}`}`,
+      'Fill the cell or leave out the row; { missing: NaN } puts a number there, and leaves texts empty.',
+    );
+  if (isText) return [...cells];
+  return Float64Array.from(trimmed, (cell) => (NOTHING.test(cell) ? missing! : Number(cell)));
+}

@@ -1,0 +1,224 @@
+/** The loop around a step: epochs, progress, evaluation, early stopping, checkpoints, and how it is stopped. */
+import { DataError, OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
+import { Tensor } from '../trace/tensor.js';
+import type { History } from './history.js';
+import { checkFit, type EarlyStopping, type FitOptions, type Measured, type Signal, type Source } from './options.js';
+import { beginning, type Place, type Sums } from './place.js';
+import { Progress } from './progress.js';
+
+/** Steps whose losses are on their way from a device. */
+const LAG = 4;
+/** Milliseconds of steps after which timers, messages and signals get a turn. */
+const TURN = 10;
+
+type Numbers = Readonly<Record<string, number>>;
+
+/** Lets the event loop do what waits. */
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    const { setImmediate: soon } = globalThis as { setImmediate?: (f: () => void) => unknown };
+    if (soon !== undefined) {
+      soon(resolve);
+      return;
+    }
+    // Nested timers of a page wait for 4 ms.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+
+/** The numbers of what a step or an evaluation returned, on their way. */
+async function read(owner: string, given: Measured): Promise<Numbers> {
+  const named =
+    given instanceof Tensor || typeof given === 'number'
+      ? { loss: given }
+      : (given as unknown as Record<string, unknown>);
+  const wrong = (facts: string): OptionError =>
+    new OptionError('STEP_RESULT', `${owner} returned ${facts}`, 'Return a loss, one number, or { loss, …metrics }.');
+  if (typeof named !== 'object' || named === null || Array.isArray(named)) throw wrong(describeValue(given));
+  const entries = Object.entries(named).map(async ([name, value]): Promise<[string, number]> => {
+    if (typeof value === 'number') return [name, value];
+    if (!(value instanceof Tensor) || value.size !== 1) throw wrong(`${describeValue(value)} as ${name}`);
+    return [name, Number((await value.data())[0])];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function addTo({ sum, count }: Sums, numbers: Numbers): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    sum[name] = (sum[name] ?? 0) + value;
+    count[name] = (count[name] ?? 0) + 1;
+  }
+}
+const means = ({ sum, count }: Sums): Record<string, number> =>
+  Object.fromEntries(Object.entries(sum).map(([name, total]) => [name, total / count[name]!]));
+
+function append(lists: Record<string, number[]>, numbers: Numbers): void {
+  for (const [name, value] of Object.entries(numbers)) (lists[name] ??= []).push(value);
+}
+
+/** Batches of an epoch, from one on. */
+async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, aborted: Promise<undefined>) {
+  const own = source.iterate?.(epoch, from);
+  const batches: Iterable<B> | AsyncIterable<B> = own ?? source;
+  const iterator: Iterator<B> | AsyncIterator<B> =
+    Symbol.asyncIterator in batches ? batches[Symbol.asyncIterator]() : batches[Symbol.iterator]();
+  let left = own === undefined ? from : 0;
+  try {
+    for (;;) {
+      const asked = iterator.next();
+      // A source that never answers must not keep an abort waiting.
+      const result = asked instanceof Promise ? await Promise.race([asked, aborted]) : asked;
+      if (result === undefined || result.done === true) return;
+      if (left-- <= 0) yield result.value;
+    }
+  } finally {
+    // Not awaited: a generator answers when its own wait is over.
+    void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+}
+
+/** Resolves at an abort; `end` takes the listener away. */
+function abortOf(signal: Signal | undefined): { aborted: Promise<undefined>; end: () => void } {
+  let end = (): void => undefined;
+  const aborted = new Promise<undefined>((resolve) => {
+    if (signal === undefined) return;
+    const listener = (): void => resolve(undefined);
+    signal.addEventListener('abort', listener);
+    end = () => signal.removeEventListener('abort', listener);
+    if (signal.aborted) resolve(undefined);
+  });
+  return { aborted, end };
+}
+
+/** Whether the run ends here: notes the evaluation. @throws OptionError `MONITOR` where it has no such number. */
+function noteProgress(place: Place, stopping: EarlyStopping, evaluation: Numbers): void {
+  const { monitor = 'loss', minDelta = 0, mode = 'min' } = stopping;
+  const measure = evaluation[monitor];
+  if (measure === undefined)
+    throw new OptionError(
+      'MONITOR',
+      `earlyStopping looks at ${JSON.stringify(monitor)}, and evaluate returned ${Object.keys(evaluation).join(', ') || 'nothing'}`,
+      'Name one of them as monitor.',
+    );
+  const better =
+    place.best === null
+      ? !Number.isNaN(measure)
+      : mode === 'min'
+        ? measure < place.best - minDelta
+        : measure > place.best + minDelta;
+  if (better) place.best = measure;
+  place.waited = better ? 0 : place.waited + 1;
+}
+
+/**
+ * Trains: calls `step` with each batch of `source`, which is gone through once an epoch, and resolves to the history.
+ *
+ * `step(batch)` returns its loss, or `{ loss, …metrics }`; it is most often a jitted function of one argument. With
+ * `checkpoint` it takes up the run that the file holds, if there is one, with the bits that a run without a break would
+ * have, and writes at the end of epochs and at an abort. An abort ends it after the running step; what has been trained
+ * is in the Variables and in the history. What `step` and the callbacks throw ends it, and is thrown.
+ *
+ * @example
+ * const history = await fit(step, batches({ x, y }, { size: 100, shuffle: true }), {
+ *   epochs: 10,
+ *   evaluate: () => ({ loss: lossOf(test), accuracy: accuracyOf(test) }),
+ *   earlyStopping: { patience: 2 },
+ *   checkpoint: { path: 'run.safetensors', module: { model, optimizer } },
+ * });
+ * @throws OptionError for options, `STEP_RESULT`, `MONITOR`; DataError `EMPTY_DATA` for an epoch without batches;
+ * CheckpointError `CHECKPOINT_MISMATCH` for the file of another model, `CHECKPOINT_CORRUPT`, `CHECKPOINT_WRITE`
+ */
+export async function fit<B>(
+  step: (batch: B) => Measured | Promise<Measured>,
+  source: Source<B>,
+  options: FitOptions,
+): Promise<History> {
+  const { epochs, evaluate, earlyStopping, signal, onEpoch, onStep, saved, progress } = checkFit(step, source, options);
+  const files = saved === undefined ? undefined : await import('./checkpoint.js');
+  const place: Place = (saved && (await files!.resume(saved.path, saved.module))) ?? beginning();
+  const before = place.steps;
+  const save = async (): Promise<void> => {
+    if (saved !== undefined) await files!.save(saved.path, saved.module, place);
+  };
+  const history = (stopped: History['stopped']): History => ({ ...place.history, steps: place.steps, stopped });
+  const shown = new Progress(progress ?? true);
+  const { length: total } = source as { length?: unknown };
+  const known = typeof total === 'number' ? total : undefined;
+  const isOver = (): boolean => earlyStopping !== undefined && place.waited >= earlyStopping.patience;
+  const { aborted, end } = abortOf(signal);
+  const isAborted = (): boolean => signal?.aborted === true;
+  if (place.steps > 0) shown.say(`goes on after epoch ${place.epoch}, step ${place.step}`);
+
+  /** Losses on their way, the oldest first. */
+  const waiting: Promise<Numbers>[] = [];
+  let latest: Numbers = {};
+  const settle = async (left: number): Promise<void> => {
+    while (waiting.length > left) addTo(place.sums, (latest = await waiting.shift()!));
+  };
+
+  let turn = performance.now();
+  try {
+    while (place.epoch < epochs && !isOver() && !isAborted()) {
+      const begun = performance.now();
+      const epoch = place.epoch + 1;
+      for await (const batch of batchesOf(source, place.epoch, place.step, aborted)) {
+        const reading = Promise.resolve(step(batch)).then((result) => read('step', result));
+        // Whoever awaits it hears of its failure.
+        reading.catch(() => undefined);
+        waiting.push(reading);
+        place.step++;
+        place.steps++;
+        await settle(onStep === undefined ? LAG : 0);
+        if (onStep !== undefined) {
+          const { loss, ...metrics } = latest;
+          await onStep({ epoch, step: place.step, loss: loss!, metrics });
+        }
+        shown.step(epoch, epochs, place.step, known, latest.loss);
+        if (performance.now() - turn > TURN) {
+          await nextTurn();
+          turn = performance.now();
+        }
+        if (isAborted()) break;
+      }
+      await settle(0);
+      if (isAborted()) break;
+      if (place.step === 0)
+        throw new DataError(
+          'EMPTY_DATA',
+          `the source of fit gave no batch in epoch ${epoch}`,
+          'Pass what can be gone through for each epoch anew: batches(…), and not what a generator gave.',
+        );
+      const trained = means(place.sums);
+      const { loss, ...metrics } = trained;
+      if (loss === undefined)
+        throw new OptionError('STEP_RESULT', 'step returned no loss', 'Return a loss, or { loss, …metrics }.');
+      const steps = place.step;
+      place.history.loss.push(loss);
+      append(place.history.metrics, metrics);
+      place.epoch = epoch;
+      place.step = 0;
+      place.sums = { sum: {}, count: {} };
+      const evaluation = evaluate === undefined ? {} : await read('evaluate', await evaluate());
+      append(place.history.evaluation, evaluation);
+      if (earlyStopping !== undefined) noteProgress(place, earlyStopping, evaluation);
+      const milliseconds = performance.now() - begun;
+      shown.epoch({ epoch, epochs, steps, milliseconds, trained, evaluated: evaluation });
+      await onEpoch?.({ epoch, loss, metrics, evaluation, history: history('running') });
+      if (saved !== undefined && (epoch % saved.every === 0 || epoch === epochs || isOver())) await save();
+    }
+    if (isAborted() && place.epoch < epochs && !isOver()) {
+      if (place.steps > before) await save();
+      shown.say(`stopped in epoch ${place.epoch + 1} after step ${place.step}`);
+      return history('aborted');
+    }
+    return history(isOver() ? 'early' : 'finished');
+  } finally {
+    shown.clear();
+    end();
+  }
+}
