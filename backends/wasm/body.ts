@@ -5,8 +5,7 @@
  * read the list.
  */
 import { InternalError } from '../../src/core/errors.js';
-import type { OpName } from './effects.js';
-import { opOf, type LaneOp, type MemoryLaneOp, type MemoryOp, type Op, type PlainOp } from './opcodes.js';
+import { opOf, type LaneOp, type MemoryLaneOp, type MemoryOp, type Op, type OpName, type PlainOp } from './opcodes.js';
 import type { ValueType } from './types.js';
 
 /** A parameter or local variable of a function. */

@@ -11,7 +11,7 @@ import { blockPitch, emitContraction, scratchBytes } from '../../backends/wasm/c
 import { laneOps } from '../../backends/wasm/contraction/lanes.js';
 import { blockOrder, type ContractionShape } from '../../backends/wasm/contraction/plan.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
-import { verifyModule } from '../../backends/wasm/verify.js';
+import { verifyModule } from './verify.js';
 import { countUp } from '../../backends/wasm/loops.js';
 import { casesOf, runs, THOROUGH } from '../support/runs.js';
 

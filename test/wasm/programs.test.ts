@@ -6,7 +6,7 @@ import * as L from 'lazuli';
 import type { Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import { createWasmBackend, type WasmSource } from '../../backends/wasm/backend.js';
-import { verifyModule } from '../../backends/wasm/verify.js';
+import { verifyModule } from './verify.js';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';

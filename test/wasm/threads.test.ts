@@ -13,7 +13,7 @@ import { compileModule } from '../../backends/wasm/compile.js';
 import { PHASE } from '../../backends/wasm/contraction/kit.js';
 import { Threads } from '../../backends/wasm/emit/fork.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
-import { verifyModule } from '../../backends/wasm/verify.js';
+import { verifyModule } from './verify.js';
 import { createWasmBackend } from '../../backends/wasm/backend.js';
 import { CONTROL } from '../../backends/wasm/control.js';
 import { countUp } from '../../backends/wasm/loops.js';

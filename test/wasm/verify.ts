@@ -1,13 +1,23 @@
 /**
  * Checks that every instruction of a function finds the operand types that it wants on the stack.
  * The algorithm is the one of the WebAssembly specification's appendix "Validation algorithm"; the engine checks the
- * same, but names a byte offset where this names the function and the instruction. Only tests import this file.
+ * same, but names a byte offset where this names the function and the instruction.
  */
 import { InternalError } from '../../src/core/errors.js';
-import type { FunctionBody, GlobalReference, Instruction } from './body.js';
-import { effectOf } from './effects.js';
-import type { ModuleBuilder } from './encoder.js';
-import type { ValueType } from './types.js';
+import type { FunctionBody, GlobalReference, Instruction } from '../../backends/wasm/body.js';
+import type { ModuleBuilder } from '../../backends/wasm/encoder.js';
+import type { Op } from '../../backends/wasm/opcodes.js';
+import type { ValueType } from '../../backends/wasm/types.js';
+
+const TYPE_OF_LETTER: Readonly<Record<string, ValueType>> = { i: 'i32', l: 'i64', f: 'f32', d: 'f64', v: 'v128' };
+
+/** What an instruction that is no control takes from the stack and leaves there. */
+export function effectOf({ effect }: Op): { readonly operands: ValueType[]; readonly results: ValueType[] } {
+  const [operands = [], results = []] = effect
+    .split(':')
+    .map((letters) => Array.from(letters, (letter) => TYPE_OF_LETTER[letter]!));
+  return { operands, results };
+}
 
 interface Frame {
   readonly kind: 'function' | 'block' | 'loop' | 'if' | 'else';
@@ -132,7 +142,7 @@ function verifyFunction(body: FunctionBody, globals: readonly GlobalReference[])
     const special = control[op.name];
     if (special) special(instruction);
     else {
-      const { operands, results } = effectOf(op.name);
+      const { operands, results } = effectOf(op);
       popAll(operands);
       pushAll(results);
     }
@@ -144,8 +154,7 @@ function verifyFunction(body: FunctionBody, globals: readonly GlobalReference[])
 }
 
 function checkImmediates({ op, value, alignment, data }: Instruction, fail: (problem: string) => never): void {
-  const { lanes } = effectOf(op.name);
-  if (lanes > 0 && !(Number(value) < lanes)) fail(`lane ${value} of ${lanes}`);
+  if (op.lanes > 0 && !(Number(value) < op.lanes)) fail(`lane ${value} of ${op.lanes}`);
   if (op.immediate === 'shuffle' && data!.some((lane) => lane < 0 || lane > 31)) fail('a shuffle lane is outside 0–31');
   if (alignment > op.alignment) fail(`alignment 2^${alignment} is above the natural 2^${op.alignment}`);
   if (op.bytes[0] === 0xfe && alignment !== op.alignment) fail('an atomic access needs its natural alignment');
