@@ -11,7 +11,8 @@ import { clusterGraph, fuse } from './fuse.js';
 import type { BufferId } from './kernel.js';
 import type { FusionLimits } from './limits.js';
 import { reaches } from './precedence.js';
-import { isParameter, storageOf, weightOf } from './roots.js';
+import { isParameter } from '../ops/leaf.js';
+import { storageOf, weightOf } from './roots.js';
 
 export const BOUNDARY_RULES = [
   'operand',

@@ -6,12 +6,14 @@
  * its operand's producers; an element-wise root over the results of a reduction, or that alone reads a contraction, becomes
  * an epilogue. Where there is little work, nothing joins what others would then have to wait for: a launch costs more.
  */
+import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops/reduction.js';
 import { sizeOf } from '../core/aval.js';
-import type { Expr } from '../core/expr.js';
+import { attributesOf, type Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { type ReductionOrder, reductionOrder, sameOrder, SERIAL } from '../ops/order.js';
 import { link, type Preceding, reaches } from './precedence.js';
-import { isParameter, type Roots, storageOf, weightOf } from './roots.js';
+import { isParameter } from '../ops/leaf.js';
+import { type Roots, storageOf, weightOf } from './roots.js';
 import type { FusionLimits } from './limits.js';
 
 export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'scatter' | 'concat';
@@ -317,12 +319,11 @@ export class Clustering {
   }
 }
 
+/** The axes that the root reduces or runs along. */
 function axesOf(root: Expr): readonly number[] {
-  const attributes = root.attributes as { axes?: readonly number[]; axis?: number };
-  return root.primitive.kind === 'reduction' || root.primitive.kind === 'scan'
-    ? (attributes.axes ?? [attributes.axis!])
-    : [];
+  const along = attributesOf(root, argReducePrimitive) ?? attributesOf(root, cumulativePrimitive);
+  return attributesOf(root, reducePrimitive)?.axes ?? (along === undefined ? [] : [along.axis]);
 }
 
 const orderOf = (root: Expr): ReductionOrder =>
-  root.primitive.name === 'reduce' ? reductionOrder(root.input().shape, axesOf(root)) : SERIAL;
+  root.primitive === reducePrimitive ? reductionOrder(root.input().shape, axesOf(root)) : SERIAL;

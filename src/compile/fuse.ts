@@ -8,7 +8,8 @@ import { type BufferSpec, BufferTable } from './buffer-table.js';
 import { type Cluster, Clustering } from './cluster.js';
 import type { BufferId, Segment } from './kernel.js';
 import { segmentsOf } from './nests.js';
-import { chooseRoots, isParameter, type Roots } from './roots.js';
+import { isParameter } from '../ops/leaf.js';
+import { chooseRoots, type Roots } from './roots.js';
 import type { FusionLimits } from './limits.js';
 import { joinUnits, type Unit } from './units.js';
 

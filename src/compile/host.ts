@@ -9,7 +9,7 @@ import type { DType } from '../core/dtype.js';
 import { type Expr, ExprScope, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { evaluateGraph } from '../ops/evaluate.js';
-import { constant, parameter } from '../ops/leaf.js';
+import { constant, parameter, constantPrimitive, isParameter } from '../ops/leaf.js';
 import { originOf, rebuild } from './rewrite.js';
 
 /** A graph that the host runs, whose outputs are numbers for the device first, then outputs of the whole. */
@@ -32,7 +32,6 @@ export interface DividedGraph {
 }
 
 const isLeaf = (node: Expr): boolean => node.primitive.kind === 'leaf';
-const isParameter = (node: Expr): boolean => node.primitive.name === 'parameter';
 
 /** Scalars that the host can compute: from numbers and other scalars alone. */
 function hostable(order: readonly Expr[], dtypes: readonly DType[]): Set<Expr> {
@@ -75,7 +74,7 @@ function hostNodes(graph: Graph, order: readonly Expr[], dtypes: readonly DType[
         !isLeaf(node) &&
         scalars.has(node) &&
         node.inputs.some((input) => host.has(input)) &&
-        node.inputs.every((input) => host.has(input) || input.primitive.name === 'constant')
+        node.inputs.every((input) => host.has(input) || input.primitive === constantPrimitive)
       )
         take(node);
     // What has its home there is updated there.

@@ -1,8 +1,10 @@
 /** Cluster → segments: the loops of each kind of cluster, at which coordinates its nodes are read, and what it stores. */
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
-import type { Expr } from '../core/expr.js';
-import { type DotAttributes, freeAxes } from '../ops/contraction.js';
-import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
+import { attributesOf, type Expr } from '../core/expr.js';
+import { dotPrimitive, freeAxes } from '../ops/contraction.js';
+import { scatterAddPrimitive } from '../ops/indexing.js';
+import { concatPrimitive } from '../ops/movement.js';
+import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops/reduction.js';
 import type { BufferTable } from './buffer-table.js';
 import type { Cluster, Clustering, ClusterKind } from './cluster.js';
 import type { Segment, SegmentKind, Store } from './kernel.js';
@@ -67,7 +69,12 @@ function reduce(nest: Nest): Segment[][] {
   const at = range(shape.length).map((axis) => axisForm(loops.indexOf(axis), shape.length));
   nest.storeAll(segment, inner, at, 'inner');
   for (const node of reductions)
-    segment.reduce(node, node.attributes.op as ReduceOp | ArgReduceOp, segment.value(node.input(), at), order);
+    segment.reduce(
+      node,
+      (attributesOf(node, reducePrimitive) ?? attributesOf(node, argReducePrimitive)!).op,
+      segment.value(node.input(), at),
+      order,
+    );
   const outside = range(kept.length).map((axis) => axisForm(axis, shape.length));
   nest.storeAll(segment, [...reductions, ...outer], outside, 'outer');
   return [[segment.finish()]];
@@ -75,7 +82,7 @@ function reduce(nest: Nest): Segment[][] {
 
 function contraction(nest: Nest): Segment[][] {
   const { cluster, shape, root } = nest;
-  const { batchA, batchB, contractA, contractB, permutation } = root.attributes as unknown as DotAttributes;
+  const { batchA, batchB, contractA, contractB, permutation } = attributesOf(root, dotPrimitive)!;
   const [a, b] = root.inputs as [Expr, Expr];
   const freeA = freeAxes(a.shape.length, batchA, contractA);
   const freeB = freeAxes(b.shape.length, batchB, contractB);
@@ -101,7 +108,7 @@ function contraction(nest: Nest): Segment[][] {
 
 function scan(nest: Nest): Segment[][] {
   const { cluster, shape, root } = nest;
-  const { op, axis, reverse } = root.attributes as { op: ReduceOp; axis: number; reverse: boolean };
+  const { op, axis, reverse } = attributesOf(root, cumulativePrimitive)!;
   const kept = range(shape.length).filter((each) => each !== axis);
   const segment = nest.begin('scan', extentsOf(cluster, kept), [shape[axis]!]);
   const at = range(shape.length).map((each) => {
@@ -116,7 +123,7 @@ function scan(nest: Nest): Segment[][] {
 /** One segment a part: together they are one launch. */
 function concat(nest: Nest): Segment[][] {
   const { root } = nest;
-  const axis = root.attributes.axis as number;
+  const { axis } = attributesOf(root, concatPrimitive)!;
   let from = 0;
   const segments = root.inputs.map((input) => {
     const segment = nest.begin('map', input.shape);
@@ -136,7 +143,7 @@ function scatter(nest: Nest): Segment[][] {
   const first = nest.begin('map', shape);
   const at = identity(shape.length);
   nest.store(first, root, first.value(base, at), at, 'inner');
-  const axis = root.attributes.axis as number;
+  const { axis } = attributesOf(root, scatterAddPrimitive)!;
   const isIndexAxis = (each: number): boolean => each >= axis && each < axis + indices.shape.length;
   const rank = updates.shape.length;
   const windows = range(rank).filter((each) => !isIndexAxis(each));

@@ -5,6 +5,8 @@
  * that merges axes), because it is too dear to compute again for every element it is broadcast to, or because a body
  * would grow too large. All else is inlined.
  */
+import { isParameter } from '../ops/leaf.js';
+import { padPrimitive, reshapePrimitive } from '../ops/movement.js';
 import { sizeOf } from '../core/aval.js';
 import { axisForm } from '../core/affine.js';
 import { type Expr, topologicalOrder } from '../core/expr.js';
@@ -32,12 +34,9 @@ const READ_ELSEWHERE: Readonly<Partial<Record<Expr['primitive']['kind'], number>
 
 /** The node whose row-major elements these are: reshapes stripped. */
 export function storageOf(node: Expr): Expr {
-  while (node.primitive.name === 'reshape') node = node.input();
+  while (node.primitive === reshapePrimitive) node = node.input();
   return node;
 }
-
-/** Whether the node has memory without being computed. */
-export const isParameter = (node: Expr): boolean => node.primitive.name === 'parameter';
 
 /** What inlining a node costs for each element: 4 for a division or root, 1 for any other op; a scalar is computed once. */
 function costOf(node: Expr): number {
@@ -184,10 +183,10 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
       const input = storageOf(node.input());
       if (isStored(input)) {
         // A reshape of what is stored only renames it.
-      } else if (node.primitive.name === 'reshape') {
+      } else if (node.primitive === reshapePrimitive) {
         // Under any other that merges axes there must be memory.
         if (!hasAffineMove(node)) store(input);
-      } else if (node.primitive.name !== 'pad' && sizeOf(node.shape) > input.aval.size) {
+      } else if (node.primitive !== padPrimitive && sizeOf(node.shape) > input.aval.size) {
         // Each element is read in several places.
         if (regions.isExpensive(input)) store(input);
       }
@@ -218,7 +217,7 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
 function storeUnderMovement(operand: Expr, isStored: (node: Expr) => boolean, store: (node: Expr) => void): void {
   let node = operand;
   while (!isStored(node) && node.primitive.kind === 'movement') {
-    if (node.primitive.name === 'reshape' && !hasAffineMove(node)) {
+    if (node.primitive === reshapePrimitive && !hasAffineMove(node)) {
       store(storageOf(node));
       return;
     }

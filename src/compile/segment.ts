@@ -6,6 +6,8 @@
  * coordinates are one node. Then loops are tidied: extents of 1 go, adjacent axes that every access treats as one are
  * joined, and each node gets its depth.
  */
+import { constantPrimitive, iotaPrimitive, isParameter } from '../ops/leaf.js';
+import { gatherPrimitive, scatterAddPrimitive } from '../ops/indexing.js';
 import {
   type AffineMap,
   type Bound,
@@ -17,7 +19,7 @@ import {
 import { sizeOf, stridesOf } from '../core/aval.js';
 import { type DType, isFloat } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import type { Expr, Origin } from '../core/expr.js';
+import { attributesOf, type Expr, type Origin } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { contractionOrder, type ReductionOrder } from '../ops/order.js';
 import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
@@ -33,7 +35,7 @@ import {
   segmentSignature,
   type Store,
 } from './kernel.js';
-import { isParameter, storageOf } from './roots.js';
+import { storageOf } from './roots.js';
 
 /** Looks up buffers: where a stored node is read from. */
 export interface BufferLookup {
@@ -162,14 +164,17 @@ export class SegmentBuilder {
         linearForm(coordinates, node.shape, this.rank),
         guard,
       );
-    const { primitive, attributes } = node;
+    const { primitive } = node;
+    const constant = attributesOf(node, constantPrimitive);
     // A constant is nobody's: equal ones are one node, which whoever made it first would claim everywhere.
-    if (primitive.name !== 'constant') this.computes(node);
+    if (constant === undefined) this.computes(node);
     switch (primitive.kind) {
       case 'leaf':
-        if (primitive.name === 'constant') return this.#constant(attributes.value as number, node.dtype);
-        if (primitive.name === 'iota')
-          return this.#add({ kind: 'index', map: coordinates[attributes.axis as number]!, dtype: node.dtype });
+        if (constant !== undefined) return this.#constant(constant.value, node.dtype);
+        if (primitive === iotaPrimitive) {
+          const { axis } = attributesOf(node, iotaPrimitive)!;
+          return this.#add({ kind: 'index', map: coordinates[axis]!, dtype: node.dtype });
+        }
         break;
       case 'elementwise': {
         const inputs = node.inputs.map((input) => this.value(input, coordinates, guard));
@@ -202,7 +207,7 @@ export class SegmentBuilder {
 
   #gather(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
     const [x, indices] = node.inputs as [Expr, Expr];
-    const axis = node.attributes.axis as number;
+    const { axis } = attributesOf(node, gatherPrimitive)!;
     const rank = indices.shape.length;
     const { inside, indirect } = this.#indirect(indices, coordinates.slice(axis, axis + rank), x.shape, axis, guard);
     const rest = [...coordinates.slice(0, axis), constantForm(0, this.rank), ...coordinates.slice(axis + rank)];
@@ -311,7 +316,7 @@ export class SegmentBuilder {
   /** Writes `updates` into `buffer` at the indices; see `scatterAdd` and `scatter`. */
   scatter(buffer: BufferId, node: Expr, coordinates: Coordinates): void {
     const [base, indices, updates] = node.inputs as [Expr, Expr, Expr];
-    const axis = node.attributes.axis as number;
+    const { axis } = attributesOf(node, scatterAddPrimitive)!;
     const rank = indices.shape.length;
     const value = this.value(updates, coordinates);
     const { inside, indirect } = this.#indirect(indices, coordinates.slice(axis, axis + rank), base.shape, axis);

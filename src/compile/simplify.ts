@@ -5,12 +5,23 @@
  * Not here, because they change bits: x·0 → 0 (NaN, ∞, −0), x + 0 → x (−0), x − x → 0, (x + c) + d → x + (c + d),
  * x/c → x·(1/c) unless c is a power of two, and every reordering of a float reduction.
  */
+import { reducePrimitive } from '../ops/reduction.js';
 import { sizeOf } from '../core/aval.js';
 import { allocateArray, type DType, isFloat, isInteger } from '../core/dtype.js';
-import { type Expr, make } from '../core/expr.js';
+import { type Expr, make, attributesOf, type Attributes, type Primitive } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import type { ScalarOp } from '../core/scalar-op.js';
 import { constant } from '../ops/leaf.js';
-import { broadcast, broadcastScalar, reshape, transpose } from '../ops/movement.js';
+import {
+  broadcast,
+  broadcastScalar,
+  reshape,
+  transpose,
+  broadcastPrimitive,
+  constantValue,
+  reshapePrimitive,
+  transposePrimitive,
+} from '../ops/movement.js';
 import { add, cast, constantLike, mul, neg, sub } from '../ops/elementwise.js';
 import { scalarFunction } from '../ops/scalar.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
@@ -18,11 +29,6 @@ import { rebuild, rewriteGraph } from './rewrite.js';
 /** One identity: the simpler node for a node of its primitive, or undefined where it does not apply. */
 type Rule = (node: Expr) => Expr | undefined;
 
-/** The value if the node is a constant in every element. */
-function constantValue(node: Expr): number | undefined {
-  const scalar = node.primitive.name === 'broadcast' ? node.input() : node;
-  return scalar.primitive.name === 'constant' ? (scalar.attributes.value as number) : undefined;
-}
 const isConstant = (node: Expr, value: number): boolean => Object.is(constantValue(node), value);
 const inputIf = (node: Expr, index: number, condition: boolean): Expr | undefined =>
   condition ? node.input(index) : undefined;
@@ -35,15 +41,22 @@ const isPowerOfTwo = (x: number): boolean => {
 /** x + zero = x for every x: −0 for floats, where (−0) + (+0) is +0. */
 const additiveZero = (dtype: DType): number => (isFloat(dtype) ? -0 : 0);
 
-/** The identities of each primitive. */
-const RULES: Readonly<Record<string, readonly Rule[]>> = {
+/** Attributes of a node of this primitive and of its input, each undefined where it is of another. */
+const bothOf = <A extends Attributes>(n: Expr, primitive: Primitive<A>): readonly (A | undefined)[] => [
+  attributesOf(n, primitive),
+  attributesOf(n.input(), primitive),
+];
+
+/** The identities of each core op. */
+const OF_OPS: Readonly<Partial<Record<ScalarOp, readonly Rule[]>>> = {
   add: [
     // x + (−0) → x
     (n) => inputIf(n, 0, isConstant(n.input(1), additiveZero(n.dtype))),
     // (−0) + x → x
     (n) => inputIf(n, 1, isConstant(n.input(0), additiveZero(n.dtype))),
     // x + (−y) → x − y
-    (n) => (n.input(1).primitive.name === 'neg' && isFloat(n.dtype) ? sub(n.input(0), n.input(1).input()) : undefined),
+    (n) =>
+      n.input(1).primitive.scalarOp === 'neg' && isFloat(n.dtype) ? sub(n.input(0), n.input(1).input()) : undefined,
   ],
   sub: [
     // x − 0 → x
@@ -51,7 +64,8 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
     // (−0) − x → −x
     (n) => (isConstant(n.input(0), -0) && isFloat(n.dtype) ? neg(n.input(1)) : undefined),
     // x − (−y) → x + y
-    (n) => (n.input(1).primitive.name === 'neg' && isFloat(n.dtype) ? add(n.input(0), n.input(1).input()) : undefined),
+    (n) =>
+      n.input(1).primitive.scalarOp === 'neg' && isFloat(n.dtype) ? add(n.input(0), n.input(1).input()) : undefined,
   ],
   mul: [
     // x · 1 → x
@@ -76,17 +90,17 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
   ],
   neg: [
     // −(−x) → x
-    (n) => (n.input().primitive.name === 'neg' ? n.input().input() : undefined),
+    (n) => (n.input().primitive.scalarOp === 'neg' ? n.input().input() : undefined),
   ],
   abs: [
     // |−x| → |x|
-    (n) => (n.input().primitive.name === 'neg' ? make(n.primitive, [n.input().input()]) : undefined),
+    (n) => (n.input().primitive.scalarOp === 'neg' ? make(n.primitive, [n.input().input()]) : undefined),
     // ||x|| → |x|
-    (n) => inputIf(n, 0, n.input().primitive.name === 'abs'),
+    (n) => inputIf(n, 0, n.input().primitive.scalarOp === 'abs'),
   ],
   logicalNot: [
     // ¬¬x → x
-    (n) => (n.input().primitive.name === 'logicalNot' ? n.input().input() : undefined),
+    (n) => (n.input().primitive.scalarOp === 'logicalNot' ? n.input().input() : undefined),
   ],
   where: [
     // where(constant, a, b)
@@ -101,59 +115,71 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
     // cast(cast(x)) → cast(x), where the first loses nothing
     (n) => {
       const inner = n.input();
-      if (inner.primitive.name !== 'cast') return undefined;
+      if (inner.primitive.scalarOp !== 'cast') return undefined;
       const [from, through] = [inner.input().dtype, inner.dtype];
       // By way of f64 an integer saturates where it would wrap on the direct way.
       const exact = from === 'bool' || (through === 'f64' && !(isInteger(from) && isInteger(n.dtype)));
       return exact && !inner.input().aval.weak ? cast(inner.input(), n.dtype) : undefined;
     },
   ],
-  reshape: [
-    // reshape(reshape(x)) → reshape(x)
-    (n) => (n.input().primitive.name === 'reshape' ? reshape(n.input().input(), n.shape) : undefined),
-    // reshape(constant) → constant
-    (n) => (constantValue(n.input()) === undefined ? undefined : constantLike(n, constantValue(n.input())!)),
-  ],
-  transpose: [
-    // transpose(transpose(x)) → transpose(x)
-    (n) => {
-      const inner = n.input();
-      if (inner.primitive.name !== 'transpose') return undefined;
-      const [outer, first] = [n.attributes.permutation, inner.attributes.permutation] as [
-        readonly number[],
-        readonly number[],
-      ];
-      return transpose(
-        inner.input(),
-        outer.map((axis) => first[axis]!),
-      );
-    },
-  ],
-  broadcast: [
-    // broadcast(broadcast(x)) → broadcast(x)
-    (n) => {
-      const inner = n.input();
-      if (inner.primitive.name !== 'broadcast') return undefined;
-      const [outer, first] = [n.attributes.axes, inner.attributes.axes] as [readonly number[], readonly number[]];
-      return broadcast(
-        inner.input(),
-        n.shape,
-        first.map((axis) => outer[axis]!),
-      );
-    },
-    // broadcast to the same shape → x
-    (n) =>
-      inputIf(
-        n,
-        0,
-        n.shape.length === n.input().shape.length &&
-          n.shape.every(
-            (extent, axis) =>
-              extent === n.input().shape[axis] && (n.attributes.axes as readonly number[])[axis] === axis,
-          ),
-      ),
-  ],
 };
+
+/** The identities of each movement. */
+const OF_MOVEMENTS: ReadonlyMap<Primitive, readonly Rule[]> = new Map<Primitive, readonly Rule[]>([
+  [
+    reshapePrimitive,
+    [
+      // reshape(reshape(x)) → reshape(x)
+      (n) => (n.input().primitive === reshapePrimitive ? reshape(n.input().input(), n.shape) : undefined),
+      // reshape(constant) → constant
+      (n) => (constantValue(n.input()) === undefined ? undefined : constantLike(n, constantValue(n.input())!)),
+    ],
+  ],
+  [
+    transposePrimitive,
+    [
+      // transpose(transpose(x)) → transpose(x)
+      (n) => {
+        const [outer, first] = bothOf(n, transposePrimitive);
+        return (
+          first &&
+          transpose(
+            n.input().input(),
+            outer!.permutation.map((axis) => first.permutation[axis]!),
+          )
+        );
+      },
+    ],
+  ],
+  [
+    broadcastPrimitive,
+    [
+      // broadcast(broadcast(x)) → broadcast(x)
+      (n) => {
+        const [outer, first] = bothOf(n, broadcastPrimitive);
+        return (
+          first &&
+          broadcast(
+            n.input().input(),
+            n.shape,
+            first.axes.map((axis) => outer!.axes[axis]!),
+          )
+        );
+      },
+      // broadcast to the same shape → x
+      (n) =>
+        inputIf(
+          n,
+          0,
+          n.shape.length === n.input().shape.length &&
+            n.shape.every(
+              (extent, axis) =>
+                extent === n.input().shape[axis] && attributesOf(n, broadcastPrimitive)!.axes[axis] === axis,
+            ),
+        ),
+    ],
+  ],
+]);
 
 /** A core op whose operands are all constants, computed by its own meaning. */
 function foldConstants(node: Expr): Expr | undefined {
@@ -175,10 +201,10 @@ const MAX_FOLDED = 1 << 16;
 
 /** The reduction of a constant, in the order of its shape. Its results are all equal, so two along a kept axis will do. */
 function foldReduction(node: Expr): Expr | undefined {
-  if (node.primitive.name !== 'reduce') return undefined;
+  const axes = attributesOf(node, reducePrimitive)?.axes;
+  if (axes === undefined) return undefined;
   const x = node.input();
   const value = constantValue(x);
-  const axes = node.attributes.axes as readonly number[];
   if (value === undefined || sizeOf(axes.map((axis) => x.shape[axis]!)) > MAX_FOLDED) return undefined;
   const shape = x.shape.map((extent, axis) => (axes.includes(axis) ? extent : Math.min(extent, 2)));
   const data = allocateArray(x.dtype, sizeOf(shape)).fill(value);
@@ -189,7 +215,8 @@ function foldReduction(node: Expr): Expr | undefined {
 function simplifyNode(node: Expr, folds: boolean): Expr {
   for (;;) {
     let next = foldConstants(node) ?? (folds ? foldReduction(node) : undefined);
-    for (const rule of RULES[node.primitive.name] ?? []) next ??= rule(node);
+    const { scalarOp } = node.primitive;
+    for (const rule of (scalarOp ? OF_OPS[scalarOp] : OF_MOVEMENTS.get(node.primitive)) ?? []) next ??= rule(node);
     if (next === undefined || next === node) return node;
     node = next;
   }

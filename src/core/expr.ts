@@ -52,34 +52,38 @@ export type PrimitiveKind =
   | 'result'
   | 'copy';
 
-/** One entry of the table of primitives. `A` is the type of its attributes. */
+/**
+ * One entry of the table of primitives. `A` is the type of its attributes; methods, so that an entry of any attributes is a
+ * `Primitive`: it only ever meets nodes of its own.
+ */
 export interface Primitive<A extends Attributes = Attributes> {
   readonly name: string;
   readonly kind: PrimitiveKind;
   /** The result's aval. Inputs have been checked and broadcast by the function that users call. */
   infer(inputs: readonly Aval[], attributes: A): Aval;
   /** The meaning on whole arrays; absent for an element-wise primitive, whose meaning is `scalarOp` or `decompose`. */
-  readonly evaluate?: (inputs: readonly HostArray[], attributes: A, output: Aval) => HostArray;
+  evaluate?(this: void, inputs: readonly HostArray[], attributes: A, output: Aval): HostArray;
   /** For a movement: where in its input the result's element at `coordinates` (forms over `rank` loops) comes from; undefined where no affine form exists. */
-  readonly move?: (node: Expr<A>, coordinates: Coordinates, rank: number) => Moved | undefined;
+  move?(this: void, node: Expr<A>, coordinates: Coordinates, rank: number): Moved | undefined;
   /** For an element-wise core op: the op that emitters know. */
   readonly scalarOp?: ScalarOp;
   /** For any other element-wise op: the function over core ops that *is* its meaning. */
-  readonly decompose?: <T>(builder: Builder<T>, inputs: readonly T[], attributes: A) => T;
+  decompose?<T>(this: void, builder: Builder<T>, inputs: readonly T[], attributes: A): T;
   /** For a composite of whole tensors: the nodes that *are* its meaning. Its kind is `composite`. */
-  readonly expand?: (builder: TensorBuilder, inputs: readonly Expr[], attributes: A) => Expr;
+  expand?(this: void, builder: TensorBuilder, inputs: readonly Expr[], attributes: A): Expr;
   /** Cotangents of the inputs from the cotangent of the result; null where there is none. */
-  readonly vjp?: (cotangent: Expr, node: Expr<A>, builder: TensorBuilder) => readonly (Expr | null)[];
+  vjp?(this: void, cotangent: Expr, node: Expr<A>, builder: TensorBuilder): readonly (Expr | null)[];
   /**
    * The same for one of several results, of which those without a cotangent have had no influence; `wanted` says whose
    * cotangents are asked for.
    */
-  readonly vjpOfResults?: (
+  vjpOfResults?(
+    this: void,
     cotangents: readonly (Expr | undefined)[],
     node: Expr<A>,
     builder: GraphBuilder,
     wanted: readonly boolean[],
-  ) => readonly (Expr | null)[];
+  ): readonly (Expr | null)[];
 }
 
 /** The derivative of a closed graph, as two graphs: what runs forward and saves values, and what runs backward from these. */
@@ -201,6 +205,10 @@ export class Expr<A extends Attributes = Attributes> {
   }
 }
 
+/** The attributes of a node of this primitive; undefined for any other. */
+export const attributesOf = <A extends Attributes>(node: Expr, primitive: Primitive<A>): A | undefined =>
+  node.primitive === primitive ? (node.attributes as A) : undefined;
+
 const isGraph = (value: AttributeValue): value is Graph => typeof value === 'object' && 'outputs' in value;
 
 /** The graphs among the attributes, in order. */
@@ -275,7 +283,7 @@ export class ExprScope {
       inputs.map((input) => input.aval),
       attributes,
     );
-    const node = this.create(primitive as unknown as Primitive, inputs, attributes, aval);
+    const node = this.create(primitive, inputs, attributes, aval);
     this.#nodes.set(key, node);
     return node;
   }

@@ -1,6 +1,7 @@
 /**
  * The invariants of graphs, kernels and programs. Tests hand this to `setVerification`, so that a page does without.
  */
+import { dataPrimitive, isParameter } from '../ops/leaf.js';
 import { sameAval, sameShape } from '../core/aval.js';
 import type { AffineMap } from '../core/affine.js';
 import { InternalError } from '../core/errors.js';
@@ -25,7 +26,7 @@ function verifyGraph(graph: Graph): void {
       throw new InternalError(
         `${graph.name}: ${node.primitive.name} is ${node.aval.key} where its inputs give ${inferred.key}`,
       );
-    if (node.primitive.name === 'data' || (node.primitive.name === 'parameter' && !parameters.has(node)))
+    if (node.primitive === dataPrimitive || (isParameter(node) && !parameters.has(node)))
       throw new InternalError(`${graph.name}: a ${node.primitive.name} that is no parameter of the graph`);
   }
   for (const { output, parameter } of graph.updates) {

@@ -7,7 +7,7 @@ const table = new Map<string, Primitive>();
 /** Enters a primitive in the table. */
 export function define<A extends Attributes>(primitive: Primitive<A>): Primitive<A> {
   if (table.has(primitive.name)) throw new InternalError(`the primitive ${primitive.name} is defined twice`);
-  table.set(primitive.name, primitive as unknown as Primitive);
+  table.set(primitive.name, primitive);
   return primitive;
 }
 

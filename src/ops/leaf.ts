@@ -1,7 +1,7 @@
 /** Leaves: parameters, constants, data that the host holds, and index generators. */
-import { makeAval, type Shape } from '../core/aval.js';
+import { makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
 import { castValue, type DType, isFloat, allocateArray } from '../core/dtype.js';
-import { make, type Expr } from '../core/expr.js';
+import { attributesOf, make, type Expr } from '../core/expr.js';
 import { define } from './define.js';
 
 /** Input number `index` of a graph. */
@@ -11,6 +11,8 @@ export const parameterPrimitive = define<{ index: number; shape: Shape; dtype: D
   infer: (_, { shape, dtype, weak }) => makeAval(shape, dtype, weak),
 });
 
+export const isParameter = (node: Expr): boolean => node.primitive === parameterPrimitive;
+
 /** A scalar that is part of the program. */
 export const constantPrimitive = define<{ value: number; dtype: DType; weak: boolean }>({
   name: 'constant',
@@ -18,6 +20,20 @@ export const constantPrimitive = define<{ value: number; dtype: DType; weak: boo
   infer: (_, { dtype, weak }) => makeAval([], dtype, weak),
   evaluate: (_, { value, dtype }) => ({ dtype, shape: [], data: allocateArray(dtype, 1).fill(value) }),
 });
+
+/**
+ * A number outside `jit`: an input of the program that will be compiled, so that another value needs no new one. Each is a
+ * node of its own, for the structure of a program must not depend on which numbers happen to be equal.
+ */
+export const numberPrimitive = define<{ value: number; dtype: DType; weak: boolean; identity: number }>({
+  name: 'number',
+  kind: 'leaf',
+  infer: (_, { dtype, weak }) => (weak ? NUMBER_AVAL : makeAval([], dtype)),
+});
+
+/** The value of a constant or number. */
+export const heldNumber = (node: Expr): number | undefined =>
+  (attributesOf(node, numberPrimitive) ?? attributesOf(node, constantPrimitive))?.value;
 
 /** Data outside every graph, told apart by identity; a trace turns it into a parameter. */
 export const dataPrimitive = define<{ identity: number; shape: Shape; dtype: DType; weak: boolean }>({

@@ -13,9 +13,9 @@ import {
 } from '../core/affine.js';
 import { makeAval, type Shape, sizeOf } from '../core/aval.js';
 import { allocateArray } from '../core/dtype.js';
-import { type Expr, make, type TensorBuilder } from '../core/expr.js';
+import { type Expr, make, type TensorBuilder, attributesOf } from '../core/expr.js';
 import { define } from './define.js';
-import { constant } from './leaf.js';
+import { constant, constantPrimitive } from './leaf.js';
 
 const plain = (coordinates: Coordinates): Moved => ({ coordinates, bounds: [], otherwise: 0 });
 
@@ -48,6 +48,10 @@ export const broadcast = (x: Expr, shape: Shape, axes: readonly number[]): Expr 
 export const broadcastScalar = (x: Expr, shape: Shape): Expr => (shape.length === 0 ? x : broadcast(x, shape, []));
 
 /** The same elements in row-major order under another shape. */
+/** The number that every element is, where the node is a constant, broadcast or not. */
+export const constantValue = (node: Expr): number | undefined =>
+  attributesOf(node.primitive === broadcastPrimitive ? node.input() : node, constantPrimitive)?.value;
+
 export const reshapePrimitive = define<{ shape: Shape }>({
   name: 'reshape',
   kind: 'movement',

@@ -120,7 +120,7 @@ export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>
     const spread = (y: Expr): Expr => b.spread(y, x.shape, axes);
     if (op === 'sum') return [spread(g)];
     if (op === 'prod') return [b.mul(spread(g), productOfOthers(b, x, axes))];
-    const chosen = b.equal(x, spread(node as unknown as Expr));
+    const chosen = b.equal(x, spread(node));
     const count = b.sum(b.cast(chosen, x.dtype), axes);
     const zero = b.constantLike(x, 0);
     // An element that is NaN has the derivative NaN, unless the result was not used.

@@ -1,5 +1,6 @@
 /** The traced graph as boxes to draw: what moves, converts or prepares a scalar is shown by what it belongs to. */
-import { type Expr, topologicalOrder } from '../core/expr.js';
+import { constantPrimitive } from '../ops/leaf.js';
+import { type Expr, topologicalOrder, attributesOf } from '../core/expr.js';
 import { formatNumber, printNode } from '../core/graph.js';
 import type { Program } from '../lower/program.js';
 import type { Provenance } from '../runtime/provenance.js';
@@ -53,7 +54,8 @@ export function graphNodes(
     while (FOLDED.has(node.primitive.name)) node = node.input();
     const name = names.get(node);
     if (name !== undefined) return lastPart(name);
-    if (node.primitive.name === 'constant') return formatNumber(node.attributes.value as number);
+    const constant = attributesOf(node, constantPrimitive);
+    if (constant !== undefined) return formatNumber(constant.value);
     if (node.primitive.kind === 'leaf') return node.primitive.name;
     return `${operation(node)}(${node.inputs.map(operandName).join(', ')})`;
   };

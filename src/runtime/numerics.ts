@@ -1,6 +1,8 @@
 /** `checkNumerics`: the first node whose value is not finite, though nobody asked for that. */
+import { padPrimitive } from '../ops/movement.js';
+import { constantPrimitive } from '../ops/leaf.js';
 import { type DType, isFloat, type TypedArray } from '../core/dtype.js';
-import { type Expr, topologicalOrder } from '../core/expr.js';
+import { type Expr, topologicalOrder, attributesOf } from '../core/expr.js';
 import { nodeValues } from './node-values.js';
 import { provenanceOf } from './provenance.js';
 import { operation } from './report-text.js';
@@ -35,18 +37,18 @@ function findNonFinite(dtype: DType, data: TypedArray): Found | undefined {
 }
 
 /** Operations that only choose among elements: a constant ∞ that comes in through them was meant, as a mask is. */
-const selects = ({ primitive: { kind, name } }: Expr): boolean =>
-  kind === 'movement' || kind === 'concat' || kind === 'update' || name === 'where';
+const selects = ({ primitive: { kind, scalarOp } }: Expr): boolean =>
+  kind === 'movement' || kind === 'concat' || kind === 'update' || scalarOp === 'where';
 
 /** The constant that all elements are; undefined if there is none. */
 function constantOf(node: Expr): number | undefined {
-  while (node.primitive.kind === 'movement' && node.primitive.name !== 'pad') node = node.input();
-  return node.primitive.name === 'constant' ? (node.attributes.value as number) : undefined;
+  while (node.primitive.kind === 'movement' && node.primitive !== padPrimitive) node = node.input();
+  return attributesOf(node, constantPrimitive)?.value;
 }
 /** Whether a constant ∞ or NaN comes in; `pad` brings its own along. */
 const choosesConstant = (node: Expr): boolean =>
   selects(node) &&
-  (node.primitive.name === 'pad'
+  (node.primitive === padPrimitive
     ? !Number.isFinite(node.attributes.value)
     : node.inputs.some((input) => !Number.isFinite(constantOf(input) ?? 0)));
 

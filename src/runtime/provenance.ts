@@ -3,7 +3,8 @@
  * trace. Lines are not, for a stack costs more than a node: a report records the function once more and looks at the
  * same nodes of that graph.
  */
-import { attributesKey, type Expr, type Phase, topologicalOrder } from '../core/expr.js';
+import { parameterPrimitive } from '../ops/leaf.js';
+import { attributesKey, type Expr, type Phase, topologicalOrder, attributesOf } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import type { Segment } from '../compile/kernel.js';
 
@@ -66,8 +67,8 @@ export function provenanceOf({ graph, variables, again }: Recording): (node: Exp
   const roots = new Set(nodes.flatMap(({ origin }) => origin?.root ?? []));
   const pathOf = findPaths([...roots]);
   const readPath = (node: Expr): string => {
-    while (node.primitive.kind === 'movement' || node.primitive.name === 'cast') node = node.input();
-    const variable = node.primitive.name === 'parameter' ? variables[node.attributes.index as number] : undefined;
+    while (node.primitive.kind === 'movement' || node.primitive.scalarOp === 'cast') node = node.input();
+    const variable = variables[attributesOf(node, parameterPrimitive)?.index ?? -1];
     return (variable && pathOf(variable)) ?? '';
   };
   const all = new Map<Expr, Provenance>();

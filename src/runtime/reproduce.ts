@@ -13,7 +13,7 @@ import {
   withScope,
 } from '../core/expr.js';
 import { formatNumber, type Graph } from '../core/graph.js';
-import { parameter } from '../ops/leaf.js';
+import { parameter, isParameter } from '../ops/leaf.js';
 import { distance, type Pair } from './bisect.js';
 import type { FirstDiffering } from './compare.js';
 import { differenceOf } from './difference.js';
@@ -56,15 +56,14 @@ function within(node: Expr, depth: number): Set<Expr> {
 
 /** The graph of the nodes `inside`; what they read from others are parameters, named `p…` if they are the graph's own. */
 async function cut(pair: Pair, node: Expr, inside: ReadonlySet<Expr>): Promise<Part> {
-  const isOwn = ({ primitive }: Expr): boolean => primitive.name === 'parameter';
   const order = topologicalOrder([node], (each) => (inside.has(each) ? each.inputs : []));
-  const cuts = order.filter((each) => isOwn(each) || (!inside.has(each) && each.inputs.length > 0));
-  const others = cuts.filter((each) => !isOwn(each));
+  const cuts = order.filter((each) => isParameter(each) || (!inside.has(each) && each.inputs.length > 0));
+  const others = cuts.filter((each) => !isParameter(each));
   const computed = others.length === 0 ? [] : await evaluateNodes(pair.graph, others, pair.backends[0], pair.values);
   const values = cuts.map((each) =>
-    isOwn(each) ? pair.values[pair.graph.parameters.indexOf(each)]! : computed[others.indexOf(each)]!,
+    isParameter(each) ? pair.values[pair.graph.parameters.indexOf(each)]! : computed[others.indexOf(each)]!,
   );
-  const names = cuts.map((each, i) => `${isOwn(each) ? 'p' : 'x'}${i}`);
+  const names = cuts.map((each, i) => `${isParameter(each) ? 'p' : 'x'}${i}`);
   return { graph: rebuilt(order, cuts, names, ({ shape }) => shape), values };
 }
 

@@ -3,9 +3,10 @@
  * its elements are stored. Counts say who still needs a node, so that memory which nothing else uses is freed at once;
  * what is dropped without `dispose` is left to the garbage collector.
  */
+import { broadcastPrimitive } from '../ops/movement.js';
 import type { Aval } from '../core/aval.js';
 import { type Attributes, Expr, ExprScope, type Primitive } from '../core/expr.js';
-import { dataPrimitive } from '../ops/leaf.js';
+import { dataPrimitive, iotaPrimitive, heldNumber } from '../ops/leaf.js';
 import type { Storage } from '../runtime/storage.js';
 
 /** What the elements of a node are computed from. */
@@ -45,7 +46,7 @@ export class EagerNode extends Expr {
 
 /** Whether it is one constant or number in every element, which needs no memory until somebody reads it. */
 export const isFilled = ({ recipe }: EagerNode): boolean =>
-  recipe?.primitive.name === 'broadcast' && 'value' in recipe.inputs[0]!.attributes;
+  recipe?.primitive === broadcastPrimitive && heldNumber(recipe.inputs[0]!) !== undefined;
 
 /** Knows which nodes are pending and unused, the candidates for the next evaluation. */
 export class EagerScope extends ExprScope {
@@ -71,7 +72,7 @@ export class EagerScope extends ExprScope {
   ): EagerNode {
     if (inputs.length === 0) {
       const leaf = new EagerNode(this, primitive, attributes, aval, undefined);
-      if (primitive.name === 'iota') this.#await(leaf);
+      if (primitive === iotaPrimitive) this.#await(leaf);
       return leaf;
     }
     const node = this.#data(aval, { primitive, inputs, attributes });
@@ -92,7 +93,7 @@ export class EagerScope extends ExprScope {
   #data(aval: Aval, recipe: Recipe | undefined): EagerNode {
     const { shape, dtype, weak } = aval;
     const attributes = { identity: this.#identity++, shape, dtype, weak };
-    return new EagerNode(this, dataPrimitive as unknown as Primitive, attributes, aval, recipe);
+    return new EagerNode(this, dataPrimitive, attributes, aval, recipe);
   }
 
   /** Pending nodes since the last evaluation. */

@@ -9,6 +9,7 @@
 import { allocateArray } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import {
+  attributesOf,
   type Attributes,
   attributesKey,
   type Expr,
@@ -20,7 +21,7 @@ import {
 } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { compileGraph } from '../lower/pipeline.js';
-import { parameter } from '../ops/leaf.js';
+import { heldNumber, numberPrimitive, parameter } from '../ops/leaf.js';
 import type { Backend } from '../runtime/backend.js';
 import { LruCache } from '../runtime/lru.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
@@ -57,7 +58,7 @@ interface Pending {
 }
 
 const inputsOf = ({ recipe }: EagerNode): readonly EagerNode[] => recipe?.inputs ?? [];
-const isNumber = (node: EagerNode): boolean => node.primitive.name === 'number';
+const isNumber = (node: EagerNode): boolean => node.primitive === numberPrimitive;
 
 /** Nodes computed before, not stored, and read here by nodes that were not: they are worth storing now. */
 function computedAgain(order: readonly EagerNode[], targets: ReadonlySet<EagerNode>): EagerNode[] {
@@ -81,7 +82,7 @@ function kindOf(node: EagerNode): string {
 /** Gives memory to a node that holds one number in every element, such as the state of a new optimizer: needs no program. */
 function fill(node: EagerNode): boolean {
   if (!isFilled(node)) return false;
-  const value = inputsOf(node)[0]!.attributes.value as number;
+  const value = heldNumber(inputsOf(node)[0]!)!;
   const backend = resolveBackend(getDefaultBackend());
   const storage =
     value === 0 && !Object.is(value, -0)
@@ -136,7 +137,7 @@ function graphOf({ leaves, order, outputs }: Pending): Graph {
 
 /** The number's memory on `backend`; `storage` is what an earlier call took for it. */
 function numberStorage(number: EagerNode, backend: Backend, storage?: Storage): Storage {
-  const { value, dtype } = number.attributes as { value: number; dtype: Expr['dtype'] };
+  const { value, dtype } = attributesOf(number, numberPrimitive)!;
   const data = allocateArray(dtype, 1).fill(value);
   if (storage === undefined) return Storage.from(backend, dtype, data, 'input');
   storage.set(data);

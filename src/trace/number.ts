@@ -5,9 +5,9 @@
  */
 import type { HostArray } from '../core/array.js';
 import { allocateArray, type DType, isIntegerOf } from '../core/dtype.js';
-import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import { attributesOf, type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
 import { evaluateGraph } from '../ops/evaluate.js';
-import { parameter } from '../ops/leaf.js';
+import { heldNumber, parameter, parameterPrimitive } from '../ops/leaf.js';
 import { EagerNode, eagerScope, type Recipe } from './eager-scope.js';
 import { outermostTrace, TraceScope } from './scope.js';
 
@@ -26,9 +26,9 @@ type Reader = () => number;
 /** Evaluated numbers that elements of tensors had a say in. */
 const chosenByData = new WeakSet<Expr>();
 
-function parameterReader({ scope, attributes }: Expr): Reader | undefined {
-  const { bindings, parent, readNumber } = scope as TraceScope;
-  const binding = bindings[attributes.index as number]!;
+function parameterReader(leaf: Expr): Reader | undefined {
+  const { bindings, parent, readNumber } = leaf.scope as TraceScope;
+  const binding = bindings[attributesOf(leaf, parameterPrimitive)!.index]!;
   switch (binding.kind) {
     case 'argument':
       return readNumber && (() => readNumber(binding.leaf));
@@ -49,8 +49,8 @@ function parameterReader({ scope, attributes }: Expr): Reader | undefined {
 }
 
 function leafReader(leaf: Expr): Reader | undefined {
-  if (leaf.primitive.name === 'number' || leaf.primitive.name === 'constant')
-    return () => leaf.attributes.value as number;
+  const held = heldNumber(leaf);
+  if (held !== undefined) return () => held;
   if (!leaf.aval.weak || chosenByData.has(leaf)) return undefined;
   if (leaf.scope instanceof TraceScope) return parameterReader(leaf);
   return () => (leaf as EagerNode).storage?.readSync()[0] ?? NaN;

@@ -1,12 +1,11 @@
 /** What users pass to an operation, turned into expressions: promotion, weak numbers, broadcasting, axes. */
-import { checkShape, formatShape, makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
+import { checkShape, formatShape, type Shape } from '../core/aval.js';
 import { castValue, type DType, DTYPES, isDType, isFloat, isInteger, isIntegerOf, promote } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import { Expr, make } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
 import { cast } from '../ops/elementwise.js';
-import { define } from '../ops/define.js';
-import { constant } from '../ops/leaf.js';
+import { constant, numberPrimitive } from '../ops/leaf.js';
 import { broadcast, broadcastScalar } from '../ops/movement.js';
 import { isIntegerHere } from './number.js';
 import { isCompiling } from './scope.js';
@@ -44,15 +43,6 @@ export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
     );
 }
 
-/**
- * A number outside `jit`: an input of the program that will be compiled, so that another value needs no new one. Each is a
- * node of its own, for the structure of a program must not depend on which numbers happen to be equal.
- */
-export const numberPrimitive = define<{ value: number; dtype: DType; weak: boolean; identity: number }>({
-  name: 'number',
-  kind: 'leaf',
-  infer: (_, { dtype, weak }) => (weak ? NUMBER_AVAL : makeAval([], dtype)),
-});
 let identity = 0;
 
 /** A literal: a constant of the program under `jit`, an input outside. One that an integer dtype does not hold saturates. */

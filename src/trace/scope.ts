@@ -3,9 +3,18 @@
  * are kept here, so that leaving the trace restores them.
  */
 import { TraceError, userLocation } from '../core/errors.js';
-import { currentOrigin, type Expr, ExprScope, type Origin, scopeStack, withOrigin, withScope } from '../core/expr.js';
+import {
+  currentOrigin,
+  type Expr,
+  ExprScope,
+  type Origin,
+  scopeStack,
+  withOrigin,
+  withScope,
+  attributesOf,
+} from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { constant, parameter } from '../ops/leaf.js';
+import { constant, parameter, constantPrimitive, parameterPrimitive } from '../ops/leaf.js';
 import type { NumberGuard } from './number.js';
 import type { UpdateTarget } from '../runtime/runner.js';
 import { type EagerScope, eagerScope, hold } from './eager-scope.js';
@@ -81,10 +90,8 @@ export class TraceScope extends ExprScope {
 
   /** The parameter that stands for `expr` of an enclosing scope. */
   capture(expr: Expr): Expr {
-    if (expr.primitive.name === 'constant') {
-      const { value, dtype, weak } = expr.attributes as { value: number; dtype: Expr['dtype']; weak: boolean };
-      return withScope(this, () => constant(value, dtype, weak));
-    }
+    const own = attributesOf(expr, constantPrimitive);
+    if (own !== undefined) return withScope(this, () => constant(own.value, own.dtype, own.weak));
     let node = this.#captured.get(expr);
     if (node === undefined) {
       node = this.parameter(expr, `captured${this.#captured.size}`, { kind: 'capture', expr: hold(expr) });
@@ -144,7 +151,7 @@ export class TraceScope extends ExprScope {
 
   /** Position of the Variable's parameter. */
   #indexOf(variable: TracedVariable): number {
-    return this.variableParameter(variable).attributes.index as number;
+    return attributesOf(this.variableParameter(variable), parameterPrimitive)!.index;
   }
 
   /** The recorded function with these outputs; the values of written Variables follow them, as updates. */

@@ -6,6 +6,7 @@
  * of the cotangent without that mask, which is laid on afterwards: a derivative that is infinite or NaN where the side
  * was not taken (√ at 0, log at 0, x² at ∞) is masked too, where 0 · ∞ would be NaN.
  */
+import { constantValue } from '../ops/movement.js';
 import { sameShape } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError, UnsupportedError } from '../core/errors.js';
@@ -37,16 +38,13 @@ interface Masked {
   readonly value: Expr;
 }
 
-function isZero(node: Expr): boolean {
-  const scalar = node.primitive.name === 'broadcast' ? node.input() : node;
-  return scalar.primitive.name === 'constant' && scalar.attributes.value === 0;
-}
+const isZero = (node: Expr): boolean => constantValue(node) === 0;
 
 /** Takes `where(c, value, 0)` and `where(c, 0, value)` apart. */
 function unmask(cotangent: Expr): Masked {
   const masks: Mask[] = [];
   let value = cotangent;
-  while (value.primitive.name === 'where') {
+  while (value.primitive.scalarOp === 'where') {
     const [condition, a, b] = value.inputs as [Expr, Expr, Expr];
     const taken = isZero(b);
     if (!taken && !isZero(a)) break;
