@@ -8,7 +8,7 @@ import { sizeOf } from '../core/aval.js';
 import { InternalError } from '../core/errors.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { withoutDead } from '../compile/body.js';
-import type { ScalarNode, Segment } from '../compile/kernel.js';
+import type { Kernel, ScalarNode, Segment } from '../compile/kernel.js';
 import type { Target, TileShape } from './target.js';
 import { formOf, type FunctionBuilder } from './builder.js';
 import { Nest } from './nest.js';
@@ -56,6 +56,11 @@ export function whyNotWhole({ contraction, body, reduceAxes }: Segment): string 
   }
   return reduceAxes.includes(0) ? 'nothing is added' : undefined;
 }
+
+/** Why a product of the kernel is computed without the tile that the target has; undefined if none is. */
+export const whyUntiled = ({ segments }: Kernel, { tile }: Target): string | undefined =>
+  tile &&
+  segments.flatMap((segment) => (segment.kind === 'contraction' ? (whyNotWhole(segment) ?? []) : [])).find(() => true);
 
 /** Writes the statement, and the epilogue inside it. */
 export function wholeContraction(builder: FunctionBuilder, segment: Segment, target: Target): void {

@@ -4,6 +4,7 @@ import { type Graph, printGraph } from '../core/graph.js';
 import { checkOptions } from '../core/options.js';
 import { printForms } from '../compile/family.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
+import { whyUntiled } from '../lower/contract-whole.js';
 import { printLoops } from '../lower/print.js';
 import { printProgram, type Program } from '../lower/program.js';
 import type { Emitter, KernelSource, ThreadCount } from './backend.js';
@@ -29,6 +30,8 @@ export interface KernelReport {
   readonly bytesWritten: number;
   /** Operations a byte that is read or written. */
   readonly intensity: number;
+  /** Why a product of it is computed without the backend's tile, and slower so; null if none is. */
+  readonly untiled: string | null;
   /** The parts of the program that it computes, in their order. */
   readonly from: readonly Provenance[];
   /** Lines of `source`, from 1, with the user's line of each; several where the kernel computes several parts with it. */
@@ -161,6 +164,7 @@ export function makeReport(subject: Subject): Report {
         const bytes = this.bytesRead() + this.bytesWritten();
         return bytes === 0 ? 0 : this.flops() / bytes;
       },
+      untiled: () => whyUntiled(kernel, backend.target) ?? null,
       from: () => merged(computedNodes(kernel.segments).map(shared.from)),
       lines: () => linesOf(program, kernel, shared.parts[i]!, shared.from),
     });

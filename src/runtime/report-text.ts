@@ -107,6 +107,9 @@ export function pageText(program: Program, report: PageData): string {
     `${quoteName(report.name)} on ${report.backend}: ${kernels}, ${report.peakBytes} bytes at peak, ${workers}`,
     '',
     tableText(times === undefined ? COLUMNS : [...COLUMNS, 'ms', 'share'], rows, isNumber),
+    ...report.kernels.flatMap(({ name, untiled }) =>
+      untiled === null ? [] : [`${name} multiplies without tiles: ${untiled}`],
+    ),
   ].join('\n');
 }
 

@@ -335,6 +335,7 @@ test('toJSON has every field and a version; buffers live from kernel to kernel',
         'bytesRead',
         'bytesWritten',
         'intensity',
+        'untiled',
         'from',
         'lines',
       ].sort(),
@@ -419,4 +420,16 @@ test('a line that several segments run comes from the part of each', () => {
     { line: text, location: `inspect.test.ts:${first}` },
     { line: text, location: `inspect.test.ts:${first + 1}` },
   ]);
+});
+
+test('a product that falls off the tiled path says so, and why', () => {
+  const product = jit((x: Tensor, y: Tensor) => x.matmul(y));
+  const nothing = product.inspectOn('wasm', zeros([3, 0]), zeros([0, 4]));
+  expect(nothing.kernels.map(({ untiled }) => untiled)).toEqual(['nothing is added']);
+  expect(String(nothing)).toContain('k0 multiplies without tiles: nothing is added');
+  const whole = product.inspectOn('wasm', zeros([3, 5]), zeros([5, 4]));
+  expect(whole.kernels.map(({ untiled }) => untiled)).toEqual([null]);
+  expect(String(whole)).not.toContain('tiles');
+  // `js` has no tile of its own to fall off.
+  expect(product.inspectOn('js', zeros([3, 0]), zeros([0, 4])).kernels[0]!.untiled).toBeNull();
 });
