@@ -69,7 +69,7 @@ const THREADS_NANOSECONDS = 100_000;
 const FORK_NANOSECONDS = 4000;
 
 interface ModuleExports {
-  readonly run: (table: number, threads: number) => void;
+  readonly run: (table: number, threads: number, n?: number) => void;
   readonly start: (thread: number, program: number) => void;
 }
 
@@ -141,7 +141,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     allocate: (dtype, size, purpose) => state().buffers.allocate(dtype, size, purpose),
     free: (buffer) => made?.buffers.free(buffer as HostBuffer),
     demote: (buffer) => made?.buffers.demote(buffer as HostBuffer),
-    run: (executable, buffers) => (executable as WasmExecutable).call(buffers as readonly HostBuffer[]),
+    run: (executable, buffers, n) => (executable as WasmExecutable).call(buffers as readonly HostBuffer[], n),
     release: (executable) => (executable as WasmExecutable).release(),
     setThreads: (count, threadOptions) => state().pool.setThreads(count, threadOptions),
     threads: () => ({ count: state().pool.threads, reason: state().pool.reason }),

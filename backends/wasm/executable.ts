@@ -1,6 +1,7 @@
 /**
  * A compiled program: its instance, the table of addresses that the module reads, and what a call must copy.
  */
+import { sizeAt } from '../../src/core/extent.js';
 import type { BufferId } from '../../src/compile/kernel.js';
 import type { Buffer } from '../../src/compile/buffers.js';
 import type { Program } from '../../src/lower/program.js';
@@ -43,7 +44,7 @@ const collected = new FinalizationRegistry(giveBack);
 
 /** The entry of a program's instance, and the pool that it forks into. */
 export interface Code {
-  readonly run: (table: number, threads: number) => void;
+  readonly run: (table: number, threads: number, n?: number) => void;
   /** Threads to use now. */
   readonly threads: () => number;
   /** Threads for which there must be scratch memory. */
@@ -56,6 +57,10 @@ export class WasmExecutable implements Executable {
   readonly #outside: readonly Outside[];
   readonly #temporaries: readonly { readonly buffer: Buffer; readonly words: readonly number[] }[];
   readonly #scratchWords: readonly number[];
+  /** Where n stands in the table, in words. */
+  readonly #sizeWords: readonly number[];
+  /** The number of rows of the last call. */
+  #n: number | undefined;
   /** Numbers of the buffers outside, and those that came last time and are where they were: one look at each will do. */
   readonly #ids: Int32Array;
   readonly #settled: (HostBuffer | undefined)[];
@@ -77,6 +82,7 @@ export class WasmExecutable implements Executable {
   ) {
     const words = new Map<BufferId, number[]>(program.buffers.map((buffer) => [buffer.id, []]));
     const scratchWords: number[] = [];
+    this.#sizeWords = layout.calls.flatMap(({ sizeOffset }) => (sizeOffset === undefined ? [] : [sizeOffset / 4]));
     for (const { offset, operands, scratchBytes } of layout.calls) {
       operands.forEach((operand, i) => words.get(operand)!.push(offset / 4 + i));
       if (scratchBytes !== undefined) scratchWords.push(offset / 4 + operands.length);
@@ -118,10 +124,11 @@ export class WasmExecutable implements Executable {
     giveBack(this.#holdings);
   }
 
-  /** Runs the program on `buffers`, by buffer number. Nothing is written before all memory is there. */
-  call(buffers: readonly HostBuffer[]): void {
+  /** Runs the program on `buffers`, by buffer number, for n rows. Nothing is written before all memory is there. */
+  call(buffers: readonly HostBuffer[], n?: number): void {
     this.buffers.begin();
     this.#refreshWorkspace();
+    if (n !== this.#n) this.#resize(n!);
     const own = this.buffers;
     if (this.#demotions !== own.demotions) {
       this.#demotions = own.demotions;
@@ -149,11 +156,23 @@ export class WasmExecutable implements Executable {
       const { id, buffer, address } = staged[i]!;
       if (buffer.role === 'parameter') this.#copyIn(buffers[id]!.array, buffer.dtype, address);
     }
-    this.code.run(this.#table, this.code.threads());
+    this.code.run(this.#table, this.code.threads(), n);
     for (let i = 0; i < count; i++) {
       const { id, buffer, address } = staged[i]!;
       if (buffer.role === 'output') this.#copyOut(buffers[id]!.array, buffer.dtype, address);
     }
+  }
+
+  /** Writes n, and the tasks that there are for so many rows. */
+  #resize(n: number): void {
+    this.#n = n;
+    const words = this.buffers.memory.view('i32');
+    for (const word of this.#sizeWords) words[this.#table / 4 + word] = n;
+    this.layout.tasks.forEach(({ from, to, end }, i) => {
+      if (end === undefined) return;
+      const at = (this.#table + this.layout.tasksOffset) / 4 + 4 * i;
+      words[at + 2] = Math.max(from, Math.min(to, sizeAt(end, n)));
+    });
   }
 
   /** Writes an address to the table. */

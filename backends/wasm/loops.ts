@@ -1,4 +1,5 @@
 /** Loops and small integer arithmetic over i32 locals; all addresses and counts are unsigned. */
+import type { SizeForm } from '../../src/core/extent.js';
 import type { FunctionBody, Local } from './body.js';
 
 /** Runs `body` while `counter` ≥ `step`, taking `step` from it each time. */
@@ -28,6 +29,35 @@ export function countUp(f: FunctionBody, index: Local, end: Local | number, step
 /** Pushes a local or a constant. */
 export const push = (f: FunctionBody, value: Local | number): FunctionBody =>
   typeof value === 'number' ? f.i32(value) : f.get(value);
+
+/** Pushes `extent`, or what follows from n. */
+export function pushSize(
+  f: FunctionBody,
+  extent: number,
+  size: SizeForm | undefined,
+  n: Local | undefined,
+): FunctionBody {
+  if (size === undefined || n === undefined) return f.i32(extent);
+  scale(f.get(n), size.times);
+  return size.plus === 0 ? f : f.i32(size.plus).op('i32.add');
+}
+/** The same as a constant, or in a local. */
+export function sizeLocal(
+  f: FunctionBody,
+  extent: number,
+  size: SizeForm | undefined,
+  n: Local | undefined,
+): Local | number {
+  if (size === undefined || n === undefined) return extent;
+  if (size.times === 1 && size.plus === 0) return n;
+  const local = f.local('i32', 'extent');
+  pushSize(f, extent, size, n).set(local);
+  return local;
+}
+
+/** Replaces the i32 x on the stack by x · factor. */
+export const scaleBy = (f: FunctionBody, factor: Local | number): FunctionBody =>
+  typeof factor === 'number' ? scale(f, factor) : f.get(factor).op('i32.mul');
 
 /** `pointer ← pointer + amount`. */
 export const advance = (f: FunctionBody, pointer: Local, amount: Local | number): FunctionBody =>

@@ -289,6 +289,16 @@ export class FunctionPrinter {
   }
 }
 
+/** Loads n, which stands after the addresses of the operands and of `others`. */
+export function loadSize(f: FunctionBody, args: Local, { memories }: LoopFunction, others = 0): Local {
+  const n = f.local('i32', 'n');
+  const operands = memories.filter(({ kind }) => kind === 'operand').length;
+  f.get(args)
+    .memory('i32.load', 4 * (operands + others))
+    .set(n);
+  return n;
+}
+
 /** Emits `(arguments, from, to)`: `arguments` is the address of the operands' addresses, `from … to` a part of the grid axis. */
 export function emitFunction(module: ModuleBuilder, helpers: Helpers, code: LoopFunction): FunctionReference {
   return module.function(code.name, { arguments: 'i32', from: 'i32', to: 'i32' }, [], (f, p) => {
@@ -296,6 +306,7 @@ export function emitFunction(module: ModuleBuilder, helpers: Helpers, code: Loop
       [BEGIN, p.from],
       [END, p.to],
     ]);
+    if (code.size !== undefined) known.set(code.size, loadSize(f, p.arguments, code));
     const pushBase = (memory: MemoryId): void => void f.get(p.arguments).memory('i32.load', 4 * memory);
     new FunctionPrinter(f, helpers, code, code.body, pushBase, known).statements(code.body);
   });

@@ -2,13 +2,14 @@
  * Program → one WebAssembly module with one exported `run(table)`: a function for each distinct segment, called in order.
  * Addresses are not in the code: `table` holds those of each call's operands, so one module serves any buffers.
  */
+import type { SizeForm } from '../../../src/core/extent.js';
 import type { ContractStatement } from '../../../src/lower/loops.js';
 import type { BufferId } from '../../../src/compile/kernel.js';
 import { type Call, launchesOf, type Program } from '../../../src/lower/program.js';
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { ContractionKit, PHASE, type Fork } from '../contraction/kit.js';
 import { ModuleBuilder } from '../encoder.js';
-import { countUp, scale } from '../loops.js';
+import { countUp, pushSize, scale } from '../loops.js';
 import { MAXIMUM_PAGES } from '../memory.js';
 import { functionPrinter } from '../wat.js';
 import { contractionScratch, emitContractionFunction } from './contraction.js';
@@ -23,6 +24,8 @@ export interface CallLayout {
   readonly operands: readonly BufferId[];
   /** Bytes of scratch memory for so many threads; its address stands after those of the operands. */
   readonly scratchBytes: ((threads: number) => number) | undefined;
+  /** Bytes from the table's start to where the function finds n, the number of rows of a batch, if it asks. */
+  readonly sizeOffset: number | undefined;
 }
 
 /** A part of a call, as threads share it: four words in the table, the first the address of the arguments. */
@@ -30,6 +33,8 @@ export interface Task {
   readonly argumentsOffset: number;
   readonly from: number;
   readonly to: number;
+  /** The end of the whole range, where it follows from the number of rows: `to` may be beyond it. */
+  readonly end: SizeForm | undefined;
   /** Number of the function. */
   readonly code: number;
 }
@@ -117,10 +122,15 @@ class ProgramEmitter {
     );
     const tasksOffset = this.bytes;
     const { module, threads } = this;
-    const run = module.function('run', { table: 'i32', threads: 'i32' }, [], (f, p) => {
-      threads.enter(f, { threads: p.threads });
-      for (const calls of kernels.flat()) this.#emitPhase(f, p.table, calls, tasksOffset);
-    });
+    const parameters = { table: 'i32', threads: 'i32' } as const;
+    const emitRun = (f: FunctionBody, table: Local, all: Local, n: Local | undefined): void => {
+      threads.enter(f, { threads: all });
+      for (const calls of kernels.flat()) this.#emitPhase(f, table, n, calls, tasksOffset);
+    };
+    const run =
+      this.program.batch === undefined
+        ? module.function('run', parameters, [], (f, p) => emitRun(f, p.table, p.threads, undefined))
+        : module.function('run', { ...parameters, n: 'i32' }, [], (f, p) => emitRun(f, p.table, p.threads, p.n));
     module.export('run', run);
     this.#emitTasks();
     threads.finish();
@@ -157,16 +167,27 @@ class ProgramEmitter {
     const { contraction } = emitted;
     const offset = this.bytes;
     this.bytes += 4 * (call.operands.length + (contraction === undefined ? 0 : 1));
+    const asksForSize = this.program.functions[call.code]!.size !== undefined;
+    const sizeOffset = asksForSize ? this.bytes : undefined;
+    if (asksForSize) this.bytes += 4;
     const scratchBytes =
       contraction === undefined ? undefined : (threads: number) => contractionScratch(contraction, threads);
-    this.calls.push({ offset, operands: call.operands, scratchBytes });
+    this.calls.push({ offset, operands: call.operands, scratchBytes, sizeOffset });
     return { ...call, emitted, offset };
   }
 
   /** Calls that may run at once: contractions share out their own phases, the others become tasks of one fork. */
-  #emitPhase(f: FunctionBody, table: Local, calls: readonly PlacedCall[], tasksOffset: number): void {
-    const direct = ({ emitted, offset, grid }: PlacedCall): void =>
-      void f.get(table).i32(offset).op('i32.add').i32(0).i32(grid.extent).call(emitted.reference);
+  #emitPhase(
+    f: FunctionBody,
+    table: Local,
+    n: Local | undefined,
+    calls: readonly PlacedCall[],
+    tasksOffset: number,
+  ): void {
+    const direct = ({ emitted, offset, grid: { extent, size } }: PlacedCall): void => {
+      f.get(table).i32(offset).op('i32.add').i32(0);
+      pushSize(f, extent, size, n).call(emitted.reference);
+    };
     const divided = calls.filter(({ emitted }) => emitted.contraction === undefined);
     for (const call of calls) if (!divided.includes(call)) direct(call);
     if (divided.length === 0) return;
@@ -188,12 +209,12 @@ class ProgramEmitter {
   }
 
   /** Adds the tasks of one call: parts of equal size, bounds at multiples of the grain. */
-  #divide({ emitted, offset, grid: { extent, grain }, nanoseconds }: PlacedCall): void {
+  #divide({ emitted, offset, grid: { extent, grain, size: end }, nanoseconds }: PlacedCall): void {
     const most = this.options.onlyWorkers === true ? MOST_TASKS : Math.floor(nanoseconds / TASK_NANOSECONDS);
     const parts = Math.max(1, Math.min(MOST_TASKS, most));
     const size = Math.ceil(extent / parts / grain) * grain;
     for (let from = 0; from < extent; from += size) {
-      this.tasks.push({ argumentsOffset: offset, from, to: Math.min(extent, from + size), code: emitted.code });
+      this.tasks.push({ argumentsOffset: offset, from, to: Math.min(extent, from + size), end, code: emitted.code });
     }
   }
 
