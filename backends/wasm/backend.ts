@@ -28,6 +28,7 @@ export const WASM_TARGET: Target = {
   bindings: Infinity,
   width: 4,
   workers: { kind: 'threads' },
+  batches: true,
   reassociates: false,
   loops: false,
   tile: planTile,

@@ -81,7 +81,7 @@ export class SizeMerge {
     if ('reduceAxes' in records[0]!) return this.#segment(values as readonly Segment[]);
     if ('strides' in records[0]!) return this.#map(values as readonly AffineMap[]);
     const kinds = values as readonly ScalarNode[];
-    if (kinds.every((node) => node.kind === 'constant')) return this.#constant(kinds as readonly Constant[]);
+    if (kinds.every((node) => node.kind === 'constant')) return this.#constant(kinds);
     return this.#record(records, what);
   }
 

@@ -12,7 +12,7 @@ import type { Kernel, ScalarNode, Segment } from '../compile/kernel.js';
 import type { Target, TileShape } from './target.js';
 import { formOf, type FunctionBuilder } from './builder.js';
 import { Nest } from './nest.js';
-import { mapLoops, type Range } from './parallel.js';
+import { batchLayout, mapLoops, type Range } from './parallel.js';
 import { reorderBody, reorderStores } from './reorder.js';
 
 type Load = Extract<ScalarNode, { kind: 'load' }>;
@@ -64,7 +64,8 @@ export const whyUntiled = ({ segments }: Kernel, { tile }: Target): string | und
 
 /** Writes the statement, and the epilogue inside it. */
 export function wholeContraction(builder: FunctionBuilder, segment: Segment, target: Target): void {
-  const { axes, reduceAxes, body, reductions, contraction, stores } = segment;
+  const { axes, reduceAxes, sizes, body, reductions, contraction, stores } = segment;
+  if (sizes?.slice(axes.length + 1).some(Boolean)) throw batchLayout('a batch axis is added up inside another axis');
   const factors = [contraction!.lhs, contraction!.rhs].map((node) => {
     const load = body[node] as Load;
     return { load, bounds: boundsOf(body, load.guard)! };
@@ -92,6 +93,8 @@ export function wholeContraction(builder: FunctionBuilder, segment: Segment, tar
     const group = candidates.slice(-1);
     for (const axis of candidates.slice(0, -1).reverse()) {
       const [inner] = group as [number];
+      // An axis whose extent follows from n is the outermost of what is joined.
+      if (sizes?.[inner] !== undefined) break;
       if (!maps.every(({ strides }) => strides[axis] === strides[inner]! * axes[inner]!)) break;
       group.unshift(axis);
     }
@@ -102,13 +105,16 @@ export function wholeContraction(builder: FunctionBuilder, segment: Segment, tar
   const outer = all.filter((axis) => !rows.includes(axis) && !columns.includes(axis));
 
   const [store] = stores;
+  // Where n is the extent, tiles at the edges are whole too, and what is beyond is left in the block.
   const isPlain =
+    ![...rows, ...columns].some((axis) => sizes?.[axis] !== undefined) &&
     stores.length === 1 &&
     body[store!.node]!.kind === 'reduction' &&
     (column === undefined || store!.map.strides[column] === 1) &&
     (row === undefined || store!.map.strides[row]! >= 0);
   const axisOf = (axis: number, extent = axes[axis]!): ContractAxis => ({
     extent,
+    ...(sizes?.[axis] === undefined ? {} : { size: sizes[axis] }),
     left: left.load.map.strides[axis]!,
     right: right.load.map.strides[axis]!,
     output: isPlain ? store!.map.strides[axis]! : 0,
@@ -136,6 +142,8 @@ export function wholeContraction(builder: FunctionBuilder, segment: Segment, tar
   const epilogue: Epilogue = isPlain
     ? { kind: 'store', output: { memory: store!.operand, offset: store!.map.offset } }
     : epilogueOf(builder, segment, target, shape, outer, rows, columns);
+  // The function asks for n where an extent follows from it.
+  if (sizes !== undefined) void builder.size;
   builder.push({ kind: 'contract', ...shape, outer: outer.map((axis) => axisOf(axis)), epilogue });
 }
 

@@ -39,11 +39,12 @@ const LEAST_CAPACITY = 64;
 export function checkBatchOptions(options: BatchOptions, isStatic: (position: number) => boolean): void {
   checkOptions('batch', options, ['args', 'min', 'max']);
   const { args, min = 1, max = Infinity } = options;
+  const positions: unknown = args;
   const refuse = (what: string, remedy: string): never => {
     throw new OptionError('BATCH_OPTIONS', `jit got ${what}`, remedy);
   };
   const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0;
-  if (!Array.isArray(args) || args.length === 0 || !args.every(isCount))
+  if (!Array.isArray(positions) || positions.length === 0 || !positions.every(isCount))
     refuse(`batch.args: ${describeValue(args)}`, 'Name arguments by their positions, from 0, in an array.');
   const both = args.find(isStatic);
   if (both !== undefined) refuse(`argument ${both} as static and in batch.args`, 'What is static has no rows.');

@@ -1,6 +1,8 @@
 /** `jit(fn, { batch })`: one program for every number of rows, with the bits of the program for that number. */
 import {
   type BackendChoice,
+  conv1d,
+  conv2d,
   crossEntropy,
   jit,
   random,
@@ -13,11 +15,11 @@ import {
 } from 'lazuli';
 import { gpujs } from 'lazuli/gpujs';
 import { describe, expect, it } from 'vitest';
-import { read } from '../support/backends.js';
+import { read, wasmWithThreads } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { THOROUGH } from '../support/runs.js';
 
-const BATCHED: readonly BackendChoice[] = ['reference', 'js'];
+const BATCHED: readonly BackendChoice[] = ['reference', 'js', 'wasm', await wasmWithThreads(2)];
 const SIZES = Array.from({ length: 64 }, (_, i) => i + 1);
 /** Sizes for which a program of their own is compiled. */
 const FIXED = THOROUGH ? SIZES : [1, 6, 37, 64];
@@ -102,6 +104,34 @@ const PROGRAMS: Readonly<Record<string, (p: Params, x: Tensor, y: Tensor) => unk
         7,
       )
       .sum(1),
+  'gradients of one output a row': (p, x) =>
+    valueAndGrad((w: Tensor, v: Tensor) => v.matmul(w).sub(1).square().mean(), [0, 1])(p.b1.slice([0], [13]), x),
+  'a product for each row': (_, x) => {
+    const one = x.reshape([-1, 13, 1]);
+    return valueAndGrad((v: Tensor) =>
+      v
+        .matmul(one.transpose([0, 2, 1]))
+        .square()
+        .sum(),
+    )(one);
+  },
+  convolutions: (p, x) => {
+    const image = x.reshape([x.shape[0]!, 13, 1]);
+    return valueAndGrad(
+      (w: Tensor, v: Tensor) =>
+        conv1d(conv1d(v, w, { padding: 'same' }).relu(), p.w2.reshape([1, 17, 6]))
+          .square()
+          .mean(),
+      [0, 1],
+    )(p.w1.slice([0, 0], [3, 17]).reshape([3, 1, 17]), image);
+  },
+  'convolutions of pixels': (p, x) => {
+    const image = x.slice([0, 0], [x.shape[0]!, 12]).reshape([-1, 3, 2, 2]);
+    return valueAndGrad((w: Tensor, v: Tensor) => conv2d(v, w, { padding: 1, strides: 2 }).tanh().sum(), [0, 1])(
+      p.w1.slice([0, 0], [12, 8]).reshape([2, 3, 2, 8]),
+      image,
+    );
+  },
   'sums of rows in f64': (_, x) => x.cast('f64').mean(0),
 };
 
@@ -118,7 +148,7 @@ function compare(
     const own = fixed.includes(n) ? [tree.leaves(jit(fn, { backend: 'js' })(params, ...args)) as Tensor[]] : [];
     [...others, ...own].forEach((results, i) =>
       results.forEach((got, leaf) =>
-        expectSameBits(read(got), read(oracle![leaf]!), `${String(BATCHED[i + 1])}, ${n} rows, result ${leaf}`),
+        expectSameBits(read(got), read(oracle![leaf]!), `program ${i + 1}, ${n} rows, result ${leaf}`),
       ),
     );
   }
@@ -137,6 +167,22 @@ describe('one program for every number of rows', () => {
   });
   it.each(Object.entries(PROGRAMS))('%s', (_, program) => {
     compare(program, (n) => [normal(n, n, 13), labels(n, 17)], FEW, [1, 37]);
+  });
+
+  it('adds up products over many rows', () => {
+    const fn = (x: Tensor, v: Tensor): unknown => [
+      x.transpose().matmul(v),
+      v.reshape([-1]).matmul(x),
+      x.matmul(x.transpose().matmul(v)),
+    ];
+    const steps = BATCHED.map((backend) => jit(fn, { backend, batch: { args: [0, 1], max: 2100 } }));
+    for (const n of [2100, 129, 1, 128, 130, 257, 2049, 2048, 300]) {
+      const [want, ...all] = steps.map((step) => step(normal(n, n, 7), normal(n + 1, n, 1)) as Tensor[]);
+      const own = n === 130 ? [jit(fn, { backend: 'wasm' })(normal(n, n, 7), normal(n + 1, n, 1)) as Tensor[]] : [];
+      for (const results of [...all, ...own])
+        results.forEach((got, i) => expectSameBits(read(got), read(want![i]!), `${n} rows, result ${i}`));
+    }
+    for (const { stats } of steps) expect(stats.compiles).toBe(1);
   });
 
   it('grows without a bound, and sums of another order have a program of their own', () => {

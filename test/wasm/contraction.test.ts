@@ -171,6 +171,9 @@ describe('packed contraction', () => {
     for (const sizes of [
       { m: 70, n: 140, k: 1030 },
       { m: 4, n: 3, k: 5000 },
+      // Full blocks, and less than one pass of a row after them.
+      { m: 4, n: 9, k: 130 },
+      { m: 1, n: 5, k: 1027 },
       { m: 20, n: 9, k: 2048 },
       { m: 20, n: 9, k: 2049 },
       { m: 17, n: 3, k: 33001 },

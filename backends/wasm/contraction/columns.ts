@@ -3,9 +3,17 @@
  * right operand is read once.
  */
 import type { FunctionReference } from '../body.js';
-import { blockBounds, countDown, countUp, minimum, scale } from '../loops.js';
+import { blockBounds, countDown, countUp, minimum, push, scale } from '../loops.js';
 import { emitDot, emitScalarDot } from './dot.js';
-import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
+import {
+  callEpilogue,
+  loadContext,
+  PHASE,
+  phaseExtents,
+  pushBlock,
+  type ContractionKit,
+  type Destination,
+} from './kit.js';
 import type { LaneOps } from './lanes.js';
 import { Levels, type BaseLevel, type Place } from './levels.js';
 import type { ContractionShape } from './plan.js';
@@ -29,7 +37,7 @@ export function emitDotPhase(
   shape: ContractionShape,
   destination: Destination,
 ): FunctionReference {
-  const { m, n, k, order } = shape;
+  const { order } = shape;
   const width = dotColumns(shape);
   const [xStride, wStride] = [shape.left.k, shape.right.n];
   const dot = (groups: number): FunctionReference =>
@@ -41,7 +49,8 @@ export function emitDotPhase(
   const pitch = destination.kind === 'direct' ? destination.pitch : width * ops.bytes;
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [left, right] = loadContext(f, context, 'left', 'right');
-    const levels = new Levels(kit, ops, f, order, DOT_BASE_LEVEL, m, width * ops.bytes);
+    const { m, n, k } = phaseExtents(f, context, shape);
+    const levels = new Levels(kit, ops, f, order, DOT_BASE_LEVEL, shape.m, width * ops.bytes);
     levels.open(context);
     const [column0, column1, block, row, rest, step, end, x, w, y] = f.newLocals(
       'i32',
@@ -87,7 +96,7 @@ export function emitDotPhase(
         for (const groups of [GROUPS, 1]) outputs(groups * ops.lanes, dot(groups));
         outputs(1, scalarDot());
       });
-      callEpilogue(f, context, destination, block, () => f.i32(0).i32(m).get(column0).get(column1));
+      callEpilogue(f, context, destination, block, () => push(f.i32(0), m).get(column0).get(column1));
     });
   });
 }

@@ -10,9 +10,10 @@ import { DOT_BASE_LEVEL, dotColumns, emitDotPhase } from './columns.js';
 import { CONTEXT, CONTEXT_BYTES, productNanoseconds, type ContractionKit, type Destination } from './kit.js';
 import { laneOps } from './lanes.js';
 import { type BaseLevel, scratchLevels } from './levels.js';
-import { BASE_LEVEL, emitPacked } from './packed.js';
+import { BASE_LEVEL, emitPacked, type Extents } from './packed.js';
 import { packedBytes, planPacked, type ContractionShape } from './plan.js';
-import { emitRowPhase, ROW_BASE_LEVEL, rowTask, rowTasks } from './row.js';
+import { emitRowPhase, ROW_BASE_LEVEL, rowTask } from './row.js';
+import { ceilDivide, push, sizeLocal } from '../loops.js';
 
 /** How a contraction is computed. */
 export type Strategy = 'row' | 'dot' | 'packed';
@@ -64,7 +65,8 @@ export function scratchBytes(shape: ContractionShape, threads: number): number {
 /**
  * Emits `contract(arguments, batch, left, right, output, scratch)` for one shape, where m, n and k are positive:
  * addresses of one batch entry's operands, and of {@link scratchBytes} bytes. `arguments` and `batch` go to the epilogue. Then
- * follows what each bound of the left operand begins with, and of the right one.
+ * follows what each bound of the left operand begins with, and of the right one; and the number of rows of a batch, if sizes follow
+ * from it.
  */
 export function emitContraction(
   kit: ContractionKit,
@@ -78,13 +80,11 @@ export function emitContraction(
     strategy === 'packed'
       ? emitPacked(kit, name, shape, destination)
       : strategy === 'row'
-        ? onePhase(kit, shape, emitRowPhase(kit, `${name}_rows`, ops, shape, destination), rowTasks(shape))
-        : onePhase(
-            kit,
-            shape,
-            emitDotPhase(kit, `${name}_dots`, ops, shape, destination),
-            Math.ceil(shape.n / dotColumns(shape)),
-          );
+        ? onePhase(kit, shape, emitRowPhase(kit, `${name}_rows`, ops, shape, destination), rowTask(shape))
+        : onePhase(kit, shape, emitDotPhase(kit, `${name}_dots`, ops, shape, destination), {
+            rows: shape.m,
+            columns: dotColumns(shape),
+          });
   const parameters = {
     arguments: 'i32',
     batch: 'i32',
@@ -100,7 +100,9 @@ export function emitContraction(
     })),
   );
   const begins: Record<string, 'i32'> = Object.fromEntries(bounds.map((bound) => [bound.name, 'i32']));
-  return kit.module.function(name, { ...parameters, ...begins }, [], (f, p) => {
+  const size: Record<string, 'i32'> = shape.sizes === undefined ? {} : { size: 'i32' };
+  return kit.module.function(name, { ...parameters, ...begins, ...size }, [], (f, p) => {
+    const rows = (p as Record<string, Local>).size;
     const store = (field: keyof typeof CONTEXT, value: Local): void =>
       void f.get(p.scratch).get(value).memory('i32.store', CONTEXT[field]);
     for (const bound of bounds)
@@ -112,21 +114,36 @@ export function emitContraction(
     store('output', p.output);
     store('arguments', p.arguments);
     store('batch', p.batch);
-    body(f, p.scratch);
+    body(f, p.scratch, {
+      m: sizeLocal(f, shape.m, shape.sizes?.m, rows),
+      n: sizeLocal(f, shape.n, shape.sizes?.n, rows),
+      k: sizeLocal(f, shape.k, shape.sizes?.k, rows),
+      outermost: sizeLocal(f, shape.around[0]?.extent ?? shape.k, shape.sizes?.outermost, rows),
+    });
   });
 }
 
-/** A contraction that packs nothing: one phase of `tasks` tasks. */
+/** A contraction that packs nothing: one phase, of tasks of so many rows and columns. */
 function onePhase(
   kit: ContractionKit,
-  { m, n, k }: ContractionShape,
+  shape: ContractionShape,
   phase: FunctionReference,
-  tasks: number,
-): (f: FunctionBody, scratch: Local) => void {
-  return (f, scratch) => {
+  { rows, columns }: { readonly rows: number; readonly columns: number },
+): (f: FunctionBody, scratch: Local, extents: Extents) => void {
+  return (f, scratch, extents) => {
     const count = f.local('i32', 'count');
     f.get(scratch).get(scratch).i32(CONTEXT_BYTES).op('i32.add').memory('i32.store', CONTEXT.blocks);
-    f.i32(tasks).set(count);
-    kit.fork(f, phase, scratch, count, productNanoseconds(m * n * k));
+    if (shape.sizes === undefined) f.i32(Math.ceil(shape.m / rows) * Math.ceil(shape.n / columns)).set(count);
+    else {
+      for (const [field, extent] of [
+        ['rows', extents.m],
+        ['columns', extents.n],
+        ['steps', extents.k],
+      ] as const)
+        push(f.get(scratch), extent).memory('i32.store', CONTEXT[field]);
+      ceilDivide(push(f, extents.m), rows);
+      ceilDivide(push(f, extents.n), columns).op('i32.mul').set(count);
+    }
+    kit.fork(f, phase, scratch, count, productNanoseconds(shape.m * shape.n * shape.k));
   };
 }

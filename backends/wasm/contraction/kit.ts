@@ -5,6 +5,7 @@
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
 import { scale } from '../loops.js';
+import type { ContractionShape } from './plan.js';
 
 /** The fields of a context, i32 each, as byte offsets. */
 export const CONTEXT = {
@@ -39,6 +40,8 @@ export const CONTEXT = {
   /** What the bounds of both operands begin with at this batch entry. */
   leftBounds: 76,
   rightBounds: 100,
+  /** The extent of the outermost reduced axis, where that follows from n. */
+  outermost: 124,
 } as const;
 
 /** Bytes of a context. */
@@ -101,6 +104,17 @@ export function loadContext<Fields extends readonly (keyof typeof CONTEXT)[]>(
   const locals = f.newLocals('i32', ...fields);
   fields.forEach((field, i) => f.get(context).memory('i32.load', CONTEXT[field]).set(locals[i]));
   return locals;
+}
+
+/** The extents of a contraction in a phase that packs nothing: those that follow from n are in the context. */
+export function phaseExtents(
+  f: FunctionBody,
+  context: Local,
+  { m, n, k, sizes }: ContractionShape,
+): { readonly m: Local | number; readonly n: Local | number; readonly k: Local | number } {
+  const from = (field: keyof typeof CONTEXT, extent: number, size: unknown): Local | number =>
+    size === undefined ? extent : loadContext(f, context, field)[0];
+  return { m: from('rows', m, sizes?.m), n: from('columns', n, sizes?.n), k: from('steps', k, sizes?.k) };
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
-import { advance, countDown, countUp, scale } from '../loops.js';
+import { advance, countDown, countUp, push, scale } from '../loops.js';
 import { CONTEXT, type ContractionKit } from './kit.js';
 import type { LaneOps } from './lanes.js';
 import type { BlockOrder } from './plan.js';
@@ -82,7 +82,7 @@ export class Levels {
    * After the kernel's steps up to `end`: joins each total that is complete into the level above; the last is `results`,
    * of which `pushSize` pushes the number of rows and the bytes of each.
    */
-  carry(end: Local, k: number, results: Place, pushSize: () => void, level = 0): void {
+  carry(end: Local, k: Local | number, results: Place, pushSize: () => void, level = 0): void {
     const { f, kit, ops } = this;
     const from = this.#scratch[level];
     if (from === undefined) return;
@@ -92,7 +92,7 @@ export class Levels {
       .i32(span - 1)
       .op('i32.and')
       .op('i32.eqz');
-    f.get(end).i32(k).op('i32.eq').op('i32.or');
+    push(f.get(end), k).op('i32.eq').op('i32.or');
     f.if(() => {
       f.get(from).get(to ?? results.address);
       pushSize();

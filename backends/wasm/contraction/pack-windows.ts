@@ -6,7 +6,7 @@
  * runs of the innermost axis of k where no bound divides these, else element by element. A lane outside of its bounds reads zeros.
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
-import { countUp, scale } from '../loops.js';
+import { countUp, push, scale, scaleBy } from '../loops.js';
 import { CONTEXT, loadContext, PHASE, type ContractionKit } from './kit.js';
 import type { LaneOps } from './lanes.js';
 import type { Side } from './pack-phase.js';
@@ -33,8 +33,7 @@ export function emitWindowPhase(
 ): FunctionReference {
   const { lanes, bounds } = operand;
   const width = side === 'left' ? TILE_ROWS : tileColumns(ops);
-  const total = product(lanes);
-  const panelBytes = product(operand.steps) * width * ops.bytes;
+  const isSized = operand.steps[0]?.sized === true;
   const inner = lanes[lanes.length - 1];
   const isAdjacent = inner?.stride === ops.bytes && (inner.extent % width === 0 || inner.extent >= 4 * width);
   const fields =
@@ -44,6 +43,18 @@ export function emitWindowPhase(
   const edge = isAdjacent && bounds.length > 0 ? emitEdge(kit, `${name}_edge`, ops, width, bounds) : undefined;
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [base, packed, first, zeros] = loadContext(f, context, ...fields, 'zeros');
+    // Where extents follow from n they are in the context; beyond the rows or columns that are packed there are none then.
+    let total: Local | number = product(lanes);
+    if (lanes[0]?.sized === true) {
+      [total] = loadContext(f, context, side === 'left' ? 'rows' : 'columns');
+      f.get(total).get(first).op('i32.add').set(total);
+    }
+    let panelBytes: Local | number = product(operand.steps) * width * ops.bytes;
+    let outermost: Local | undefined;
+    if (isSized) {
+      [panelBytes, outermost] = loadContext(f, context, 'steps', 'outermost');
+      scale(f.get(panelBytes), width * ops.bytes).set(panelBytes);
+    }
     const begins = bounds.map((_, i) => {
       const begin = f.local('i32', `begin${i}`);
       f.get(context)
@@ -72,8 +83,8 @@ export function emitWindowPhase(
         bounds.forEach((bound, b) => add(at.forms[b]!, bound.lanes[number]!));
       });
     };
-    const packer = new Packer(kit, f, ops, operand, zeros);
-    const panelTarget = (): FunctionBody => scale(f.get(packed).get(from), panelBytes).op('i32.add');
+    const packer = new Packer(kit, f, ops, operand, zeros, outermost);
+    const panelTarget = (): FunctionBody => scaleBy(f.get(packed).get(from), panelBytes).op('i32.add');
     /** Panel `from`, four lanes at a time, wherever they are; a lane that is not there repeats the last. */
     const quads = Array.from({ length: PACK_LANES }, newPlace);
     const scattered = (): void => {
@@ -84,11 +95,12 @@ export function emitWindowPhase(
               .op('i32.add')
               .i32(quad + lane)
               .op('i32.add');
-          number().i32(total - 1);
-          number()
-            .i32(total - 1)
-            .op('i32.lt_u')
-            .op('select');
+          const last = (): FunctionBody =>
+            typeof total === 'number' ? f.i32(total - 1) : f.get(total).i32(1).op('i32.sub');
+          number();
+          last();
+          number();
+          last().op('i32.lt_u').op('select');
           locate(at);
         });
         panelTarget()
@@ -103,12 +115,8 @@ export function emitWindowPhase(
     const start = newPlace();
     /** Packs `count` panels from `from` on, if they are there and side by side; else goes on with `otherwise`. */
     const adjacent = (count: number, otherwise: () => void): void => {
-      const room = (limit: number): FunctionBody =>
-        f
-          .i32(count * width)
-          .op('i32.add')
-          .i32(limit)
-          .op('i32.le_u');
+      const room = (limit: Local | number): FunctionBody =>
+        push(f.i32(count * width).op('i32.add'), limit).op('i32.le_u');
       f.get(to).get(from).op('i32.sub').i32(count).op('i32.ge_u').get(place);
       room(inner.extent).op('i32.and');
       scale(f.get(first).get(from), width).op('i32.add');
@@ -144,6 +152,8 @@ class Packer {
     readonly ops: LaneOps,
     readonly operand: WindowedOperand,
     readonly zeros: Local,
+    /** The extent of the outermost axis of k, where it follows from n. */
+    readonly outermost: Local | undefined,
   ) {
     this.#runs = hasRuns(operand);
   }
@@ -159,20 +169,30 @@ class Packer {
     const loops = (axis: number): void => {
       const step = steps[axis];
       if (step === undefined) return body();
-      const move = (turns: number): void => {
-        if (step.stride !== 0) f.increment(at.address, turns * step.stride);
-        operand.bounds.forEach((bound, i) => {
-          if (bound.steps[axis] !== 0) f.increment(at.forms[i]!, turns * bound.steps[axis]!);
-        });
+      const extent = step.sized ? this.outermost! : step.extent;
+      const move = (turns: Local | number, sign = 1): void => {
+        const by = (pointer: Local, stride: number): void => {
+          if (stride === 0) return;
+          if (typeof turns === 'number') f.increment(pointer, sign * turns * stride);
+          else
+            f.get(pointer)
+              .get(turns)
+              .i32(sign * stride)
+              .op('i32.mul')
+              .op('i32.add')
+              .set(pointer);
+        };
+        by(at.address, step.stride);
+        operand.bounds.forEach((bound, i) => by(at.forms[i]!, bound.steps[axis]!));
       };
       const left = f.local('i32', 'left');
-      f.i32(step.extent).set(left);
+      push(f, extent).set(left);
       f.loop((again) => {
         loops(axis + 1);
         move(1);
         f.increment(left, -1).get(left).brIf(again);
       });
-      move(-step.extent);
+      move(extent, -1);
     };
     loops(0);
   }
@@ -218,7 +238,7 @@ class Packer {
     target: Local,
     width: number,
     count: number,
-    panelBytes: number,
+    panelBytes: Local | number,
     edge: FunctionReference | undefined,
   ): void {
     const { f, ops, operand } = this;
@@ -226,10 +246,12 @@ class Packer {
     const panels = Array.from({ length: count }, (_, panel) => {
       const pointer = panel === 0 ? target : f.local('i32', `panel${panel}`);
       if (panel > 0)
-        f.get(target)
-          .i32(panel * panelBytes)
-          .op('i32.add')
-          .set(pointer);
+        if (typeof panelBytes === 'number')
+          f.get(target)
+            .i32(panel * panelBytes)
+            .op('i32.add')
+            .set(pointer);
+        else scale(f.get(target).get(panelBytes), panel).op('i32.add').set(pointer);
       return pointer;
     });
     const store = (write: (panel: Local, vector: number, number: number) => void): void =>

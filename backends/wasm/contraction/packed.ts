@@ -7,7 +7,7 @@
  * memory, because other threads read it.
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
-import { advance, blockBounds, ceilDivide, countDown, countUp, minimum, push, scale } from '../loops.js';
+import { advance, blockBounds, ceilDivide, countDown, countUp, minimum, push, scale, scaleBy } from '../loops.js';
 import {
   callEpilogue,
   CONTEXT,
@@ -30,6 +30,15 @@ import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
 
 const ZEROS = Array<number>(16).fill(0);
 
+/** Extents at run time: constants, or locals where they follow from n. */
+export interface Extents {
+  readonly m: Local | number;
+  readonly n: Local | number;
+  readonly k: Local | number;
+  /** Of the outermost reduced axis. */
+  readonly outermost: Local | number;
+}
+
 /** Tiles keep the running block in registers. */
 export const BASE_LEVEL: BaseLevel = 1;
 
@@ -42,7 +51,7 @@ export function emitPacked(
   name: string,
   shape: ContractionShape,
   destination: Destination,
-): (f: FunctionBody, scratch: Local) => void {
+): (f: FunctionBody, scratch: Local, extents: Extents) => void {
   const ops = laneOps(shape.dtype);
   const plan = planPacked(shape);
   const phaseOf = (side: Side, laneStride: number, kStride: number): FunctionReference => {
@@ -54,15 +63,18 @@ export function emitPacked(
   const packLeft = phaseOf('left', shape.left.m, shape.left.k);
   const packRight = phaseOf('right', shape.right.n, shape.right.k);
   const tiles = emitTilePhase(kit, `${name}_tiles`, ops, shape, plan, destination);
-  return (f, scratch) => {
+  return (f, scratch, { m, n, k, outermost }) => {
     const count = f.local('i32', 'count');
     const store = (field: keyof typeof CONTEXT, value: Local | number): void =>
       void push(f.get(scratch), value).memory('i32.store', CONTEXT[field]);
     const address = (field: keyof typeof CONTEXT, offset: number): void =>
       void f.get(scratch).get(scratch).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
-    const inner = shape.around.reduce((steps, { extent }) => steps / extent, shape.k);
-    store('steps', shape.k);
+    // Of the innermost reduced axis; one alone is the outermost too.
+    const most = shape.around.reduce((steps, { extent }) => steps / extent, shape.k);
+    const inner = shape.around.length === 0 ? k : most;
+    store('steps', k);
     store('k', inner);
+    if (typeof outermost !== 'number') store('outermost', outermost);
     store('leftLane', shape.left.m);
     store('leftK', shape.left.k);
     store('rightLane', shape.right.n);
@@ -82,7 +94,7 @@ export function emitPacked(
     /** Packs all steps of the panels that the context names, the innermost axis at a time. */
     const pack = (side: Side, phase: FunctionReference, packed: number, lanes: number, across: number): void => {
       const isWhole = shape.around.length === 0 || shape.windows[side] !== undefined;
-      const run = (): void => kit.fork(f, phase, scratch, count, packNanoseconds((isWhole ? shape.k : inner) * across));
+      const run = (): void => kit.fork(f, phase, scratch, count, packNanoseconds((isWhole ? shape.k : most) * across));
       if (isWhole) return run();
       const target = side === 'left' ? 'packedLeft' : 'packedRight';
       const [from, to] = f.newLocals('i32', 'from', 'to');
@@ -94,27 +106,29 @@ export function emitPacked(
           store(side, from);
           store(target, to);
           run();
-          f.increment(to, inner * lanes * ops.bytes);
+          f.increment(to, most * lanes * ops.bytes);
           return;
         }
         const left = f.local('i32', 'left');
-        f.i32(axis.extent).set(left);
+        const extent = position === 0 ? outermost : axis.extent;
+        push(f, extent).set(left);
         countDown(f, left, 1, () => {
           loops(position + 1);
           f.increment(from, axis[side]);
         });
-        f.increment(from, -axis.extent * axis[side]);
+        if (typeof extent === 'number') f.increment(from, -extent * axis[side]);
+        else f.get(from).get(extent).i32(axis[side]).op('i32.mul').op('i32.sub').set(from);
       };
       loops(0);
       store(side, from);
       address(target, packed);
     };
-    eachBlock(f, shape.n, plan.columnsPacked, (first, columns) => {
+    eachBlock(f, n, shape.n, plan.columnsPacked, (first, columns) => {
       store('firstColumn', first);
       store('columns', columns);
       ceilDivide(push(f, columns), tileColumns(ops)).set(count);
       pack('right', packRight, CONTEXT_BYTES + plan.leftBytes, tileColumns(ops), plan.columnsPacked);
-      eachBlock(f, shape.m, plan.rowsPacked, (firstRow, rows) => {
+      eachBlock(f, m, shape.m, plan.rowsPacked, (firstRow, rows) => {
         store('firstRow', firstRow);
         store('rows', rows);
         ceilDivide(push(f, rows), TILE_ROWS).set(count);
@@ -128,19 +142,20 @@ export function emitPacked(
   };
 }
 
-/** Visits `total` in blocks of `limit`: `body(first, size)`. One block is visited without a loop, as constants. */
+/** Visits `total`, `most` at most, in blocks of `limit`: `body(first, size)`. One block is visited without a loop. */
 function eachBlock(
   f: FunctionBody,
-  total: number,
+  total: Local | number,
+  most: number,
   limit: number,
   body: (first: Local | number, size: Local | number) => void,
 ): void {
-  if (total <= limit) return body(0, total);
+  if (most <= limit) return body(0, total);
   const first = f.local('i32', 'first');
   const size = f.local('i32', 'size');
   f.i32(0).set(first);
   countUp(f, first, total, limit, () => {
-    f.i32(total).get(first).op('i32.sub').set(size);
+    push(f, total).get(first).op('i32.sub').set(size);
     minimum(f, size, limit).set(size);
     body(first, size);
   });
@@ -155,12 +170,13 @@ function emitTilePhase(
   plan: PackedPlan,
   destination: Destination,
 ): FunctionReference {
-  const { k } = shape;
+  const { sizes } = shape;
   const width = tileColumns(ops);
   const tile = (rows: number, columns: number): FunctionReference =>
     kit.once(`tile ${ops.dtype} ${rows} ${columns}`, () => emitTile(kit.module, ops, rows, columns, shape.order.block));
-  const edgeRows = shape.m % TILE_ROWS;
-  const edgeColumns = shape.n % width;
+  // Blocks that an epilogue reads hold whole tiles, which is what they are where their number follows from n.
+  const edgeRows = sizes?.m === undefined ? shape.m % TILE_ROWS : 0;
+  const edgeColumns = sizes?.n === undefined ? shape.n % width : 0;
   const pitch = destination.kind === 'direct' ? destination.pitch : plan.taskColumns * ops.bytes;
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [packedLeft, packedRight, rows, columns, firstRow, firstColumn] = loadContext(
@@ -174,6 +190,15 @@ function emitTilePhase(
       'firstColumn',
     );
     const across = f.local('i32', 'across');
+    const k = sizes?.k === undefined ? shape.k : loadContext(f, context, 'steps')[0];
+    /** k times so many bytes. */
+    const ofK = (bytes: number, name: string): Local | number => {
+      if (typeof k === 'number') return k * bytes;
+      const local = f.local('i32', name);
+      scale(f.get(k), bytes).set(local);
+      return local;
+    };
+    const [line, leftPanel] = [ofK(ops.bytes, 'line'), ofK(TILE_ROWS * ops.bytes, 'leftPanel')];
     const levels = new Levels(kit, ops, f, shape.order, BASE_LEVEL, plan.taskRows, plan.taskColumns * ops.bytes);
     levels.open(context);
     const [row0, row1, column0, column1] = f.newLocals('i32', 'row0', 'row1', 'column0', 'column1');
@@ -224,8 +249,8 @@ function emitTilePhase(
     const panel = (tileCols: number): void => {
       f.get(row0).set(row);
       countUp(f, row, row1, TILE_ROWS, () => {
-        fullOrEdge(row1, row, TILE_ROWS, edgeRows, shape.m < TILE_ROWS, (tileRows) => callTile(tileRows, tileCols));
-        advance(f, a, TILE_ROWS * k * ops.bytes);
+        fullOrEdge(row1, row, TILE_ROWS, edgeRows, edgeRows === shape.m, (tileRows) => callTile(tileRows, tileCols));
+        advance(f, a, leftPanel);
         advance(f, c, TILE_ROWS * target.pitch);
       });
     };
@@ -241,21 +266,21 @@ function emitTilePhase(
       f.set(block);
       f.i32(0).set(depth0);
       countUp(f, depth0, k, plan.depth, () => {
-        f.i32(k).get(depth0).op('i32.sub').set(depth);
+        push(f, k).get(depth0).op('i32.sub').set(depth);
         minimum(f, depth, plan.depth).set(depth);
         f.get(column0).set(column);
         countUp(f, column, column1, width, () => {
           // The right operand's panel stays in the first-level cache while the left one's panels pass.
-          scale(f.get(packedRight).get(column), k * ops.bytes).op('i32.add');
+          scaleBy(f.get(packedRight).get(column), line).op('i32.add');
           scale(f.get(depth0), width * ops.bytes)
             .op('i32.add')
             .set(b);
-          scale(f.get(packedLeft).get(row0), k * ops.bytes).op('i32.add');
+          scaleBy(f.get(packedLeft).get(row0), line).op('i32.add');
           scale(f.get(depth0), TILE_ROWS * ops.bytes)
             .op('i32.add')
             .set(a);
           scale(f.get(target.address).get(column).get(column0).op('i32.sub'), ops.bytes).op('i32.add').set(c);
-          fullOrEdge(column1, column, width, edgeColumns, shape.n < width, panel);
+          fullOrEdge(column1, column, width, edgeColumns, edgeColumns === shape.n, panel);
         });
         f.get(depth0).get(depth).op('i32.add').set(end);
         levels.carry(end, k, results, () => {

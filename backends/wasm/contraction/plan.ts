@@ -3,6 +3,7 @@
  * Every number is a function of the shapes alone, so results and code do not depend on the machine or on the threads.
  */
 import type { DType } from '../../../src/core/dtype.js';
+import type { SizeForm } from '../../../src/core/extent.js';
 import { CONTRACTION_BLOCK, CONTRACTION_GROUP, contractionOrder } from '../../../src/ops/order.js';
 import { laneOps } from './lanes.js';
 import { TILE_ROWS, tileColumns } from './tile.js';
@@ -31,6 +32,8 @@ interface ReducedAxis {
 /** An axis of an operand, with its stride in bytes. */
 interface OperandAxis {
   readonly extent: number;
+  /** Whether the extent follows from n: only of an outermost axis. */
+  readonly sized: boolean;
   readonly stride: number;
 }
 /**
@@ -61,6 +64,14 @@ export interface ContractionShape {
   readonly order: BlockOrder;
   readonly left: { readonly m: number; readonly k: number };
   readonly right: { readonly k: number; readonly n: number };
+  /** What follows from n, the number of rows of a batch: then the numbers above are what they are at most. */
+  readonly sizes?: {
+    readonly m?: SizeForm | undefined;
+    readonly n?: SizeForm | undefined;
+    readonly k?: SizeForm | undefined;
+    /** The extent of the outermost reduced axis. */
+    readonly outermost?: SizeForm | undefined;
+  };
   /** Operands that these strides do not describe. */
   readonly windows: { readonly left?: WindowedOperand; readonly right?: WindowedOperand };
 }
@@ -125,6 +136,7 @@ export function hasRuns({ steps, bounds }: WindowedOperand): boolean {
   const run = steps.length - 1;
   return (
     run >= 0 &&
+    !steps[run]!.sized &&
     bounds.every((bound) => bound.steps[run] === 0) &&
     (bounds.length === 0 || steps[run]!.extent * Math.abs(steps[run]!.stride) <= MOST_ZEROS)
   );

@@ -3,9 +3,17 @@
  * operand is read once, in order.
  */
 import type { FunctionReference } from '../body.js';
-import { advance, blockBounds, countUp, minimum, scale } from '../loops.js';
+import { advance, blockBounds, ceilDivide, countUp, minimum, push, scale } from '../loops.js';
 import { emitAxpy, PASS } from './axpy.js';
-import { callEpilogue, loadContext, PHASE, pushBlock, type ContractionKit, type Destination } from './kit.js';
+import {
+  callEpilogue,
+  loadContext,
+  PHASE,
+  phaseExtents,
+  pushBlock,
+  type ContractionKit,
+  type Destination,
+} from './kit.js';
 import type { LaneOps } from './lanes.js';
 import { Levels, type BaseLevel, type Place } from './levels.js';
 import type { ContractionShape } from './plan.js';
@@ -25,12 +33,6 @@ export const rowTask = ({ m, n }: ContractionShape): { rows: number; columns: nu
   columns: Math.min(n, ROW_COLUMNS),
 });
 
-/** The number of tasks. */
-export function rowTasks(shape: ContractionShape): number {
-  const { rows, columns } = rowTask(shape);
-  return Math.ceil(shape.m / rows) * Math.ceil(shape.n / columns);
-}
-
 /** Emits the phase over the tasks. */
 export function emitRowPhase(
   kit: ContractionKit,
@@ -39,9 +41,8 @@ export function emitRowPhase(
   shape: ContractionShape,
   destination: Destination,
 ): FunctionReference {
-  const { m, n, k, order } = shape;
+  const { order } = shape;
   const { rows, columns } = rowTask(shape);
-  const across = Math.ceil(n / columns);
   const pitch = destination.kind === 'direct' ? destination.pitch : columns * ops.bytes;
   const axpy = (steps: number): FunctionReference => {
     const [x, w] = [shape.left.k, shape.right.k];
@@ -49,6 +50,9 @@ export function emitRowPhase(
   };
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [left, right] = loadContext(f, context, 'left', 'right');
+    const { m, n, k } = phaseExtents(f, context, shape);
+    const across = typeof n === 'number' ? Math.ceil(n / columns) : f.local('i32', 'across');
+    if (typeof across !== 'number') ceilDivide(push(f, n), columns).set(across);
     const levels = new Levels(kit, ops, f, order, ROW_BASE_LEVEL, rows, columns * ops.bytes);
     levels.open(context);
     const [row0, row1, column0, column1, block, row, step, end, x, w, y] = f.newLocals(
@@ -67,7 +71,13 @@ export function emitRowPhase(
     );
     const results: Place = { address: block, pitch };
     const target = levels.target(results);
-    const rest = k % PASS;
+    // Where k follows from n the rest goes step by step: the chain is the same.
+    const rest = typeof k === 'number' ? k % PASS : 1;
+    const whole = typeof k === 'number' ? k - rest : f.local('i32', 'whole');
+    if (typeof whole !== 'number') push(f, k).i32(-PASS).op('i32.and').set(whole);
+    /** Whether the rest may be a block of its own. */
+    const opensBlock = typeof k !== 'number' || (rest > 0 && k > order.block && (k - rest) % order.block === 0);
+    const begin = opensBlock ? f.local('i32', 'begin') : step;
     const rowsOfResults = (steps: number): void => {
       f.get(target.address).set(y);
       f.get(row0).set(row);
@@ -84,8 +94,8 @@ export function emitRowPhase(
       });
     };
     countUp(f, from, to, 1, () => {
-      blockBounds(f.get(from).i32(across).op('i32.div_u'), rows, m, row0, row1);
-      blockBounds(f.get(from).i32(across).op('i32.rem_u'), columns, n, column0, column1);
+      blockBounds(push(f.get(from), across).op('i32.div_u'), rows, m, row0, row1);
+      blockBounds(push(f.get(from), across).op('i32.rem_u'), columns, n, column0, column1);
       pushBlock(kit, f, context, destination, levels.threadBytes, () => {
         scale(f.get(row0), pitch);
         scale(f.get(column0), ops.bytes).op('i32.add');
@@ -93,17 +103,30 @@ export function emitRowPhase(
       f.set(block);
       f.i32(0).set(step);
       countUp(f, step, k, 0, () => {
+        if (opensBlock) f.get(step).set(begin);
         f.get(step).i32(order.block).op('i32.add').set(end);
-        minimum(f, end, k - rest).set(end);
+        minimum(f, end, whole).set(end);
         countUp(f, step, end, PASS, () => rowsOfResults(PASS));
-        if (rest > 0)
+        // In the block that is open; at its end what is left is the next one.
+        if (typeof k !== 'number') {
+          push(f.get(step), whole).op('i32.eq');
           f.get(step)
-            .i32(k - rest)
+            .i32(order.block - 1)
+            .op('i32.and')
+            .get(step)
+            .get(begin)
             .op('i32.eq')
-            .if(() => {
-              rowsOfResults(rest);
-              f.increment(step, rest);
-            });
+            .op('i32.or')
+            .op('i32.and');
+          f.if(() => countUp(f, step, k, 1, () => rowsOfResults(1)));
+        } else if (rest > 0) {
+          push(f.get(step), whole).op('i32.eq');
+          if (opensBlock) f.get(step).get(begin).op('i32.eq').op('i32.and');
+          f.if(() => {
+            rowsOfResults(rest);
+            f.increment(step, rest);
+          });
+        }
         levels.carry(step, k, results, () => {
           f.get(row1).get(row0).op('i32.sub');
           scale(f.get(column1).get(column0).op('i32.sub'), ops.bytes);

@@ -4,6 +4,7 @@
  */
 import { sizeOf } from '../../../src/core/aval.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
+import type { SizeForm } from '../../../src/core/extent.js';
 import type { TilePlan, TileShape } from '../../../src/lower/target.js';
 import type {
   ContractAxis,
@@ -16,11 +17,17 @@ import type { FunctionReference, Local } from '../body.js';
 import { blockPitch, emitContraction, scratchBytes } from '../contraction/contraction.js';
 import type { ContractionKit, Destination } from '../contraction/kit.js';
 import { blockOrder, type ContractionShape, type WindowedOperand } from '../contraction/plan.js';
-import { scale } from '../loops.js';
-import { FunctionPrinter } from './function.js';
+import { pushSize, scale } from '../loops.js';
+import { FunctionPrinter, loadSize } from './function.js';
 import type { Helpers } from './helpers.js';
 
 const extentOf = (axes: readonly ContractAxis[]): number => sizeOf(axes.map(({ extent }) => extent));
+/** The extent of joined axes where that of the outermost, which alone may, follows from n. */
+function sizeOfJoined([outer, ...inner]: readonly ContractAxis[]): SizeForm | undefined {
+  if (outer?.size === undefined) return undefined;
+  const extent = extentOf(inner);
+  return { times: outer.size.times * extent, plus: outer.size.plus * extent };
+}
 
 /** The shape with its strides in bytes. */
 function inBytes({ dtype, rows, columns, reduced, left, right }: TileShape): ContractionShape {
@@ -33,15 +40,17 @@ function inBytes({ dtype, rows, columns, reduced, left, right }: TileShape): Con
     { bounds }: TileShape['left'],
   ): WindowedOperand => {
     const inBytesOf = (axes: readonly ContractAxis[]): WindowedOperand['lanes'] =>
-      axes.map((axis) => ({ extent: axis.extent, stride: axis[which] * bytes }));
+      axes.map((axis) => ({ extent: axis.extent, stride: axis[which] * bytes, sized: axis.size !== undefined }));
     return {
       lanes: inBytesOf(lanes),
       steps: inBytesOf(reduced),
       bounds: bounds.map(({ own, reduced: strides, size }) => ({ lanes: own, steps: strides, size })),
     };
   };
+  const sizes = { m: sizeOfJoined(rows), n: sizeOfJoined(columns), k: sizeOfJoined(reduced) };
   return {
     dtype,
+    ...((sizes.m ?? sizes.n ?? sizes.k) ? { sizes: { ...sizes, outermost: reduced[0]?.size } } : {}),
     order: blockOrder(steps),
     m: extentOf(rows),
     n: extentOf(columns),
@@ -97,6 +106,7 @@ export function emitContractionFunction(
   );
   return module.function(name, { arguments: 'i32', from: 'i32', to: 'i32' }, [], (f, p) => {
     const indices: Local[] = [];
+    const n = code.size === undefined ? undefined : loadSize(f, p.arguments, code, 1);
     const number = f.local('i32', 'outer');
     const address = ({ memory, offset }: ContractMemory, which: 'left' | 'right' | 'output'): void => {
       f.get(p.arguments).memory('i32.load', 4 * memory);
@@ -120,6 +130,7 @@ export function emitContractionFunction(
             if (stride !== 0) scale(f.get(indices[i]!), stride).op('i32.add');
           });
         }
+        if (shape.sizes !== undefined) f.get(n!);
         f.call(contract);
         f.increment(number, 1);
         return;
@@ -129,7 +140,7 @@ export function emitContractionFunction(
       f.i32(0).set(index);
       f.loop((again) => {
         loops(position + 1);
-        f.increment(index, 1).get(index).i32(axis.extent).op('i32.lt_u').brIf(again);
+        pushSize(f.increment(index, 1).get(index), axis.extent, axis.size, n).op('i32.lt_u').brIf(again);
       });
     };
     f.i32(0).set(number);
@@ -166,9 +177,10 @@ function emitEpilogue(
     };
     const rest = f.local('i32', 'rest');
     f.get(p.outer).set(rest);
-    for (const [i, { extent }] of [...outer.entries()].reverse()) {
-      f.get(rest).i32(extent).op('i32.rem_u').set(indices[i]!);
-      f.get(rest).i32(extent).op('i32.div_u').set(rest);
+    const n = code.size === undefined ? undefined : loadSize(f, p.arguments, code, 1);
+    for (const [i, { extent, size }] of [...outer.entries()].reverse()) {
+      pushSize(f.get(rest), extent, size, n).op('i32.rem_u').set(indices[i]!);
+      pushSize(f.get(rest), extent, size, n).op('i32.div_u').set(rest);
     }
     const known = new Map(
       [...variables, ...rows, ...columns].map((variable, i) => [
@@ -176,6 +188,7 @@ function emitEpilogue(
         [...indices, p.row0, p.row1, p.column0, p.column1][i]!,
       ]),
     );
+    if (n !== undefined) known.set(code.size!, n);
     const printer = new FunctionPrinter(f, helpers, code, body, pushBase, known);
     // Constants stand at the head of the contraction's function.
     printer.statements(code.body.filter(({ kind }) => kind === 'let'));
