@@ -142,7 +142,19 @@ export function segmentFlops(segment: Segment): number {
   const parallel = product(segment.axes);
   const reduced = product(segment.reduceAxes);
   const iterations = (depth: number): number => product([...segment.axes, ...segment.reduceAxes].slice(0, depth));
-  const body = segment.body.reduce((sum, node) => sum + (node.kind === 'op' ? iterations(node.depth) : 0), 0);
+  // What only addresses and guards are computed from does not count.
+  const computed = new Set<number>();
+  const stack = [...segment.stores.map(({ node }) => node), ...segment.reductions.map(({ input }) => input)];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (computed.has(node)) continue;
+    computed.add(node);
+    const { kind, inputs } = segment.body[node] as { kind: string; inputs?: readonly number[] };
+    if (kind === 'op') stack.push(...inputs!);
+  }
+  const body = segment.body.reduce(
+    (sum, node, i) => sum + (node.kind === 'op' && computed.has(i) ? iterations(node.depth) : 0),
+    0,
+  );
   return body + segment.reductions.length * parallel * reduced;
 }
 
@@ -150,16 +162,28 @@ export function segmentFlops(segment: Segment): number {
 export function segmentBytes(segment: Segment, which: 'read' | 'written'): number {
   const extents = [...segment.axes, ...segment.reduceAxes];
   const accesses = which === 'read' ? segment.body.filter((node) => node.kind === 'load') : segment.stores;
-  let bytes = 0;
-  const seen = new Set<string>();
-  for (const access of accesses) {
-    const key = `${access.operand}:${access.map.offset}:${access.map.strides.join()}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    const touched = product(extents.filter((_, axis) => access.map.strides[axis] !== 0));
-    bytes += touched * bytesPerElement(segment.operandDTypes[access.operand]!);
+  // By operand: what its accesses touch one by one, and from where to where they reach together. Windows overlap.
+  const operands = new Map<number, { touched: number; low: number; high: number; readonly seen: Set<string> }>();
+  for (const { operand, map } of accesses) {
+    let all = operands.get(operand);
+    if (all === undefined)
+      operands.set(operand, (all = { touched: 0, low: Infinity, high: -Infinity, seen: new Set() }));
+    if (all.seen.has(formKey(map))) continue;
+    all.seen.add(formKey(map));
+    all.touched += product(extents.filter((_, axis) => map.strides[axis] !== 0));
+    const reach = (sign: 1 | -1): number =>
+      map.strides.reduce(
+        (sum, stride, axis) => sum + sign * Math.max(0, sign * stride) * (extents[axis]! - 1),
+        map.offset,
+      );
+    all.low = Math.min(all.low, reach(-1));
+    all.high = Math.max(all.high, reach(1));
   }
-  return bytes;
+  return [...operands].reduce(
+    (bytes, [operand, { touched, low, high }]) =>
+      bytes + Math.min(touched, high - low + 1) * bytesPerElement(segment.operandDTypes[operand]!),
+    0,
+  );
 }
 
 /** A map as `500·i0 + i1 + 3`; reduced axes are `r0`, `r1`, …. */

@@ -19,6 +19,8 @@ import type { LoweredFunction, LoweredSegment, Scratch } from './lowered.js';
 
 /** Elements of 64 bytes of bool, f32 and f64 at least. */
 const GRAIN = 64;
+/** With fewer grains than this another axis may be divided. */
+const FEW_GRAINS = 8;
 /** A reduction of so many elements, or more, is divided among workers by its blocks if its outputs are few. */
 const LONG = 1 << 17;
 const FEW_OUTPUTS = 8;
@@ -43,11 +45,19 @@ function loopOrder({ kind, axes, reduceAxes }: Segment): number[] {
   return kind === 'scatter' ? [...reduced, ...parallel] : [...parallel, ...reduced];
 }
 
-/** The parallel axis with most indices, the outermost of equals: its position in `order`. */
-function gridAxis(segment: Segment, order: readonly number[]): number | undefined {
-  const parallel = order.filter((axis) => axis < segment.axes.length);
+/**
+ * The parallel axis with most indices, the outermost of equals: its position in `order`. The innermost axis is divided by grains;
+ * where these are few, as for channels of an image, threads take another.
+ */
+function gridAxis({ axes }: Segment, order: readonly number[], { workers }: Target): number | undefined {
+  const parallel = order.filter((axis) => axis < axes.length);
   if (parallel.length === 0) return undefined;
-  const axis = parallel.reduce((best, each) => (segment.axes[each]! > segment.axes[best]! ? each : best));
+  const most = (tasks: (axis: number) => number): number =>
+    parallel.reduce((best, each) => (tasks(each) > tasks(best) ? each : best));
+  const innermost = axes.length - 1;
+  let axis = most((each) => axes[each]!);
+  if (workers.kind === 'threads' && axis === innermost && axes[axis]! < FEW_GRAINS * GRAIN)
+    axis = most((each) => (each === innermost ? axes[each]! / GRAIN : axes[each]!));
   return order.indexOf(axis);
 }
 
@@ -90,7 +100,7 @@ function scattersAlong(body: readonly ScalarNode[], stores: readonly Store[], ax
 export function lowerSegment(segment: Segment, target: Target, name: string): LoweredSegment {
   const order = loopOrder(segment);
   const extents = [...segment.axes, ...segment.reduceAxes];
-  const axis = gridAxis(segment, order);
+  const axis = gridAxis(segment, order, target);
   const size = axis === undefined ? undefined : segment.sizes?.[order[axis]!];
   const grid: LoweredFunction['grid'] =
     axis === undefined
