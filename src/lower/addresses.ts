@@ -55,8 +55,9 @@ export function nameAddresses(code: LoopFunction): LoopFunction {
     variable: VariableId,
     open: readonly VariableId[],
   ): readonly Statement[] => {
-    // Coordinates stand at the head of a body, and count as the loop's own.
-    const coordinates = body.flatMap((each) => (each.kind === 'coordinate' ? [each] : []));
+    // Coordinates stand at the head of a body, perhaps after what they are coordinates of, and count as the loop's own.
+    const head = body.slice(0, body.findLastIndex(({ kind }) => kind === 'coordinate') + 1);
+    const coordinates = head.flatMap((each) => (each.kind === 'coordinate' ? [each] : []));
     const own = [variable, ...coordinates.map((each) => each.variable)];
     const known = [...open, ...own];
     // The part of each form that is known here and ends with the loop's own term.
@@ -89,8 +90,8 @@ export function nameAddresses(code: LoopFunction): LoopFunction {
     };
     const replaced = defined.size === 0 ? body : body.map((each) => mapAllForms(each, replace));
     const inner = [...known, ...defined.values()];
-    const rest = replaced.slice(coordinates.length).map((each) => within(each, inner));
-    return [...coordinates, ...definitions, ...rest];
+    const rest = replaced.slice(head.length).map((each) => within(each, inner));
+    return [...head, ...definitions, ...rest];
   };
   const within = (statement: Statement, open: readonly VariableId[]): Statement =>
     mapBodies(statement, (body, variable) =>

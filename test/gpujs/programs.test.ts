@@ -6,6 +6,7 @@ import type { HostArray } from '../../src/core/array.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
 import { tracedGraph } from '../support/graphs.js';
+import { WINDOW_PROGRAMS } from '../support/windows.js';
 import { show } from '../support/bits.js';
 import { runGraphAsync } from '../webgpu/run.js';
 import { describeOnGpu } from '../webgpu/support.js';
@@ -20,6 +21,7 @@ const indices = (...data: number[]): HostArray => ({ dtype: 'i32', shape: [data.
 
 type Case = { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] };
 const EXACT: Record<string, Case> = {
+  ...WINDOW_PROGRAMS,
   'nothing but a copy': { inputs: [noise('f32', [3, 5])], f: (x) => [x.transpose()] },
   'all elements': { inputs: [integers([140000])], f: (x) => [x.sum(), x.max()] },
   'an outer axis': { inputs: [integers([7000, 2])], f: (x) => [x.sum(0)] },

@@ -14,6 +14,7 @@ import { noise } from '../support/arrays.js';
 import { runs } from '../support/runs.js';
 import { sameBits, show } from '../support/bits.js';
 import { tracedGraph } from '../support/graphs.js';
+import { WINDOW_PROGRAMS } from '../support/windows.js';
 import { chosen, INPUTS, instructions, runAll } from '../properties/programs.js';
 import { isFlushed } from './accuracy.js';
 import { runLoops } from './loops.js';
@@ -45,6 +46,7 @@ async function check(graph: Graph, inputs: readonly HostArray[], tolerance: numb
 type Case = { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] };
 /** Ops that every adapter rounds as it should, or sums that are exact in any order. */
 const EXACT: Record<string, Case> = {
+  ...WINDOW_PROGRAMS,
   'nothing but a copy': { inputs: [noise('f32', [3, 5])], f: (x) => [x.transpose()] },
   'all elements': { inputs: [integers([140000])], f: (x) => [x.sum(), x.max()] },
   'an outer axis': { inputs: [integers([70000, 2])], f: (x) => [x.sum(0)] },
