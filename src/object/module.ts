@@ -19,6 +19,7 @@ import { type Device, moveVariables } from './device.js';
 import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
 import { announceCalls } from './paths.js';
+import { summaryOf } from './summary.js';
 import { attributes, holdsState, type NamingMethod, walkNodes, walkVars } from './walk.js';
 import type { LoadFileOptions } from './state-file.js';
 import { loadState, type LoadStateOptions, type LoadStateResult, type StateDict, stateNow } from './state.js';
@@ -302,6 +303,16 @@ export class Module {
   /** @throws UnsupportedError `NO_TPU`, always, with the way to one. */
   tpu(): Promise<this> {
     return this.to('tpu');
+  }
+
+  /**
+   * A table of the modules that `call(...inputs)` reaches, in the order of calls: path, class, shape of the output, numbers
+   * to be trained and floating-point operations, those below it included; the last line is the sum. Nothing runs, and no
+   * state changes.
+   * @throws OptionError `NO_CALL`, and what the call throws.
+   */
+  summary(...inputs: readonly unknown[]): string {
+    return summaryOf(this, inputs);
   }
 
   toString(): string {

@@ -10,6 +10,20 @@ import { knownPath, walkNodes, walkVars } from './walk.js';
 type Method = (this: Module, ...args: unknown[]) => unknown;
 const announcing = new WeakSet<object>();
 
+/** Sees each call of a module, which it makes itself. */
+type Observer = (module: Module, body: () => unknown) => unknown;
+let observer: Observer = (_, body) => body();
+/** Runs `body` with `next` as the observer of calls. */
+export function observing<T>(next: Observer, body: () => T): T {
+  const former = observer;
+  observer = next;
+  try {
+    return body();
+  } finally {
+    observer = former;
+  }
+}
+
 /** Makes the methods `call` of a module's classes announce it, once a class. */
 export function announceCalls(module: Module): void {
   for (let at = Object.getPrototypeOf(module) as object; isModule(at); at = Object.getPrototypeOf(at) as object) {
@@ -18,7 +32,8 @@ export function announceCalls(module: Module): void {
     const value = new Proxy(property.value as Method, {
       apply: (call, self: Module, args) => {
         const body = (): unknown => Reflect.apply(call, self, args);
-        return isModule(self) ? announce({ module: self, root: currentOrigin()?.root ?? self }, body) : body();
+        if (!isModule(self)) return body();
+        return observer(self, () => announce({ module: self, root: currentOrigin()?.root ?? self }, body));
       },
     });
     announcing.add(value);

@@ -271,6 +271,34 @@ describe('dropout', () => {
   });
 });
 
+test('summary: modules in the order of calls, and nothing changes', () => {
+  const model = new nn.Sequential(
+    new nn.Linear(4, 8),
+    new nn.BatchNorm(8),
+    (x) => x.relu(),
+    new nn.Dropout(0.5),
+    new nn.Linear(8, 2),
+  );
+  const keys = numbers((model.layers[3] as nn.Dropout).key.value);
+  const [head, ...rows] = model.summary(zeros([16, 4])).split('\n');
+  expect(head).toMatch(/^layer +class +output +parameters +flops$/);
+  const cells = rows.map((row) => row.split(/ {2,}/));
+  expect(cells.slice(0, -1).map((row) => row.slice(0, 4))).toEqual([
+    [model.name, 'Sequential', 'f32[16,2]', '74'],
+    ['layers.0', 'Linear', 'f32[16,8]', '40'],
+    ['layers.1', 'BatchNorm', 'f32[16,8]', '16'],
+    ['layers.3', 'Dropout', 'f32[16,8]', '0'],
+    ['layers.4', 'Linear', 'f32[16,2]', '18'],
+  ]);
+  // 2·16·4·8 for the product, 16·8 for the bias.
+  expect(cells[1]![4]).toBe('1.15k');
+  expect(rows.at(-1)).toMatch(/^74 parameters, 18 other numbers of state, \S+ flops$/);
+  expect(numbers((model.layers[3] as nn.Dropout).key.value)).toEqual(keys);
+  expect(numbers((model.layers[1] as nn.BatchNorm).runningMean.value)).toEqual(Array(8).fill(0));
+  expectError(() => model.summary(zeros([16, 5])), ShapeError, 'LAYER_INPUT');
+  expectError(() => new Adam({}).summary(), OptionError, 'NO_CALL');
+});
+
 test('mistakes', () => {
   const options = (make: () => unknown, code: string): void => void expectError(make, OptionError, code);
   options(() => new nn.Linear(0, 3), 'OPTION_RANGE');
