@@ -1,6 +1,6 @@
 /** The native backend: C, compiled by the system's compiler, in memory outside V8's heap, with threads of its own. */
 import type { Program } from '../../src/lower/program.js';
-import type { Target } from '../../src/lower/target.js';
+import type { NativeTarget } from './target.js';
 import type { Backend, Emitter, Executable, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { emitProgram, type NativeSource } from './emit/program.js';
@@ -33,7 +33,7 @@ export interface Tuning {
 }
 
 export const emitter = (
-  target: Target,
+  target: NativeTarget,
   { smallTasks }: Tuning,
 ): Pick<Emitter, 'target' | 'emit'> & { emit(program: Program): NativeSource } => ({
   target,
@@ -44,7 +44,7 @@ export const emitter = (
 export interface Host {
   readonly compiler: string;
   readonly processor: string;
-  readonly target: Target;
+  readonly target: NativeTarget;
   readonly memory: NativeMemory;
   readonly pool: Pool;
   /** Compiles and loads programs as one library. */

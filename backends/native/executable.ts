@@ -26,7 +26,11 @@ export class NativeExecutable implements Executable {
   readonly #table: Uint32Array;
   readonly #address: number;
   readonly #isParallel: boolean;
+  /** Where the address of scratch memory stands, and the bytes of it that a thread has. */
+  readonly #scratchWords: readonly number[];
+  readonly #threadBytes: number;
   #workspaceVersion = -1;
+  #threads = 0;
 
   constructor(
     { program, calls, words, parallelNanoseconds }: NativeSource,
@@ -41,6 +45,9 @@ export class NativeExecutable implements Executable {
     for (const { offset, operands } of calls) operands.forEach((operand, i) => places[operand]!.push(offset + i));
     const isInside = (id: number): boolean => ['temporary', 'scratch'].includes(program.buffers[id]!.role);
     const used = program.buffers.filter(({ id }) => places[id]!.length > 0);
+    const scratch = calls.filter(({ threadBytes }) => threadBytes > 0);
+    this.#scratchWords = scratch.map(({ offset, operands }) => offset + operands.length);
+    this.#threadBytes = Math.max(0, ...scratch.map(({ threadBytes }) => threadBytes));
     this.#temporaries = used.filter(({ id }) => isInside(id)).map(({ id, offset }) => ({ offset, words: places[id]! }));
     this.#ids = used.flatMap(({ id }) => (isInside(id) ? [] : [id]));
     this.#words = this.#ids.map((id) => places[id]!);
@@ -54,9 +61,8 @@ export class NativeExecutable implements Executable {
 
   /** Runs the program on `buffers`, by buffer number. Nothing is written before all memory is there. */
   call(buffers: readonly HostBuffer[]): void {
-    const { workspace } = this;
-    if (workspace.version !== this.#workspaceVersion || workspace.bytes < this.program.arenaBytes)
-      this.#placeTemporaries();
+    const { workspace, pool } = this;
+    if (workspace.version !== this.#workspaceVersion || pool.limit !== this.#threads) this.#placeTemporaries();
     const ids = this.#ids;
     // Loops by index: a call is to take less than a microsecond.
     for (let i = 0; i < ids.length; i++) {
@@ -78,8 +84,13 @@ export class NativeExecutable implements Executable {
   }
 
   #placeTemporaries(): void {
-    const base = this.workspace.require(this.program.arenaBytes);
+    const { workspace, program, pool } = this;
+    const arena = Math.ceil(program.arenaBytes / 64) * 64;
+    const threads = this.#isParallel ? pool.limit : 1;
+    const base = workspace.require(arena + threads * this.#threadBytes);
     for (const { offset, words } of this.#temporaries) this.#place(words, base + offset);
-    this.#workspaceVersion = this.workspace.version;
+    this.#place(this.#scratchWords, base + arena);
+    this.#workspaceVersion = workspace.version;
+    this.#threads = pool.limit;
   }
 }

@@ -1,20 +1,18 @@
-/** The processors that the backend prints for, as data: a vector is one register of 32-bit elements. */
+/** The target of the backend: vectors of a machine, and threads over one memory. */
 import { bytesPerElement, DTYPES } from '../../src/core/dtype.js';
 import { lowerSegment } from '../../src/lower/segment.js';
 import type { Target } from '../../src/lower/target.js';
+import { planTile } from './contraction/plan.js';
+import { MACHINES, type MachineName } from './machines.js';
 
-/** Instruction sets by what their vectors hold: 32-bit elements of one register, and registers. */
-export const MACHINES = {
-  avx512: { width: 16, registers: 32 },
-  avx2: { width: 8, registers: 16 },
-  neon: { width: 4, registers: 32 },
-} as const;
-export type MachineName = keyof typeof MACHINES;
+export interface NativeTarget extends Target {
+  readonly machine: MachineName;
+}
 
-/** Vectors of the machine, and threads over one memory. */
-export function nativeTarget(machine: MachineName): Target {
+export function nativeTarget(machine: MachineName): NativeTarget {
   return {
     name: `native-${machine}`,
+    machine,
     dtypes: DTYPES,
     elementBytes: bytesPerElement,
     body: 256,
@@ -24,7 +22,7 @@ export function nativeTarget(machine: MachineName): Target {
     workers: { kind: 'threads' },
     reassociates: false,
     loops: false,
-    tile: undefined,
+    tile: (shape) => planTile(machine, shape),
     lower: lowerSegment,
   };
 }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import process from 'node:process';
 import { BackendUnavailableError, OptionError, UnsupportedError } from '../../src/core/errors.js';
-import type { MachineName } from './target.js';
+import type { MachineName } from './machines.js';
 
 export interface Toolchain {
   /** As it is called. */

@@ -23,7 +23,7 @@ interface Part {
 }
 
 /** Where functions begin, or segments where there are none. */
-const HEAD = new RegExp(`^(?=function | *\\(func |  (?:${SEGMENT_KINDS.join('|')}) \\()`, 'm');
+const HEAD = new RegExp(`^(?=function |KERNEL | *\\(func |  (?:${SEGMENT_KINDS.join('|')}) \\()`, 'm');
 
 /** The segments of the kernel by the names of the functions that compute them. */
 export function callers(program: Program, kernel: Kernel): Map<string, { code: LoopFunction; of: Segment[] }> {
@@ -48,7 +48,7 @@ export function partsOf(program: Program, kernel: Kernel, source: string): Part[
   let next = 0;
   return source.split(HEAD).map((text): Part => {
     // A contraction's epilogue is a function of its own where the rest is a tile's.
-    const name = /^ *(?:function |\(func \$)(\w+?)(?:_epilogue)?\b/.exec(text)?.[1];
+    const name = /^ *(?:function |KERNEL |\(func \$)(\w+?)(?:_epilogue)?\b/.exec(text)?.[1];
     const called = name === undefined ? undefined : functions.get(name);
     if (called !== undefined) return { text, nodes: nodesOfLines(text, called.code.nodes), segments: called.of };
     // The kernel itself, as text: its values are the nodes.

@@ -6,6 +6,8 @@ import type { BufferId } from '../../../src/compile/kernel.js';
 import { type Call, launchesOf, type Phase, type Program } from '../../../src/lower/program.js';
 import { Writer } from '../../../src/lower/writer.js';
 import type { KernelSource } from '../../../src/runtime/backend.js';
+import { type PrintedContraction, printContraction } from '../contraction/contraction.js';
+import type { NativeTarget } from '../target.js';
 import { printFunction } from './function.js';
 import { helpersFor, vectorTypes } from './helpers.js';
 
@@ -13,6 +15,8 @@ import { helpersFor, vectorTypes } from './helpers.js';
 export interface CallLayout {
   readonly offset: number;
   readonly operands: readonly BufferId[];
+  /** Bytes of scratch memory of each thread; its address stands after those of the operands. 0 if there is none. */
+  readonly threadBytes: number;
 }
 
 /** What threads do at once costs more than a fork, or the calling thread does it alone. */
@@ -57,6 +61,12 @@ KERNEL run_tasks(void *context, long from, long to, long thread) {
   for (long i = from; i < to; i++) t->list[i].run(t->b + t->list[i].at, t->list[i].from, t->list[i].to);
 }`;
 
+/** A function's text, and what it computes in tasks of its own. */
+interface Printed {
+  readonly text: string;
+  readonly contraction: PrintedContraction | undefined;
+}
+
 class ProgramPrinter {
   readonly calls: CallLayout[] = [];
   readonly #lists: string[] = [];
@@ -64,15 +74,25 @@ class ProgramPrinter {
   #parallel = 0;
   #words = 0;
 
+  readonly #functions: readonly Printed[];
+
   constructor(
     readonly program: Program,
     readonly options: EmitOptions,
-  ) {}
+  ) {
+    const { machine } = program.target as NativeTarget;
+    this.#functions = program.functions.map((code): Printed => {
+      const statement = code.body.find((each) => each.kind === 'contract');
+      if (statement === undefined) return { text: printFunction(code), contraction: undefined };
+      const contraction = printContraction(machine, code, statement);
+      return { text: contraction.text, contraction };
+    });
+  }
 
   print(): NativeSource {
     const { program } = this;
     const { width } = program.target;
-    const functions = program.functions.map(printFunction);
+    const functions = this.#functions.map(({ text }) => text);
     const kernels: string[] = [];
     this.#entry.block(`ENTRY ${ENTRY}(void *const *b, struct pool *pool)`, () => {
       for (const { kernel, phases } of launchesOf(program)) {
@@ -98,14 +118,21 @@ class ProgramPrinter {
   /** Writes one phase to the entry; returns its calls as text. */
   #phase(phase: Phase): string[] {
     const { program, options } = this;
+    const text: string[] = [];
     const direct: string[] = [];
     const tasks: string[] = [];
     let nanoseconds = 0;
     for (const call of phase) {
       const { name } = program.functions[call.code]!;
+      const { contraction } = this.#functions[call.code]!;
       const at = this.#words;
-      this.calls.push({ offset: at, operands: call.operands });
-      this.#words += call.operands.length;
+      const { threadBytes = 0 } = contraction ?? {};
+      this.calls.push({ offset: at, operands: call.operands, threadBytes });
+      this.#words += call.operands.length + (threadBytes > 0 ? 1 : 0);
+      if (contraction !== undefined) {
+        text.push(this.#contraction(name, at, contraction.tasks, call.nanoseconds));
+        continue;
+      }
       direct.push(`${name}(b + ${at}, 0, ${call.grid.extent});`);
       for (const [from, to] of this.#parts(call)) tasks.push(`{${name}, ${at}, ${from}, ${to}}`);
       nanoseconds += call.nanoseconds;
@@ -120,6 +147,20 @@ class ProgramPrinter {
         writer.line(`pool->fork(pool, run_tasks, &(struct tasks){b, ${list}}, ${tasks.length});`),
       );
       writer.block('else', () => direct.forEach((line) => writer.line(line)));
+    }
+    return [...text, ...direct];
+  }
+
+  /** Writes the call of a contraction, which threads share by its tasks; returns it as text. */
+  #contraction(name: string, at: number, tasks: number, nanoseconds: number): string {
+    const writer = this.#entry;
+    const context = `(void *)(b + ${at})`;
+    const direct = `${name}(${context}, 0, ${tasks}, 0);`;
+    if (nanoseconds < this.options.forkFrom || tasks < 2) writer.line(direct);
+    else {
+      this.#parallel += nanoseconds;
+      writer.line(`if (pool) pool->fork(pool, ${name}, ${context}, ${tasks});`);
+      writer.line(`else ${direct}`);
     }
     return direct;
   }

@@ -1,0 +1,291 @@
+/**
+ * A contraction as C: tiles of registers over packed or plain operands, in tasks that threads share. An output is computed by
+ * one task with k ascending, and the totals of blocks join where the order says (`src/ops/order.ts`), so no bit depends on who
+ * runs it. Finished sums go to the result, or block by block through the epilogue.
+ */
+import { sizeOf } from '../../../src/core/aval.js';
+import { bytesPerElement } from '../../../src/core/dtype.js';
+import type { ContractMemory, ContractStatement, LoopFunction } from '../../../src/lower/loops.js';
+import { Writer } from '../../../src/lower/writer.js';
+import { CONTRACTION_BLOCK, CONTRACTION_GROUP } from '../../../src/ops/order.js';
+import { declareMemories, FunctionPrinter } from '../emit/function.js';
+import { memoryType } from '../emit/types.js';
+import type { MachineName } from '../machines.js';
+import { printPack } from './pack.js';
+import { type ContractionPlan, GROUP, type Side, planContraction, scratchOf } from './plan.js';
+import { printTile, tileName, type TileStrides } from './tile.js';
+
+/** A contraction's functions, and what a call of it needs. */
+export interface PrintedContraction {
+  readonly text: string;
+  /** Tasks that threads may share; the function `name` runs a part of them. */
+  readonly tasks: number;
+  /** Bytes of scratch memory of one thread. */
+  readonly threadBytes: number;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+export function printContraction(
+  machine: MachineName,
+  code: LoopFunction,
+  statement: ContractStatement,
+): PrintedContraction {
+  const plan = planContraction(machine, statement);
+  const printer = new ContractionPrinter(code, statement, plan);
+  const outer = sizeOf(statement.outer.map(({ extent }) => extent));
+  return {
+    text: printer.print(),
+    tasks: outer * printer.blocks * printer.panels,
+    threadBytes: printer.threadBytes,
+  };
+}
+
+class ContractionPrinter {
+  readonly blocks: number;
+  readonly panels: number;
+  readonly threadBytes: number;
+  readonly #writer = new Writer();
+  readonly #type: string;
+  readonly #parts: string[] = [];
+  readonly #name: string;
+
+  constructor(
+    readonly code: LoopFunction,
+    readonly statement: ContractStatement,
+    readonly plan: ContractionPlan,
+  ) {
+    this.#name = code.name;
+    this.#type = memoryType(plan.dtype);
+    this.blocks = Math.ceil(plan.rows / plan.block);
+    this.panels = Math.ceil(plan.columns / plan.panel);
+    this.threadBytes = Math.ceil((scratchOf(plan).all * bytesPerElement(plan.dtype)) / 64) * 64;
+  }
+
+  /** Columns of the last panel, if it is not a whole one. */
+  get #edge(): number {
+    return this.plan.columns % this.plan.panel;
+  }
+  /** Whether some panel is packed. */
+  get #packs(): boolean {
+    return this.plan.packsRight || this.#edge > 0;
+  }
+
+  print(): string {
+    const { plan } = this;
+    if (this.#packs) this.#parts.push(printPack(this.#name, plan, 'right'));
+    if (plan.packsLeft) this.#parts.push(printPack(this.#name, plan, 'left'));
+    this.#printTiles();
+    if (this.statement.epilogue.kind === 'body') this.#printEpilogue(this.statement.epilogue);
+    this.#printTasks();
+    return [...this.#parts, this.#writer.toString()].join('\n\n');
+  }
+
+  /** How the tile finds its factors, packed or where they are. */
+  #strides(rows: number, packed: boolean): TileStrides {
+    const { plan } = this;
+    const [axis = { left: 0, right: 0 }] = plan.reduced;
+    return {
+      ...(plan.packsLeft ? { row: 1, step: rows } : { row: plan.left.lanes[0]?.left ?? 0, step: axis.left }),
+      right: packed ? plan.panel : axis.right,
+    };
+  }
+
+  /** Rows of tiles that occur: whole ones, and what is left of the last block. */
+  get #tileRows(): number[] {
+    const { rows, block, tileRows } = this.plan;
+    const rest = (rows % block) % tileRows;
+    return [...(rows >= tileRows ? [tileRows] : []), ...(rest > 0 ? [rest] : [])];
+  }
+
+  #printTiles(): void {
+    const { plan } = this;
+    for (const rows of this.#tileRows) {
+      if (!plan.packsRight && this.panels > (this.#edge > 0 ? 1 : 0))
+        this.#parts.push(printTile(`${this.#name}_plain`, plan, rows, plan.vectors, this.#strides(rows, false)));
+      if (this.#packs) this.#parts.push(printTile(this.#name, plan, rows, plan.vectors, this.#strides(rows, true)));
+    }
+  }
+
+  #printEpilogue({
+    sums,
+    pitch,
+    outer: variables,
+    rows,
+    columns,
+    body,
+  }: Extract<ContractStatement['epilogue'], { kind: 'body' }>): void {
+    const { code } = this;
+    const writer = new Writer();
+    const printer = new FunctionPrinter(code, writer);
+    const name = (id: number): string => printer.variable(id);
+    const bounds = [...rows, ...columns].map((id) => `long ${name(id)}`).join(', ');
+    writer.block(`KERNEL ${this.#name}_epilogue(void *const *b, long outer, ${this.#type} *block, ${bounds})`, () => {
+      declareMemories(code, writer);
+      // So that the first row and column are at the block's start.
+      writer.line(`${this.#type} *const p${sums} = block - ${name(rows[0])} * ${pitch} - ${name(columns[0])};`);
+      let divisor = 1;
+      for (const i of range(variables.length).reverse()) {
+        const { extent } = this.statement.outer[i]!;
+        writer.line(`const long ${name(variables[i]!)} = outer / ${divisor} % ${extent};`);
+        divisor *= extent;
+      }
+      // Constants stand at the head of the contraction's function.
+      printer.statements(code.body.filter(({ kind }) => kind === 'let'));
+      printer.statements(body);
+    });
+    this.#parts.push(writer.toString());
+  }
+
+  /** The address of an operand for the outer indices of a task. */
+  #address({ memory, offset }: ContractMemory, which: Side | 'output'): string {
+    const terms = this.statement.outer.flatMap((axis, i) => (axis[which] === 0 ? [] : [` + o${i} * ${axis[which]}`]));
+    return `(${this.#type} *)b[${memory}] + ${offset}${terms.join('')}`;
+  }
+
+  #printTasks(): void {
+    const { statement, plan } = this;
+    const writer = this.#writer;
+    const { outer, left, right, epilogue } = statement;
+    const scratch = scratchOf(plan);
+    const operands = this.code.memories.filter(({ kind }) => kind === 'operand').length;
+    writer.block(`KERNEL ${this.#name}(void *context, long from, long to, long thread)`, () => {
+      writer.line('void *const *const b = context;');
+      writer.line(
+        `${this.#type} *const packed = (${this.#type} *)((char *)b[${operands}] + thread * ${this.threadBytes});`,
+      );
+      writer.line(`${this.#type} *const sums = packed + ${scratch.right};`);
+      if (plan.packsLeft)
+        writer.line(`${this.#type} *const tiles = sums + ${scratch.sums * (1 + Math.max(0, plan.levels - 2))};`);
+      writer.block('for (long task = from; task < to; task++)', () => {
+        writer.line(`const long outer = task / ${this.blocks * this.panels};`);
+        let divisor = 1;
+        for (const i of range(outer.length).reverse()) {
+          writer.line(`const long o${i} = outer / ${divisor} % ${outer[i]!.extent};`);
+          divisor *= outer[i]!.extent;
+        }
+        writer.line(
+          `const long row0 = task % ${this.blocks} * ${plan.block}, row1 = least(row0 + ${plan.block}, ${plan.rows});`,
+        );
+        writer.line(`const long column0 = task / ${this.blocks} % ${this.panels} * ${plan.panel};`);
+        writer.line(`const long columns = least(${plan.panel}, ${plan.columns} - column0), rows = row1 - row0;`);
+        writer.line(`const ${this.#type} *const left = ${this.#address(left, 'left')};`);
+        writer.line(`const ${this.#type} *const right = ${this.#address(right, 'right')};`);
+        for (const side of ['left', 'right'] as const) this.#printBegins(side);
+        const pitch = statement.rows[statement.rows.length - 1]?.output ?? 0;
+        if (epilogue.kind === 'store') {
+          writer.line(
+            `${this.#type} *const out = ${this.#address(epilogue.output, 'output')} + row0 * ${pitch} + column0;`,
+          );
+          // What is no whole panel passes through memory of its own.
+          writer.line(`const long isWhole = columns == ${plan.panel};`);
+          writer.line(`${this.#type} *const results = isWhole ? out : sums;`);
+          writer.line(`const long pitch = isWhole ? ${pitch} : ${plan.panel};`);
+        } else {
+          writer.line(`${this.#type} *const results = sums;`);
+          writer.line(`const long pitch = ${plan.panel};`);
+        }
+        this.#printSteps();
+        if (epilogue.kind === 'body')
+          writer.line(`${this.#name}_epilogue(b, outer, sums, row0, row1, column0, column0 + columns);`);
+        else if (this.#edge > 0)
+          writer.block('if (!isWhole)', () =>
+            writer.line(
+              `for (long r = 0; r < rows; r++) for (long j = 0; j < columns; j++) out[r * ${pitch} + j] = sums[r * ${plan.panel} + j];`,
+            ),
+          );
+      });
+    });
+  }
+
+  /** What the bounds of an operand begin with at the outer indices of a task. */
+  #printBegins(side: Side): void {
+    const { bounds } = this.plan[side];
+    const begins = bounds.map(({ offset, outer }) =>
+      [offset, ...outer.flatMap((stride, i) => (stride === 0 ? [] : [`o${i} * ${stride}`]))].join(' + '),
+    );
+    this.#writer.line(`const long begins_${side}[] = {${begins.length === 0 ? '0' : begins.join(', ')}};`);
+  }
+
+  /** The sums of one task: group by group, block by block. */
+  #printSteps(): void {
+    const { plan } = this;
+    const writer = this.#writer;
+    const { steps, levels, panel } = plan;
+    const [axis = { left: 0, right: 0 }] = plan.reduced;
+    const uppers = Math.max(0, levels - 2);
+    /** Where the first row, or column, of a task is. */
+    const first = (side: Side): string =>
+      side === 'left'
+        ? `left + row0 * ${plan.left.lanes[0]?.left ?? 0} + group * ${axis.left}`
+        : `right + column0 * ${plan.right.lanes[0]?.right ?? 0} + group * ${axis.right}`;
+    writer.block(`for (long group = 0; group < ${steps}; group += ${GROUP})`, () => {
+      writer.line(`const long depth = least(${GROUP}, ${steps} - group);`);
+      const pack = (): void =>
+        writer.line(`${this.#name}_pack_right(right, begins_right, packed, column0, columns, group, depth);`);
+      if (plan.packsRight) pack();
+      else if (this.#edge > 0) {
+        writer.line(`const long isPacked = columns != ${panel};`);
+        writer.line('if (isPacked)');
+        pack();
+      }
+      if (plan.packsLeft) writer.line(`${this.#name}_pack_left(left, begins_left, tiles, row0, rows, group, depth);`);
+      writer.block(`for (long r = 0; r < rows; r += ${plan.tileRows})`, () => {
+        if (levels > 1) writer.line(`${this.#type} total[${plan.tileRows * panel}];`);
+        const tiles = (rows: number): void => {
+          const target = levels > 1 ? 'total' : 'results + r * pitch';
+          const pitch = levels > 1 ? String(panel) : 'pitch';
+          const a = plan.packsLeft
+            ? `tiles + r * depth + k * ${rows}`
+            : `${first('left')} + r * ${plan.left.lanes[0]?.left ?? 0} + k * ${axis.left}`;
+          const call = (isPacked: boolean): void =>
+            writer.line(
+              `${tileName(this.#name + (isPacked ? '' : '_plain'), rows, plan.vectors)}(${a}, ${isPacked ? `packed + k * ${panel}` : `${first('right')} + k * ${axis.right}`}, ${target}, ${pitch}, least(${CONTRACTION_BLOCK}, depth - k), k > 0);`,
+            );
+          writer.block(`for (long k = 0; k < depth; k += ${CONTRACTION_BLOCK})`, () => {
+            if (plan.packsRight) call(true);
+            else if (this.#edge === 0) call(false);
+            else if (this.panels === 1) call(true);
+            else {
+              writer.block('if (isPacked)', () => call(true));
+              writer.block('else', () => call(false));
+            }
+          });
+        };
+        const [whole, rest] = this.#tileRows as [number, number?];
+        if (rest === undefined) tiles(whole);
+        else {
+          writer.block(`if (rows - r >= ${whole})`, () => tiles(whole));
+          writer.block('else', () => tiles(rest));
+        }
+        if (levels > 1) {
+          const [into, pitch, span] =
+            uppers > 0 ? ['(sums + UPPER)', String(panel), GROUP * CONTRACTION_GROUP] : ['results', 'pitch', Infinity];
+          const begins = span === Infinity ? 'group > 0' : `group % ${span} > 0`;
+          const place = into.replace('UPPER', String(scratchOf(plan).sums));
+          this.#join('total', panel, `${place} + r * ${pitch}`, pitch, `least(${plan.tileRows}, rows - r)`, begins);
+        }
+      });
+      // Totals of several groups, and of several of those.
+      for (let level = 0; level < uppers; level++) {
+        const span = GROUP * CONTRACTION_GROUP ** (level + 1);
+        const from = `sums + ${scratchOf(plan).sums * (1 + level)}`;
+        const isLast = level + 1 === uppers;
+        const into = isLast ? 'results' : `(sums + ${scratchOf(plan).sums * (2 + level)})`;
+        const last = isLast ? `group >= ${span}` : `group % ${span * CONTRACTION_GROUP} >= ${span}`;
+        writer.block(`if ((group + depth) % ${span} == 0 || group + depth == ${steps})`, () =>
+          this.#join(from, panel, into, isLast ? 'pitch' : String(panel), 'rows', last),
+        );
+      }
+    });
+  }
+
+  /** Adds rows of totals to those at `into`, or puts them there; a total is never −0, so 0 + total is the total. */
+  #join(from: string, fromPitch: number, into: string, pitch: string, rows: string, add: string): void {
+    const { panel } = this.plan;
+    const loop = `for (long i = 0, own = ${rows}; i < own; i++) for (long j = 0; j < ${panel}; j++)`;
+    const [to, source] = [`(${into})[i * ${pitch} + j]`, `(${from})[i * ${fromPitch} + j]`];
+    this.#writer.line(`if (${add}) { ${loop} ${to} += ${source}; }`);
+    this.#writer.line(`else { ${loop} ${to} = ${source}; }`);
+  }
+}

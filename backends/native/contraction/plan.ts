@@ -1,0 +1,145 @@
+/**
+ * How a contraction is cut: a function of its shape and of the machine's registers alone, so neither code nor bits depend on
+ * the threads. One task computes a block of rows by one panel of columns; a panel of the right operand is packed by whoever
+ * runs the task, as long as one group of the order (2,048 steps), and stays in the second-level cache.
+ */
+import { sizeOf } from '../../../src/core/aval.js';
+import { bytesPerElement, type DType } from '../../../src/core/dtype.js';
+import type { ContractAxis, ContractBound } from '../../../src/lower/loops.js';
+import type { TilePlan, TileShape } from '../../../src/lower/target.js';
+import { CONTRACTION_BLOCK, CONTRACTION_GROUP } from '../../../src/ops/order.js';
+import { MACHINES, type MachineName } from '../machines.js';
+
+export type Axis = Pick<ContractAxis, 'extent' | 'left' | 'right'>;
+export type Side = 'left' | 'right';
+
+/** An operand: the axes of its rows or columns, and bounds outside of which it is 0. */
+export interface Operand {
+  readonly lanes: readonly Axis[];
+  readonly bounds: readonly ContractBound[];
+}
+
+export interface ContractionPlan {
+  readonly dtype: DType;
+  readonly rows: number;
+  readonly columns: number;
+  /** Products of one sum. */
+  readonly steps: number;
+  /** Levels of totals around the innermost chain. */
+  readonly levels: number;
+  /** Neighbouring axes are joined where one stride walks both and no bound divides them. */
+  readonly left: Operand;
+  readonly right: Operand;
+  readonly reduced: readonly Axis[];
+  /** Elements of a vector; 1 in scalar code, for a single column. */
+  readonly lanes: number;
+  /** Rows and vectors of a register tile, and how many vectors an addition stands behind its multiplication. */
+  readonly tileRows: number;
+  readonly vectors: number;
+  readonly late: number;
+  /** Columns of a panel. */
+  readonly panel: number;
+  /** Rows of a task. */
+  readonly block: number;
+  readonly packsLeft: boolean;
+  readonly packsRight: boolean;
+}
+
+/** Steps after which a group of blocks has its total; packed operands are as long. */
+export const GROUP = CONTRACTION_BLOCK * CONTRACTION_GROUP;
+/** What a task reads of the left operand again and again stays in half the second-level cache. */
+const LEFT_BYTES = 1 << 19;
+/** With fewer panels than this the rows are cut finer, so that threads find tasks. */
+const FEW_PANELS = 8;
+/** Strides of whole pages lie in the same few lines of the first-level cache. */
+const PAGE = 4096;
+
+/** Neighbouring axes that one stride walks count as one. */
+function joinAxes(axes: readonly Axis[]): Axis[] {
+  const joined: Axis[] = [];
+  for (const axis of axes) {
+    if (axis.extent === 1) continue;
+    const last = joined[joined.length - 1];
+    if (last?.left === axis.extent * axis.left && last.right === axis.extent * axis.right)
+      joined[joined.length - 1] = { ...axis, extent: last.extent * axis.extent };
+    else joined.push(axis);
+  }
+  return joined;
+}
+
+/** `total` in the fewest equal parts of at most `limit`, each a multiple of `unit`. */
+const evenly = (total: number, limit: number, unit: number): number =>
+  Math.ceil(Math.ceil(total / Math.ceil(total / Math.max(limit, unit))) / unit) * unit;
+
+export function planContraction(machine: MachineName, shape: TileShape): ContractionPlan {
+  const { dtype, order } = shape;
+  const sizeOfAxes = (axes: readonly Axis[]): number => sizeOf(axes.map(({ extent }) => extent));
+  const [rows, columns, steps] = [shape.rows, shape.columns, shape.reduced].map(sizeOfAxes) as [number, number, number];
+  const isFree = shape.left.bounds.length + shape.right.bounds.length === 0;
+  const join = (axes: readonly Axis[]): readonly Axis[] => (isFree ? joinAxes(axes) : axes);
+  const left: Operand = { lanes: join(shape.rows), bounds: shape.left.bounds };
+  const right: Operand = { lanes: join(shape.columns), bounds: shape.right.bounds };
+  const { width, registers } = MACHINES[machine];
+  const bytes = bytesPerElement(dtype);
+  const lanes = columns === 1 ? 1 : (4 * width) / bytes;
+  const reduced = join(shape.reduced);
+  /** Whether a tile may read the operand where it is. */
+  const isPlain = ({ lanes: own, bounds }: Operand): boolean =>
+    own.length <= 1 && bounds.length === 0 && reduced.length <= 1;
+  const many = registers === 32;
+  const sums = many ? 24 : 12;
+  // Few rows: no panel is used twice, so nothing is packed, and the tile is as wide as it can be.
+  const few = many ? 12 : 6;
+  const packsRight = !(isPlain(right) && (lanes === 1 || (rows <= few && right.lanes[0]?.right === 1)));
+  let tileRows = Math.min(rows, lanes === 1 ? 8 : few);
+  let vectors = lanes === 1 ? 1 : packsRight ? 2 : Math.max(2, Math.min(8, Math.floor(sums / rows)));
+  vectors = Math.min(vectors, Math.ceil(columns / lanes));
+  // One vector a row leaves registers for twice the rows.
+  if (lanes > 1 && vectors === 1) tileRows = Math.min(rows, sums);
+  const panel = vectors * lanes;
+  const depth = Math.min(GROUP, steps);
+  const limit = LEFT_BYTES / (Math.max(1, depth) * bytes);
+  const panels = Math.ceil(columns / panel);
+  const block = evenly(rows, panels < FEW_PANELS ? Math.min(limit, 8 * tileRows) : limit, tileRows);
+  return {
+    dtype,
+    rows,
+    columns,
+    steps,
+    levels: order.restarts.length,
+    left,
+    right,
+    reduced,
+    lanes,
+    tileRows,
+    vectors,
+    late: many ? 4 : 1,
+    panel,
+    block,
+    packsLeft: !isPlain(left) || (((left.lanes[0]?.left ?? 0) * bytes) % PAGE === 0 && rows > 1 && panels >= 4),
+    packsRight,
+  };
+}
+
+/** Elements of scratch memory of one thread: packed operands, finished sums, totals of the levels around groups. */
+export function scratchOf(plan: ContractionPlan): {
+  left: number;
+  right: number;
+  sums: number;
+  level: number;
+  all: number;
+} {
+  const depth = Math.min(GROUP, plan.steps);
+  // An edge of the columns is packed in any case.
+  const right = depth * plan.panel;
+  const left = plan.packsLeft ? depth * plan.block : 0;
+  const level = plan.block * plan.panel;
+  const all = right + left + level * (1 + Math.max(0, plan.levels - 2));
+  return { left, right, sums: level, level, all };
+}
+
+/** The target's plan of a tile. */
+export function planTile(machine: MachineName, shape: TileShape): TilePlan {
+  const plan = planContraction(machine, shape);
+  return { pitch: plan.panel, scratchBytes: scratchOf(plan).all * bytesPerElement(shape.dtype) };
+}

@@ -1,0 +1,70 @@
+/** The register tile: rows by vectors of sums over at most one block of steps, each a chain with ascending k. */
+import { Writer } from '../../../src/lower/writer.js';
+import { memoryType, VECTOR_TYPE } from '../emit/types.js';
+import type { ContractionPlan } from './plan.js';
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** The types of a vector of the tile, in registers and anywhere in memory; scalars for a single column. */
+export const tileTypes = ({ dtype, lanes }: ContractionPlan): { register: string; memory: string } =>
+  lanes === 1
+    ? { register: memoryType(dtype), memory: memoryType(dtype) }
+    : { register: VECTOR_TYPE[dtype], memory: `${dtype}u` };
+
+/** How a tile finds its factors: strides between rows and steps of the left one, between steps of the right one. */
+export interface TileStrides {
+  readonly row: number;
+  readonly step: number;
+  readonly right: number;
+}
+
+export const tileName = (name: string, rows: number, vectors: number): string => `${name}_tile${rows}x${vectors}`;
+
+/**
+ * Prints `tile(a, b, c, pitch, steps, add)`: rows × vectors sums of `steps` products go to c, or are added to what is there.
+ * Additions come some vectors after their multiplications: directly after them they would wait.
+ */
+export function printTile(
+  name: string,
+  plan: ContractionPlan,
+  rows: number,
+  vectors: number,
+  strides: TileStrides,
+): string {
+  const { dtype, lanes, late } = plan;
+  const { register, memory } = tileTypes(plan);
+  const type = memoryType(dtype);
+  const writer = new Writer();
+  const head = `KERNEL ${tileName(name, rows, vectors)}(const ${type} *a, const ${type} *b, ${type} *c, long pitch, long steps, long add)`;
+  const all = range(rows).flatMap((r) => range(vectors).map((v) => [r, v] as const));
+  writer.block(head, () => {
+    for (const r of range(rows))
+      writer.line(
+        `${register} ${range(vectors)
+          .map((v) => `c${r}_${v} = {0}`)
+          .join(', ')};`,
+      );
+    writer.block(`for (long k = 0; k < steps; k++, a += ${strides.step}, b += ${strides.right})`, () => {
+      for (const v of range(vectors)) writer.line(`const ${register} b${v} = *(const ${memory} *)(b + ${v * lanes});`);
+      const sum = (i: number): void => {
+        const at = all[i];
+        if (at !== undefined) writer.line(`c${at[0]}_${at[1]} += p${i};`);
+      };
+      all.forEach(([r, v], i) => {
+        if (v === 0)
+          writer.line(`const ${register} a${r} = ${lanes === 1 ? '' : `splat_${dtype}`}(a[${r * strides.row}]);`);
+        writer.line(`const ${register} p${i} = a${r} * b${v};`);
+        sum(i - late);
+      });
+      for (let i = all.length - late; i < all.length; i++) sum(i);
+    });
+    const each = (operator: string): void =>
+      all.forEach(([r, v]) => {
+        const offset = [...(r > 0 ? [`${r === 1 ? '' : `${r} * `}pitch`] : []), ...(v > 0 ? [v * lanes] : [])];
+        writer.line(`*(${memory} *)(c${offset.map((part) => ` + ${part}`).join('')}) ${operator} c${r}_${v};`);
+      });
+    writer.block('if (add)', () => each('+='));
+    writer.block('else', () => each('='));
+  });
+  return writer.toString();
+}

@@ -1,0 +1,94 @@
+/** Contractions on native against js, bit for bit, at sizes where tiles, edges, panels, groups of blocks and windows occur. */
+import { conv2d, type Tensor } from 'lazuli';
+import { expect, test } from 'vitest';
+import type { HostArray } from '../../src/core/array.js';
+import type { DType } from '../../src/core/dtype.js';
+import { noise } from '../support/arrays.js';
+import { difference } from '../support/bits.js';
+import { runGraph, tracedGraph } from '../support/graphs.js';
+import { type Case, describeOnNative, runCases } from './support.js';
+
+function inputs(dtype: DType, ...shapes: readonly (readonly number[])[]): HostArray[] {
+  return shapes.map((shape, i) => {
+    const array = noise(dtype, shape, i);
+    if (dtype === 'i32' || dtype === 'u32') array.data.forEach((x, j) => (array.data[j] = x % 1000));
+    return array;
+  });
+}
+const caseOf = (name: string, arrays: HostArray[], f: (...tensors: Tensor[]) => Tensor[]): Case => ({
+  name: `${name} of ${arrays.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`).join(' and ')}`,
+  graph: tracedGraph(arrays, f),
+  inputs: arrays,
+});
+
+/** m, k, n: whole tiles and panels, edges of both, few rows, one column, one and several groups of blocks. */
+const SIZES = [
+  [1, 1, 1],
+  [12, 128, 32],
+  [13, 129, 33],
+  [100, 784, 10],
+  [25, 50, 70],
+  [7, 300, 100],
+  [1, 300, 600],
+  [2, 17, 130],
+  [50, 40, 1],
+  [1, 5000, 1],
+  [30, 2049, 40],
+  [3, 33000, 5],
+  [26, 34000, 20],
+] as const;
+
+function products(dtype: DType): Case[] {
+  return SIZES.flatMap(([m, k, n]) => [
+    caseOf('a b', inputs(dtype, [m, k], [k, n]), (a, b) => [a.matmul(b)]),
+    caseOf('aᵀ b', inputs(dtype, [k, m], [k, n]), (a, b) => [a.transpose().matmul(b)]),
+    caseOf('a bᵀ, halved and added to', inputs(dtype, [m, k], [n, k], [n]), (a, b, c) => [
+      a.matmul(b.transpose()).add(c).maximum(0),
+    ]),
+  ]);
+}
+
+describeOnNative('contractions', () => {
+  test.each(['f32', 'f64', 'i32', 'u32'] as const)('of %s', (dtype) => {
+    const cases = [
+      ...products(dtype).filter((_, i) => dtype === 'f32' || i % 5 === 0),
+      // Rows that lie pages apart are packed; batches that share an operand, or have one each; sums over two axes.
+      caseOf('pages', inputs(dtype, [40, 1024], [1024, 140]), (a, b) => [a.matmul(b)]),
+      caseOf('batch', inputs(dtype, [3, 20, 30], [3, 30, 40]), (a, b) => [
+        a.matmul(b),
+        a.matmul(b).add(b.sum(1, { keepDims: true })),
+      ]),
+      caseOf('shared', inputs(dtype, [3, 20, 30], [30, 40]), (a, b) => [a.matmul(b)]),
+      caseOf('strided', inputs(dtype, [40, 60], [30, 50]), (a, b) => [
+        a.slice([0, 0], [40, 60], [1, 2]).matmul(b.flip(1)),
+      ]),
+    ];
+    if (dtype === 'f32')
+      for (const options of [{ padding: 'same' }, { strides: 2, padding: 1 }, { dilation: 2, layout: 'NCHW' }] as const)
+        cases.push(
+          caseOf(
+            `conv2d ${JSON.stringify(options)}`,
+            inputs(
+              dtype,
+              ...('layout' in options
+                ? [
+                    [2, 6, 11, 13],
+                    [20, 6, 3, 3],
+                  ]
+                : [
+                    [2, 11, 13, 6],
+                    [3, 3, 6, 20],
+                  ]),
+            ),
+            (x, w) => [conv2d(x, w, options)],
+          ),
+        );
+    const failures = runCases(cases).flatMap((got, i) => {
+      const { name, graph, inputs: own } = cases[i]!;
+      return runGraph('js', graph, own)
+        .flatMap((want, output) => difference(got[output]!, want) ?? [])
+        .map((found) => `${name}: ${found}`);
+    });
+    expect(failures).toEqual([]);
+  });
+});
