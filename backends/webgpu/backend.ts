@@ -83,7 +83,7 @@ export function createWebGpuBackend(
     free: (buffer) => buffers.free(buffer as WebGpuBuffer),
     write: (buffer, data) => buffers.write(buffer as WebGpuBuffer, data),
     read: (buffer) => buffers.read(buffer as WebGpuBuffer),
-    run: (executable, bound) => (executable as WebGpuExecutable).run(bound),
+    run: (executable, bound, n) => (executable as WebGpuExecutable).run(bound, n),
     idle: () => device.settled(),
     destroy: () => device.destroy(),
   };

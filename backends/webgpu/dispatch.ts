@@ -3,7 +3,8 @@
  * and on which slab each operand lies in; sizes, offsets and numbers are in the table.
  *
  *   table   0, workgroups, calls n, then for each call (first workgroup, position of its record)
- *   record  variant, extent, grain, then for each operand its first word in its slab, or the number itself
+ *   record  variant, extent, grain, then for each operand its first word in its slab, or the number itself; then the number of
+ *           rows of a batch, if the function asks for it
  */
 import type { LoopFunction } from '../../src/lower/loops.js';
 import { localSize, type OperandPlace, printFunction, storesVectors } from './function.js';

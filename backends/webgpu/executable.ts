@@ -4,13 +4,14 @@
  */
 import type { Buffer } from '../../src/compile/buffers.js';
 import { InternalError } from '../../src/core/errors.js';
+import { sizeAt } from '../../src/core/extent.js';
 import type { Program } from '../../src/lower/program.js';
 import type { DeviceBuffer, Executable } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import { type Buffers, WebGpuBuffer } from './buffers.js';
 import { type Device, USAGE } from './device.js';
 import type { Pipelines } from './pipelines.js';
-import { type Binding, type Copy, type Dispatch, Planner, type Slot } from './plan.js';
+import { type Binding, type Copy, type Dispatch, Planner, type SizeSlot, type Slot } from './plan.js';
 import type { Block, Slab } from './slabs.js';
 import { ELEMENT_BYTES } from './target.js';
 
@@ -40,6 +41,7 @@ interface Layout {
   readonly table: Uint32Array<ArrayBuffer>;
   readonly tableBuffer: GPUBuffer;
   readonly slots: readonly Slot[];
+  readonly sizes: readonly SizeSlot[];
   /** Memory of its own. */
   readonly blocks: readonly Block[];
 }
@@ -77,7 +79,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Submits one run. The promise rejects if the device refuses it or is lost before it is done. */
-  run(buffers: readonly DeviceBuffer[]): Promise<void> {
+  run(buffers: readonly DeviceBuffer[], n?: number): Promise<void> {
     const { device } = this;
     device.check();
     const checks: Promise<void>[] = [];
@@ -89,7 +91,7 @@ export class WebGpuExecutable implements Executable {
       ({ layout } = made);
       checks.push(...made.checks);
     }
-    this.#fillTable(layout);
+    this.#fillTable(layout, n);
     const encode = (): void => this.#submit(layout);
     if (checks.length === 0) encode();
     else checks.push(device.watch(`the program ${JSON.stringify(this.program.name)}`, encode).checked);
@@ -222,6 +224,7 @@ export class WebGpuExecutable implements Executable {
       slots: dispatches.flatMap(({ slots }, i) =>
         slots.map(({ word, buffer }) => ({ word: starts[i]! + word, buffer })),
       ),
+      sizes: dispatches.flatMap(({ sizes }, i) => sizes.map(({ word, size }) => ({ word: starts[i]! + word, size }))),
       blocks,
     };
     this.#layouts.unshift(layout);
@@ -235,18 +238,21 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Writes offsets and numbers that differ from what the table has. */
-  #fillTable({ table, tableBuffer, slots }: Layout): void {
+  #fillTable({ table, tableBuffer, slots, sizes }: Layout, n: number | undefined): void {
     let first = table.length;
     let last = -1;
-    for (let i = 0; i < slots.length; i++) {
-      const { word, buffer } = slots[i]!;
-      const binding = this.#bindings[buffer]!;
-      const value = typeof binding === 'number' ? binding : binding.offset;
-      if (table[word] === value) continue;
+    const set = (word: number, value: number): void => {
+      if (table[word] === value) return;
       table[word] = value;
       first = Math.min(first, word);
       last = Math.max(last, word);
+    };
+    for (let i = 0; i < slots.length; i++) {
+      const { word, buffer } = slots[i]!;
+      const binding = this.#bindings[buffer]!;
+      set(word, typeof binding === 'number' ? binding : binding.offset);
     }
+    for (let i = 0; i < sizes.length; i++) set(sizes[i]!.word, sizeAt(sizes[i]!.size, n!));
     if (last >= 0) this.device.queue.writeBuffer(tableBuffer, first * ELEMENT_BYTES, table, first, last - first + 1);
   }
 

@@ -287,6 +287,9 @@ class Printer {
   }
 
   operandLines(): void {
+    const { memories, size } = this.code;
+    const operands = memories.filter(({ kind }) => kind === 'operand').length;
+    if (size !== undefined) this.writer.line(`let ${this.#variables[size]!} = i32(${this.#recordWord(operands)});`);
     const used = new Set<MemoryId>();
     for (const each of allStatements(this.code.body)) {
       if (each.kind === 'store') used.add(each.memory);

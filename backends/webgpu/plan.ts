@@ -3,6 +3,7 @@
  * calls may all be bound; else it is cut, and a single call with operands in too many slabs has some of them moved into one.
  */
 import { InternalError } from '../../src/core/errors.js';
+import type { SizeForm } from '../../src/core/extent.js';
 import type { Statement } from '../../src/lower/loops.js';
 import type { Call, Program } from '../../src/lower/program.js';
 import { printModule, TABLE_HEAD, type Variant } from './dispatch.js';
@@ -26,6 +27,11 @@ export interface Slot {
   readonly word: number;
   readonly buffer: number;
 }
+/** A word of the table that follows from n, the number of rows of a batch. */
+export interface SizeSlot {
+  readonly word: number;
+  readonly size: SizeForm;
+}
 
 export interface Dispatch {
   /** Position of the step. */
@@ -40,6 +46,7 @@ export interface Dispatch {
   readonly groups: number;
   readonly table: readonly number[];
   readonly slots: readonly Slot[];
+  readonly sizes: readonly SizeSlot[];
   readonly before: readonly Copy[];
   readonly after: readonly Copy[];
 }
@@ -171,17 +178,24 @@ export class Planner {
     const heads: number[] = [];
     const records: number[] = [];
     const slots: Slot[] = [];
+    const sizes: SizeSlot[] = [];
     const recordsAt = TABLE_HEAD + 2 * calls.length;
     let groups = 0;
     for (const call of calls) {
       const bound = call.operands.map((buffer) => this.#binding(buffer));
       const places = bound.map((each) => (typeof each === 'number' ? 'number' : slabs.indexOf(each.slab)));
       heads.push(groups, recordsAt + records.length);
+      // For fewer rows than there can be, the last groups find nothing to do.
+      if (call.grid.size !== undefined) sizes.push({ word: recordsAt + records.length + 1, size: call.grid.size });
       records.push(variantOf(call.code, places), call.grid.extent, call.grid.grain);
       bound.forEach((each, i) => {
         slots.push({ word: recordsAt + records.length, buffer: call.operands[i]! });
         records.push(typeof each === 'number' ? each : each.offset);
       });
+      if (this.program.functions[call.code]!.size !== undefined) {
+        sizes.push({ word: recordsAt + records.length, size: { times: 1, plus: 0 } });
+        records.push(0);
+      }
       groups += groupsOf(call);
     }
     const isSingle = calls.length === 1;
@@ -194,6 +208,7 @@ export class Planner {
       groups,
       table: [0, groups, calls.length, ...heads, ...records],
       slots,
+      sizes,
       before: [],
       after: [],
     };

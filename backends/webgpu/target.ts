@@ -19,6 +19,7 @@ export const WEBGPU_TARGET: Target = {
   bindings: Infinity,
   width: 4,
   workers: { kind: 'workgroups', size: WORKGROUP_SIZE, localBytes: 16384, enough: 128 },
+  batches: true,
   reassociates: true,
   loops: false,
   tile: undefined,

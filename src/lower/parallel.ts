@@ -118,12 +118,15 @@ export function joinedExtent(
   extents: readonly number[],
   sizes: readonly (SizeForm | undefined)[],
 ): Form {
+  return builder.extent(sizeOf(extents), joinedSize(extents, sizes));
+}
+/** As {@link joinedExtent}, where that follows from n. */
+export function joinedSize(extents: readonly number[], sizes: readonly (SizeForm | undefined)[]): SizeForm | undefined {
   const [first] = sizes;
   if (sizes.some((form, i) => form !== undefined && i > 0))
     throw batchLayout('a loop joins a batch axis to one around it');
   const inner = sizeOf(extents.slice(1));
-  const size = first && { times: first.times * inner, plus: first.plus * inner };
-  return builder.extent(sizeOf(extents), size);
+  return first && { times: first.times * inner, plus: first.plus * inner };
 }
 
 /** The error for a kernel that cannot leave n to the call. */

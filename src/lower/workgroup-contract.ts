@@ -7,12 +7,14 @@
  * Source: the tiling that CUTLASS describes ("Efficient GEMM in CUDA").
  */
 import { sizeOf } from '../core/aval.js';
+import type { SizeForm } from '../core/extent.js';
 import { inheriting } from '../compile/body.js';
 import type { Segment } from '../compile/kernel.js';
 import { constantForm, formOf, type FunctionBuilder, sumOfForms } from './builder.js';
 import { BEGIN, type Bound, type CellId, type Form, THREAD, type ValueId, type VariableId } from './loops.js';
 import { inOrder, type Nest, nodesByDepth, SCALAR } from './nest.js';
 import type { LoweredSegment } from './lowered.js';
+import { joinedExtent, joinedSize } from './parallel.js';
 import type { GroupContext } from './group-context.js';
 
 /** Threads along each side of a tile. */
@@ -75,16 +77,17 @@ export function contractInGroups(context: GroupContext): LoweredSegment {
   const tiling = tilingOf(context);
   const contraction = new TiledContraction(context, tiling);
   contraction.write();
-  return {
-    functions: [{ code: contraction.builder.finish(name), grid: { extent: contraction.tiles, grain: 1 } }],
-    scratch: [],
-  };
+  const { tiles, size } = contraction;
+  const grid = { extent: tiles, ...(size === undefined ? {} : { size }), grain: 1 };
+  return { functions: [{ code: contraction.builder.finish(name), grid }], scratch: [] };
 }
 
 /** One side of a tile: joined axes of the contraction, of which a group has `size` indices from `first` on. */
 interface Side {
   readonly axes: readonly number[];
-  readonly extent: number;
+  /** All indices, and whether the last tile has fewer. */
+  readonly end: Form;
+  readonly isRagged: boolean;
   readonly size: number;
   readonly first: Form;
 }
@@ -93,8 +96,10 @@ class TiledContraction {
   readonly builder: FunctionBuilder;
   readonly #nest: Nest;
   readonly #segment: Segment;
+  /** Tiles, of which those beyond the rows that there are find nothing; their number where a batch axis has n indices. */
   readonly tiles: number;
-  readonly #steps: number;
+  readonly size: SizeForm | undefined;
+  readonly #steps: Form;
 
   constructor(
     context: GroupContext,
@@ -104,9 +109,18 @@ class TiledContraction {
     this.#nest = context.newNest(this.builder);
     this.#segment = context.segment;
     const { rows, columns, batch, height, width } = tiling;
-    this.tiles =
-      Math.ceil(this.#extent(rows) / height) * Math.ceil(this.#extent(columns) / width) * this.#extent(batch);
-    this.#steps = sizeOf(this.#segment.reduceAxes);
+    const perBatch = Math.ceil(this.#extent(rows) / height) * Math.ceil(this.#extent(columns) / width);
+    this.tiles = perBatch * this.#extent(batch);
+    const outer = joinedSize(...this.#along(batch));
+    this.size = outer && { times: perBatch * outer.times, plus: perBatch * outer.plus };
+    const { axes, reduceAxes } = this.#segment;
+    this.#steps = joinedExtent(this.builder, ...this.#along(reduceAxes.map((_, i) => axes.length + i)));
+  }
+
+  /** Extents of axes, and those that follow from n. */
+  #along(axes: readonly number[]): [extents: number[], sizes: (SizeForm | undefined)[]] {
+    const extents = [...this.#segment.axes, ...this.#segment.reduceAxes];
+    return [axes.map((axis) => extents[axis]!), axes.map((axis) => this.#segment.sizes?.[axis])];
   }
 
   #extent(axes: readonly number[]): number {
@@ -141,10 +155,10 @@ class TiledContraction {
   }
 
   /** Runs `body` with a variable that is `at`, if that is below `limit`, which it always is unless `isRagged`. */
-  #within(name: string, at: Form, limit: number, isRagged: boolean, body: (variable: VariableId) => void): void {
+  #within(name: string, at: Form, end: Form, isRagged: boolean, body: (variable: VariableId) => void): void {
     const { builder } = this;
     if (isRagged) {
-      const to: Bound = { ...at, offset: at.offset + 1, limit };
+      const to: Bound = { ...at, offset: at.offset + 1, limit: end.terms.length === 0 ? end.offset : end };
       builder.loop(name, 'serial', at, to, body);
       return;
     }
@@ -169,8 +183,12 @@ class TiledContraction {
     const [down, across] = [Math.ceil(m / height), Math.ceil(n / width)];
     const column = this.#coordinate('tile_column', BEGIN, 1, across);
     const row = this.#coordinate('tile_row', BEGIN, across, down);
-    const rows: Side = { axes: tiling.rows, extent: m, size: height, first: formOf(row, height) };
-    const columns: Side = { axes: tiling.columns, extent: n, size: width, first: formOf(column, width) };
+    const side = (axes: readonly number[], most: number, size: number, tile: VariableId): Side => {
+      const end = joinedExtent(builder, ...this.#along(axes));
+      return { axes, end, isRagged: end.terms.length > 0 || most % size !== 0, size, first: formOf(tile, size) };
+    };
+    const rows = side(tiling.rows, m, height, row);
+    const columns = side(tiling.columns, n, width, column);
     if (batch.length > 0) {
       const index = this.#coordinate('batch', BEGIN, across * down, this.#extent(batch));
       this.#open(
@@ -224,16 +242,17 @@ class TiledContraction {
     const steps = this.#steps;
     const add = (cells: CellId[][], from: Form, to: Bound): void =>
       builder.loop('slab', 'serial', from, to, (variable) => slab(cells, variable), depth);
-    if (steps <= RESTART) add(sums, constantForm(0), constantForm(steps));
+    if (sizeOf(segment.reduceAxes) <= RESTART) add(sums, constantForm(0), steps);
     else
       builder.loop(
         'block',
         'serial',
         constantForm(0),
-        constantForm(steps),
+        steps,
         (first) => {
           const fresh = newCells();
-          add(fresh, formOf(first), { ...formOf(first, 1, RESTART), limit: steps });
+          const limit = steps.terms.length === 0 ? steps.offset : steps;
+          add(fresh, formOf(first), { ...formOf(first, 1, RESTART), limit });
           sums.forEach((line, i) =>
             line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.read(fresh[i]![j]!))),
           );
@@ -243,7 +262,7 @@ class TiledContraction {
 
     // What follows the sums.
     const sum = body.findIndex((node) => node.kind === 'reduction');
-    const isRagged = m % height !== 0 || n % width !== 0;
+    const isRagged = rows.isRagged || columns.isRagged;
     const isPlain = stores.every(
       (store) => store.node === sum && store.indirect === undefined && store.guard === undefined,
     );
@@ -286,8 +305,8 @@ class TiledContraction {
           const columnInTile = this.#coordinate('column', element, 1, SIDE * block);
           const rowAt = sumOfForms({ ...rows.first, offset: rowOf(i) }, formOf(rowInTile, block));
           const columnAt = sumOfForms({ ...columns.first, offset: columnOf(j) }, formOf(columnInTile));
-          this.#within('i', rowAt, m, m % height !== 0, (r) =>
-            this.#within('j', columnAt, n, n % width !== 0, (c) => {
+          this.#within('i', rowAt, rows.end, rows.isRagged, (r) =>
+            this.#within('j', columnAt, columns.end, columns.isRagged, (c) => {
               this.#openSide(rows, r, 'i');
               this.#openSide(columns, c, 'j');
               nest.bindUniform(sum, builder.load(held, formOf(element)));
@@ -316,14 +335,14 @@ class TiledContraction {
       const step = this.#coordinate('step', element, alongSteps ? 1 : lines, depth);
       const index = this.#coordinate('index', element, alongSteps ? depth : 1, lines);
       const place = sumOfForms(formOf(step, pitch, offset), formOf(index));
-      const sideRagged = side.extent % side.size !== 0;
-      const stepsRagged = steps % depth !== 0;
+      const sideRagged = side.isRagged;
+      const stepsRagged = steps.terms.length > 0 || steps.offset % depth !== 0;
       const elements = Array.from({ length: block }, (_, lane) => {
         let value: ValueId;
         const cell = sideRagged || stepsRagged ? builder.cell(dtype) : undefined;
         if (cell !== undefined) builder.reset(cell, 0);
         const at = sumOfForms({ ...side.first, offset: lane }, formOf(index, block));
-        this.#within('s', at, side.extent, sideRagged, (s) =>
+        this.#within('s', at, side.end, sideRagged, (s) =>
           this.#within('k', sumOfForms(formOf(from), formOf(step)), steps, stepsRagged, (k) => {
             this.#openSide(side, s, 's');
             this.#open(

@@ -9,7 +9,7 @@ import type { Reduction, Segment } from '../compile/kernel.js';
 import { constantForm, formOf, type FunctionBuilder, sumOfForms } from './builder.js';
 import { BEGIN, type Bound, type CellId, END, type Form, type MemoryId, THREAD, type ValueId } from './loops.js';
 import { inOrder, type Nest, nodesByDepth, SCALAR } from './nest.js';
-import { openAxes } from './parallel.js';
+import { joinedExtent, joinedSize, openAxes } from './parallel.js';
 import { identityOf, isArg, joinOf } from './reduce.js';
 import type { LoweredFunction, LoweredSegment, Scratch } from './lowered.js';
 import type { GroupContext } from './group-context.js';
@@ -50,19 +50,25 @@ interface Outputs {
 
 export function reduceInGroups(context: GroupContext): LoweredSegment {
   const { segment, size, name, enough } = context;
-  const { axes, reduceAxes } = segment;
+  const { axes, reduceAxes, sizes } = segment;
   const outputs = sizeOf(axes);
   const elements = sizeOf(reduceAxes);
   const share = shareOf(context, outputs, elements);
   const columns = size / share;
   const groups = Math.ceil(outputs / columns);
   const most = outputs * elements < LONG ? 1 : Math.min((BLOCKS * enough) / groups, elements / (share * PER_THREAD));
-  const blocks = groups < enough ? Math.max(1, Math.floor(most)) : 1;
-  const grid: LoweredFunction['grid'] = { extent: outputs, grain: columns };
+  // Blocks are counted here, not for n rows.
+  const blocks = groups < enough && sizes === undefined ? Math.max(1, Math.floor(most)) : 1;
+  const outputsOfRows = joinedSize(axes, sizes?.slice(0, axes.length) ?? []);
+  const grid: LoweredFunction['grid'] = {
+    extent: outputs,
+    ...(outputsOfRows === undefined ? {} : { size: outputsOfRows }),
+    grain: columns,
+  };
   const own: Outputs = { from: formOf(BEGIN), to: formOf(END) };
   if (blocks === 1) {
     const reducer = new GroupReducer(context, share);
-    reducer.elements(own, constantForm(0), constantForm(elements));
+    reducer.elements(own, constantForm(0), joinedExtent(reducer.builder, reduceAxes, sizes?.slice(axes.length) ?? []));
     reducer.finish(own);
     return { functions: [{ code: reducer.builder.finish(name), grid }], scratch: [] };
   }

@@ -9,7 +9,7 @@ import type { Target } from './target.js';
 import { formOf, FunctionBuilder } from './builder.js';
 import { BEGIN, END, type VariableId } from './loops.js';
 import { inOrder, type Mode, Nest, nodesByDepth, SCALAR } from './nest.js';
-import { mapLoops, openAxes, type Range, wholeRange } from './parallel.js';
+import { axisRange, joinedSize, mapLoops, openAxes, type Range, wholeRange } from './parallel.js';
 import { reduceLoops } from './reduce.js';
 import type { LoweredSegment } from './lowered.js';
 import { hasOpenExtent } from './segment.js';
@@ -106,7 +106,7 @@ function vectorEach({ segment, name, size, width, newBuilder }: GroupContext): L
 
 /** Each parallel index is one thread's, which walks reduced axes by itself. */
 function oneThreadEach({ segment, name, size, newBuilder, newNest }: GroupContext): LoweredSegment {
-  const { axes, reduceAxes, kind } = segment;
+  const { axes, reduceAxes, sizes, kind } = segment;
   const builder = newBuilder();
   const nest = newNest(builder);
   const byDepth = nodesByDepth(nest);
@@ -119,7 +119,8 @@ function oneThreadEach({ segment, name, size, newBuilder, newNest }: GroupContex
       return;
     }
     const opened = axes.map((_, axis) => openedRange(nest.axes[axis]!));
-    if (kind === 'scatter') return mapLoops(nest, [...opened, ...reduceAxes.map((extent) => wholeRange(extent))]);
+    if (kind === 'scatter')
+      return mapLoops(nest, [...opened, ...reduceAxes.map((_, i) => axisRange(builder, segment, axes.length + i))]);
     reduceLoops(nest, {
       ranges: opened,
       extents: reduceAxes,
@@ -132,7 +133,9 @@ function oneThreadEach({ segment, name, size, newBuilder, newNest }: GroupContex
     });
   });
   const extent = hasOpenExtent(segment) ? undefined : sizeOf(axes);
-  return { functions: [{ code: builder.finish(name), grid: { extent, grain: size } }], scratch: [] };
+  const joined = joinedSize(axes, sizes?.slice(0, axes.length) ?? []);
+  const grid = { extent, ...(joined === undefined ? {} : { size: joined }), grain: size };
+  return { functions: [{ code: builder.finish(name), grid }], scratch: [] };
 }
 
 const openedRange = (variable: VariableId): Range => ({ ...wholeRange(1), variable });

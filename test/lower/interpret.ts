@@ -3,6 +3,7 @@
  * another between barriers, in an order that the caller chooses, so that a missing barrier shows.
  */
 import { allocateArray, type DType, isFloat, type TypedArray } from '../../src/core/dtype.js';
+import { sizeAt } from '../../src/core/extent.js';
 import { launchesOf, type Program } from '../../src/lower/program.js';
 import type { Access, Bound, Expression, For, Form, LoopFunction, Statement } from '../../src/lower/loops.js';
 import { scalarFunction } from '../../src/ops/scalar.js';
@@ -25,12 +26,14 @@ class Interpreter {
     readonly range: readonly [number, number],
     size: number,
     readonly order: (threads: readonly number[]) => readonly number[],
+    rows: number,
   ) {
     this.threads = Array.from({ length: size }, (_, thread) => ({
       variables: [...range, thread],
       values: [],
       cells: [],
     }));
+    if (code.size !== undefined) for (const { variables } of this.threads) variables[code.size] = rows;
   }
 
   run(): void {
@@ -201,6 +204,7 @@ export function interpretProgram(
   program: Program,
   buffers: readonly (TypedArray | undefined)[],
   order: (threads: readonly number[]) => readonly number[] = (threads) => threads,
+  rows = 0,
 ): void {
   const { workers, width } = program.target;
   // Workgroups may touch whole vectors: memory is longer by what that can be.
@@ -225,7 +229,8 @@ export function interpretProgram(
       const { extent, grain } = call.grid;
       const parts = workers.kind === 'one' ? 1 : 3;
       const step = workers.kind === 'workgroups' ? grain : Math.max(grain, Math.ceil(extent / parts / grain) * grain);
-      for (let begin = 0; begin < call.grid.extent; begin += step) {
+      const end = call.grid.size === undefined ? extent : sizeAt(call.grid.size, rows);
+      for (let begin = 0; begin < extent; begin += step) {
         let operand = 0;
         const memories = code.memories.map((memory) =>
           memory.kind === 'operand'
@@ -234,7 +239,7 @@ export function interpretProgram(
                 isFloat(memory.dtype) ? NaN : 1,
               ),
         );
-        new Interpreter(code, memories, [begin, Math.min(call.grid.extent, begin + step)], size, order).run();
+        new Interpreter(code, memories, [begin, Math.min(end, begin + step)], size, order, rows).run();
       }
     }
   for (const [given, longer] of padded) given.set(longer.subarray(0, given.length));
