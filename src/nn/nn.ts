@@ -15,5 +15,6 @@ export type { Layer, LayerOptions } from './layer.js';
 export { Embedding, Linear, type LinearOptions } from './linear.js';
 export { GroupNorm, LayerNorm, type NormOptions, RMSNorm } from './normalisation.js';
 export { AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d } from './pooling.js';
+export { GRU, LSTM, type RecurrentOptions, RNN } from './recurrent.js';
 export { Sequential } from './sequential.js';
 export { MultiHeadAttention, TransformerBlock, type TransformerBlockOptions } from './transformer.js';

@@ -1,6 +1,6 @@
 /** `module.summary(...inputs)`: a table of the modules that a call reaches. The call is traced, and nothing runs. */
 import { OptionError } from '../core/errors.js';
-import { type Expr, topologicalOrder, withScope } from '../core/expr.js';
+import { type Expr, type Graph, topologicalOrder, withScope } from '../core/expr.js';
 import { leaves } from '../core/tree.js';
 import { decompose } from '../compile/decompose.js';
 import { short, tableText } from '../runtime/report-text.js';
@@ -13,12 +13,18 @@ import type { Module } from './module.js';
 import { observing } from './paths.js';
 import { walkNodes, walkVars } from './walk.js';
 
-/** Operations on numbers: two for each product that is summed, one for each element that is reduced or computed. */
+/** Operations on numbers: two for each product that is summed, one for each element that is reduced or computed, in each turn of a loop. */
 function flopsOf({ primitive, inputs, attributes, aval }: Expr): number {
   if (primitive.kind === 'contraction')
     return (attributes.contractA as number[]).reduce((all, axis) => all * inputs[0]!.shape[axis]!, 2 * aval.size);
   if (primitive.kind === 'reduction' || primitive.kind === 'scan') return inputs[0]!.aval.size;
-  return primitive.scalarOp === undefined ? 0 : aval.size;
+  if (primitive.kind !== 'control') return primitive.scalarOp === undefined ? 0 : aval.size;
+  const { length = 1 } = attributes as { length?: number };
+  return Object.values(attributes)
+    .flat()
+    .filter((each): each is Graph => typeof each === 'object' && 'outputs' in each)
+    .flatMap((body) => topologicalOrder(decompose(body).outputs))
+    .reduce((total, node) => total + length * flopsOf(node), 0);
 }
 
 /** The tensors among what a call gave, `f32[2,3]`. */
@@ -55,7 +61,7 @@ export function summaryOf(root: Module, inputs: readonly unknown[]): string {
         results.map((_, i) => `result${i}`),
       ),
     );
-    for (const node of topologicalOrder(graph.outputs, ({ inputs: of }) => of)) {
+    for (const node of topologicalOrder(graph.outputs)) {
       // What a pass made stands for a traced node.
       const { module } = (node.origin?.node ?? node).origin ?? {};
       flops.set(module, (flops.get(module) ?? 0) + flopsOf(node));
