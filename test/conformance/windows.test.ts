@@ -106,6 +106,30 @@ describe('against PyTorch', () => {
   });
 });
 
+test('nothing is padded, dilated or unfolded in memory: peak memory is that of inputs and results', () => {
+  const bytes = (...tensors: Tensor[]): number => tensors.reduce((sum, { size }) => sum + 4 * size, 0);
+  for (const [strides, groups] of [
+    [1, 1],
+    [2, 2],
+    [1, 8],
+  ] as const) {
+    const options = { padding: 2, dilation: 2, strides, groups };
+    const [x, w] = [zeros([4, 10, 12, 8]), zeros([3, 3, 8 / groups, 8])];
+    const y = conv2d(x, w, options);
+    const [g, all] = [zeros(y.shape), bytes(x, w, y)];
+    for (const backend of ['js', 'wasm'] as const) {
+      expect(jit((a: Tensor) => conv2d(a, w, options), { backend }).inspect(x).peakBytes).toBeLessThanOrEqual(all);
+      const product = (a: Tensor, b: Tensor): Tensor => conv2d(a, b, options).mul(g).sum();
+      const ofFilter = jit((a: Tensor) => grad((b: Tensor) => product(a, b))(w), { backend });
+      expect(ofFilter.inspect(x).peakBytes).toBeLessThanOrEqual(all + bytes(w));
+      const ofInput = jit((b: Tensor) => grad((a: Tensor) => product(a, b))(x), { backend });
+      // With strides the parts of x that take turns are put together.
+      const parts = strides === 1 ? 0 : 2 * bytes(x);
+      expect(ofInput.inspect(w).peakBytes).toBeLessThanOrEqual(all + bytes(x) + parts);
+    }
+  }
+});
+
 /** What is thrown, as `Class CODE`. */
 function thrown(f: () => unknown): string {
   try {

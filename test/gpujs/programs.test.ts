@@ -8,6 +8,7 @@ import { noise } from '../support/arrays.js';
 import { tracedGraph } from '../support/graphs.js';
 import { WINDOW_PROGRAMS } from '../support/windows.js';
 import { show } from '../support/bits.js';
+import { casesOf } from '../support/runs.js';
 import { runGraphAsync } from '../webgpu/run.js';
 import { describeOnGpu } from '../webgpu/support.js';
 import { openOnGpu } from './support.js';
@@ -21,7 +22,7 @@ const indices = (...data: number[]): HostArray => ({ dtype: 'i32', shape: [data.
 
 type Case = { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] };
 const EXACT: Record<string, Case> = {
-  ...WINDOW_PROGRAMS,
+  ...Object.fromEntries(casesOf('windows on gpu.js', Object.entries(WINDOW_PROGRAMS), 4)),
   'nothing but a copy': { inputs: [noise('f32', [3, 5])], f: (x) => [x.transpose()] },
   'all elements': { inputs: [integers([140000])], f: (x) => [x.sum(), x.max()] },
   'an outer axis': { inputs: [integers([7000, 2])], f: (x) => [x.sum(0)] },

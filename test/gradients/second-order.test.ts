@@ -1,6 +1,6 @@
 /** Derivatives of derivatives: against central differences of the first, and against what is known. */
 import fc from 'fast-check';
-import { grad, jit, tensor, type Tensor, TrainVar, valueAndGrad, where } from 'lazuli';
+import { avgPool1d, conv2d, grad, jit, tensor, type Tensor, TrainVar, valueAndGrad, where } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import { expectDerivatives, grid, options, weighted } from './central-differences.js';
 
@@ -26,6 +26,8 @@ const FUNCTIONS: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   'slice, pad, flip': (x) => x.slice([0, 1], undefined, [1, 2]).pad(1).flip().square(),
   gather: (x) => x.gather(tensor([0, 1, 0], { dtype: 'i32' })).square(),
   where: (x) => where(x.greater(0), x.square().mul(x), x),
+  convolution: (x) => conv2d(x.reshape([1, 2, 3, 1]), x.reshape([2, 3, 1, 1]), { padding: 1, strides: 2 }).square(),
+  'overlapping windows': (x) => avgPool1d(x.reshape([1, 6, 1]), 3, { strides: 2, padding: 1 }).square(),
 };
 
 describe('the derivative of ‖∇f‖² against central differences', () => {

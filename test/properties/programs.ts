@@ -4,7 +4,7 @@
  * failing program shrinks by dropping instructions and by making integers smaller.
  */
 import fc from 'fast-check';
-import { arange, concat, floorDivide, pow, stack, sub, type Tensor, where } from 'lazuli';
+import { arange, avgPool1d, concat, conv1d, floorDivide, maxPool1d, pow, stack, sub, type Tensor, where } from 'lazuli';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
 import { noise } from '../support/arrays.js';
@@ -106,6 +106,10 @@ const NUMBER_STEPS: readonly ((x: Tensor, n: NumberLike, m: NumberLike) => Tenso
   (x, n, m) => x.add(sub(n, m)),
   (x, n, m) => x.mul(where(sub(n, m).less(0), n, m)),
 ];
+
+/** The tensor with its leading axes joined, so that it has three, none of which is empty. */
+const rows = (x: Tensor): Tensor | undefined =>
+  x.ndim < 2 || x.size === 0 ? undefined : x.reshape([-1, ...x.shape.slice(-2)]);
 
 /** The instructions by name; a number of an instruction selects one of them. */
 const STEPS: Readonly<Record<string, Step>> = {
@@ -311,6 +315,28 @@ const STEPS: Readonly<Record<string, Step>> = {
   whereNumber: (x, i) => (isFloat(x) ? where(x.less(number(turned(i.b, i))), x, number(turned(i.c, i))) : undefined),
   arange: (x, i) =>
     isFloat(x) && x.ndim > 0 ? x.add(arange(turned(i.b, i), turned(i.b, i) + x.shape[x.ndim - 1]!)) : undefined,
+  convolution: (x, i, pool) => {
+    const data = rows(x);
+    if (data === undefined || !isNumber(x)) return undefined;
+    const layout = i.c % 2 === 0 ? 'NHWC' : 'NCHW';
+    const channels = data.shape[layout === 'NHWC' ? 2 : 1]!;
+    const [k, o, groups] = [1 + (i.b % 3), 1 + (i.c % 3), i.b % 5 === 0 ? channels : 1];
+    const shape = layout === 'NHWC' ? [k, channels / groups, o * groups] : [o * groups, channels / groups, k];
+    const size = k * o * channels;
+    const from = pick(
+      pool.filter((y) => y.size >= size),
+      i.b,
+    );
+    const filter = from?.cast(x.dtype).reshape([-1]).slice([0], [size]).reshape(shape);
+    const options = { padding: 'same', strides: 1 + ((i.b >> 2) % 2), dilation: 1 + ((i.c >> 2) % 2) } as const;
+    return filter && conv1d(data, filter, { ...options, groups, layout });
+  },
+  pool: (x, i) => {
+    const data = rows(x);
+    const [size, strides] = [1 + (i.b % 3), 1 + (i.c % 3)];
+    const pool = i.c % 2 === 0 ? maxPool1d : avgPool1d;
+    return data && pool(data, size, { strides, padding: 'same', layout: i.b % 2 === 0 ? 'NHWC' : 'NCHW' });
+  },
 };
 const NAMES = Object.keys(STEPS);
 

@@ -44,7 +44,7 @@ export const WINDOW_PROGRAMS: Record<string, WindowProgram> = {
         (a: Tensor) => maxPool2d(a, 3, { strides: 2, padding: 1 }),
         (a: Tensor) => avgPool2d(a, 2, { strides: [2, 1] }),
       ];
-      return pools.flatMap((pool) => [pool(x!), grad((a: Tensor) => pool(a).square().sum())(x!)]);
+      return pools.flatMap((pool) => [pool(x), grad((a: Tensor) => pool(a).square().sum())(x)]);
     },
   },
 };
