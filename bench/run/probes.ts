@@ -52,6 +52,7 @@ export const PROBES: readonly Probe[] = [
   { id: 'first-call', commands: () => lazuli('first-call'), repeats: 5 },
   { id: 'heap', commands: () => lazuli('heap'), repeats: 1 },
   { id: 'threads', commands: threadCommands, repeats: 3 },
+  { id: 'convolutions', commands: () => lazuli('convolutions'), repeats: 1 },
   { id: 'peak', commands: peakCommands, repeats: 1 },
   { id: 'mnist', commands: mnistCommands, repeats: 1 },
 ];
