@@ -53,7 +53,7 @@ export const JS_TARGET: Target = {
   workers: { kind: 'one' },
   batches: true,
   reassociates: false,
-  loops: false,
+  loops: true,
   tile: undefined,
   lower: lowerSegment,
 };
@@ -70,7 +70,7 @@ export const jsBackend: Backend = {
       entry: instantiate(text),
       table: temporaries(program),
       outside: program.buffers
-        .filter((buffer) => buffer.role !== 'temporary' && buffer.role !== 'scratch')
+        .filter(({ role }) => role !== 'temporary' && role !== 'scratch' && role !== 'view')
         .map((buffer) => buffer.id),
     };
   },

@@ -24,7 +24,7 @@ const REFERENCE_TARGET: Target = {
   workers: { kind: 'one' },
   batches: true,
   reassociates: false,
-  loops: false,
+  loops: true,
   tile: undefined,
   lower: lowerSegment,
 };

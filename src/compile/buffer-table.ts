@@ -17,7 +17,9 @@ export interface BufferSpec {
   readonly count?: SizeForm;
   /** The extents of the shape that do. */
   readonly sizes?: readonly (SizeForm | undefined)[];
-  readonly role: 'parameter' | 'output' | 'temporary';
+  readonly role: 'parameter' | 'output' | 'temporary' | 'view';
+  /** Of a view: the buffer in whose memory it is. */
+  readonly of?: BufferId;
 }
 
 /** A root may be stored in several buffers: no two updates share memory. */
@@ -27,8 +29,11 @@ export class BufferTable {
   readonly outputs: BufferId[];
   readonly #storesOf = new Map<Expr, BufferId[]>();
   readonly #readFrom = new Map<Expr, BufferId>();
+  /** Of nodes with several results, by result. */
+  readonly #results = new Map<Expr, (BufferId | undefined)[]>();
 
-  constructor(graph: Graph) {
+  /** @param apart whether outputs that are one value have a buffer each, as those of a loop's body, which stand for others. */
+  constructor(graph: Graph, apart = false) {
     this.parameters = graph.parameters.map((parameter) => {
       const id = this.#add(parameter, 'parameter');
       this.#readFrom.set(parameter, id);
@@ -38,14 +43,46 @@ export class BufferTable {
     const sharedResult = new Map<Expr, BufferId>();
     this.outputs = graph.outputs.map((output, i) => {
       const stored = storageOf(output);
-      const shared = updated.has(i) ? undefined : sharedResult.get(stored);
+      const shared = apart || updated.has(i) ? undefined : sharedResult.get(stored);
       if (shared !== undefined) return shared;
       const id = this.#add(stored, 'output', output.shape);
       this.#storesOf.set(stored, [...(this.#storesOf.get(stored) ?? []), id]);
       if (!updated.has(i)) sharedResult.set(stored, id);
-      if (!this.#readFrom.has(stored)) this.#readFrom.set(stored, id);
+      if (!this.#readFrom.has(stored)) {
+        this.#readFrom.set(stored, id);
+        this.#noteResult(stored, id);
+      }
       return id;
     });
+  }
+
+  #noteResult(node: Expr, id: BufferId): void {
+    if (node.primitive.kind === 'result') this.nameResult(node.input(), node.attributes.index as number, id);
+  }
+  /** Where result `index` of `node` is written; undefined where nobody needs it. */
+  resultOf(node: Expr, index: number): BufferId | undefined {
+    return this.#results.get(node)?.[index];
+  }
+  nameResult(node: Expr, index: number, id: BufferId): void {
+    const all = this.#results.get(node) ?? [];
+    all[index] = id;
+    this.#results.set(node, all);
+  }
+
+  /** A buffer of no node. */
+  add(spec: BufferSpec): BufferId {
+    return this.specs.push(spec) - 1;
+  }
+  /** Keeps `node` in the memory of `id`. */
+  alias(node: Expr, id: BufferId): void {
+    this.#readFrom.set(node, id);
+    this.#storesOf.set(node, [id]);
+  }
+  /** The buffer whose memory it is. */
+  baseOf(id: BufferId): BufferId {
+    let base = id;
+    while (this.specs[base]!.of !== undefined) base = this.specs[base]!.of!;
+    return base;
   }
 
   #add(node: Expr, role: BufferSpec['role'], shape = node.shape): BufferId {
@@ -56,8 +93,8 @@ export class BufferTable {
   addTemporary(root: Expr): void {
     if (this.#readFrom.has(root)) return;
     const id = this.#add(root, 'temporary');
-    this.#readFrom.set(root, id);
-    this.#storesOf.set(root, [id]);
+    this.alias(root, id);
+    this.#noteResult(root, id);
   }
 
   /** Where the root's value is written. */

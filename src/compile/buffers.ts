@@ -6,15 +6,17 @@ import type { Shape } from '../core/aval.js';
 import type { DType } from '../core/dtype.js';
 import type { SizeForm } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
-import type { Fused } from './fuse.js';
+import type { Fused } from './fused.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites, readOperands } from './kernel.js';
+import type { BufferSpec } from './buffer-table.js';
 import { canReplace, type Update } from './schedule.js';
+import { partsOf, type Work } from './work.js';
 
 /**
  * Where a buffer's memory comes from; `scratch` is a temporary of one launch that lowering asked for, a `number` one element that
- * a host step gives to the launches.
+ * a host step gives to the launches, a `view` an element of another buffer along its first axis: that of the turn of a loop.
  */
-export type BufferRole = 'parameter' | 'output' | 'temporary' | 'scratch' | 'number';
+export type BufferRole = 'parameter' | 'output' | 'temporary' | 'scratch' | 'number' | 'view';
 
 /** Contiguous row-major elements. */
 export interface Buffer {
@@ -32,6 +34,8 @@ export interface Buffer {
   readonly role: BufferRole;
   /** Whose memory it is: only host steps touch that of the host, but for numbers. */
   readonly home: 'device' | 'host';
+  /** Of a view: the buffer in whose memory it is. */
+  readonly of?: BufferId;
   /** Byte offset in the arena; only of a temporary or scratch. */
   readonly offset: number;
   /** First and last kernel that touches it; parameters live from −1, outputs to the end. */
@@ -99,6 +103,8 @@ class Arena {
   }
 }
 
+const NOTHING: Kernel = { name: '', segments: [] };
+
 /** A temporary that dies in this kernel and whose place `to` can take, element by element. */
 function replaceable(kernel: Kernel, to: Buffer, dying: readonly Buffer[], bytes: number): Buffer | undefined {
   return dying.find(
@@ -116,22 +122,79 @@ function replaceable(kernel: Kernel, to: Buffer, dying: readonly Buffer[], bytes
   );
 }
 
+/** When buffers are in use, in kernels' numbers. What a loop uses is in use in all of its turns, but for what a turn leaves behind. */
+class Lifetimes {
+  readonly first: number[];
+  readonly last: number[];
+  #clock = 0;
+
+  /** Numbers of kernels by the clock, whose ticks are kernels and ends of loops. */
+  readonly at: number[] = [];
+
+  constructor(
+    readonly specs: readonly BufferSpec[],
+    readonly kernels: readonly Kernel[],
+    work: readonly Work[],
+  ) {
+    this.first = specs.map(() => -1);
+    this.last = specs.map(() => -1);
+    this.#run(work);
+  }
+
+  #touch(id: BufferId, from: number, to: number): void {
+    let base = id;
+    while (this.specs[base]?.of !== undefined) base = this.specs[base]!.of!;
+    if (this.first[base] === -1 || this.first[base]! > from) this.first[base] = from;
+    if (this.last[base]! < to) this.last[base] = to;
+  }
+
+  /** Returns what was touched and what of that ends with its turn. */
+  #run(work: readonly Work[]): { used: Set<BufferId>; locals: Set<BufferId> } {
+    const used = new Set<BufferId>();
+    const locals = new Set<BufferId>();
+    for (const each of work) {
+      if (each.kind === 'kernel') {
+        const kernel = this.kernels[each.kernel]!;
+        for (const buffer of [...kernelReads(kernel), ...kernelWrites(kernel)]) {
+          this.#touch(buffer, this.#clock, this.#clock);
+          used.add(buffer);
+        }
+        this.at[this.#clock++] = each.kernel;
+        continue;
+      }
+      const begin = this.#clock;
+      const parts = partsOf(each).map((part) => this.#run(part));
+      const own = new Set(parts.flatMap((part) => [...part.used]));
+      for (const part of parts) for (const id of part.locals) locals.add(id);
+      if (each.kind === 'branch') own.add(each.index);
+      else {
+        for (const id of each.locals) locals.add(id);
+        for (const { of } of each.views) own.add(of);
+        if (typeof each.turns !== 'number') this.#touch(each.turns.predicate, begin, this.#clock);
+      }
+      this.at[this.#clock] = this.at[this.#clock - 1] ?? 0;
+      for (const id of own) {
+        used.add(id);
+        if (each.kind === 'branch' || !locals.has(id)) this.#touch(id, begin, this.#clock);
+      }
+      this.#clock++;
+    }
+    return { used, locals };
+  }
+}
+
 export function planBuffers(
   graph: Graph,
   fused: Fused,
   kernels: readonly Kernel[],
+  work: readonly Work[],
   updates: readonly Update[],
   scratch: readonly ScratchRequest[],
   elementBytes: (dtype: DType) => number,
 ): BufferPlan {
-  const first = new Array<number>(fused.buffers.length).fill(-1);
-  const last = new Array<number>(fused.buffers.length).fill(-1);
-  kernels.forEach((kernel, position) => {
-    for (const buffer of [...kernelReads(kernel), ...kernelWrites(kernel)]) {
-      if (first[buffer] === -1) first[buffer] = position;
-      last[buffer] = position;
-    }
-  });
+  const { first, last, at } = new Lifetimes(fused.buffers, kernels, work);
+  const end = at.length;
+  const clockOf = kernels.map((_, kernel) => at.indexOf(kernel));
   const names = new Map<BufferId, string>();
   fused.parameters.forEach((buffer, i) => names.set(buffer, graph.parameterNames[i] ?? `p${i}`));
   fused.outputs.forEach((buffer, i) => names.set(buffer, `${graph.outputNames[i] ?? `out${i}`}'`));
@@ -143,7 +206,7 @@ export function planBuffers(
     home: 'device',
     offset: 0,
     firstUse: spec.role === 'parameter' ? -1 : first[id]!,
-    lastUse: spec.role === 'temporary' ? last[id]! : kernels.length,
+    lastUse: spec.role === 'temporary' ? last[id]! : end,
   }));
 
   for (const { kernel, ...spec } of scratch)
@@ -156,20 +219,26 @@ export function planBuffers(
       shape: [spec.size],
       role: 'scratch',
       offset: 0,
-      firstUse: kernel,
-      lastUse: kernel,
+      firstUse: clockOf[kernel]!,
+      lastUse: clockOf[kernel]!,
     });
 
-  const lastUsedBy: Buffer[][] = kernels.map(() => []);
+  const lastUsedBy: Buffer[][] = at.map(() => []);
   for (const buffer of buffers) if (buffer.role === 'temporary') lastUsedBy[buffer.lastUse]?.push(buffer);
 
-  const scratchOf = kernels.map((_, position) =>
+  const scratchOf = at.map((_, position) =>
     buffers.filter((buffer) => buffer.role === 'scratch' && buffer.firstUse === position),
   );
 
   const arena = new Arena();
   const offsets = new Map<BufferId, number>();
-  kernels.forEach((kernel, position) => {
+  const isKernel = (position: number): boolean => clockOf[at[position]!] === position;
+  at.forEach((number, position) => {
+    const kernel = isKernel(position) ? kernels[number]! : NOTHING;
+    const beginning = buffers.filter(
+      ({ role, firstUse, id }) => role === 'temporary' && firstUse === position && !kernelWrites(kernel).includes(id),
+    );
+    for (const { id, bytes } of beginning) offsets.set(id, arena.take(align(bytes)));
     const ending = lastUsedBy[position]!;
     const dying = ending.filter((buffer) => buffer.firstUse < position);
     const taken = new Set<Buffer>();
@@ -203,7 +272,12 @@ export function planBuffers(
     .filter(({ role, id }) => (role === 'parameter' || role === 'output') && !inPlace.has(id))
     .reduce((sum, buffer) => sum + buffer.bytes, 0);
   return {
-    buffers: buffers.map((buffer) => ({ ...buffer, offset: offsets.get(buffer.id) ?? 0 })),
+    buffers: buffers.map((buffer) => ({
+      ...buffer,
+      offset: offsets.get(buffer.id) ?? 0,
+      firstUse: buffer.firstUse < 0 ? -1 : at[buffer.firstUse]!,
+      lastUse: at[buffer.lastUse] ?? kernels.length,
+    })),
     arenaBytes: arena.bytes,
     peakBytes: arena.bytes + outside,
   };

@@ -10,13 +10,14 @@ import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops
 import { sizeOf } from '../core/aval.js';
 import { attributesOf, type Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { isLastCopy } from '../ops/control/copy.js';
 import { type ReductionOrder, reductionOrder, sameOrder, SERIAL } from '../ops/order.js';
 import { link, type Preceding, reaches } from './precedence.js';
 import { isParameter } from '../ops/leaf.js';
 import { type Roots, storageOf, weightOf } from './roots.js';
 import type { FusionLimits } from './limits.js';
 
-export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'scatter' | 'concat';
+export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'scatter' | 'concat' | 'control';
 
 /** `needs` are the clusters whose results this one reads. */
 export interface Cluster extends Preceding<Cluster> {
@@ -58,15 +59,15 @@ interface Reads {
   readonly shared: ReadonlySet<Expr>;
 }
 
+/** Whose inputs are read at the element that is computed, or reduced. */
+const POINTWISE: ReadonlySet<Expr['primitive']['kind']> = new Set(['elementwise', 'copy', 'reduction', 'scan']);
+
 /** What a root reads from memory, or would. */
 export function readsOf(root: Expr, roots: Roots): Reads {
   const reads = new Map<Expr, boolean>();
   const shared = new Set<Expr>();
   const seen = new Set<string>();
-  const stack: [Expr, boolean][] = root.inputs.map((input) => [
-    input,
-    root.primitive.kind === 'elementwise' || root.primitive.kind === 'reduction' || root.primitive.kind === 'scan',
-  ]);
+  const stack: [Expr, boolean][] = root.inputs.map((input) => [input, POINTWISE.has(root.primitive.kind)]);
   while (stack.length > 0) {
     const [node, pointwise] = stack.pop()!;
     const key = `${node.id}${pointwise ? '' : '*'}`;
@@ -80,7 +81,8 @@ export function readsOf(root: Expr, roots: Roots): Reads {
       continue;
     }
     if (node.aval.size > 1 && node.primitive.kind === 'elementwise' && pointwise) shared.add(node);
-    for (const input of node.inputs) stack.push([input, pointwise && node.primitive.kind === 'elementwise']);
+    const { kind } = node.primitive;
+    for (const input of node.inputs) stack.push([input, pointwise && (kind === 'elementwise' || kind === 'copy')]);
   }
   return { roots: reads, shared };
 }
@@ -91,6 +93,7 @@ const KIND_OF: Readonly<Partial<Record<Expr['primitive']['kind'], ClusterKind>>>
   scan: 'scan',
   scatter: 'scatter',
   concat: 'concat',
+  control: 'control',
 };
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
@@ -134,6 +137,8 @@ export class Clustering {
   }
 
   #place(root: Expr): void {
+    if (root.primitive.kind === 'result') return this.#add(this.of.get(root.input())!, root);
+    if (isLastCopy(root)) return this.#add(this.#begin(root, 'map'), root);
     const kind = KIND_OF[root.primitive.kind] ?? 'map';
     const joined =
       kind === 'map'

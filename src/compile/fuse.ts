@@ -4,24 +4,17 @@
  */
 import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { type BufferSpec, BufferTable } from './buffer-table.js';
+import { BufferTable } from './buffer-table.js';
 import { type Cluster, Clustering } from './cluster.js';
-import type { BufferId, Segment } from './kernel.js';
+import { type Compiled, controlUnit, isControl, separateCarries, shareCarries } from './control.js';
+import type { Fused } from './fused.js';
+import type { Segment } from './kernel.js';
 import { segmentsOf } from './nests.js';
 import { isParameter } from '../ops/leaf.js';
 import { chooseRoots, type Roots } from './roots.js';
 import type { FusionLimits } from './limits.js';
-import { joinUnits, type Unit } from './units.js';
-
-/** What fusion gives to the scheduler. */
-export interface Fused {
-  readonly units: readonly Unit[];
-  readonly buffers: readonly BufferSpec[];
-  readonly parameters: readonly BufferId[];
-  readonly outputs: readonly BufferId[];
-  /** Where a stored node is read. */
-  readonly bufferOf: (stored: Expr) => BufferId;
-}
+import { schedule } from './schedule.js';
+import { joinUnits } from './units.js';
 
 /** Rounds in which dear nodes that were computed twice are stored instead. */
 const MAX_ROUNDS = 4;
@@ -38,12 +31,23 @@ export function clusterGraph(graph: Graph, limits: FusionLimits): { roots: Roots
   }
 }
 
-export function fuse(graph: Graph, limits: FusionLimits): Fused {
+/** Units of segments, loops and branches; `graph` has its carries apart. */
+export function fuse(graph: Graph, limits: FusionLimits, isBody = false): Fused {
   const { roots, clustering } = clusterGraph(graph, limits);
-  const buffers = new BufferTable(graph);
-  for (const root of roots.roots) if (clustering.isStored(root) && !isParameter(root)) buffers.addTemporary(root);
+  const buffers = new BufferTable(graph, isBody);
+  const stored = roots.roots.filter((root) => clustering.isStored(root) && !isParameter(root) && !isControl(root));
+  for (const root of stored) if (root.primitive.kind === 'result') buffers.addTemporary(root);
+  shareCarries(roots.roots, buffers);
+  for (const root of stored) buffers.addTemporary(root);
   const segments = (cluster: Cluster): Segment[][] => segmentsOf(cluster, clustering, buffers);
-  const units = joinUnits(clustering.clusters, segments, graph, buffers, limits);
+  const compile = (body: Graph): Compiled => {
+    const own = separateCarries(body);
+    const fused = fuse(own, limits, true);
+    return { fused, scheduled: schedule(own, fused) };
+  };
+  const units = joinUnits(clustering.clusters, segments, graph, buffers, limits, (node) =>
+    controlUnit(node, buffers, compile),
+  );
   const { specs, parameters, outputs, bufferOf } = buffers;
   return { units, buffers: specs, parameters, outputs, bufferOf };
 }

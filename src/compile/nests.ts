@@ -163,6 +163,8 @@ const NESTS: Readonly<Record<ClusterKind, (nest: Nest) => Segment[][]>> = {
   scan,
   concat,
   scatter,
+  // Its bodies have segments of their own.
+  control: () => [],
 };
 
 /** The segments of one cluster: one list a launch, in order. */

@@ -3,6 +3,7 @@ import {
   type Expr,
   ExprScope,
   make,
+  mapGraphs,
   type Origin,
   setOrigin,
   topologicalOrder,
@@ -20,8 +21,8 @@ export const rebuild: NodeRewrite = (node, inputs) => make(node.primitive, input
 /** Where the copy of a node comes from: the traced node. */
 export const originOf = (node: Expr): Origin => (node.origin?.node === undefined ? { node } : node.origin);
 
-/** Rebuilds `graph` with `rewrite` applied to every node, inputs first. */
-export function rewriteGraph(graph: Graph, rewrite: NodeRewrite): Graph {
+/** Rebuilds `graph` with `rewrite` applied to every node, inputs first; in the graphs that nodes hold too, unless they are passed to it. */
+export function rewriteGraph(graph: Graph, rewrite: NodeRewrite, inside = true): Graph {
   return withScope(new ExprScope(), () => {
     const replaced = new Map<Expr, Expr>();
     // Parameters first and in order, so that unused ones stay.
@@ -35,7 +36,15 @@ export function rewriteGraph(graph: Graph, rewrite: NodeRewrite): Graph {
         if (replaced.has(node)) continue;
         setOrigin(originOf(node));
         const inputs = node.inputs.map((input) => replaced.get(input)!);
-        replaced.set(node, rewrite(node, inputs));
+        const holds = inside && node.primitive.kind === 'control';
+        const rewritten = holds
+          ? make(
+              node.primitive,
+              inputs,
+              mapGraphs(node.attributes, (each) => rewriteGraph(each, rewrite)),
+            )
+          : rewrite(node, inputs);
+        replaced.set(node, rewritten);
       }
     });
     return { ...graph, parameters, outputs: graph.outputs.map((output) => replaced.get(output)!) };

@@ -11,6 +11,7 @@ import { sizeOf } from '../core/aval.js';
 import { axisForm } from '../core/affine.js';
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { copyPrimitive, isLastCopy } from '../ops/control/copy.js';
 
 /** The part of a body that one root may inline, so that a few roots can still share it. */
 const REGION = 5 / 8;
@@ -23,6 +24,8 @@ const ALWAYS_STORED: ReadonlySet<Expr['primitive']['kind']> = new Set([
   'scatter',
   'scan',
   'concat',
+  'control',
+  'result',
 ]);
 
 /** The input that is read at computed places, and must be in memory. */
@@ -171,7 +174,9 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
   // Outputs, even plain parameters (they are copied), are stored; a reshape shares its input's memory.
   for (const output of graph.outputs) add(storageOf(output));
   for (const node of order) {
-    if (ALWAYS_STORED.has(node.primitive.kind)) add(node);
+    if (ALWAYS_STORED.has(node.primitive.kind) || node.primitive === (copyPrimitive as unknown)) add(node);
+    if (node.primitive.kind === 'control') node.inputs.forEach((input) => store(storageOf(input)));
+    if (isLastCopy(node)) store(storageOf(node.input()));
     const indirect = READ_ELSEWHERE[node.primitive.kind];
     if (indirect !== undefined) store(storageOf(node.input(indirect)));
     if (node.primitive.kind === 'contraction')

@@ -6,10 +6,11 @@
  * would close a cycle the update goes to other memory and the two change places after the call (ping-pong).
  */
 import type { Graph, GraphUpdate } from '../core/graph.js';
-import type { Fused } from './fuse.js';
+import type { Fused } from './fused.js';
 import { type BufferId, type Kernel, readOperands, type Segment, writtenOperands } from './kernel.js';
 import { inOrder, link, reaches } from './precedence.js';
 import type { Unit } from './units.js';
+import { renumber, type Work } from './work.js';
 
 /** An output that is the new value of a parameter. */
 export interface Update extends GraphUpdate {
@@ -19,12 +20,15 @@ export interface Update extends GraphUpdate {
 
 export interface Scheduled {
   readonly kernels: readonly Kernel[];
+  /** How they run. */
+  readonly work: readonly Work[];
   readonly updates: readonly Update[];
 }
 
+/** By a segment, or by a loop or branch as a whole. */
 interface Access {
   readonly unit: Unit;
-  readonly segment: Segment;
+  readonly segment: Segment | undefined;
 }
 
 /** Who reads and who writes each buffer. */
@@ -38,12 +42,15 @@ class Accesses {
       if (list === undefined) table.set(buffer, [access]);
       else list.push(access);
     };
-    for (const unit of units)
+    for (const unit of units) {
+      for (const buffer of unit.control?.reads ?? []) enter(this.#reads, buffer, { unit, segment: undefined });
+      for (const buffer of unit.control?.writes ?? []) enter(this.#writes, buffer, { unit, segment: undefined });
       for (const segment of unit.segments) {
         for (const operand of readOperands(segment)) enter(this.#reads, segment.operands[operand]!, { unit, segment });
         for (const operand of writtenOperands(segment))
           enter(this.#writes, segment.operands[operand]!, { unit, segment });
       }
+    }
   }
 
   readersOf(buffer: BufferId): readonly Access[] {
@@ -86,23 +93,40 @@ export function schedule(graph: Graph, fused: Fused): Scheduled {
     const [to, from] = [fused.outputs[update.output]!, fused.parameters[update.parameter]!];
     return { ...update, inPlace: claimInPlace(accesses, from, to) };
   });
-  return {
-    kernels: inOrder(fused.units).map((unit, i) => ({ name: `k${i}`, segments: unit.segments })),
-    updates,
-  };
+  const kernels: Kernel[] = [];
+  const work = inOrder(fused.units).flatMap((unit): Work[] => {
+    const first = kernels.length;
+    const add = (segments: readonly Segment[]): void => void kernels.push({ name: `k${kernels.length}`, segments });
+    if (unit.control === undefined) {
+      add(unit.segments);
+      return [{ kind: 'kernel', kernel: first }];
+    }
+    for (const { segments } of unit.control.kernels) add(segments);
+    return renumber(unit.control.work, (kernel) => kernel + first);
+  });
+  return { kernels, work, updates };
 }
 
-/** Adds the edges that make the update safe in place; false, and no edge, where that cannot be. */
+/**
+ * Adds the edges that make the update safe in place; false, and no edge, where that cannot be. Of several writers, the first
+ * begins what loops update.
+ */
 function claimInPlace(accesses: Accesses, from: BufferId, to: BufferId): boolean {
   const writers = accesses.writersOf(to);
-  const writer = writers[0]?.unit;
-  if (writer === undefined || writers.some(({ unit }) => unit !== writer)) return false;
-  if (!writers.every(({ segment }) => canReplace(segment, from, to) && isInjective(segment, to))) return false;
-  const writing = new Set(writers.map(({ segment }) => segment));
-  const readers = accesses.readersOf(from);
-  if (readers.some(({ unit, segment }) => unit === writer && !writing.has(segment))) return false;
-  const others = new Set(readers.map(({ unit }) => unit).filter((unit) => unit !== writer));
-  for (const reader of others) if (reaches(reader, writer)) return false;
-  for (const reader of others) link(writer, reader);
+  const [first] = inOrder([...new Set(writers.map(({ unit }) => unit))]);
+  if (first === undefined) return false;
+  const segments = new Set<Segment>();
+  for (const { unit, segment } of writers) {
+    if (segment === undefined) continue;
+    if (unit !== first || !canReplace(segment, from, to) || !isInjective(segment, to)) return false;
+    segments.add(segment);
+  }
+  const others = new Set<Unit>();
+  for (const { unit, segment } of accesses.readersOf(from)) {
+    if (segment !== undefined && segments.has(segment)) continue;
+    if (unit === first || reaches(unit, first)) return false;
+    others.add(unit);
+  }
+  for (const reader of others) link(first, reader);
   return true;
 }

@@ -2,9 +2,12 @@
  * Third job of fusion: independent segments that are launched together become one unit, a horizontal kernel, so that the
  * same update over many parameters is one launch, and all their norms are another.
  */
+import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { isLastCopy } from '../ops/control/copy.js';
 import type { BufferTable } from './buffer-table.js';
 import type { Cluster } from './cluster.js';
+import type { ControlUnit } from './control-unit.js';
 import { type BufferId, readOperands, type Segment, writtenOperands } from './kernel.js';
 import { inOrder, link, type Preceding, reaches } from './precedence.js';
 import type { FusionLimits } from './limits.js';
@@ -12,6 +15,8 @@ import type { FusionLimits } from './limits.js';
 /** Segments that are launched together; `needs` are the units that must run before. */
 export interface Unit extends Preceding<Unit> {
   readonly segments: Segment[];
+  /** What it runs instead of segments. */
+  readonly control?: ControlUnit;
 }
 
 const elements = (segment: Segment): number => [...segment.axes, ...segment.reduceAxes].reduce((a, b) => a * b, 1);
@@ -98,13 +103,34 @@ export function joinUnits(
   graph: Graph,
   buffers: BufferTable,
   limits: FusionLimits,
+  controlOf: (node: Expr) => ControlUnit,
 ): Unit[] {
   const units: Unit[] = [];
+  const add = (segments: Segment[], control?: ControlUnit): Unit => {
+    const unit = { segments, needs: new Set<Unit>(), users: new Set<Unit>(), position: units.length };
+    units.push(control === undefined ? unit : { ...unit, control });
+    return units[units.length - 1]!;
+  };
+  /** Last copies are one launch: nothing waits for them. */
+  let last: Unit | undefined;
   const unitOf = new Map<Cluster, Unit>();
   const maps = new OpenMaps(limits);
   const reductions = new OpenReductions(graph, buffers);
   for (const cluster of inOrder(clusters)) {
     const needs = new Set([...cluster.needs].map((need) => unitOf.get(need)!));
+    if (cluster.kind === 'control') {
+      const unit = add([], controlOf(cluster.reductions[0]!));
+      for (const need of needs) link(unit, need);
+      unitOf.set(cluster, unit);
+      continue;
+    }
+    if (cluster.inner.some(isLastCopy)) {
+      last ??= add([]);
+      last.segments.push(...segmentsOf(cluster).flat());
+      for (const need of needs) link(last, need);
+      unitOf.set(cluster, last);
+      continue;
+    }
     const launches = segmentsOf(cluster);
     const [first] = launches;
     const allAre = (kind: Segment['kind']): boolean =>
@@ -119,10 +145,9 @@ export function joinUnits(
       continue;
     }
     for (const segments of launches) {
-      const unit: Unit = { segments: [...segments], needs: new Set(), users: new Set(), position: units.length };
+      const unit = add([...segments]);
       const before = unitOf.get(cluster);
       for (const need of before === undefined ? needs : [before]) link(unit, need);
-      units.push(unit);
       unitOf.set(cluster, unit);
       open?.enter(unit, segments);
     }

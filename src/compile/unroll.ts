@@ -72,18 +72,23 @@ export function unroll(graph: Graph, loops: boolean): Graph {
   if (topologicalOrder(graph.outputs).every(({ primitive }) => primitive.kind !== 'control')) return graph;
   const results = new Map<Expr, readonly Expr[]>();
   const prepared = (each: Graph): Graph => unroll(each, loops);
-  return rewriteGraph(graph, (node, inputs) => {
-    if (node.primitive.kind === 'result') {
-      const found = results.get(node.input());
-      return found === undefined ? rebuild(node, inputs) : found[node.attributes.index as number]!;
-    }
-    if (node.primitive.kind !== 'control' || graphsOf(node.attributes).length === 0) return rebuild(node, inputs);
-    const attributes = mapGraphs(node.attributes, prepared);
-    const unrolled = unrolledNode(node, inputs, attributes, loops);
-    if (unrolled === undefined) return make(node.primitive, inputs, attributes);
-    results.set(node, unrolled);
-    return inputs[0]!;
-  });
+  return rewriteGraph(
+    graph,
+    (node, inputs) => {
+      if (node.primitive.kind === 'result') {
+        const found = results.get(node.input());
+        return found === undefined ? rebuild(node, inputs) : found[node.attributes.index as number]!;
+      }
+      if (node.primitive.kind !== 'control' || graphsOf(node.attributes).length === 0) return rebuild(node, inputs);
+      const attributes = mapGraphs(node.attributes, prepared);
+      const unrolled = unrolledNode(node, inputs, attributes, loops);
+      if (unrolled === undefined) return make(node.primitive, inputs, attributes);
+      results.set(node, unrolled);
+      // Nobody reads it.
+      return inputs[0] ?? constant(0, 'f32');
+    },
+    false,
+  );
 }
 
 function unrolledNode(

@@ -3,7 +3,7 @@ import type { Graph } from '../core/graph.js';
 import { bytesPerElement } from '../core/dtype.js';
 import type { Expr } from '../core/expr.js';
 import type { Buffer } from '../compile/buffers.js';
-import type { Fused } from '../compile/fuse.js';
+import type { Fused } from '../compile/fused.js';
 import type { DividedGraph } from '../compile/host.js';
 import type { BufferId } from '../compile/kernel.js';
 import type { Update } from '../compile/schedule.js';

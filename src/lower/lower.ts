@@ -2,10 +2,11 @@
 import type { BufferSpec } from '../compile/buffer-table.js';
 import type { ScratchRequest } from '../compile/buffers.js';
 import type { Kernel, Segment } from '../compile/kernel.js';
+import type { Work } from '../compile/work.js';
 import type { Target } from './target.js';
 import { segmentNanoseconds } from './cost.js';
 import type { LoopFunction } from './loops.js';
-import type { Call, Step } from './program.js';
+import type { Call, LaunchStep, Step } from './program.js';
 import type { LoweredSegment } from './lowered.js';
 import { segmentKey } from './segment.js';
 
@@ -32,14 +33,21 @@ function fillsBuffers(
   )
     return true;
   return stores.every(({ operand, map }) => {
-    const { size, count } = specs[operands[operand]!]!;
-    const isAll = size === (axes[0] ?? 1) && count?.times === form?.times && count?.plus === form?.plus;
+    const { size, count, role } = specs[operands[operand]!]!;
+    // After an element of a sequence comes the next one.
+    const isAll =
+      role !== 'view' && size === (axes[0] ?? 1) && count?.times === form?.times && count?.plus === form?.plus;
     return map.offset === 0 && map.size === undefined && isAll;
   });
 }
 
-/** Lowers `kernels`, whose buffers are `specs`. */
-export function lower(kernels: readonly Kernel[], specs: readonly BufferSpec[], target: Target): Lowered {
+/** Lowers `kernels`, whose buffers are `specs` and which run as `work` says. */
+export function lower(
+  kernels: readonly Kernel[],
+  work: readonly Work[],
+  specs: readonly BufferSpec[],
+  target: Target,
+): Lowered {
   const buffers = specs.length;
   const functions: LoopFunction[] = [];
   const scratch: ScratchRequest[] = [];
@@ -56,7 +64,7 @@ export function lower(kernels: readonly Kernel[], specs: readonly BufferSpec[], 
     }
     return found;
   };
-  const steps = kernels.map((kernel, position): Step => {
+  const launches = kernels.map((kernel, position): LaunchStep => {
     const phases: Call[][] = [];
     for (const segment of kernel.segments) {
       if (isEmpty(segment)) continue;
@@ -76,5 +84,24 @@ export function lower(kernels: readonly Kernel[], specs: readonly BufferSpec[], 
     }
     return { kind: 'launch', kernel, phases };
   });
-  return { functions, steps, scratch };
+  const stepsOf = (list: readonly Work[]): Step[] =>
+    list.map((each): Step => {
+      switch (each.kind) {
+        case 'kernel':
+          return launches[each.kernel]!;
+        case 'loop': {
+          const { turns, reverse, views } = each;
+          return {
+            kind: 'loop',
+            turns: typeof turns === 'number' ? turns : { ...turns, test: stepsOf(turns.test) },
+            reverse,
+            views,
+            steps: stepsOf(each.work),
+          };
+        }
+        case 'branch':
+          return { kind: 'branch', index: each.index, branches: each.branches.map(stepsOf) };
+      }
+    });
+  return { functions, steps: stepsOf(work), scratch };
 }

@@ -2,7 +2,9 @@
 import type { Graph } from '../core/graph.js';
 import { planBuffers } from '../compile/buffers.js';
 import { decompose } from '../compile/decompose.js';
-import { type Fused, fuse } from '../compile/fuse.js';
+import { separateCarries } from '../compile/control.js';
+import { fuse } from '../compile/fuse.js';
+import type { Fused } from '../compile/fused.js';
 import type { GraphFamily } from '../compile/family.js';
 import { type DividedGraph, divide } from '../compile/host.js';
 import { schedule, type Scheduled } from '../compile/schedule.js';
@@ -35,7 +37,7 @@ const verified = (graph: Graph): Graph => {
 function stagesOf(graph: Graph, target: Target, folds?: boolean): Stages {
   const divided = divide(verified(unroll(verified(graph), target.loops)), target.dtypes);
   const decomposed = verified(decompose(verified(divided.device), target.decompositions));
-  const simplified = verified(separate(simplify(decomposed, folds)));
+  const simplified = verified(separateCarries(separate(simplify(decomposed, folds))));
   const fused = fuse(simplified, target);
   return { graph, divided, simplified, fused, ...schedule(simplified, fused) };
 }
@@ -48,9 +50,9 @@ interface Stages extends Scheduled {
 }
 
 /** Stages → Program: lower, plan. */
-function finish({ graph, divided, simplified, fused, kernels, updates }: Stages, target: Target): Program {
-  const lowered = lower(kernels, fused.buffers, target);
-  const plan = planBuffers(simplified, fused, kernels, updates, lowered.scratch, target.elementBytes);
+function finish({ graph, divided, simplified, fused, kernels, work, updates }: Stages, target: Target): Program {
+  const lowered = lower(kernels, work, fused.buffers, target);
+  const plan = planBuffers(simplified, fused, kernels, work, updates, lowered.scratch, target.elementBytes);
   const whole = joinHost(graph, divided, fused, plan.buffers, updates);
   return {
     name: graph.name,
@@ -89,8 +91,9 @@ export function compileFamily(
   const kernels = merge.kernels(all.map((each) => each.kernels));
   const buffers = merge.buffers(all.map(({ fused }) => fused.buffers));
   merge.equal(
-    all.map(({ updates, fused, divided: { parameters, outputs } }) => [
+    all.map(({ updates, work, fused, divided: { parameters, outputs } }) => [
       updates,
+      work,
       fused.parameters,
       fused.outputs,
       parameters,

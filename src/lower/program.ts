@@ -8,6 +8,7 @@ import type { Buffer } from '../compile/buffers.js';
 import type { GraphFamily } from '../compile/family.js';
 import { type BufferId, type Kernel, printKernel } from '../compile/kernel.js';
 import type { Update } from '../compile/schedule.js';
+import type { View } from '../compile/work.js';
 import type { Target } from './target.js';
 import type { LoopFunction } from './loops.js';
 import type { Grid } from './lowered.js';
@@ -50,11 +51,37 @@ export interface HostStep {
   readonly outputs: readonly BufferId[];
 }
 
-export type Step = LaunchStep | HostStep;
+/** Runs `steps` in each turn; before a turn, each view is the element of its sequence. */
+export interface LoopStep {
+  readonly kind: 'loop';
+  /** The number of turns; or the bool scalar that `test` writes before each of them. */
+  readonly turns: number | { readonly test: readonly Step[]; readonly predicate: BufferId };
+  /** Whether views begin with the last element. */
+  readonly reverse: boolean;
+  readonly views: readonly View[];
+  readonly steps: readonly Step[];
+}
 
-/** The launches of a program, in order. */
-export const launchesOf = ({ steps }: Pick<Program, 'steps'>): LaunchStep[] =>
-  steps.filter((step) => step.kind === 'launch');
+/** Runs one of `branches`: that which the i32 scalar `index` names, clamped to those that there are. */
+export interface BranchStep {
+  readonly kind: 'branch';
+  readonly index: BufferId;
+  readonly branches: readonly (readonly Step[])[];
+}
+
+export type Step = LaunchStep | HostStep | LoopStep | BranchStep;
+
+/** The lists of steps that a step holds. */
+const stepsIn = (step: Step): readonly Step[] =>
+  step.kind === 'loop'
+    ? [...(typeof step.turns === 'number' ? [] : step.turns.test), ...step.steps]
+    : step.kind === 'branch'
+      ? step.branches.flat()
+      : [];
+
+/** The launches of a program, each once however often it runs, in the order of its kernels. */
+export const launchesOf = ({ steps }: { readonly steps: readonly Step[] }): LaunchStep[] =>
+  steps.flatMap((step) => (step.kind === 'launch' ? [step] : launchesOf({ steps: stepsIn(step) })));
 export const hostStepsOf = ({ steps }: Pick<Program, 'steps'>): HostStep[] =>
   steps.filter((step) => step.kind === 'host');
 

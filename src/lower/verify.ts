@@ -76,10 +76,14 @@ function verifyKernel(kernel: Kernel): void {
 function verifyProgram(program: Program): void {
   const written = new Set(program.buffers.filter(({ role }) => role === 'parameter').map(({ id }) => id));
   for (const { outputs } of hostStepsOf(program)) for (const output of outputs) written.add(output);
+  const baseOf = (id: number): number => {
+    const { of } = program.buffers[id]!;
+    return of === undefined ? id : baseOf(of);
+  };
   program.kernels.forEach((kernel) => {
     verifyKernel(kernel);
-    const writes = kernelWrites(kernel);
-    for (const read of kernelReads(kernel))
+    const writes = kernelWrites(kernel).map(baseOf);
+    for (const read of kernelReads(kernel).map(baseOf))
       if (!written.has(read) && !writes.includes(read))
         throw new InternalError(`${kernel.name} reads b${read} before it is written`);
     for (const write of writes) {

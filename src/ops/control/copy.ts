@@ -2,8 +2,8 @@
 import { type Expr, make } from '../../core/expr.js';
 import { define } from '../define.js';
 
-/** Its input, in memory of its own. `identity` keeps equal ones apart. */
-export const copyPrimitive = define<{ identity: number }>({
+/** Its input, in memory of its own. `identity` keeps equal ones apart; the `last` ones wait for all that reads what they replace. */
+export const copyPrimitive = define<{ identity: number; last: boolean }>({
   name: 'copy',
   kind: 'copy',
   infer: ([x]) => x!,
@@ -18,7 +18,10 @@ export const barrierPrimitive = define<{ identity: number }>({
 });
 
 let identity = 0;
-export const copy = (x: Expr): Expr => make(copyPrimitive, [x], { identity: identity++ });
+export const copy = (x: Expr): Expr => make(copyPrimitive, [x], { identity: identity++, last: false });
+export const lastCopy = (x: Expr): Expr => make(copyPrimitive, [x], { identity: identity++, last: true });
+export const isLastCopy = ({ primitive, attributes }: Expr): boolean =>
+  primitive.name === copyPrimitive.name && attributes.last === true;
 export const barrier = (inputs: readonly Expr[]): Expr[] => {
   const own = identity++;
   return inputs.map((input) => make(barrierPrimitive, [input], { identity: own }));

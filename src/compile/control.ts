@@ -1,0 +1,244 @@
+/**
+ * Loops and branches in fusion. Their bodies are fused and scheduled by themselves; then their buffers are those of the graph
+ * around them: a constant is the buffer that holds it, a carry one buffer that each turn updates in place, an element of a
+ * sequence a view of it.
+ */
+import { InternalError } from '../core/errors.js';
+import { type Expr, ExprScope, type Graph, make, topologicalOrder, withScope } from '../core/expr.js';
+import { branchPrimitive } from '../ops/control/branch.js';
+import { copy, lastCopy } from '../ops/control/copy.js';
+import type { ScanAttributes } from '../ops/control/scan-attributes.js';
+import { scanPrimitive } from '../ops/control/scan.js';
+import { type WhileAttributes, whilePrimitive } from '../ops/control/while.js';
+import type { BufferTable } from './buffer-table.js';
+import type { ControlUnit } from './control-unit.js';
+import type { Fused } from './fused.js';
+import { type BufferId, type Kernel, kernelReads, kernelWrites } from './kernel.js';
+import { rebuild, rewriteGraph } from './rewrite.js';
+import { isParameter, storageOf } from './roots.js';
+import type { Scheduled } from './schedule.js';
+import { renumber, type View, type Work } from './work.js';
+
+/** A graph that was fused and scheduled. */
+export interface Compiled {
+  readonly fused: Fused;
+  readonly scheduled: Scheduled;
+}
+
+const is = (node: Expr, entry: { readonly name: string }): boolean => node.primitive.name === entry.name;
+export const isControl = (node: Expr): boolean => node.primitive.kind === 'control';
+
+/** The inputs that begin carries. */
+function carriesOf(node: Expr): { readonly first: number; readonly count: number } {
+  if (is(node, scanPrimitive)) {
+    const { constants, carries } = node.attributes as unknown as ScanAttributes;
+    return { first: constants, count: carries };
+  }
+  if (is(node, whilePrimitive)) {
+    const { constants } = node.attributes as unknown as WhileAttributes;
+    return { first: constants, count: node.inputs.length - constants };
+  }
+  return { first: 0, count: 0 };
+}
+
+/**
+ * Graph → Graph: carries begin as copies, which may be the memory that the loop updates; a result that is several outputs is
+ * written once and copied.
+ */
+export function separateCarries(graph: Graph): Graph {
+  if (!topologicalOrder(graph.outputs).some(isControl)) return graph;
+  const separated = rewriteGraph(
+    graph,
+    (node, inputs) => {
+      const { first, count } = carriesOf(node);
+      if (count === 0) return rebuild(node, inputs);
+      const own = inputs.map((input, i) => (i >= first && i < first + count ? copy(input) : input));
+      return make(node.primitive, own, node.attributes);
+    },
+    false,
+  );
+  const seen = new Set<Expr>();
+  const outputs = withScope(new ExprScope(), () =>
+    separated.outputs.map((output) => {
+      const stored = storageOf(output);
+      if (stored.primitive.kind !== 'result') return output;
+      if (!seen.has(stored)) {
+        seen.add(stored);
+        return output;
+      }
+      return copy(output);
+    }),
+  );
+  return { ...separated, outputs };
+}
+
+/** The body of a loop, every carry of which is updated in place: what cannot be is computed elsewhere and copied at the end. */
+function compileBody(body: Graph, first: number, carries: number, compile: (graph: Graph) => Compiled): Compiled {
+  const updates = Array.from({ length: carries }, (_, i) => ({ output: i, parameter: first + i }));
+  const compiled = compile({ ...body, updates });
+  const late = new Set(compiled.scheduled.updates.filter(({ inPlace }) => !inPlace).map(({ output }) => output));
+  if (late.size === 0) return compiled;
+  const outputs = withScope(new ExprScope(), () =>
+    body.outputs.map((output, i) =>
+      late.has(i) ? lastCopy(isParameter(storageOf(output)) ? copy(output) : output) : output,
+    ),
+  );
+  const again = compile({ ...body, outputs, updates });
+  if (again.scheduled.updates.some(({ inPlace }) => !inPlace))
+    throw new InternalError(`a carry of ${body.name} cannot be updated in place`);
+  return again;
+}
+
+/** Enters the buffers of a compiled body in the table around it; `known` are those that stand for others. */
+function adopt(
+  { fused, scheduled }: Compiled,
+  buffers: BufferTable,
+  known: ReadonlyMap<BufferId, BufferId>,
+): { kernels: Kernel[]; work: (from: number) => Work[]; locals: BufferId[]; of: (id: BufferId) => BufferId } {
+  const locals: BufferId[] = [];
+  const ids = fused.buffers.map((spec, id) => {
+    const own = known.get(id);
+    if (own !== undefined) return own;
+    const added = buffers.add(spec.role === 'view' ? spec : { ...spec, role: 'temporary' });
+    if (spec.role !== 'view') locals.push(added);
+    return added;
+  });
+  fused.buffers.forEach((spec, id) => {
+    if (spec.role === 'view' && !known.has(id)) buffers.specs[ids[id]!] = { ...spec, of: ids[spec.of!]! };
+  });
+  const of = (id: BufferId): BufferId => ids[id]!;
+  const kernels = scheduled.kernels.map((kernel) => ({
+    ...kernel,
+    segments: kernel.segments.map((segment) => ({ ...segment, operands: segment.operands.map(of) })),
+  }));
+  return { kernels, work: (from) => renumber(scheduled.work, (kernel) => kernel + from, of), locals, of };
+}
+
+/** The unit of a control node; `compile` fuses and schedules its bodies. */
+export function controlUnit(node: Expr, buffers: BufferTable, compile: (graph: Graph) => Compiled): ControlUnit {
+  const inputs = node.inputs.map((input) => buffers.bufferOf(storageOf(input)));
+  const results = node.aval.results!.map((aval, index) => {
+    const known = buffers.resultOf(node, index);
+    return known ?? buffers.add({ dtype: aval.dtype, shape: aval.shape, size: aval.size, role: 'temporary' });
+  });
+  const unit = is(node, scanPrimitive)
+    ? scanUnit(node, inputs, results, buffers, compile)
+    : is(node, whilePrimitive)
+      ? whileUnit(node, inputs, results, buffers, compile)
+      : branchUnit(node, inputs, results, buffers, compile);
+  const bases = (ids: readonly BufferId[]): BufferId[] => ids.map((id) => buffers.baseOf(id));
+  return {
+    ...unit,
+    reads: new Set([...bases(unit.kernels.flatMap(kernelReads)), ...inputs]),
+    writes: new Set([...bases(unit.kernels.flatMap(kernelWrites)), ...results]),
+  };
+}
+
+type Unit = Pick<ControlUnit, 'kernels' | 'work'>;
+
+function scanUnit(
+  node: Expr,
+  inputs: readonly BufferId[],
+  results: readonly BufferId[],
+  buffers: BufferTable,
+  compile: (graph: Graph) => Compiled,
+): Unit {
+  const { body, length, reverse, constants, carries } = node.attributes as unknown as ScanAttributes;
+  const compiled = compileBody(body, constants, carries, compile);
+  const { parameters, outputs } = compiled.fused;
+  const known = new Map<BufferId, BufferId>();
+  const views: View[] = [];
+  const view = ({ dtype, shape, aval }: Expr, of: BufferId): BufferId => {
+    const id = buffers.add({ dtype, shape, size: aval.size, role: 'view', of });
+    views.push({ view: id, of, stride: aval.size });
+    return id;
+  };
+  parameters.forEach((id, i) =>
+    known.set(
+      id,
+      i < constants
+        ? inputs[i]!
+        : i < constants + carries
+          ? results[i - constants]!
+          : view(body.parameters[i]!, inputs[i]!),
+    ),
+  );
+  outputs.forEach((id, i) => known.set(id, i < carries ? results[i]! : view(body.outputs[i]!, results[i]!)));
+  const { kernels, work, locals } = adopt(compiled, buffers, known);
+  return {
+    kernels,
+    work: [{ kind: 'loop', turns: length, reverse, views, work: work(0), locals: new Set(locals) }],
+  };
+}
+
+function whileUnit(
+  node: Expr,
+  inputs: readonly BufferId[],
+  results: readonly BufferId[],
+  buffers: BufferTable,
+  compile: (graph: Graph) => Compiled,
+): Unit {
+  const { predicate, body, constants } = node.attributes as unknown as WhileAttributes;
+  const place = (i: number): BufferId => (i < constants ? inputs[i]! : results[i - constants]!);
+  const knownOf = ({ parameters }: Fused): Map<BufferId, BufferId> =>
+    new Map(parameters.map((id, i) => [id, place(i)]));
+  const compiled = compileBody(body, constants, results.length, compile);
+  const known = knownOf(compiled.fused);
+  compiled.fused.outputs.forEach((id, i) => known.set(id, results[i]!));
+  const turn = adopt(compiled, buffers, known);
+  const compiledTest = compile({ ...predicate, updates: [] });
+  const test = adopt(compiledTest, buffers, knownOf(compiledTest.fused));
+  const first = test.kernels.length;
+  return {
+    kernels: [...test.kernels, ...turn.kernels],
+    work: [
+      {
+        kind: 'loop',
+        turns: { test: test.work(0), predicate: test.of(compiledTest.fused.outputs[0]!) },
+        reverse: false,
+        views: [],
+        work: turn.work(first),
+        locals: new Set([...turn.locals, ...test.locals]),
+      },
+    ],
+  };
+}
+
+function branchUnit(
+  node: Expr,
+  [index, ...inputs]: readonly BufferId[],
+  results: readonly BufferId[],
+  buffers: BufferTable,
+  compile: (graph: Graph) => Compiled,
+): Unit {
+  if (!is(node, branchPrimitive)) throw new InternalError(`${node.primitive.name} is no control`);
+  const kernels: Kernel[] = [];
+  const branches = (node.attributes.branches as readonly Graph[]).map((branch) => {
+    const compiled = compile(branch);
+    const known = new Map<BufferId, BufferId>(compiled.fused.parameters.map((id, i) => [id, inputs[i]!]));
+    compiled.fused.outputs.forEach((id, i) => known.set(id, results[i]!));
+    const own = adopt(compiled, buffers, known);
+    const work = own.work(kernels.length);
+    kernels.push(...own.kernels);
+    return work;
+  });
+  return { kernels, work: [{ kind: 'branch', index: index!, branches }] };
+}
+
+/** The buffers of carries are those of the results that they end as. */
+export function shareCarries(roots: readonly Expr[], buffers: BufferTable): void {
+  for (const node of roots) {
+    if (!isControl(node)) continue;
+    const { first, count } = carriesOf(node);
+    for (let i = 0; i < count; i++) {
+      const start = node.input(first + i);
+      const known = buffers.resultOf(node, i);
+      if (known !== undefined) {
+        buffers.alias(start, known);
+        continue;
+      }
+      buffers.addTemporary(start);
+      buffers.nameResult(node, i, buffers.bufferOf(start));
+    }
+  }
+}
