@@ -259,9 +259,9 @@ describe.for(THREADED_BACKENDS)('on %s', (backend) => {
 
   test('forLoop counts, from number bounds and from traced ones', () => {
     const power = (n: number | Tensor) => (x: Tensor) => forLoop(0, n, (i, c) => c.mul(x).add(i), tensor([1, 1]));
-    expect(jit(power(4), { backend })(tensor([2, 3])).arraySync()).toEqual([27, 108]);
+    expect(jit(power(4), { backend })(tensor([2, 3])).arraySync()).toEqual([27, 99]);
     const traced = jit((n: Tensor, x: Tensor) => power(n)(x), { backend });
-    expect(traced(4, tensor([2, 3])).arraySync()).toEqual([27, 108]);
+    expect(traced(4, tensor([2, 3])).arraySync()).toEqual([27, 99]);
     expect(traced(0, tensor([2, 3])).arraySync()).toEqual([1, 1]);
     expect(traced.stats.compiles).toBe(1);
     expect(
