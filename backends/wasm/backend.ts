@@ -30,7 +30,7 @@ export const WASM_TARGET: Target = {
   workers: { kind: 'threads' },
   batches: true,
   reassociates: false,
-  loops: false,
+  loops: true,
   tile: planTile,
   lower: lowerSegment,
 };

@@ -4,7 +4,7 @@
  * sequence a view of it.
  */
 import { InternalError } from '../core/errors.js';
-import { type Expr, ExprScope, type Graph, make, topologicalOrder, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, type Graph, make, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
 import { branchPrimitive } from '../ops/control/branch.js';
 import { copy, lastCopy } from '../ops/control/copy.js';
 import type { ScanAttributes } from '../ops/control/scan-attributes.js';
@@ -14,8 +14,9 @@ import type { BufferTable } from './buffer-table.js';
 import type { ControlUnit } from './control-unit.js';
 import type { Fused } from './fused.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites } from './kernel.js';
-import { rebuild, rewriteGraph } from './rewrite.js';
-import { isParameter, storageOf } from './roots.js';
+import { originOf, rebuild, rewriteGraph } from './rewrite.js';
+import { isParameter } from '../ops/leaf.js';
+import { storageOf } from './roots.js';
 import type { Scheduled } from './schedule.js';
 import { renumber, type View, type Work } from './work.js';
 
@@ -66,7 +67,7 @@ export function separateCarries(graph: Graph): Graph {
         seen.add(stored);
         return output;
       }
-      return copy(output);
+      return withOrigin(originOf(output), () => copy(output));
     }),
   );
   return { ...separated, outputs };
@@ -80,7 +81,9 @@ function compileBody(body: Graph, first: number, carries: number, compile: (grap
   if (late.size === 0) return compiled;
   const outputs = withScope(new ExprScope(), () =>
     body.outputs.map((output, i) =>
-      late.has(i) ? lastCopy(isParameter(storageOf(output)) ? copy(output) : output) : output,
+      late.has(i)
+        ? withOrigin(originOf(output), () => lastCopy(isParameter(storageOf(output)) ? copy(output) : output))
+        : output,
     ),
   );
   const again = compile({ ...body, outputs, updates });

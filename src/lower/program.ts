@@ -82,6 +82,23 @@ const stepsIn = (step: Step): readonly Step[] =>
 /** The launches of a program, each once however often it runs, in the order of its kernels. */
 export const launchesOf = ({ steps }: { readonly steps: readonly Step[] }): LaunchStep[] =>
   steps.flatMap((step) => (step.kind === 'launch' ? [step] : launchesOf({ steps: stepsIn(step) })));
+/** How often a call launches kernels: loops of unknown length count once, of branches the longest. */
+export const countLaunches = (steps: readonly Step[]): number =>
+  steps.reduce((sum, step) => {
+    switch (step.kind) {
+      case 'host':
+        return sum;
+      case 'launch':
+        return sum + 1;
+      case 'branch':
+        return sum + Math.max(...step.branches.map(countLaunches));
+      case 'loop': {
+        const { turns } = step;
+        const own = countLaunches(step.steps);
+        return sum + (typeof turns === 'number' ? turns * own : own + countLaunches(turns.test));
+      }
+    }
+  }, 0);
 export const hostStepsOf = ({ steps }: Pick<Program, 'steps'>): HostStep[] =>
   steps.filter((step) => step.kind === 'host');
 
@@ -113,6 +130,35 @@ export interface Program {
 const printHostStep = ({ graph, parameters, outputs }: HostStep, name: (id: BufferId) => string): string =>
   `host (${parameters.map(name).join(', ')}) → ${outputs.map(name).join(', ')}\n${printGraph(graph).replace(/^/gm, '  ')}`;
 
+/** Loops and branches as lines: which kernels run how often. */
+export function stepLines(steps: readonly Step[], name: (id: BufferId) => string): string[] {
+  const inside = (list: readonly Step[]): string[] => stepLines(list, name).map((line) => `  ${line}`);
+  return steps.flatMap((step): string[] => {
+    switch (step.kind) {
+      case 'host':
+        return [];
+      case 'launch':
+        return [step.kernel.name];
+      case 'loop': {
+        const { turns, reverse, views } = step;
+        const elements = views.map(({ view, of }) => `${name(view)} of ${name(of)}`);
+        const test = typeof turns === 'number' ? [] : inside(turns.test);
+        const head = typeof turns === 'number' ? `loop of ${turns} turns` : `while ${name(turns.predicate)}`;
+        return [
+          `${head}${reverse ? ', from the last' : ''}${elements.length > 0 ? `: ${elements.join(', ')}` : ''}`,
+          ...test,
+          ...inside(step.steps),
+        ];
+      }
+      case 'branch':
+        return step.branches.flatMap((branch, i) => [`if ${name(step.index)} is ${i}`, ...inside(branch)]);
+    }
+  });
+}
+/** Whether a program is more than kernels in a row. */
+export const hasControl = ({ steps }: Pick<Program, 'steps'>): boolean =>
+  steps.some(({ kind }) => kind === 'loop' || kind === 'branch');
+
 /** The program as text: buffers, steps, updates. */
 export function printProgram(program: Program): string {
   const name = (id: BufferId): string => program.buffers[id]!.name;
@@ -122,7 +168,9 @@ export function printProgram(program: Program): string {
         ? `arena+${buffer.offset}, kernels ${buffer.firstUse}–${buffer.lastUse}`
         : buffer.home === 'host' && buffer.role !== 'number'
           ? `${buffer.role}, on the host`
-          : buffer.role;
+          : buffer.of === undefined
+            ? buffer.role
+            : `view of ${name(buffer.of)}`;
     const count = buffer.count === undefined ? buffer.size : formatSizeForm(buffer.count);
     return `  ${name(buffer.id)}: ${buffer.dtype} × ${count} (${place})`;
   });
@@ -136,6 +184,7 @@ export function printProgram(program: Program): string {
     ...buffers,
     ...hostStepsOf(program).map((step) => printHostStep(step, name)),
     ...program.kernels.map((kernel) => printKernel(kernel, name)),
+    ...(hasControl(program) ? ['steps', ...stepLines(program.steps, name).map((line) => `  ${line}`)] : []),
     ...(updates.length > 0 ? ['updates', ...updates] : []),
   ].join('\n');
 }

@@ -6,7 +6,7 @@ import { printForms } from '../compile/family.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
 import { whyUntiled } from '../lower/contract-whole.js';
 import { printLoops } from '../lower/print.js';
-import { printProgram, type Program } from '../lower/program.js';
+import { countLaunches, printProgram, type Program } from '../lower/program.js';
 import type { Emitter, KernelSource, ThreadCount } from './backend.js';
 import { type LineReport, linesOf } from './lines.js';
 import { computedNodes, type Provenance, provenanceOf, type Recording } from './provenance.js';
@@ -61,7 +61,7 @@ interface ReportData {
   readonly backend: string;
   /** Threads of the backend now, the calling one included, and why there is only one, if so. */
   readonly threads: ThreadCount;
-  /** Kernels that one call launches. */
+  /** How often one call launches a kernel; loops of unknown length count once, of branches the longest. */
   readonly launches: number;
   /** Bytes of parameters, results and temporaries together. */
   readonly peakBytes: number;
@@ -173,7 +173,7 @@ export function makeReport(subject: Subject): Report {
     name: () => program.name,
     backend: () => backend.name,
     threads: () => threadsOf(backend),
-    launches: () => kernels.length,
+    launches: () => countLaunches(program.steps),
     peakBytes: () => program.peakBytes,
     kernels: () => kernels.map(reportOf),
     buffers: () =>

@@ -6,6 +6,7 @@ import { OptionError } from '../core/errors.js';
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
 import type { TypedArray } from '../core/dtype.js';
+import type { Buffer } from '../compile/buffers.js';
 import { kernelWrites } from '../compile/kernel.js';
 import { launchesOf, type Program } from '../lower/program.js';
 import { evaluateNode } from '../ops/evaluate.js';
@@ -176,6 +177,11 @@ async function measured(
   }
 }
 
+/** The buffer as one that a call brings; a view is one element in memory of its own. */
+function outside({ of: _, ...buffer }: Buffer): Buffer {
+  return { ...buffer, role: 'parameter' };
+}
+
 /** Kernel `i` alone; every buffer that it touches comes from outside, and what it writes is updated in place. */
 function kernelProgram(program: Program, i: number): Program {
   const kernel = program.kernels[i]!;
@@ -191,7 +197,7 @@ function kernelProgram(program: Program, i: number): Program {
     outputs,
     updates: outputs.map((id, output) => ({ output, parameter: parameters.indexOf(id), inPlace: true })),
     buffers: program.buffers.map((buffer) =>
-      touched.has(buffer.id) ? { ...buffer, role: 'parameter' } : { ...buffer, role: 'temporary', size: 0, offset: 0 },
+      touched.has(buffer.id) ? outside(buffer) : { ...buffer, role: 'temporary', size: 0, offset: 0 },
     ),
     arenaBytes: 0,
   };

@@ -4,7 +4,7 @@
  * same nodes of that graph.
  */
 import { parameterPrimitive } from '../ops/leaf.js';
-import { attributesKey, type Expr, type Phase, topologicalOrder, attributesOf } from '../core/expr.js';
+import { attributesKey, type Expr, graphsOf, type Phase, topologicalOrder, attributesOf } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import type { Segment } from '../compile/kernel.js';
 
@@ -57,11 +57,18 @@ export function computedNodes(segments: readonly Segment[]): readonly Expr[] {
   return [still.filter((node) => !prepares(node)), still].find(({ length }) => length > 0) ?? nodes;
 }
 
+/** The nodes that outputs need, inputs first, and those of graphs inside them. */
+const allNodes = (outputs: readonly Expr[]): Expr[] =>
+  topologicalOrder(outputs).flatMap((node) => [
+    ...graphsOf(node.attributes).flatMap((graph) => allNodes(graph.outputs)),
+    node,
+  ]);
+
 /** The provenance of each node of the traced graph. */
 export function provenanceOf({ graph, variables, again }: Recording): (node: Expr) => Provenance {
-  const order = topologicalOrder(graph.outputs);
+  const order = allNodes(graph.outputs);
   const other = again();
-  const located = other === undefined ? order : topologicalOrder(other.outputs);
+  const located = other === undefined ? order : allNodes(other.outputs);
   // A function that depends on more than its arguments may give another graph now.
   const nodes = keysOf(located).join('\n') === keysOf(order).join('\n') ? located : order;
   const roots = new Set(nodes.flatMap(({ origin }) => origin?.root ?? []));

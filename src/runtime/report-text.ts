@@ -3,7 +3,7 @@ import type { Expr } from '../core/expr.js';
 import { formatSizeForm } from '../core/extent.js';
 import { quoteName } from '../core/graph.js';
 import { type Kernel, kernelReads, kernelWrites, type Segment } from '../compile/kernel.js';
-import type { Program } from '../lower/program.js';
+import { hasControl, type Program, stepLines } from '../lower/program.js';
 import type { Report } from './inspect.js';
 import { computedNodes, type Provenance } from './provenance.js';
 
@@ -101,12 +101,14 @@ export function pageText(program: Program, report: PageData): string {
       ...(times === undefined ? [] : [times[i]!.toPrecision(3), `${Math.round((100 * times[i]!) / total)} %`]),
     ];
   });
-  const kernels = `${launches} ${launches === 1 ? 'kernel' : 'kernels'}`;
+  const count = report.kernels.length;
+  const kernels = `${count} ${count === 1 ? 'kernel' : 'kernels'}${launches === count ? '' : ` in ${launches} launches`}`;
   const workers = threads.count === 1 ? `1 thread: ${threads.reason}` : `${threads.count} threads`;
   return [
     `${quoteName(report.name)} on ${report.backend}: ${kernels}, ${report.peakBytes} bytes at peak, ${workers}`,
     '',
     tableText(times === undefined ? COLUMNS : [...COLUMNS, 'ms', 'share'], rows, isNumber),
+    ...(hasControl(program) ? ['', ...stepLines(program.steps, (id) => quoteName(program.buffers[id]!.name))] : []),
     ...report.kernels.flatMap(({ name, untiled }) =>
       untiled === null ? [] : [`${name} multiplies without tiles: ${untiled}`],
     ),

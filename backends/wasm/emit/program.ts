@@ -5,7 +5,7 @@
 import type { SizeForm } from '../../../src/core/extent.js';
 import type { ContractStatement } from '../../../src/lower/loops.js';
 import type { BufferId } from '../../../src/compile/kernel.js';
-import { type Call, launchesOf, type Program } from '../../../src/lower/program.js';
+import { type Call, type LaunchStep, launchesOf, type Program } from '../../../src/lower/program.js';
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { ContractionKit, PHASE, type Fork } from '../contraction/kit.js';
 import { ModuleBuilder } from '../encoder.js';
@@ -16,6 +16,7 @@ import { contractionScratch, emitContractionFunction } from './contraction.js';
 import { Threads } from './fork.js';
 import { emitFunction } from './function.js';
 import { Helpers } from './helpers.js';
+import { addressesOf, StepEmitter } from './steps.js';
 
 /** One call of a function: where its operands' addresses stand in the table. */
 export interface CallLayout {
@@ -117,15 +118,25 @@ class ProgramEmitter {
   }
 
   emit(): EmittedProgram {
-    const kernels = launchesOf(this.program).map(({ phases }) =>
-      phases.map((calls) => calls.map((call) => this.#place(call))),
-    );
+    const placed = new Map<LaunchStep, readonly (readonly PlacedCall[])[]>();
+    for (const step of launchesOf(this.program))
+      placed.set(
+        step,
+        step.phases.map((calls) => calls.map((call) => this.#place(call))),
+      );
+    const kernels = [...placed.values()];
+    const addresses = addressesOf(this.program.steps);
+    this.calls.push({ offset: this.bytes, operands: addresses, scratchBytes: undefined, sizeOffset: undefined });
+    this.bytes += 4 * addresses.length;
     const tasksOffset = this.bytes;
     const { module, threads } = this;
     const parameters = { table: 'i32', threads: 'i32' } as const;
     const emitRun = (f: FunctionBody, table: Local, all: Local, n: Local | undefined): void => {
       threads.enter(f, { threads: all });
-      for (const calls of kernels.flat()) this.#emitPhase(f, table, n, calls, tasksOffset);
+      const launch = (step: LaunchStep): void => {
+        for (const calls of placed.get(step)!) this.#emitPhase(f, table, n, calls, tasksOffset);
+      };
+      new StepEmitter(this.program, f, table, placesIn(this.calls), launch).emit(this.program.steps);
     };
     const run =
       this.program.batch === undefined
@@ -236,6 +247,18 @@ class ProgramEmitter {
       }
     });
   }
+}
+
+/** Where the addresses of buffers stand in the table. */
+function placesIn(calls: readonly CallLayout[]): (id: BufferId) => readonly number[] {
+  const places = new Map<BufferId, number[]>();
+  for (const { offset, operands } of calls)
+    operands.forEach((id, i) => {
+      const list = places.get(id);
+      if (list === undefined) places.set(id, [offset + 4 * i]);
+      else list.push(offset + 4 * i);
+    });
+  return (id) => places.get(id) ?? [];
 }
 
 /** Emits the module of `program`. */

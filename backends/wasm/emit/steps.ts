@@ -1,0 +1,96 @@
+/**
+ * Loops and branches of a program, inside its module: a turn writes the addresses of its views into the table, from which
+ * calls take them as they take all others.
+ */
+import type { BufferId } from '../../../src/compile/kernel.js';
+import type { BranchStep, LaunchStep, LoopStep, Program, Step } from '../../../src/lower/program.js';
+import { bytesPerElement } from '../../../src/core/dtype.js';
+import type { FunctionBody, Local } from '../body.js';
+import { countUp } from '../loops.js';
+
+/** Buffers whose addresses the steps themselves read: they need places in the table. */
+export function addressesOf(steps: readonly Step[]): BufferId[] {
+  return steps.flatMap((step): BufferId[] => {
+    switch (step.kind) {
+      case 'loop': {
+        const { turns, views } = step;
+        const test = typeof turns === 'number' ? [] : [turns.predicate, ...addressesOf(turns.test)];
+        return [...views.map(({ of }) => of), ...test, ...addressesOf(step.steps)];
+      }
+      case 'branch':
+        return [step.index, ...step.branches.flatMap(addressesOf)];
+      default:
+        return [];
+    }
+  });
+}
+
+/** Emits steps into the body of `run`. */
+export class StepEmitter {
+  constructor(
+    readonly program: Program,
+    readonly f: FunctionBody,
+    readonly table: Local,
+    /** Places of a buffer's address in the table, in bytes. */
+    readonly placesOf: (id: BufferId) => readonly number[],
+    readonly launch: (step: LaunchStep) => void,
+  ) {}
+
+  emit(steps: readonly Step[]): void {
+    for (const step of steps)
+      if (step.kind === 'launch') this.launch(step);
+      else if (step.kind === 'loop') this.#loop(step);
+      else if (step.kind === 'branch') this.#branch(step);
+  }
+
+  #pushAddress(id: BufferId): FunctionBody {
+    return this.f.get(this.table).memory('i32.load', this.placesOf(id)[0]!);
+  }
+
+  #loop({ turns, reverse, views, steps }: LoopStep): void {
+    const { f, table, program } = this;
+    if (typeof turns !== 'number') {
+      f.block((exit) => {
+        f.loop((again) => {
+          this.emit(turns.test);
+          this.#pushAddress(turns.predicate).memory('i32.load8_u').op('i32.eqz').brIf(exit);
+          this.emit(steps);
+          f.br(again);
+        });
+      });
+      return;
+    }
+    const turn = f.local('i32', 'turn');
+    const elements = views.map(({ view, of, stride }) => {
+      const bytes = stride * bytesPerElement(program.buffers[view]!.dtype);
+      const address = f.local('i32', 'view');
+      this.#pushAddress(of)
+        .i32(reverse ? (turns - 1) * bytes : 0)
+        .op('i32.add')
+        .set(address);
+      return { address, step: reverse ? -bytes : bytes, places: this.placesOf(view) };
+    });
+    f.i32(0).set(turn);
+    countUp(f, turn, turns, 1, () => {
+      for (const { address, places } of elements)
+        for (const place of places) f.get(table).get(address).memory('i32.store', place);
+      this.emit(steps);
+      for (const { address, step } of elements) f.increment(address, step);
+    });
+  }
+
+  #branch({ index, branches }: BranchStep): void {
+    const { f } = this;
+    const chosen = f.local('i32', 'chosen');
+    this.#pushAddress(index).memory('i32.load').set(chosen);
+    const emitFrom = (i: number): void => {
+      if (i === branches.length - 1) return this.emit(branches[i]!);
+      f.get(chosen).i32(i).op('i32.le_s');
+      f.if(
+        () => this.emit(branches[i]!),
+        () => emitFrom(i + 1),
+      );
+    };
+    emitFrom(0);
+  }
+}
