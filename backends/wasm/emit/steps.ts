@@ -44,7 +44,7 @@ export class StepEmitter {
   }
 
   #pushAddress(id: BufferId): FunctionBody {
-    return this.f.get(this.table).memory('i32.load', this.placesOf(id)[0]!);
+    return this.f.get(this.table).memory('i32.load', this.placesOf(id)[0]);
   }
 
   #loop({ turns, reverse, views, steps }: LoopStep): void {
