@@ -72,12 +72,14 @@ export class BatchNorm extends Module {
       );
     const axes = Array.from({ length: x.ndim - 1 }, (_, axis) => axis);
     const mean = x.mean(axes);
-    const variance = x.sub(mean).square().mean(axes);
+    const squares = x.sub(mean).square().sum(axes);
+    const variance = squares.div(n);
     const move = (running: Variable, to: Tensor): void => {
       running.value = running.value.mul(this.momentum).add(to.stopGradient().mul(1 - this.momentum));
     };
     move(this.runningMean, mean);
-    move(this.runningVariance, variance.mul(n / (n - 1)));
+    // By n − 1, not times n / (n − 1): a jitted function may hold what is linear in the number of rows.
+    move(this.runningVariance, squares.div(n - 1));
     return [mean, variance];
   }
 }

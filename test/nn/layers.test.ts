@@ -148,6 +148,18 @@ describe('convolutions and pooling', () => {
   });
 });
 
+test('BatchNorm in a function whose number of rows varies', () => {
+  const [one, two] = [new nn.BatchNorm(3), new nn.BatchNorm(3)];
+  const f = jit((x: Tensor) => one.call(x), { batch: { args: [0] } });
+  const g = jit((x: Tensor) => two.call(x));
+  for (const n of [8, 3, 20]) {
+    const x = random.normal(random.key(n), [n, 3]);
+    expect(numbers(f(x))).toEqual(numbers(g(x)));
+    expect(numbers(one.runningVariance.value)).toEqual(numbers(two.runningVariance.value));
+  }
+  expect(f.stats.compiles).toBe(1);
+});
+
 describe('train and eval', () => {
   test('a jitted function has a program for each mode, and never runs the other', () => {
     const model = new nn.Sequential((x) => x, new nn.Dropout(0.5));
