@@ -37,6 +37,7 @@ const HELP = `Compares all backends on an Adadelta step and on a step of a perce
 /** Backends with an entry of their own, which may be missing here: what they need is not installed with lazuli. */
 const SEPARATE: readonly (readonly [entry: string, open: (entry: Record<string, Opener>) => unknown])[] = [
   ['lazuli/webgpu', ({ webgpu }) => webgpu!()],
+  ['lazuli/native', ({ native }) => native!()],
   ['lazuli/gpujs', ({ gpujs }) => gpujs!({ mode: 'webasm' })],
 ];
 type Opener = (options?: object) => unknown;

@@ -31,7 +31,7 @@ const HELP = `Trains a multilayer perceptron on 9,000 handwritten digits and tes
 
   npm start -- [options]
 
-  --backend NAME     reference, js, wasm, webgpu or gpujs (default: the fastest there is on the CPU)
+  --backend NAME     reference, js, wasm, native, webgpu or gpujs (default: the fastest there is on the CPU)
   --epochs N         passes over the training digits (default 6)
   --optimizer NAME   ${Object.keys(OPTIMIZERS).join(', ')} (default adadelta)
   --seed N           of the initial weights and the order of batches (default 1)
@@ -53,9 +53,10 @@ interface Options {
 
 async function openBackend(name: string): Promise<BackendChoice> {
   if (name === 'webgpu') return (await import('lazuli/webgpu')).webgpu();
+  if (name === 'native') return (await import('lazuli/native')).native();
   if (name === 'gpujs') return (await import('lazuli/gpujs')).gpujs({ mode: 'webasm' });
   if (name === 'reference' || name === 'js' || name === 'wasm') return name;
-  throw new UsageError(`--backend takes reference, js, wasm, webgpu or gpujs, not ${JSON.stringify(name)}`);
+  throw new UsageError(`--backend takes reference, js, wasm, native, webgpu or gpujs, not ${JSON.stringify(name)}`);
 }
 
 async function readOptions(args: readonly string[]): Promise<Options | 'help'> {

@@ -5,6 +5,7 @@
 import { wasmBackend } from '../backends/wasm/backend.js';
 import { connected } from './connected.js';
 import * as randomNumbers from './nn/random.js';
+import { setOtherThreads } from './runtime/registry.js';
 import * as comparing from './trace/compare.js';
 import * as create from './trace/create.js';
 import * as gradients from './trace/grad.js';
@@ -37,10 +38,13 @@ export const TrainVar = /* @__PURE__ */ connected(variables.TrainVar);
 export type TrainVar = variables.TrainVar;
 export const random = /* @__PURE__ */ connected(randomNumbers);
 /**
- * Sets the threads of the backend `wasm`, the calling one included; resolves when they are ready. The number of cores
- * unless it is set. Results do not depend on it.
+ * Sets the threads of the backends `wasm` and `native`, the calling one included; resolves when they are ready. The number of
+ * cores unless it is set. Results do not depend on it.
  */
-export const setThreads: (count: number, options?: ThreadOptions) => Promise<void> = wasmBackend.setThreads;
+export async function setThreads(count: number, options?: ThreadOptions): Promise<void> {
+  await wasmBackend.setThreads(count, options);
+  setOtherThreads(count);
+}
 
 export { type NestedArray } from './trace/print.js';
 export { Tensor, type TensorData, type TensorLike, type TensorOptions } from './trace/tensor.js';

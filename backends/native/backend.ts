@@ -3,6 +3,7 @@ import type { Program } from '../../src/lower/program.js';
 import type { NativeTarget } from './target.js';
 import type { Backend, Emitter, Executable, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
+import { registerThreads } from '../../src/runtime/registry.js';
 import { emitProgram, type NativeSource } from './emit/program.js';
 import { type Code, NativeExecutable } from './executable.js';
 import type { NativeMemory } from './memory.js';
@@ -57,6 +58,8 @@ export function createNativeBackend(
   tuning: Tuning,
 ): NativeBackend {
   const workspace = new Workspace(memory);
+  const own = new WeakRef(pool);
+  registerThreads((count) => own.deref()?.setThreads(count));
   const threadsFrom = tuning.smallTasks ? 0 : THREADS_NANOSECONDS;
   const compileAll = (sources: readonly KernelSource[]): NativeExecutable[] => {
     const own = sources as readonly NativeSource[];

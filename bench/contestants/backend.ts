@@ -4,7 +4,8 @@ import { setDefaultBackend, setThreads } from 'lazuli';
 /** Makes `backend` the default with so many threads; throws where it is not available. */
 export async function chooseBackend(backend: string, threads: number): Promise<void> {
   try {
-    setDefaultBackend(backend as 'wasm' | 'js');
+    if (backend === 'native') setDefaultBackend(await (await import('lazuli/native')).native({ threads }));
+    else setDefaultBackend(backend as 'wasm' | 'js');
   } catch (error) {
     throw new Error(`not available: ${(error as Error).name}`, { cause: error });
   }

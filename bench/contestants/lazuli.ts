@@ -1,4 +1,4 @@
-/** Lazuli: `node lazuli.js wasm|js`, with BENCH_THREADS threads. */
+/** Lazuli: `node lazuli.js wasm|native|js`, with BENCH_THREADS threads. */
 import * as lazuli from 'lazuli';
 import { gradientSeed, rowLabels, SEEDS, uniform } from '../run/inputs.js';
 import { chooseBackend } from './backend.js';

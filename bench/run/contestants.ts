@@ -106,6 +106,8 @@ export function makeContestants(): Contestant[] {
     make('wasm', 'Lazuli wasm', lazuli('wasm')),
     make('wasm-all', `Lazuli wasm, ${ALL_THREADS} threads`, lazuli('wasm'), all),
     make('wasm-twice', 'Lazuli wasm, 2 processes', lazuli('wasm'), { processes: 2 }),
+    make('native', 'Lazuli native', lazuli('native')),
+    make('native-all', `Lazuli native, ${ALL_THREADS} threads`, lazuli('native'), all),
     make('js', 'Lazuli js', lazuli('js')),
     make('jax', 'jax-js', script('contestants/jax')),
     make('tfjs', 'TensorFlow.js wasm', script('contestants/tfjs')),

@@ -106,3 +106,16 @@ export async function openDevice(kind: 'gpu'): Promise<Backend> {
     );
   return open();
 }
+
+const threadSetters = new Set<(count: number) => void>();
+
+/**
+ * Makes known who has threads of its own; `setThreads` reaches it.
+ * @public
+ */
+export function registerThreads(set: (count: number) => void): void {
+  threadSetters.add(set);
+}
+
+/** Sets the number of threads of every backend that has some, but for `wasm`. */
+export const setOtherThreads = (count: number): void => threadSetters.forEach((set) => set(count));

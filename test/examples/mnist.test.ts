@@ -63,7 +63,7 @@ test('--help explains, a bad flag is an error with exit code 2', async () => {
   for (const flag of ['--backend', '--epochs', '--optimizer', '--seed']) expect(help.stdout).toContain(flag);
   const wrong: readonly (readonly [string[], string])[] = [
     [['--epochs', 'many'], '--epochs takes an integer of at least 1, not "many"'],
-    [['--backend', 'abacus'], '--backend takes reference, js, wasm, webgpu or gpujs, not "abacus"'],
+    [['--backend', 'abacus'], '--backend takes reference, js, wasm, native, webgpu or gpujs, not "abacus"'],
     [['--optimizer', 'magic'], '--optimizer takes '],
     [['--learn'], "Unknown option '--learn'"],
   ];

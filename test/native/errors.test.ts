@@ -1,0 +1,200 @@
+/** What can go wrong around the compiler and its cache: typed errors, nothing written, or built again. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { jit, type LazuliError, ones, setThreads, type Tensor, TrainVar, zeros } from 'lazuli';
+import { native, type NativeOptions } from 'lazuli/native';
+import { expect, test } from 'vitest';
+import { cpu, describeOnNative, DIRECTORY } from './support.js';
+
+/** The error of opening a backend. */
+async function failure(options: unknown): Promise<LazuliError> {
+  try {
+    await native(options as NativeOptions);
+  } catch (error) {
+    return error as LazuliError;
+  }
+  return expect.fail('it opened');
+}
+const fresh = (): string => mkdtempSync(join(DIRECTORY, 'cache-'));
+
+/** A program that is called as a compiler is. */
+function pretender(script: string): string {
+  const path = join(fresh(), 'cc');
+  writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return path;
+}
+const double = (backend: Awaited<ReturnType<typeof native>>): number[] => [
+  ...jit((x: Tensor) => x.mul(2), { backend })(ones([3])).dataSync(),
+];
+
+describeOnNative('the compiler and its cache', () => {
+  test('a compiler that is missing, prints nonsense, is killed or fails', async () => {
+    const missing = await failure({ compiler: '/nowhere/cc' });
+    expect(missing).toMatchObject({ name: 'BackendUnavailableError', code: 'NO_COMPILER' });
+    expect(missing.message).toContain('/nowhere/cc is not there');
+    expect((await failure({ compiler: pretender('echo nonsense') })).message).toContain(
+      'says nothing that a C compiler says',
+    );
+    expect((await failure({ compiler: pretender('kill -9 $$') })).message).toContain('was killed by SIGKILL');
+    expect((await failure({ compiler: pretender('echo no >&2; exit 3') })).message).toContain(
+      'ended with status 3: no',
+    );
+  });
+
+  test('one that breaks off in mid-program leaves everything as it was, and says where the source is', async () => {
+    const directory = fresh();
+    // It answers questions and builds the pool; a program it does not.
+    const compiler = pretender(
+      'case "$*" in *-pthread*|*-dM*) exec gcc "$@";; *) echo "internal compiler error" >&2; exit 4;; esac',
+    );
+    const broken = await native({ compiler, cacheDirectory: directory });
+    const w = new TrainVar(zeros([3]));
+    const step = jit(() => void (w.value = w.value.add(1)), { backend: broken });
+    let error: LazuliError | undefined;
+    try {
+      step();
+    } catch (caught) {
+      error = caught as LazuliError;
+    }
+    expect(error).toMatchObject({ name: 'BackendUnavailableError', code: 'COMPILER_FAILED' });
+    expect(error!.message).toContain('internal compiler error');
+    const [, place] = /The source is (\S+\.c)/.exec(error!.message)!;
+    expect(readFileSync(place!, 'utf8')).toContain('lazuli_run');
+    expect([...w.value.dataSync()]).toEqual([0, 0, 0]);
+  });
+
+  test('options that are none', async () => {
+    for (const options of [
+      { threads: 0 },
+      { threads: 1.5 },
+      { fma: 'yes' },
+      { flags: '-O3' },
+      { flags: [3] },
+      { compiler: '' },
+      { cached: true },
+    ])
+      expect(await failure(options), JSON.stringify(options)).toMatchObject({ name: 'OptionError' });
+    const flag = await failure({ flags: ['-fno-such-thing'] });
+    expect(flag).toMatchObject({ name: 'OptionError', code: 'COMPILER_FLAG' });
+    expect(flag.message).toContain('-fno-such-thing');
+  });
+
+  test('a cache directory that others can write, that cannot be made, or that somebody else has', async () => {
+    const open = fresh();
+    chmodSync(open, 0o777);
+    const refused = await failure({ cacheDirectory: open });
+    expect(refused).toMatchObject({ name: 'OptionError', code: 'CACHE_DIRECTORY' });
+    expect(refused.message).toContain(open);
+    const group = fresh();
+    chmodSync(group, 0o770);
+    expect(await failure({ cacheDirectory: group })).toMatchObject({ code: 'CACHE_DIRECTORY' });
+    const inside = join(open, 'own');
+    mkdirSync(inside, { mode: 0o700 });
+    expect(await failure({ cacheDirectory: inside })).toMatchObject({ code: 'CACHE_DIRECTORY' });
+    const file = join(fresh(), 'file');
+    writeFileSync(file, '');
+    expect(await failure({ cacheDirectory: file })).toMatchObject({ code: 'CACHE_DIRECTORY' });
+    if (process.getuid!() === 0) {
+      const theirs = fresh();
+      chownSync(theirs, 12345, 12345);
+      expect(await failure({ cacheDirectory: theirs })).toMatchObject({ code: 'CACHE_DIRECTORY' });
+    }
+    expect(readdirSync(open)).toEqual(['own']);
+  });
+
+  test('libraries that were cut off, altered, or that others could write are built again', async () => {
+    const cacheDirectory = fresh();
+    const made = join(cacheDirectory, 'made');
+    expect(double(await native({ cacheDirectory: made, threads: 1 }))).toEqual([2, 2, 2]);
+    expect(statSync(made).mode & 0o777).toBe(0o700);
+    const libraries = readdirSync(made).map((name) => join(made, name));
+    expect(libraries).toHaveLength(2);
+    const good = libraries.map((path) => readFileSync(path));
+    // As new files: this process has the old ones in memory.
+    const spoil: ((path: string, bytes: Buffer) => void)[] = [
+      (path, bytes) => writeFileSync(path, bytes.subarray(0, 100)),
+      (path, bytes) => writeFileSync(path, bytes.with(2000, bytes[2000]! ^ 1)),
+      (path, bytes) => writeFileSync(path, bytes, { mode: 0o600 }),
+    ];
+    for (const way of spoil) {
+      libraries.forEach((path, i) => {
+        rmSync(path);
+        way(path, good[i]!);
+        chmodSync(path, way === spoil[2] ? 0o666 : 0o600);
+      });
+      expect(double(await native({ cacheDirectory: made, threads: 1 }))).toEqual([2, 2, 2]);
+      libraries.forEach((path, i) => {
+        expect(readFileSync(path).equals(good[i]!)).toBe(true);
+        expect(statSync(path).mode & 0o777).toBe(0o600);
+      });
+    }
+    expect(readdirSync(made)).toHaveLength(2);
+  });
+
+  test('a process with threads ends by itself, and so does one whose worker has a backend too', () => {
+    const program = `const cpu = await native({ cacheDirectory: ${JSON.stringify(DIRECTORY)}, threads: 3, smallTasks: true });
+      const x = ones([5000]);
+      const sum = jit((x) => x.mul(2).sum(), { backend: cpu })(x).item();`;
+    expect(
+      inProcess(`${program}
+        if (isMainThread) new Worker(new URL(import.meta.url)).on('message', (theirs) => console.log(sum, theirs));
+        else parentPort.postMessage(sum);`),
+    ).toBe('10000 10000');
+  });
+
+  test('setThreads reaches it', async () => {
+    const mine = await native({ cacheDirectory: DIRECTORY, threads: 2 });
+    expect(mine.threads().count).toBe(2);
+    mine.setThreads(3);
+    expect(mine.threads().count).toBe(3);
+    await setThreads(1);
+    expect(mine.threads().count).toBe(1);
+    expect(() => mine.setThreads(0)).toThrow(/THREADS/);
+    cpu.setThreads(3);
+  });
+
+  test('no name of the user reaches the source', () => {
+    const evil = '*/ int main(void) { "\\\n#include </etc/passwd>';
+    const w = new TrainVar(zeros([3]));
+    const f = jit((x: Record<string, Tensor>) => void (w.value = w.value.add(x[evil]!)), { backend: cpu, name: evil });
+    const { source } = f.inspect({ [evil]: ones([3]) });
+    expect(source).not.toContain('main');
+    expect(source).not.toContain('passwd');
+    f({ [evil]: ones([3]) });
+    expect([...w.value.dataSync()]).toEqual([1, 1, 1]);
+  });
+});
+
+/** What a module with these lines prints in a process of its own. */
+function inProcess(body: string): string {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const path = join(fresh(), 'program.mjs');
+  const own = (file: string): string => JSON.stringify(join(root, file));
+  writeFileSync(
+    path,
+    `import { Worker, isMainThread, parentPort } from 'node:worker_threads';
+     (await import(${own('node_modules/tsx/dist/esm/api/index.mjs')})).register();
+     const { jit, ones } = await import(${own('src/index.ts')});
+     const { native } = await import(${own('backends/native/native.ts')});
+     ${body}`,
+  );
+  const { stdout, stderr, status } = spawnSync('node', [path], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  expect(status, stderr).toBe(0);
+  return stdout.trim();
+}
