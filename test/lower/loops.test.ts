@@ -99,7 +99,7 @@ const KERNELS: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tens
 const isExact = (graph: Graph, { reassociates }: Target): boolean =>
   !reassociates ||
   !topologicalOrder(graph.outputs).some(
-    (node) => ['reduction', 'contraction'].includes(node.primitive.kind) && isFloat(node.input().dtype),
+    (node) => ['reduction', 'contraction', 'composite'].includes(node.primitive.kind) && isFloat(node.input().dtype),
   );
 
 /** Reductions that restart, along every axis, long enough for two phases. */

@@ -92,7 +92,7 @@ const hasDoubles = (graph: Graph): boolean =>
 /** Whether there are float sums, whose order is the GPU's own. */
 const hasSums = (graph: Graph): boolean =>
   topologicalOrder(graph.outputs).some(
-    (node) => ['reduction', 'contraction'].includes(node.primitive.kind) && isFloat(node.input().dtype),
+    (node) => ['reduction', 'contraction', 'composite'].includes(node.primitive.kind) && isFloat(node.input().dtype),
   );
 
 describeOnGpu('programs', () => {
