@@ -2,7 +2,7 @@
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
 import { attributesOf, type Expr } from '../core/expr.js';
 import { dotPrimitive, freeAxes } from '../ops/contraction.js';
-import { scatterAddPrimitive } from '../ops/indexing.js';
+import { scatterAxis } from '../ops/indexing.js';
 import { concatPrimitive } from '../ops/movement.js';
 import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops/reduction.js';
 import type { BufferTable } from './buffer-table.js';
@@ -143,7 +143,7 @@ function scatter(nest: Nest): Segment[][] {
   const first = nest.begin('map', shape);
   const at = identity(shape.length);
   nest.store(first, root, first.value(base, at), at, 'inner');
-  const { axis } = attributesOf(root, scatterAddPrimitive)!;
+  const axis = scatterAxis(root);
   const isIndexAxis = (each: number): boolean => each >= axis && each < axis + indices.shape.length;
   const rank = updates.shape.length;
   const windows = range(rank).filter((each) => !isIndexAxis(each));

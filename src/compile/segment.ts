@@ -7,7 +7,7 @@
  * joined, and each node gets its depth.
  */
 import { constantPrimitive, iotaPrimitive, isParameter } from '../ops/leaf.js';
-import { gatherPrimitive, scatterAddPrimitive } from '../ops/indexing.js';
+import { gatherPrimitive, scatterAxis } from '../ops/indexing.js';
 import {
   type AffineMap,
   type Bound,
@@ -316,7 +316,7 @@ export class SegmentBuilder {
   /** Writes `updates` into `buffer` at the indices; see `scatterAdd` and `scatter`. */
   scatter(buffer: BufferId, node: Expr, coordinates: Coordinates): void {
     const [base, indices, updates] = node.inputs as [Expr, Expr, Expr];
-    const { axis } = attributesOf(node, scatterAddPrimitive)!;
+    const axis = scatterAxis(node);
     const rank = indices.shape.length;
     const value = this.value(updates, coordinates);
     const { inside, indirect } = this.#indirect(indices, coordinates.slice(axis, axis + rank), base.shape, axis);

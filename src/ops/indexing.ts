@@ -6,7 +6,7 @@
 import type { HostArray } from '../core/array.js';
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import { allocateArray, isFloat } from '../core/dtype.js';
-import { type Expr, make, type Primitive } from '../core/expr.js';
+import { attributesOf, type Expr, make, type Primitive } from '../core/expr.js';
 import { define } from './define.js';
 
 const gatherShape = (x: Shape, indices: Shape, axis: number): number[] => [
@@ -101,6 +101,9 @@ export const scatterPrimitive = defineScatter('scatter', (g, node, b) => {
 });
 export const scatter = (base: Expr, indices: Expr, updates: Expr, axis: number): Expr =>
   make(scatterPrimitive, [base, indices, updates], { axis, replace: true });
+/** The axis of a node that is one of the two. */
+export const scatterAxis = (node: Expr): number =>
+  (attributesOf(node, scatterAddPrimitive) ?? attributesOf(node, scatterPrimitive))!.axis;
 
 /** Calls `visit` with the element number in the window, and in the whole of shape `shape`, of each element of a window. */
 function visitWindow(
