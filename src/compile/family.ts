@@ -40,22 +40,35 @@ export interface Difference {
   readonly at: number;
 }
 
-/** A number that follows from n: a form, or `over` divided by it. */
+/** A number that follows from n: (over + extra · form) / form, or the form itself. */
 interface Literal {
   readonly form: SizeForm;
   readonly over?: number;
+  readonly extra?: 0 | 1;
 }
 
-/** The literal that is `values[i]` at `sizes[i]`, rounded to `dtype`. */
+/**
+ * The literal that is `values[i]` at `sizes[i]`, rounded to `dtype`: a form, a number divided by one, as 1 / n, or the quotient of
+ * neighbours, as the n / (n − 1) of a variance.
+ */
 function literalOf(sizes: readonly number[], values: readonly number[], dtype: DType): Literal | undefined {
   const form = sizeFormOf(sizes, values);
   if (form !== undefined) return { form };
   const round = dtype === 'f32' ? Math.fround : (x: number): number => x;
-  for (const plus of [0, -1, 1]) {
+  const isMet = ({ form: below, over = 0, extra = 0 }: Literal): boolean =>
+    sizes.every((n, i) => round((over + extra * sizeAt(below, n)) / sizeAt(below, n)) === values[i]);
+  const candidates = [0, -1, 1].map((plus): Literal => {
     const over = Math.round(values[0]! * (sizes[0]! + plus) * 1e6) / 1e6;
-    if (sizes.every((n, i) => round(over / (n + plus)) === values[i])) return { form: { times: 1, plus }, over };
+    return { form: { times: 1, plus }, over };
+  });
+  for (const extra of [0, 1] as const) {
+    const below = sizeFormOf(
+      sizes,
+      values.map((value) => Math.round(1 / (value - extra))),
+    );
+    if (below !== undefined) candidates.push({ form: below, over: 1, extra });
   }
-  return undefined;
+  return candidates.find(isMet);
 }
 
 /** A node for all n: which attributes are no constants. */
@@ -173,10 +186,11 @@ function instantiate(
     const nodes: Expr[] = [];
     const size = readsSize ? parameter(count, [], 'f64', true) : undefined;
     const number = (x: number): Expr => constant(x, 'f64', true);
-    const literalAt = ({ form: { times, plus }, over }: Literal, { aval }: Expr): Expr => {
+    const literalAt = ({ form: { times, plus }, over, extra }: Literal, { aval }: Expr): Expr => {
       const scaled = times === 1 ? size! : exprBuilder.mul(size!, number(times));
       const whole = plus === 0 ? scaled : exprBuilder.add(scaled, number(plus));
-      const result = over === undefined ? whole : exprBuilder.div(number(over), whole);
+      const above = (x: number): Expr => (extra === 1 ? exprBuilder.add(number(x), whole) : number(x));
+      const result = over === undefined ? whole : exprBuilder.div(above(over), whole);
       return aval.weak ? result : exprBuilder.cast(result, aval.dtype);
     };
     withOrigin(undefined, () => {

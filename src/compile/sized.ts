@@ -99,7 +99,7 @@ export class SizeMerge {
 
   /** The offset may follow from n. */
   #map(maps: readonly AffineMap[]): AffineMap {
-    const merged = this.#record(maps, 'the strides of an access: a batch axis that is not the leading one', ['offset']);
+    const merged = this.#record(maps, 'the layout of a buffer whose leading axis is not the batch', ['offset']);
     const form = this.#form(
       maps.map(({ offset }) => offset),
       'the offset of an access',

@@ -179,7 +179,7 @@ export function compileBatch<T extends Traced>(
   }
   // Few rows, or a number of them that is reduced in an order of its own.
   if (difference === '') return undefined;
-  throw batchLayout(`${difference} depends on the size in a way that is none of n rows`);
+  throw batchLayout(`${difference}: that changes with the number of rows`);
 }
 
 /** Records the function at three sizes, of `sizesOf(round)`. */

@@ -1,9 +1,11 @@
 /** `jit(fn, { batch })`: one program for every number of rows, with the bits of the program for that number. */
 import {
   type BackendChoice,
+  concat,
   conv1d,
   conv2d,
   crossEntropy,
+  grad,
   jit,
   random,
   tensor,
@@ -14,17 +16,18 @@ import {
   zeros,
 } from 'lazuli';
 import { gpujs } from 'lazuli/gpujs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { read, wasmWithThreads } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
-import { THOROUGH } from '../support/runs.js';
+import { runs, THOROUGH } from '../support/runs.js';
 
 const BATCHED: readonly BackendChoice[] = ['reference', 'js', 'wasm', await wasmWithThreads(2)];
 const SIZES = Array.from({ length: 64 }, (_, i) => i + 1);
 /** Sizes for which a program of their own is compiled. */
-const FIXED = THOROUGH ? SIZES : [1, 6, 37, 64];
+const FIXED = THOROUGH ? SIZES : [1, 37, 64];
 /** Largest, smallest, and neighbours of the vectors. */
-const FEW = [64, 1, 37, 2, 3, 4, 5, 15, 16, 17, 33, 63];
+const FEW = [64, 1, 37, 2, 4, 7, 16, 17, 33];
 
 const normal = (seed: number, ...shape: number[]): Tensor => random.normal(random.key(seed), shape);
 const labels = (n: number, classes: number): Tensor =>
@@ -144,7 +147,9 @@ function compare(
   const batched = BATCHED.map((backend) => jit(fn, { backend, batch: { args: [1, 2], max: 64 } }));
   for (const n of sizes) {
     const args = argumentsOf(n);
-    const [oracle, ...others] = batched.map((each) => tree.leaves(each(params, ...args)) as Tensor[]);
+    // All sizes on one thread, some on two.
+    const used = THOROUGH || FEW.includes(n) ? batched : batched.slice(0, -1);
+    const [oracle, ...others] = used.map((each) => tree.leaves(each(params, ...args)) as Tensor[]);
     const own = fixed.includes(n) ? [tree.leaves(jit(fn, { backend: 'js' })(params, ...args)) as Tensor[]] : [];
     [...others, ...own].forEach((results, i) =>
       results.forEach((got, leaf) =>
@@ -153,7 +158,7 @@ function compare(
     );
   }
   for (const { stats } of batched) {
-    expect(stats).toMatchObject({ compiles: 1, calls: sizes.length });
+    expect(stats.compiles).toBe(1);
     expect(stats.traces).toBeLessThanOrEqual(9);
   }
 }
@@ -167,6 +172,48 @@ describe('one program for every number of rows', () => {
   });
   it.each(Object.entries(PROGRAMS))('%s', (_, program) => {
     compare(program, (n) => [normal(n, n, 13), labels(n, 17)], FEW, [1, 37]);
+  });
+
+  it('random programs', () => {
+    const two = { x: (x: Tensor): Tensor => x, y: (x: Tensor): Tensor => x.tanh() };
+    type Step = (a: Tensor, b: Tensor, p: Params) => Tensor;
+    const steps: Record<string, Step> = {
+      add: (a, b) => a.add(b),
+      product: (a, b) => a.mul(b).clip(-4, 4),
+      centred: (a) => a.sub(a.mean(0)),
+      share: (a) => a.div(a.abs().sum(1, { keepDims: true }).add(1)),
+      most: (a, b) => a.maximum(b.max(0)),
+      matrix: (a, _, p) => a.matmul(p.w1).relu().slice([0, 0], [a.shape[0]!, 13]),
+      back: (a) => a.flip(0).sin(),
+      running: (a) => a.cumsum(0).tanh(),
+      grams: (a, b) => a.matmul(b.transpose().matmul(a).tanh()).div(a.shape[0]!),
+      rows: (a, b) => a.gather(b.argmax(1), 0),
+      long: (a) => concat([a, a], 0).reshape([a.shape[0]!, 2, 13]).sum(1),
+      shifted: (a) =>
+        a
+          .pad([
+            [1, 0],
+            [0, 0],
+          ])
+          .slice([0, 0], [a.shape[0]!, 13]),
+    };
+    const name = fc.constantFrom(...Object.keys(steps));
+    fc.assert(
+      fc.property(fc.array(name, { minLength: 2, maxLength: 6 }), fc.boolean(), (names, derived) => {
+        // The derivative by a transposed factor has rows on its second axis: that is refused.
+        const isRefused = derived && names.includes('grams');
+        const program = (p: Params, x: Tensor): unknown => {
+          const run = (v: Tensor): Tensor => {
+            let [a, b] = [two.x(v), two.y(v)];
+            for (const each of names) [a, b] = [b, steps[each]!(a, b, p)];
+            return b;
+          };
+          return [run(x), run(x).sum(0), ...(derived && !isRefused ? [grad((v: Tensor) => run(v).sum())(x)] : [])];
+        };
+        compare(program, (n) => [normal(n, n, 13)], [64, 1, 37, 6], [37]);
+      }),
+      { numRuns: runs(3) },
+    );
   });
 
   it('adds up products over many rows', () => {
@@ -298,6 +345,7 @@ describe('errors come before anything is written', () => {
     expect(refuse((x) => x.slice([0, 0], [Math.min(x.shape[0]!, 20), 2]))).toBe('BATCH_DIFFERS');
     expect(refuse((x) => x.add(tensor(new Float32Array(x.shape[0]! * 2), { shape: x.shape })))).toBe('BATCH_DIFFERS');
     expect(refuse((x) => x.transpose())).toBe('BATCH_LAYOUT');
+    expect(refuse((x) => grad((v: Tensor) => v.transpose().matmul(v).tanh().sum())(x))).toBe('BATCH_LAYOUT');
   });
 
   it('of backends whose loops have constant bounds', () => {
