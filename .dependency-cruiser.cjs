@@ -3,9 +3,8 @@
  *
  *   core ← ops ← {transform, compile} ← lower ← runtime ← trace ← {nn, optim, object, io, report} ← data ← train ← cli
  *
- * A folder imports from those to its left and from its own braces. Cycles are forbidden everywhere, unless every step but one
- * of them is a type, and in the stages of compilation, the backends and the benchmark those of types too. Run by
- * `npm run check:layers`.
+ * A folder imports from those to its left and from its own braces. Cycles are forbidden everywhere, those of types too. Run
+ * by `npm run check:layers`.
  */
 const layers = [
   ['core'],
@@ -39,16 +38,10 @@ module.exports = {
     ...layerRules,
     {
       name: 'no-cycle',
-      comment: 'A cycle of values loads in an order that nobody chose. Move what both sides need to the left.',
+      comment:
+        'A cycle of values loads in an order that nobody chose, and files that describe each other are one description in two places. Move what both sides need to the left.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
-    },
-    {
-      name: 'no-cycle-of-types',
-      comment: 'Two files that describe each other are one description in two places.',
-      severity: 'error',
-      from: { path: '^(src/(ops|transform|compile|lower)|backends|bench)/' },
       to: { circular: true },
     },
     {
@@ -102,7 +95,8 @@ module.exports = {
     },
     {
       name: 'node-modules-on-demand',
-      comment: 'A page may load any file of src and backends but native’s, so Node’s own modules are imported dynamically.',
+      comment:
+        'A page may load any file of src and backends but native’s, so Node’s own modules are imported dynamically.',
       severity: 'error',
       from: { path: '^(src|backends)/', pathNot: '^(src/cli|backends/native)/' },
       to: { dependencyTypes: ['core'], dynamic: false, dependencyTypesNot: ['type-only'] },

@@ -129,11 +129,11 @@ export type {
   Comparison,
   FirstDiffering,
   OutputDifference,
-} from './runtime/compare.js';
+} from './runtime/comparison.js';
 export type { Contract } from './runtime/contract.js';
 export type { NonFinite } from './runtime/numerics.js';
-export type { ChromeTrace, Profile, Timing, TraceEvent } from './runtime/profile.js';
-export { type BufferReport, type KernelReport, type Report, type TextOptions } from './runtime/inspect.js';
+export type { ChromeTrace, Profile, Timing, TraceEvent } from './runtime/report.js';
+export type { BufferReport, KernelReport, Report, TextOptions } from './runtime/report.js';
 export { type LineReport } from './runtime/lines.js';
 export { type Provenance } from './runtime/provenance.js';
 export { type Backend, type DeviceBuffer, type Executable, type KernelSource } from './runtime/backend.js';

@@ -10,6 +10,7 @@ import type { HostArray } from './array.js';
 import type { Builder } from './builder.js';
 import type { ScalarOp } from './scalar-op.js';
 import { InternalError } from './errors.js';
+import { SHOWN_AS } from './options.js';
 
 /** A function as data: `outputs` computed from `parameters`. */
 export interface Graph {
@@ -191,6 +192,10 @@ export class Expr<A extends Attributes = Attributes> {
     readonly aval: Aval,
   ) {}
 
+  /** Operations see the node of a tensor. */
+  get [SHOWN_AS](): string {
+    return 'Tensor';
+  }
   get shape(): readonly number[] {
     return this.aval.shape;
   }

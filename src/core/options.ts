@@ -16,7 +16,9 @@ export function refuseOtherCopy(value: object): void {
       'Load the package once: npm ls lazuli shows who brings the other, npm dedupe or the resolve.dedupe of a bundler joins them.',
     );
 }
-import { Expr } from './expr.js';
+
+/** What messages call an instance of a class that users know by another name. */
+export const SHOWN_AS = Symbol('name in messages');
 
 /**
  * A value as an error names it: `the string "3"`, `the array [0]`, `a Tensor (f32[2])`.
@@ -35,8 +37,7 @@ export function describeValue(value: unknown): string {
   const { dtype, shape } = value as { dtype?: string; shape?: readonly number[] };
   const constructor: unknown = value.constructor;
   const type = typeof constructor === 'function' && constructor.name !== '' ? constructor.name : tagOf(value);
-  // Operations see the node of a tensor.
-  const name = value instanceof Expr ? 'Tensor' : type;
+  const name = (value as { [SHOWN_AS]?: string })[SHOWN_AS] ?? type;
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}${dtype !== undefined && Array.isArray(shape) ? ` (${dtype}[${shape.join(',')}])` : ''}`;
 }
 

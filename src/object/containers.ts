@@ -6,7 +6,7 @@ import type { leafType } from '../core/tree-types.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { type ClassOf, dictEntries, type Dict } from './collector.js';
-import type { Module } from './module.js';
+import { ModuleNode } from './node.js';
 
 /** @throws OptionError `WRONG_CLASS` unless `value` is an instance of `type`. */
 export function requireInstance(value: unknown, type: ClassOf<unknown>, holder: string): void {
@@ -54,19 +54,14 @@ abstract class ClassDict<T> extends Map<string, T> {
   }
 }
 
-/** Any module; set by module.ts, which needs these classes itself. */
-let moduleClass: ClassOf<object> = Object;
-export const setModuleClass = (type: ClassOf<object>): void => void (moduleClass = type);
-export const isModule = (value: unknown): value is Module => value instanceof moduleClass;
-
 /** A list of modules: the i-th has the path `<attr>-i`. */
 export class NodeList<T extends object = object> extends ClassList<T> {
   static override name = 'NodeList';
   constructor(...items: Items<T>) {
-    super(items, moduleClass as ClassOf<T>);
+    super(items, ModuleNode as unknown as ClassOf<T>);
   }
   protected override check(item: T): void {
-    requireInstance(item, moduleClass, this.constructor.name);
+    requireInstance(item, ModuleNode, this.constructor.name);
   }
 }
 /** A list of Variables: the i-th has the key `<attr>-i`. */
@@ -86,7 +81,7 @@ export class NodeDict<T extends object = object> extends ClassDict<T> {
     super(entries);
   }
   protected override check(item: T): void {
-    requireInstance(item, moduleClass, this.constructor.name);
+    requireInstance(item, ModuleNode, this.constructor.name);
   }
 }
 /** A dict of Variables: each has the key `<attr>-<key>`. */

@@ -14,10 +14,11 @@ import type { Tensor } from '../trace/tensor.js';
 import { isTracing, modeHere } from '../trace/scope.js';
 import { TrainVar, Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries, isPlainObject } from './collector.js';
-import { NodeDict, NodeList, requireInstance, setModuleClass, VarDict, VarList } from './containers.js';
+import { NodeDict, NodeList, requireInstance, VarDict, VarList } from './containers.js';
 import { type Device, moveVariables } from './device.js';
 import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
+import { ModuleNode } from './node.js';
 import { announceCalls } from './paths.js';
 import { summaryOf } from './summary.js';
 import { attributes, holdsState, type NamingMethod, walkNodes, walkVars } from './walk.js';
@@ -70,20 +71,16 @@ const isDynamic = (value: unknown): boolean =>
  * }
  * new Linear().trainVars(); // { 'Linear0.weight' → …, 'Linear0.bias' → … }
  */
-export class Module {
-  static name = 'Module';
-  /** Attributes that walks do not look into, though they hold Variables. */
-  protected static readonly unwalked: readonly string[] = [];
+export class Module extends ModuleNode {
+  static override name = 'Module';
   declare readonly [leafType]: Tensor;
   declare [NAME]: string;
   declare [EVALUATES]: boolean;
-  /** Variables that are no attributes, by key. */
-  declare implicitVars: Collector<Variable>;
-  /** Modules that are no attributes, by key. */
   declare implicitNodes: Collector<Module>;
 
   /** @param name unique among living modules; the class's name and a number unless given. */
   constructor(name?: string) {
+    super();
     setHidden(this, NAME, this.uniqueName(name));
     holdName(this.name, this);
     announceCalls(this);
@@ -121,7 +118,7 @@ export class Module {
         `${this.name} was to ${mode ? 'train' : 'evaluate'} while a function was traced, which happens once, not at each call`,
         'Call train() and eval() outside, before the jitted function: it has a program for each mode.',
       );
-    for (const [, node] of walkNodes(this, { method: 'path' })) setHidden(node, EVALUATES, !mode);
+    for (const [, node] of walkNodes(this, { method: 'path' })) setHidden(node as Module, EVALUATES, !mode);
     return this;
   }
   /** `train(false)`. */
@@ -146,7 +143,7 @@ export class Module {
     checkOptions('nodes', options, ['method', 'level', 'includeSelf']);
     const { method = 'absolute', level = -1, includeSelf = true } = options;
     checkWalk(method, level);
-    return new Collector(walkNodes(this, { method, level, includeSelf }).map(([key, node]) => [key, node]));
+    return new Collector(walkNodes(this, { method, level, includeSelf }).map(([key, node]) => [key, node as Module]));
   }
 
   /** The Variables of {@link nodes}: `<node>.<attribute>`, or the attribute alone for a root under `relative`. */
@@ -213,11 +210,6 @@ export class Module {
     staticNames.forEach((name, i) => define(name, staticValues[i]));
     dynamicNames.forEach((name, i) => define(name, dynamicValues[i]));
     return module;
-  }
-
-  /** The attribute path of an implicit Variable, by which files know it: its key, unless a class knows better. */
-  protected implicitPath(key: string): string {
-    return key;
   }
 
   /**
@@ -315,7 +307,7 @@ export class Module {
     return summaryOf(this, inputs);
   }
 
-  toString(): string {
+  override toString(): string {
     return this.name;
   }
 }
@@ -416,7 +408,6 @@ function register_<T extends Module | Variable>(
   for (const [key, value] of next) if (!present.has(key)) present.set(key, value);
 }
 
-setModuleClass(Module);
 register(Module, {
   flatten: (module) => {
     attributes(module);

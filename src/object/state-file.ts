@@ -10,7 +10,7 @@ import { readCheckpoint } from '../io/files.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import type { Variable } from '../trace/variable.js';
-import type { Module } from './module.js';
+import type { ModuleNode } from './node.js';
 import { checkFits, type LoadStateResult, METHOD_KEY, NODE_KEY } from './state.js';
 import { type NamingMethod, variableAt, walkNodes, walkVars } from './walk.js';
 
@@ -36,12 +36,15 @@ const list = (keys: readonly string[]): string =>
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /** Loads the file into the module's Variables, straight into memory of their own. */
-export const loadFile = async (module: Module, filename: string, options: LoadFileOptions): Promise<LoadStateResult> =>
-  loadContents(module, filename, await readCheckpoint(filename), options);
+export const loadFile = async (
+  module: ModuleNode,
+  filename: string,
+  options: LoadFileOptions,
+): Promise<LoadStateResult> => loadContents(module, filename, await readCheckpoint(filename), options);
 
 /** As {@link loadFile}, of what was read. */
 export function loadContents(
-  module: Module,
+  module: ModuleNode,
   filename: string,
   { arrays, texts, metadata }: FileContents,
   options: LoadFileOptions,
@@ -130,7 +133,7 @@ export function loadContents(
 
 /** Unique names count constructions: a file that was not asked for by them must find each node where it was. */
 function checkNodes(
-  module: Module,
+  module: ModuleNode,
   filename: string,
   found: ReadonlyMap<Variable, { readonly key: string }>,
   metadata: ReadonlyMap<string, string>,

@@ -8,7 +8,7 @@ import { isTracing } from '../trace/scope.js';
 import { Tensor, tensor, type TensorData } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { dictEntries } from './collector.js';
-import type { Module } from './module.js';
+import type { ModuleNode } from './node.js';
 import { type NamingMethod, variableAt, walkNodes, walkVars } from './walk.js';
 
 /** One entry a node, by its unique name, each a dict of its Variables' values. */
@@ -87,7 +87,7 @@ function flatState(
 }
 
 /** Loads a state dict into a module's Variables: all of it, or on an error nothing. */
-export function loadState(module: Module, state: unknown, options: LoadStateOptions): LoadStateResult {
+export function loadState(module: ModuleNode, state: unknown, options: LoadStateOptions): LoadStateResult {
   checkOptions('loadStateDict', options, ['warn', 'compatible']);
   const { flat, paths } = flatState(state, options.compatible);
   const variables = walkVars(module, { method: paths ? 'path' : 'absolute' });
@@ -149,7 +149,7 @@ export const NODE_KEY = 'lazuli.node.';
  * what the file says of its keys.
  */
 export function stateNow(
-  module: Module,
+  module: ModuleNode,
   given: TensorDict | null | undefined,
   method: NamingMethod,
 ): { values: ReadonlyMap<string, Tensor>; metadata: ReadonlyMap<string, string> } {

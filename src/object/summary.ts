@@ -9,7 +9,7 @@ import { drop } from '../trace/eager-scope.js';
 import { TraceScope } from '../trace/scope.js';
 import { Tensor } from '../trace/tensor.js';
 import { TrainVar } from '../trace/variable.js';
-import type { Module } from './module.js';
+import type { ModuleNode } from './node.js';
 import { observing } from './paths.js';
 import { walkNodes, walkVars } from './walk.js';
 
@@ -34,7 +34,7 @@ const shapesOf = (result: unknown): string =>
     .join(' ');
 
 /** @throws OptionError `NO_CALL`, and what the call throws. */
-export function summaryOf(root: Module, inputs: readonly unknown[]): string {
+export function summaryOf(root: ModuleNode, inputs: readonly unknown[]): string {
   const { call } = root as { call?: (...args: unknown[]) => unknown };
   if (typeof call !== 'function')
     throw new OptionError(
@@ -42,11 +42,11 @@ export function summaryOf(root: Module, inputs: readonly unknown[]): string {
       `${root.name}.summary() found no method call`,
       'A layer or model has call(...inputs).',
     );
-  const outputs = new Map<Module, string>();
+  const outputs = new Map<ModuleNode, string>();
   const scope = new TraceScope(`${root.name}.summary`);
   const flops = new Map<unknown, number>();
   withScope(scope, () => {
-    const observe = (module: Module, body: () => unknown): unknown => {
+    const observe = (module: ModuleNode, body: () => unknown): unknown => {
       // In the order of calls, which is that of the keys.
       outputs.set(module, outputs.get(module) ?? '');
       const result = body();
@@ -77,7 +77,7 @@ export function summaryOf(root: Module, inputs: readonly unknown[]): string {
       const path = paths.get(module) ?? '';
       return above === '' || path === above || path.startsWith(`${above}.`) ? total + each : total;
     }, 0);
-  const sizeOf = (module: Module, onlyTrained: boolean): number =>
+  const sizeOf = (module: ModuleNode, onlyTrained: boolean): number =>
     [...walkVars(module, { method: 'path' }).unique().values()]
       .filter((variable) => !onlyTrained || variable instanceof TrainVar)
       .reduce((total, { size }) => total + size, 0);

@@ -6,8 +6,7 @@ import { OptionError } from '../core/errors.js';
 import { refuseOtherCopy } from '../core/options.js';
 import { Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries, isPlainObject } from './collector.js';
-import { isModule } from './containers.js';
-import type { Module } from './module.js';
+import { isModule, type ModuleNode } from './node.js';
 
 /** Names by the modules' unique names, or by the path from the root. */
 export type NamingMethod = 'absolute' | 'relative';
@@ -21,7 +20,7 @@ interface Walk {
 }
 
 /** What an attribute holds: a module or Variable, its key and its path, below the attribute or the root. */
-type Found<T = Module | Variable> = readonly [key: string, thing: T, path: string];
+type Found<T = ModuleNode | Variable> = readonly [key: string, thing: T, path: string];
 
 /** The modules and Variables in an attribute's value: itself, or what lists, sets and dicts of them hold. */
 function found(key: string, value: unknown, path: string, above: readonly unknown[] = []): Found[] {
@@ -56,7 +55,7 @@ function isMethod(object: object, key: string): boolean {
  * A module's own attributes, in the order in which they were set.
  * @throws OptionError `ATTRIBUTE_NAME` for one that hides a method: `vars`, `constructor`. A function may replace one.
  */
-export function attributes(module: Module): [name: string, value: unknown][] {
+export function attributes(module: ModuleNode): [name: string, value: unknown][] {
   const entries = Object.entries(module);
   for (const [name, value] of entries)
     if (typeof value !== 'function' && isMethod(module, name))
@@ -69,9 +68,9 @@ export function attributes(module: Module): [name: string, value: unknown][] {
 }
 
 /** Modules and Variables among the attributes and the implicit ones, in order. */
-function contents(module: Module): Found[] {
+function contents(module: ModuleNode): Found[] {
   const own = attributes(module);
-  const unwalked = (module.constructor as typeof Module)['unwalked'];
+  const unwalked = (module.constructor as typeof ModuleNode)['unwalked'];
   return [
     ...own.flatMap(([key, value]) => (unwalked.includes(key) ? [] : found(key, value, key))),
     ...[...module.implicitVars].map(([key, value]): Found => [key, value, module['implicitPath'](key)]),
@@ -85,23 +84,23 @@ const join = (above: string, key: string): string => (above === '' ? key : `${ab
  * The root and the modules below it: children first, then what is below each. Each edge (an attribute of a module, or an
  * element of one) is followed once, so a cycle ends.
  */
-export function walkNodes(root: Module, { method, level = -1, includeSelf = true }: Walk): Found<Module>[] {
-  const named = (node: Module, key: string, path: string): Found<Module> => [
+export function walkNodes(root: ModuleNode, { method, level = -1, includeSelf = true }: Walk): Found<ModuleNode>[] {
+  const named = (node: ModuleNode, key: string, path: string): Found<ModuleNode> => [
     method === 'absolute' ? node.name : method === 'relative' ? key : path,
     node,
     path,
   ];
-  const gathered: Found<Module>[] = includeSelf ? [named(root, '', '')] : [];
-  const followed = new Map<Module, Set<string>>();
-  const nearest = new Map<Module, number>();
-  const walk = (node: Module, above: string, pathAbove: string, depth: number): void => {
+  const gathered: Found<ModuleNode>[] = includeSelf ? [named(root, '', '')] : [];
+  const followed = new Map<ModuleNode, Set<string>>();
+  const nearest = new Map<ModuleNode, number>();
+  const walk = (node: ModuleNode, above: string, pathAbove: string, depth: number): void => {
     if (level >= 0 && depth >= level) return;
     // Reached again by a shorter way: below its edges there may be what the level cut off before.
     const isNearer = level >= 0 && depth < (nearest.get(node) ?? Infinity);
     if (isNearer) nearest.set(node, depth);
     const edges = followed.get(node) ?? new Set<string>();
     followed.set(node, edges);
-    const children: Found<Module>[] = [];
+    const children: Found<ModuleNode>[] = [];
     for (const [key, child, path] of contents(node)) {
       if (!isModule(child) || (edges.has(key) && !isNearer)) continue;
       const at = [join(above, key), child, join(pathAbove, path)] as const;
@@ -120,7 +119,7 @@ export function walkNodes(root: Module, { method, level = -1, includeSelf = true
 const known = new WeakMap<Variable, Map<string, string>>();
 
 /** The Variables of {@link walkNodes}: `<node>.<attribute>`, or the attribute alone for a root. */
-export function walkVars(root: Module, options: Walk): Collector<Variable> {
+export function walkVars(root: ModuleNode, options: Walk): Collector<Variable> {
   const { method, excludeTypes = [] } = options;
   const gathered = new Collector<Variable>();
   const paths = new Map<Variable, string>();
@@ -150,7 +149,7 @@ export const knownPath = (variable: Variable): string | undefined =>
   [...(known.get(variable)?.values() ?? [])].sort((a, b) => b.length - a.length)[0];
 
 /** The Variable at an attribute path, whichever of its ways that is: walks go each once. */
-export function variableAt(root: Module, path: string): Variable | undefined {
+export function variableAt(root: ModuleNode, path: string): Variable | undefined {
   for (const [, thing, at] of contents(root)) {
     const inside =
       at === path && !isModule(thing)

@@ -2,7 +2,8 @@
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import { boundariesOf } from '../compile/boundaries.js';
 import { kernelReads, kernelWrites } from '../compile/kernel.js';
-import type { Report, Subject } from '../runtime/inspect.js';
+import type { Report } from '../runtime/report.js';
+import type { Subject } from '../runtime/inspect.js';
 import { computedNodes, provenanceOf } from '../runtime/provenance.js';
 import { counted, operations } from '../runtime/report-text.js';
 import { layOut } from './layout.js';

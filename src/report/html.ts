@@ -4,7 +4,8 @@
  */
 import { OptionError } from '../core/errors.js';
 import { checkOptions, describeValue } from '../core/options.js';
-import { type Report, subjectOf } from '../runtime/inspect.js';
+import type { Report } from '../runtime/report.js';
+import { subjectOf } from '../runtime/inspect.js';
 import { base } from './client/base.js';
 import { charts } from './client/charts.js';
 import { code } from './client/code.js';

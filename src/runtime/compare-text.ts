@@ -1,5 +1,5 @@
 /** A comparison as a table, and as a bar chart. */
-import type { Comparison } from './compare.js';
+import type { Comparison } from './comparison.js';
 import { tableText } from './report-text.js';
 import { digits } from './trial.js';
 

@@ -3,7 +3,7 @@ import { ContractError } from '../core/errors.js';
 import { checkOptions } from '../core/options.js';
 import { type Kernel, kernelReads, kernelWrites } from '../compile/kernel.js';
 import type { Program } from '../lower/program.js';
-import type { Report } from './inspect.js';
+import type { Report } from './report.js';
 import type { BackendChoice } from './registry.js';
 import { computesText } from './report-text.js';
 import type { Runner } from './runner.js';

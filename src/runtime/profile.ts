@@ -13,49 +13,14 @@ import { evaluateNode } from '../ops/evaluate.js';
 import type { HostArray } from '../core/array.js';
 import type { Backend } from './backend.js';
 import { HostSteps } from './host-steps.js';
-import { type KernelReport, makeReport } from './inspect.js';
+import { makeReport } from './inspect.js';
+import type { ChromeTrace, KernelReport, Profile, TraceEvent } from './report.js';
 import { homeOf, hostBackend } from './registry.js';
 import { computesText, fromText, tableText } from './report-text.js';
 import { Runner, type UpdateTarget } from './runner.js';
 import { profiles, type Snapshot } from './snapshot.js';
 import { Storage } from './storage.js';
 import { digits, median, spread, Trial } from './trial.js';
-
-/** Milliseconds: the median, and between which bounds the middle half lies. */
-export interface Timing {
-  readonly medianMs: number;
-  readonly spreadMs: number;
-}
-
-/** Times of a call and its kernels. */
-export interface Profile extends Timing {
-  readonly runs: number;
-  readonly backend: string;
-  /** In the order of the call. */
-  readonly kernels: readonly (Timing & { readonly name: string })[];
-  /** All that was timed, in the trace format that Perfetto and Chrome open; as text, its JSON. */
-  toTrace(): ChromeTrace;
-  /** A table of the kernels. */
-  toString(): string;
-}
-
-/** An event of Chrome's trace format; times in microseconds. */
-export interface TraceEvent {
-  readonly name: string;
-  readonly cat?: string;
-  readonly ph: 'X' | 'M';
-  readonly ts?: number;
-  readonly dur?: number;
-  readonly pid: number;
-  readonly tid: number;
-  readonly args: Readonly<Record<string, unknown>>;
-}
-export interface ChromeTrace {
-  readonly traceEvents: readonly TraceEvent[];
-  readonly displayTimeUnit: 'ms';
-  /** Its JSON. */
-  toString(): string;
-}
 
 /** One kernel, once. */
 interface Sample {

@@ -4,7 +4,7 @@ import { formatSizeForm } from '../core/extent.js';
 import { quoteName } from '../core/graph.js';
 import { type Kernel, kernelReads, kernelWrites, type Segment } from '../compile/kernel.js';
 import { hasControl, type Program, stepLines } from '../lower/program.js';
-import type { Report } from './inspect.js';
+import type { Report } from './report.js';
 import { computedNodes, type Provenance } from './provenance.js';
 
 /** Each text once, with its number, and the number of those that found no place. */

@@ -15,7 +15,7 @@ import {
 import { formatNumber, type Graph } from '../core/graph.js';
 import { parameter, isParameter } from '../ops/leaf.js';
 import { distance, type Pair } from './bisect.js';
-import type { FirstDiffering } from './compare.js';
+import type { FirstDiffering } from './comparison.js';
 import { differenceOf } from './difference.js';
 import { evaluateNodes } from './node-values.js';
 

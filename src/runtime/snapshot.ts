@@ -2,7 +2,7 @@
 import type { TypedArray } from '../core/dtype.js';
 import type { Backend } from './backend.js';
 import type { Graph } from '../core/graph.js';
-import type { Profile } from './profile.js';
+import type { Profile } from './report.js';
 import type { Recording } from './provenance.js';
 
 /** A call that has not run. */

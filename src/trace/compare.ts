@@ -1,7 +1,7 @@
 /** `compare`: the comparison itself is loaded when it is asked for. */
 import { OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
-import type { CompareOptions, Comparison } from '../runtime/compare.js';
+import type { CompareOptions, Comparison } from '../runtime/comparison.js';
 import { type Snapshot, SNAPSHOT } from '../runtime/snapshot.js';
 import { jit } from './jit.js';
 import type { Tensor } from './tensor.js';

@@ -15,9 +15,10 @@ import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
 import type { Backend, Emitter, KernelSource } from '../runtime/backend.js';
 import { type Contract, checkContract } from '../runtime/contract.js';
-import { makeReport, type Report, type TraceNote } from '../runtime/inspect.js';
+import type { Report } from '../runtime/report.js';
+import { makeReport, type TraceNote } from '../runtime/inspect.js';
 import type { NonFinite } from '../runtime/numerics.js';
-import type { Profile } from '../runtime/profile.js';
+import type { Profile } from '../runtime/report.js';
 import type { Recording } from '../runtime/provenance.js';
 import {
   type BackendChoice,
@@ -42,13 +43,14 @@ import { callTraced } from './call.js';
 import { evaluated } from './eager.js';
 import { drop, type EagerNode } from './eager-scope.js';
 import { leafExpr } from './grad.js';
-import { holds, type NumberGuard, numberOf } from './number.js';
+import { holds, numberOf } from './number.js';
 import { asExpr } from './operand.js';
 import {
   activeScope,
   type Binding,
   isTracing,
   type Moded,
+  type NumberGuard,
   type TracedVariable,
   TraceScope,
   useExpr,

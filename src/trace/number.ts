@@ -9,15 +9,8 @@ import { attributesOf, type Expr, ExprScope, make, topologicalOrder, withScope }
 import { evaluateGraph } from '../ops/evaluate.js';
 import { heldNumber, parameter, parameterPrimitive } from '../ops/leaf.js';
 import { EagerNode, eagerScope, type Recipe } from './eager-scope.js';
-import { outermostTrace, TraceScope } from './scope.js';
+import { type NumberGuard, outermostTrace, TraceScope } from './scope.js';
 
-/** A question that was asked of a number, and the answer. */
-export interface NumberGuard {
-  /** The number now. */
-  readonly read: () => number;
-  readonly dtype: DType;
-  readonly isInteger: boolean;
-}
 /** Whether the answer is the same now. */
 export const holds = ({ read, dtype, isInteger }: NumberGuard): boolean => isIntegerOf(read(), dtype) === isInteger;
 

@@ -1,7 +1,9 @@
 /**
- * Scopes of tracing. The eager scope (`eager-scope.ts`) is the outermost. A trace scope records one function; what it uses from outside becomes a hidden parameter, and Variables that it reads and writes
- * are kept here, so that leaving the trace restores them.
+ * Scopes of tracing. The eager scope (`eager-scope.ts`) is the outermost. A trace scope records one function; what it
+ * uses from outside becomes a hidden parameter, and Variables that it reads and writes are kept here, so that leaving the
+ * trace restores them.
  */
+import type { DType } from '../core/dtype.js';
 import { TraceError, userLocation } from '../core/errors.js';
 import {
   currentOrigin,
@@ -15,9 +17,16 @@ import {
 } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { constant, parameter, constantPrimitive, parameterPrimitive } from '../ops/leaf.js';
-import type { NumberGuard } from './number.js';
 import type { UpdateTarget } from '../runtime/runner.js';
 import { type EagerScope, eagerScope, hold } from './eager-scope.js';
+
+/** A question that was asked of a number, and the answer. */
+export interface NumberGuard {
+  /** The number now. */
+  readonly read: () => number;
+  readonly dtype: DType;
+  readonly isInteger: boolean;
+}
 
 /** A Variable as scopes see it. */
 export interface TracedVariable extends UpdateTarget {
