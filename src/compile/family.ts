@@ -4,6 +4,7 @@
  * The function was recorded at three sizes. What differs between the graphs, extents and literals, must follow from n, the size,
  * by a form that all three confirm. So nothing that is traced needs to know of n: `x.shape[0]` is a number like any other.
  */
+import { reducePrimitive } from '../ops/reduction.js';
 import type { DType } from '../core/dtype.js';
 import {
   attributesKey,
@@ -16,11 +17,12 @@ import {
   topologicalOrder,
   withOrigin,
   withScope,
+  attributesOf,
 } from '../core/expr.js';
 import { formatSizeForm, type SizeForm, sizeAt, sizeFormOf } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
 import { exprBuilder } from '../ops/expr-builder.js';
-import { constant, parameter } from '../ops/leaf.js';
+import { constant, parameter, constantPrimitive } from '../ops/leaf.js';
 import { takesOrderOf } from '../ops/order.js';
 import { originOf } from './rewrite.js';
 
@@ -117,7 +119,7 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
           i,
         );
       if (values.every((value) => typeof value === 'number')) {
-        if (node.primitive.name === 'constant') literal = literalOf(sizes, values, node.dtype);
+        if (node.primitive === constantPrimitive) literal = literalOf(sizes, values, node.dtype);
         else {
           const form = formOf(values);
           if (form !== undefined) sized[key] = form;
@@ -149,8 +151,8 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
       const [own, other] = [memberAt(n).nodes, memberAt(like).nodes];
       return own.every(
         (node, i) =>
-          node.primitive.name !== 'reduce' ||
-          takesOrderOf(node.input().shape, other[i]!.input().shape, node.attributes.axes as readonly number[]),
+          node.primitive !== reducePrimitive ||
+          takesOrderOf(node.input().shape, other[i]!.input().shape, attributesOf(node, reducePrimitive)!.axes),
       );
     },
   };

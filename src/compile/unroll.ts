@@ -18,9 +18,6 @@ import { broadcast, broadcastScalar, concat, reshape, slice } from '../ops/movem
 import { barrier } from '../ops/control/copy.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
 
-/** Whether what `primitive` is, is that of `entry`. */
-const is = (node: Expr, entry: { readonly name: string }): boolean => node.primitive.name === entry.name;
-
 /** Element `at` along the first axis. */
 function element(x: Expr, at: number): Expr {
   const rest = x.shape.slice(1);
@@ -97,14 +94,14 @@ function unrolledNode(
   attributes: Expr['attributes'],
   loops: boolean,
 ): Expr[] | undefined {
-  if (is(node, customPrimitive)) return inlineGraph(attributes.body as Graph, inputs);
-  if (is(node, checkpointPrimitive))
+  if (node.primitive === customPrimitive) return inlineGraph(attributes.body as Graph, inputs);
+  if (node.primitive === checkpointPrimitive)
     return inlineGraph(attributes.body as Graph, attributes.again === true ? barrier(inputs) : inputs);
   if (loops) return undefined;
-  if (is(node, scanPrimitive)) return unrollScan(inputs, attributes as unknown as ScanAttributes, node.aval);
-  if (is(node, branchPrimitive))
+  if (node.primitive === scanPrimitive) return unrollScan(inputs, attributes as unknown as ScanAttributes, node.aval);
+  if (node.primitive === branchPrimitive)
     return selectBranch(inputs[0]!, inputs.slice(1), attributes.branches as readonly Graph[]);
-  if (is(node, whilePrimitive))
+  if (node.primitive === whilePrimitive)
     throw new UnsupportedError(
       'NO_LOOPS',
       'the backend cannot run a loop whose number of turns depends on values',

@@ -9,7 +9,7 @@
  */
 import { type Aval, makeAval } from '../core/aval.js';
 import { DTypeError } from '../core/errors.js';
-import { type Attributes, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
 import { interleave, phasesOf, window, type Window } from './window.js';
 
@@ -334,7 +334,7 @@ export const convFilterPrimitive: Primitive<ConvAttributes> = entry(
 const of =
   (primitive: () => Primitive<ConvAttributes>) =>
   (first: Expr, second: Expr, spec: ConvAttributes): Expr =>
-    make(primitive() as unknown as Primitive<Attributes & ConvAttributes>, [first, second], spec);
+    make(primitive(), [first, second], spec);
 export const conv = of(() => convPrimitive);
 export const convInput = of(() => convInputPrimitive);
 export const convFilter = of(() => convFilterPrimitive);

@@ -6,7 +6,7 @@
 import { broadcastPrimitive } from '../ops/movement.js';
 import type { Aval } from '../core/aval.js';
 import { type Attributes, Expr, ExprScope, type Primitive } from '../core/expr.js';
-import { dataPrimitive, iotaPrimitive, heldNumber } from '../ops/leaf.js';
+import { dataPrimitive, iotaPrimitive, heldNumber, numberPrimitive } from '../ops/leaf.js';
 import type { Storage } from '../runtime/storage.js';
 
 /** What the elements of a node are computed from. */
@@ -58,6 +58,9 @@ export class EagerScope extends ExprScope {
   #identity = 0;
 
   override make<A extends Attributes>(primitive: Primitive<A>, inputs: readonly Expr[], attributes: A): Expr {
+    // Each number is a node of its own: there is no equal one to look for.
+    if ((primitive as Primitive) === numberPrimitive)
+      return this.create(primitive, [], attributes, primitive.infer([], attributes));
     const node = super.make(primitive, inputs, attributes) as EagerNode;
     if (!node.isReleased) return node;
     this.clear();

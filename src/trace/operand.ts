@@ -72,12 +72,14 @@ function numberDType(x: Operand, other: DType): DType {
 /** The dtype in which the operands meet; undefined for numbers alone, which stay weak f64. */
 export function jointDType(op: string, operands: readonly Operand[]): DType | undefined {
   for (const x of operands) checkOperand(op, x);
-  const strong = operands.flatMap((x) => (isNumber(x) ? [] : typeof x === 'object' ? [x.dtype] : ['bool' as const]));
-  if (strong.length === 0) return undefined;
-  return operands.filter(isNumber).reduce(
-    (dtype, x) => promote(op, dtype, numberDType(x, dtype)),
-    strong.reduce((a, b) => promote(op, a, b)),
-  );
+  let joint: DType | undefined;
+  for (const x of operands) {
+    if (isNumber(x)) continue;
+    const dtype = typeof x === 'object' ? x.dtype : 'bool';
+    joint = joint === undefined ? dtype : promote(op, joint, dtype);
+  }
+  if (joint !== undefined) for (const x of operands) if (isNumber(x)) joint = promote(op, joint, numberDType(x, joint));
+  return joint;
 }
 
 /** The operand as a node of `dtype`. */
@@ -95,6 +97,9 @@ export function promoteOperands(op: string, operands: readonly Operand[]): Expr[
  * @throws ShapeError `SHAPE_MISMATCH` naming the first axis that differs.
  */
 export function broadcastShapes(op: string, avals: readonly { shape: Shape; key: string }[]): Shape {
+  // Most operations are of equal shapes, or of a tensor and a number.
+  const [a, b] = avals;
+  if (avals.length === 2 && (a!.key === b!.key || b!.shape.length === 0)) return a!.shape;
   const rank = Math.max(...avals.map((aval) => aval.shape.length));
   const shape = new Array<number>(rank).fill(1);
   for (const aval of avals)

@@ -6,6 +6,7 @@
 import { sizeOf } from '../../core/aval.js';
 import { bytesPerElement } from '../../core/dtype.js';
 import {
+  attributesOf,
   copyInto,
   type Expr,
   ExprScope,
@@ -17,7 +18,14 @@ import {
 } from '../../core/expr.js';
 import { dot, type DotAttributes, freeAxes } from '../contraction.js';
 import { parameter } from '../leaf.js';
-import { broadcast, reshape, transpose } from '../movement.js';
+import {
+  broadcast,
+  reshape,
+  transpose,
+  broadcastPrimitive,
+  reshapePrimitive,
+  transposePrimitive,
+} from '../movement.js';
 import { closed } from './inline.js';
 import { result } from './results.js';
 import type { ScanAttributes } from './scan-attributes.js';
@@ -52,7 +60,7 @@ class AllTurns {
   }
 
   #make(node: Expr): Expr | undefined {
-    const { primitive, attributes, inputs, shape } = node;
+    const { primitive, attributes, inputs } = node;
     const { length } = this;
     const operands = inputs.map((input) => (this.#varies(input) ? this.of(input) : this.fixed(input)));
     if (operands.includes(undefined)) return undefined;
@@ -76,19 +84,21 @@ class AllTurns {
         if (attributes.axis !== 0 || this.#varies(inputs[0]!)) return undefined;
         return make(primitive, operands as Expr[], attributes);
       case 'movement':
-        if (primitive.name === 'reshape') return reshape(first, [length, ...shape]);
-        if (primitive.name === 'transpose')
-          return transpose(first, [0, ...(attributes.permutation as readonly number[]).map((axis) => axis + 1)]);
-        if (primitive.name === 'broadcast')
-          return broadcast(
-            first,
-            [length, ...shape],
-            [0, ...(attributes.axes as readonly number[]).map((axis) => axis + 1)],
-          );
-        return undefined;
+        return this.#moved(node, first);
       default:
         return undefined;
     }
+  }
+
+  #moved(node: Expr, first: Expr): Expr | undefined {
+    const later = (axes: readonly number[]): number[] => [0, ...axes.map((axis) => axis + 1)];
+    const transposed = attributesOf(node, transposePrimitive);
+    const spread = attributesOf(node, broadcastPrimitive);
+    return node.primitive === reshapePrimitive
+      ? reshape(first, [this.length, ...node.shape])
+      : transposed
+        ? transpose(first, later(transposed.permutation))
+        : spread && broadcast(first, [this.length, ...node.shape], later(spread.axes));
   }
 
   #product({ inputs, attributes, shape }: Expr, [x, y]: Expr[]): Expr {
