@@ -8,11 +8,13 @@ import * as randomNumbers from './nn/random.js';
 import { setOtherThreads } from './runtime/registry.js';
 import * as comparing from './trace/compare.js';
 import * as create from './trace/create.js';
+import * as derivatives from './trace/derivatives.js';
 import * as gradients from './trace/grad.js';
 import * as compiler from './trace/jit.js';
 import * as lifting from './trace/lift/lift.js';
 import * as tensors from './trace/tensor.js';
 import * as variables from './trace/variable.js';
+import * as batching from './trace/vmap.js';
 
 /** How the worker threads of `wasm` are made. */
 export interface ThreadOptions {
@@ -31,6 +33,13 @@ export const jit = /* @__PURE__ */ connected(compiler.jit);
 export const compare = /* @__PURE__ */ connected(comparing.compare);
 export const grad = /* @__PURE__ */ connected(gradients.grad);
 export const valueAndGrad = /* @__PURE__ */ connected(gradients.valueAndGrad);
+export const jvp = /* @__PURE__ */ connected(derivatives.jvp);
+export const vjp = /* @__PURE__ */ connected(derivatives.vjp);
+export const linearize = /* @__PURE__ */ connected(derivatives.linearize);
+export const jacfwd = /* @__PURE__ */ connected(derivatives.jacfwd);
+export const jacrev = /* @__PURE__ */ connected(derivatives.jacrev);
+export const hessian = /* @__PURE__ */ connected(derivatives.hessian);
+export const vmap = /* @__PURE__ */ connected(batching.vmap);
 export const lift = /* @__PURE__ */ connected(lifting.lift);
 export const Variable = /* @__PURE__ */ connected(variables.Variable);
 export type Variable = variables.Variable;
@@ -76,6 +85,7 @@ export { type Axis, type ReduceOptions } from './trace/structure.js';
 export type { BatchOptions } from './trace/batch.js';
 export { type Jitted, type JitOptions, type JitStats } from './trace/jit.js';
 export type { LiftConstant, Lifted, LiftedArguments, LiftOptions } from './trace/lift/lift.js';
+export type { VmapOptions } from './trace/vmap.js';
 export { type GradOptions, type Traced } from './trace/traced-types.js';
 export { attention, type AttentionOptions, type MaskOptions } from './nn/attention.js';
 export { crossEntropy, type CrossEntropyOptions } from './nn/cross-entropy.js';

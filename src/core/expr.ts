@@ -85,6 +85,24 @@ export interface Primitive<A extends Attributes = Attributes> {
     builder: GraphBuilder,
     wanted: readonly boolean[],
   ): readonly (Expr | null)[];
+  /**
+   * Whether the result is linear in all float inputs together, or in each of them: then its tangent is the primitive of the
+   * tangents. An element-wise entry needs neither this nor `jvp`: its `vjp` is its own transpose.
+   */
+  readonly linear?: 'jointly' | 'each';
+  /** The tangent of the result from those of the inputs, null where there is none; without it `vjp` is transposed. */
+  jvp?(this: void, tangents: readonly (Expr | null)[], node: Expr<A>, builder: TensorBuilder): Expr;
+  /** The attributes under which inputs with one more axis, the first, give the result with one more; its extent is `extent`. */
+  batch?(this: void, attributes: A, extent: number): A;
+  /** The result with one more axis, the first, from inputs some of which have it. */
+  vmap?(this: void, inputs: readonly Batched[], node: Expr<A>, extent: number, builder: TensorBuilder): Expr;
+}
+
+/** A node for each example of a batch, or one that all share. */
+export interface Batched {
+  readonly node: Expr;
+  /** Whether it has the examples along its first axis. */
+  readonly isBatched: boolean;
 }
 
 /** The derivative of a closed graph, as two graphs: what runs forward and saves values, and what runs backward from these. */

@@ -7,8 +7,9 @@ import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
 import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
-import { type DotDimensions, type Expr, make } from '../core/expr.js';
+import { type Batched, type DotDimensions, type Expr, make } from '../core/expr.js';
 import { define } from './define.js';
+import { behind } from './movement.js';
 import { contractionOrder, walkBlocks } from './order.js';
 
 /** {@link DotDimensions} as attributes. */
@@ -101,7 +102,6 @@ export const dotPrimitive = define<DotAttributes>({
     const [x, y] = node.inputs as [Expr, Expr];
     const freeA = freeAxes(x.shape.length, batchA, contractA);
     const freeB = freeAxes(y.shape.length, batchB, contractB);
-    const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
     const batch = range(0, batchA.length);
     const rows = range(batchA.length, freeA.length);
     const columns = range(batchA.length + freeA.length, freeB.length);
@@ -114,8 +114,27 @@ export const dotPrimitive = define<DotAttributes>({
       b.dot(x, g, { batch: [batchA, batch], contract: [freeA, rows], permutation: inverse(orderY) }),
     ];
   },
+  linear: 'each',
+  // The examples are a batch axis if both operands have them, else a free one of that which has: nothing is repeated.
+  vmap: ([x, y], { attributes, inputs: [a], shape }, _extent, b) => {
+    const { batchA, batchB, contractA, contractB, permutation = range(0, shape.length) } = attributes;
+    const axes = (of: Batched, list: readonly number[]): readonly number[] => (of.isBatched ? behind(list) : list);
+    const isBoth = x!.isBatched && y!.isBatched;
+    const freeOfA = a!.shape.length - batchA.length - contractA.length;
+    const place = isBoth ? 0 : batchA.length + (x!.isBatched ? 0 : freeOfA);
+    const shared = isBoth ? [0] : [];
+    return b.dot(x!.node, y!.node, {
+      batch: [
+        [...shared, ...axes(x!, batchA)],
+        [...shared, ...axes(y!, batchB)],
+      ],
+      contract: [axes(x!, contractA), axes(y!, contractB)],
+      permutation: [place, ...permutation.map((axis) => (axis < place ? axis : axis + 1))],
+    });
+  },
 });
 
+const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const ascending = (axes: readonly number[]): number[] => [...axes].sort((a, b) => a - b);
 const inverse = (order: readonly number[]): number[] => order.map((_, axis) => order.indexOf(axis));
 

@@ -308,6 +308,7 @@ const entry = (name: string, infer: Infer, expand: Expand, vjp: Primitive<ConvAt
     expand: (b, [first, second], spec) =>
       b.reshape(expand(b, first!, second!, spec), infer([first!.aval, second!.aval], spec).shape),
     vjp: vjp!,
+    linear: 'each',
   });
 
 /** y of x and w. */

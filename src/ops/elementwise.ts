@@ -19,7 +19,7 @@ type Vjp = (cotangent: Expr, node: Expr, inputs: readonly Expr[], b: TensorBuild
 const COMPARISONS: ReadonlySet<ScalarOp> = new Set(['equal', 'notEqual', 'less', 'lessEqual']);
 
 /** An element-wise core primitive whose name is its op; the result has the last input's dtype, bool for comparisons. */
-function defineCore(op: ScalarOp, vjp?: Vjp, resultDType?: DType): Primitive {
+function defineCore(op: ScalarOp, vjp?: Vjp, resultDType?: DType, linear?: Primitive['linear']): Primitive {
   return define<Attributes>({
     name: op,
     kind: 'elementwise',
@@ -39,6 +39,7 @@ function defineCore(op: ScalarOp, vjp?: Vjp, resultDType?: DType): Primitive {
       const weak = values.every((input) => input.weak) && dtype === 'f64' && attributes.dtype === undefined;
       return makeAval(last.shape, dtype, weak);
     },
+    ...(linear === undefined ? {} : { linear }),
     ...(vjp === undefined
       ? {}
       : {
@@ -121,15 +122,25 @@ unary('highWord', undefined, 'i32');
 unary('lowWord', undefined, 'i32');
 binary('fromWords', undefined, 'f64');
 
-const wherePrimitive = defineCore('where', (g, _y, [condition], t) => {
-  const zero = t.constantLike(g, 0);
-  return [null, t.where(condition!, g, zero), t.where(condition!, zero, g)];
-});
+const wherePrimitive = defineCore(
+  'where',
+  (g, _y, [condition], t) => {
+    const zero = t.constantLike(g, 0);
+    return [null, t.where(condition!, g, zero), t.where(condition!, zero, g)];
+  },
+  undefined,
+  'jointly',
+);
 /** `condition ? a : b`; the side not taken gets the cotangent 0, never NaN·0. */
 export const where = (condition: Expr, a: Expr, b: Expr): Expr => make(wherePrimitive, [condition, a, b]);
 
 /** A weak input has no dtype to cast back to: its cotangent becomes a number again. */
-const castPrimitive = defineCore('cast', (g, _y, [x], t) => [isFloat(x!.dtype) ? t.cast(g, x!.dtype) : null]);
+const castPrimitive = defineCore(
+  'cast',
+  (g, _y, [x], t) => [isFloat(x!.dtype) ? t.cast(g, x!.dtype) : null],
+  undefined,
+  'jointly',
+);
 /** Saturating conversion; a number that is cast is weak no more. */
 export const cast = (x: Expr, dtype: DType): Expr =>
   x.dtype === dtype && !x.aval.weak ? x : make(castPrimitive, [x], { dtype });

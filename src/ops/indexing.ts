@@ -6,8 +6,10 @@
 import type { HostArray } from '../core/array.js';
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import { allocateArray, isFloat } from '../core/dtype.js';
-import { attributesOf, type Expr, make, type Primitive } from '../core/expr.js';
+import { attributesOf, type Batched, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
+import { iota } from './leaf.js';
+import { behind } from './movement.js';
 
 const gatherShape = (x: Shape, indices: Shape, axis: number): number[] => [
   ...x.slice(0, axis),
@@ -40,13 +42,65 @@ export const gatherPrimitive = define<{ axis: number }>({
     const [x, indices] = node.inputs as [Expr, Expr];
     return [b.scatterAdd(b.constantLike(x, 0), indices, g, node.attributes.axis), null];
   },
+  linear: 'jointly',
+  vmap: ([x, indices], { attributes: { axis }, inputs }, extent, b) =>
+    gatherExamples(b, x!, indices!, axis, inputs[0]!.shape[axis]!, extent),
 });
+
+/** The axes `from` to `to` of `rank` axes in front, the others in their order. */
+const inFront = (rank: number, from: number, to: number): number[] => {
+  const axes = [...Array(rank).keys()];
+  return [...axes.slice(from, to), ...axes.slice(0, from), ...axes.slice(to)];
+};
+const undone = (permutation: readonly number[]): number[] => permutation.map((_, axis) => permutation.indexOf(axis));
+
+/** What an axis of `size` of each of `extent` examples becomes where all are one axis: the indices into that. */
+function joinedIndices(b: TensorBuilder, indices: Expr, size: number, extent: number): Expr {
+  const like = (value: number): Expr => b.constantLike(indices, value);
+  const example = iota(indices.shape, 0, indices.dtype);
+  const isInside = b.logicalAnd(b.lessEqual(like(0), indices), b.less(indices, like(size)));
+  // One that is outside of its example stays outside.
+  return b.where(isInside, b.add(b.mul(example, like(size)), indices), like(size * extent));
+}
+/** A tensor of examples with `axis` (of an example) of all of them as one, the first axis. */
+function joinedAxis(b: TensorBuilder, x: Expr, axis: number): Expr {
+  const turned = b.transpose(x, [0, ...behind(inFront(x.shape.length - 1, axis, axis + 1))]);
+  const [examples, size, ...rest] = turned.shape as [number, number, ...number[]];
+  return b.reshape(turned, [examples * size, ...rest]);
+}
+
+/** Slices along `axis` (of an example), which has `size` elements, of each example, or of one tensor for all. */
+function gatherExamples(
+  b: TensorBuilder,
+  x: Batched,
+  indices: Batched,
+  axis: number,
+  size: number,
+  extent: number,
+): Expr {
+  if (!indices.isBatched) return b.gather(x.node, indices.node, axis + 1);
+  const rank = indices.node.shape.length - 1;
+  if (!x.isBatched) {
+    const all = b.gather(x.node, indices.node, axis);
+    return b.transpose(all, inFront(all.shape.length, axis, axis + 1));
+  }
+  const all = b.gather(joinedAxis(b, x.node, axis), joinedIndices(b, indices.node, size, extent), 0);
+  // [extent, …indices, …before, …after]: what stands before the axis comes before the indices.
+  return b.transpose(all, [0, ...behind(inFront(all.shape.length - 1, rank, rank + axis))]);
+}
+
+/** The node with a first axis of `extent`, along which it is repeated if it has none. */
+export const batchedNode = (b: TensorBuilder, { node, isBatched }: Batched, extent: number): Expr =>
+  isBatched ? node : b.broadcast(node, [extent, ...node.shape], behind([...node.shape.keys()]));
 export const gather = (x: Expr, indices: Expr, axis: number): Expr => make(gatherPrimitive, [x, indices], { axis });
 
 type ScatterAttributes = { readonly axis: number; readonly replace?: true };
 
 /** The entry of a scatter, whose updates are added to what is there or, with the attribute `replace`, replace it. */
-const defineScatter = (name: string, vjp: Primitive<ScatterAttributes>['vjp'] & {}): Primitive<ScatterAttributes> =>
+const defineScatter = (
+  name: 'scatter' | 'scatterAdd',
+  vjp: Primitive<ScatterAttributes>['vjp'] & {},
+): Primitive<ScatterAttributes> =>
   define({
     name,
     kind: 'scatter',
@@ -70,6 +124,23 @@ const defineScatter = (name: string, vjp: Primitive<ScatterAttributes>['vjp'] & 
       return { dtype: base!.dtype, shape: base!.shape, data };
     },
     vjp,
+    linear: 'jointly',
+    vmap: ([base, indices, updates], { attributes: { axis }, shape }, extent, b) => {
+      const [into, from] = [batchedNode(b, base!, extent), batchedNode(b, updates!, extent)];
+      if (!indices!.isBatched) return b[name](into, indices!.node, from, axis + 1);
+      const places = joinedIndices(b, indices!.node, shape[axis]!, extent);
+      const rank = places.shape.length - 1;
+      const turned = b.transpose(from, [0, ...behind(inFront(from.shape.length - 1, axis, axis + rank))]);
+      const all = b[name](joinedAxis(b, into, axis), places, turned, 0);
+      const permutation = [0, ...behind(inFront(shape.length, axis, axis + 1))];
+      return b.transpose(
+        b.reshape(
+          all,
+          permutation.map((each) => into.shape[each]!),
+        ),
+        undone(permutation),
+      );
+    },
   });
 
 /** `base` with `updates` added at `indices` along `axis`, in ascending order of update. */
@@ -138,7 +209,30 @@ export const dynamicSlicePrimitive = define<{ sizes: Shape }>({
     const [x, ...starts] = node.inputs as [Expr, ...Expr[]];
     return [b.dynamicUpdateSlice(b.constantLike(x, 0), g, starts)];
   },
+  linear: 'jointly',
+  // Along axes whose starts differ by example, a gather of the window's indices.
+  vmap: ([x, ...starts], { attributes: { sizes }, inputs }, extent, b) => {
+    const { shape } = inputs[0]!;
+    const window = starts.reduce((y, start, axis) => {
+      if (!start.isBatched) return y;
+      const places = [extent, sizes[axis]!];
+      const first = b.broadcast(clampedStart(b, start.node, shape[axis]! - sizes[axis]!), places, [0]);
+      const indices = { node: b.add(first, iota(places, 1, 'i32')), isBatched: true };
+      return { node: gatherExamples(b, y, indices, axis, shape[axis]!, extent), isBatched: true };
+    }, x!);
+    const zero = b.constant(0, 'i32');
+    return b.dynamicSlice(
+      batchedNode(b, window, extent),
+      [zero, ...starts.map((start) => (start.isBatched ? zero : start.node))],
+      [extent, ...sizes],
+    );
+  },
 });
+
+/** Starts at which a window that leaves `room` lies inside. */
+const clampedStart = (b: TensorBuilder, start: Expr, room: number): Expr =>
+  b.minimum(b.maximum(start, b.constantLike(start, 0)), b.constantLike(start, room));
+
 export const dynamicSlice = (x: Expr, starts: readonly Expr[], sizes: Shape): Expr =>
   make(dynamicSlicePrimitive, [x, ...starts], { sizes });
 
@@ -155,6 +249,34 @@ export const dynamicUpdateSlicePrimitive = define({
   vjp: (g, node, b) => {
     const [, update, ...starts] = node.inputs as [Expr, Expr, ...Expr[]];
     return [b.dynamicUpdateSlice(g, b.constantLike(update, 0), starts), b.dynamicSlice(g, starts, update.shape)];
+  },
+  linear: 'jointly',
+  vmap: ([x, update, ...starts], { inputs }, extent, b) => {
+    const [{ shape }, { shape: sizes }] = inputs as unknown as [Expr, Expr];
+    const whole = [extent, ...shape];
+    const base = batchedNode(b, x!, extent);
+    if (!starts.some(({ isBatched }) => isBatched))
+      return b.dynamicUpdateSlice(base, batchedNode(b, update!, extent), [
+        b.constant(0, 'i32'),
+        ...starts.map(({ node }) => node),
+      ]);
+    if (sizes.includes(0)) return base;
+    // Each element of the whole asks which element of the window stands there, if any.
+    let from = update!;
+    const inside = starts.map((start, axis) => {
+      const places = [extent, shape[axis]!];
+      const first = clampedStart(b, batchedNode(b, start, extent), shape[axis]! - sizes[axis]!);
+      const offset = b.sub(iota(places, 1, 'i32'), b.broadcast(first, places, [0]));
+      const [least, most] = [b.constantLike(offset, 0), b.constantLike(offset, sizes[axis]! - 1)];
+      const indices = { node: b.minimum(b.maximum(offset, least), most), isBatched: true };
+      from = { node: gatherExamples(b, from, indices, axis, sizes[axis]!, extent), isBatched: true };
+      return b.broadcast(b.logicalAnd(b.lessEqual(least, offset), b.lessEqual(offset, most)), whole, [0, axis + 1]);
+    });
+    return b.where(
+      inside.reduce((a, each) => b.logicalAnd(a, each)),
+      from.node,
+      base,
+    );
   },
 });
 export const dynamicUpdateSlice = (x: Expr, update: Expr, starts: readonly Expr[]): Expr =>

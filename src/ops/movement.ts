@@ -13,9 +13,12 @@ import {
 } from '../core/affine.js';
 import { makeAval, type Shape, sizeOf } from '../core/aval.js';
 import { allocateArray } from '../core/dtype.js';
-import { type Expr, make, type TensorBuilder, attributesOf } from '../core/expr.js';
+import { attributesOf, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
 import { constant, constantPrimitive } from './leaf.js';
+
+/** Numbers of axes where one more stands before them. */
+export const behind = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
 
 const plain = (coordinates: Coordinates): Moved => ({ coordinates, bounds: [], otherwise: 0 });
 
@@ -41,6 +44,8 @@ export const broadcastPrimitive = define<{ shape: Shape; axes: readonly number[]
       });
     return [b.reshape(b.sum(g, added), x.shape)];
   },
+  linear: 'jointly',
+  batch: ({ shape, axes }, n) => ({ shape: [n, ...shape], axes: [0, ...behind(axes)] }),
 });
 export const broadcast = (x: Expr, shape: Shape, axes: readonly number[]): Expr =>
   make(broadcastPrimitive, [x], { shape, axes });
@@ -74,6 +79,8 @@ export const reshapePrimitive = define<{ shape: Shape }>({
     );
   },
   vjp: (g, node, b) => [b.reshape(g, node.input().shape)],
+  linear: 'jointly',
+  batch: ({ shape }, n) => ({ shape: [n, ...shape] }),
 });
 export const reshape = (x: Expr, shape: Shape): Expr =>
   x.shape.length === shape.length && x.shape.every((extent, axis) => extent === shape[axis])
@@ -94,6 +101,8 @@ export const transposePrimitive = define<{ permutation: readonly number[] }>({
     return plain(permutation.map((_, axis) => coordinates[permutation.indexOf(axis)]!));
   },
   vjp: (g, node, b) => [b.transpose(g, inversePermutation(node.attributes.permutation))],
+  linear: 'jointly',
+  batch: ({ permutation }) => ({ permutation: [0, ...behind(permutation)] }),
 });
 export const inversePermutation = (permutation: readonly number[]): number[] =>
   permutation.map((_, axis) => permutation.indexOf(axis));
@@ -134,6 +143,8 @@ export const slicePrimitive = define<{ begin: readonly number[]; end: readonly n
       ),
     ];
   },
+  linear: 'jointly',
+  batch: ({ begin, end, strides }, n) => ({ begin: [0, ...begin], end: [n, ...end], strides: [1, ...strides] }),
 });
 export function slice(
   x: Expr,
@@ -166,7 +177,8 @@ function dilate(b: TensorBuilder, x: Expr, strides: readonly number[]): Expr {
 }
 
 /** `low` elements of `value` before and `high` after each axis. */
-export const padPrimitive = define<{ low: readonly number[]; high: readonly number[]; value: number }>({
+type PadAttributes = { low: readonly number[]; high: readonly number[]; value: number };
+export const padPrimitive: Primitive<PadAttributes> = define<PadAttributes>({
   name: 'pad',
   kind: 'movement',
   infer: ([x], { low, high }) =>
@@ -192,6 +204,8 @@ export const padPrimitive = define<{ low: readonly number[]; high: readonly numb
       ),
     ];
   },
+  jvp: ([t], { attributes }): Expr => make(padPrimitive, [t!], { ...attributes, value: 0 }),
+  batch: ({ low, high, value }) => ({ low: [0, ...low], high: [0, ...high], value }),
 });
 export const pad = (x: Expr, low: readonly number[], high: readonly number[], value: number): Expr =>
   low.every((n) => n === 0) && high.every((n) => n === 0)
@@ -210,6 +224,8 @@ export const flipPrimitive = define<{ axes: readonly number[] }>({
       ),
     ),
   vjp: (g, node, b) => [b.flip(g, node.attributes.axes)],
+  linear: 'jointly',
+  batch: ({ axes }) => ({ axes: behind(axes) }),
 });
 export const flip = (x: Expr, axes: readonly number[]): Expr =>
   axes.length === 0 ? x : make(flipPrimitive, [x], { axes });
@@ -249,6 +265,8 @@ export const concatPrimitive = define<{ axis: number }>({
       );
     });
   },
+  linear: 'jointly',
+  batch: ({ axis }) => ({ axis: axis + 1 }),
 });
 export const concat = (inputs: readonly Expr[], axis: number): Expr =>
   inputs.length === 1 ? inputs[0]! : make(concatPrimitive, inputs, { axis });

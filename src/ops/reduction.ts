@@ -9,7 +9,7 @@ import { DTypeError, InternalError } from '../core/errors.js';
 import { type Expr, make, type TensorBuilder } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { define } from './define.js';
-import { broadcast } from './movement.js';
+import { behind, broadcast } from './movement.js';
 import { reductionOrder, walkBlocks } from './order.js';
 import { scalarFunction } from './scalar.js';
 
@@ -127,6 +127,15 @@ export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>
     const rest = b.where(b.logicalOr(b.equal(x, x), b.equal(spread(g), zero)), zero, x);
     return [b.where(chosen, spread(b.div(g, count)), rest)];
   },
+  jvp: ([given], node, b) => {
+    const { op, axes } = node.attributes;
+    const [t, x] = [given!, node.input()];
+    if (op === 'sum') return b.sum(t, axes);
+    if (op === 'prod') return b.sum(b.mul(t, productOfOthers(b, x, axes)), axes);
+    const chosen = b.equal(x, b.spread(node as unknown as Expr, x.shape, axes));
+    return b.div(b.sum(b.where(chosen, t, b.constantLike(t, 0)), axes), b.sum(b.cast(chosen, x.dtype), axes));
+  },
+  batch: ({ op, axes }) => ({ op, axes: behind(axes) }),
 });
 
 /** For each element the product of the others along `axes`, right with zeros too: prefix product × suffix product. */
@@ -197,6 +206,7 @@ export const argReducePrimitive = define<{ op: ArgReduceOp; axis: number }>({
     return { dtype: 'i32', shape, data };
   },
   vjp: () => [null],
+  batch: ({ op, axis }) => ({ op, axis: axis + 1 }),
 });
 export const argReduce = (x: Expr, op: ArgReduceOp, axis: number): Expr => make(argReducePrimitive, [x], { op, axis });
 
@@ -225,18 +235,33 @@ export const cumulativePrimitive = define<{ op: CumulativeOp; axis: number; reve
     const { op, axis, reverse } = node.attributes;
     const x = node.input();
     if (op === 'sum') return [b.cumulative(g, 'sum', axis, !reverse)];
-    if (op === 'prod') return [cumulativeProductVjp(b, g, x, axis, reverse)];
+    if (op === 'prod') return [throughProducts(b, g, x, axis, reverse, 'transposed')];
     const { places, rows, restore } = leadersOf(b, node as unknown as Expr);
     const shares = rows(g);
     return [restore(b.scatterAdd(b.constantLike(shares, 0), places, shares, 0))];
   },
+  jvp: ([t], node, b) => {
+    const { op, axis, reverse } = node.attributes;
+    if (op === 'sum') return b.cumulative(t!, 'sum', axis, reverse);
+    if (op === 'prod') return throughProducts(b, t!, node.input(), axis, reverse, 'forward');
+    const { places, rows, restore } = leadersOf(b, node as unknown as Expr);
+    return restore(b.gather(rows(t!), places, 0));
+  },
+  batch: ({ op, axis, reverse }) => ({ op, axis: axis + 1, reverse }),
 });
 
 /**
- * ∂yⱼ/∂xᵢ = Πₖ≤ⱼ,ₖ≠ᵢ xₖ, without dividing by x: the matrix M[i,j] is the running product of x with element i replaced
+ * `v` times the matrix ∂yⱼ/∂xᵢ = Πₖ≤ⱼ,ₖ≠ᵢ xₖ, without dividing by x: the matrix M[i,j] is the running product of x with element i replaced
  * by 1 and, for j < i, nothing. O(n²) memory along the axis, exact at zeros.
  */
-function cumulativeProductVjp(b: TensorBuilder, g: Expr, x: Expr, axis: number, reverse: boolean): Expr {
+function throughProducts(
+  b: TensorBuilder,
+  v: Expr,
+  x: Expr,
+  axis: number,
+  reverse: boolean,
+  direction: 'forward' | 'transposed',
+): Expr {
   const extent = x.shape[axis]!;
   const shape = [...x.shape.slice(0, axis), extent, ...x.shape.slice(axis)];
   const others = shape.map((_, i) => i).filter((i) => i !== axis);
@@ -246,8 +271,14 @@ function cumulativeProductVjp(b: TensorBuilder, g: Expr, x: Expr, axis: number, 
   const diagonal = b.equal(row, column);
   const products = b.cumulative(b.where(diagonal, b.constantLike(wide, 1), wide), 'prod', axis + 1, reverse);
   const reached = reverse ? b.lessEqual(column, row) : b.lessEqual(row, column);
-  const terms = b.where(reached, b.mul(b.broadcast(g, shape, others), products), b.constantLike(wide, 0));
-  return b.sum(terms, [axis + 1]);
+  // Row i belongs to xᵢ, column j to yⱼ.
+  const [own, summed] = direction === 'forward' ? [axis + 1, axis] : [axis, axis + 1];
+  const factor = b.broadcast(
+    v,
+    shape,
+    shape.map((_, i) => i).filter((i) => i !== own),
+  );
+  return b.sum(b.where(reached, b.mul(factor, products), b.constantLike(wide, 0)), [summed]);
 }
 
 /** Indices along an axis, from 1, as running sums of ones, so that no leaf is needed here. */

@@ -5,8 +5,9 @@
  */
 import { addForms, scaleForm, shiftForm } from '../core/affine.js';
 import { makeAval } from '../core/aval.js';
-import { type Expr, make, type TensorBuilder } from '../core/expr.js';
+import { type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
+import { behind } from './movement.js';
 
 /**
  * `count` windows of `size` elements along `axis`: element r of window i is element stride · i + dilation · r − low of the
@@ -43,7 +44,7 @@ const windowsOf = ({ axes, counts, sizes, strides, dilation, low }: WindowAttrib
   }));
 
 /** Each axis of a window becomes the places of it; the elements of one are the last axes, in the order of the windows. */
-export const windowPrimitive = define<WindowAttributes>({
+export const windowPrimitive: Primitive<WindowAttributes> = define<WindowAttributes>({
   name: 'window',
   kind: 'movement',
   infer: ([x], attributes) => {
@@ -67,6 +68,8 @@ export const windowPrimitive = define<WindowAttributes>({
     const { shape } = node.input();
     return [windowsOf(node.attributes).reduceRight((h, each) => overlapAdd(b, h, each, shape[each.axis]!), g)];
   },
+  jvp: ([t], { attributes }): Expr => make(windowPrimitive, [t!], { ...attributes, value: 0 }),
+  batch: (attributes) => ({ ...attributes, axes: behind(attributes.axes) }),
 });
 
 /** Axes of `windows` become the places of a window, the elements of one are new last axes; outside of `x` they are `value`. */

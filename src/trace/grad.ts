@@ -32,7 +32,7 @@ import { Variable } from './variable.js';
 type AnyFunction = (...args: any[]) => unknown;
 
 /** ` at .w[0]` for the i-th leaf of a tree; nothing for a tree that is one leaf. */
-function pathOf(treedef: TreeDef, i: number): string {
+export function pathOf(treedef: TreeDef, i: number): string {
   const paths: string[] = [];
   treedef.collectPaths('', paths);
   return paths[i] === '' ? '' : ` at ${paths[i]!}`;
@@ -88,10 +88,10 @@ function variablesIn(tree: unknown): { list: Variable[]; rebuild: (values: reado
 }
 
 /** Records `graph` in the innermost scope with `values` for its parameters. */
-const inline = (graph: Graph, values: readonly Expr[]): Expr[] =>
+export const inline = (graph: Graph, values: readonly Expr[]): Expr[] =>
   record(() => copyInto(new Map(graph.parameters.map((parameter, i) => [parameter, values[i]!])), graph.outputs));
 
-function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
+export function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
   switch (binding.kind) {
     case 'argument':
       return args[binding.leaf]!;

@@ -25,6 +25,7 @@ import {
 import type { Graph } from '../core/graph.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
+import { parameter } from '../ops/leaf.js';
 import { differentiateBody, pullbackOf } from './body.js';
 
 /** A cotangent is 0 where `condition` is not `taken`. */
@@ -155,6 +156,41 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
   return inputs.map((input) => gathered.get(input) ?? exprBuilder.constantLike(input, 0));
 }
 
+/** `graph` made anew in the current scope. */
+export function copied(graph: Graph): { parameters: Expr[]; outputs: Expr[] } {
+  const copies = new Map<Expr, Expr>();
+  const parameters = graph.parameters.map((parameter) => {
+    const copy = make(parameter.primitive, [], parameter.attributes);
+    copies.set(parameter, copy);
+    return copy;
+  });
+  return { parameters, outputs: copyInto(copies, graph.outputs) };
+}
+
+/**
+ * The graph with a parameter more for the cotangent of each output of `of`, and outputs more for the cotangents of the parameters
+ * `wrt`.
+ */
+export function vjpGraph(graph: Graph, of: readonly number[], wrt: readonly number[]): Graph {
+  return withScope(new ExprScope(), () => {
+    const { parameters, outputs } = copied(graph);
+    const chosen = of.map((index) => outputs[index]!);
+    const added = chosen.map(({ shape, dtype, aval }, i) => parameter(parameters.length + i, shape, dtype, aval.weak));
+    const cotangents = pullback(
+      chosen,
+      added,
+      wrt.map((index) => parameters[index]!),
+    );
+    return {
+      ...graph,
+      parameters: [...parameters, ...added],
+      parameterNames: [...graph.parameterNames, ...of.map((index) => `d${graph.outputNames[index] ?? index}`)],
+      outputs: [...outputs, ...cotangents],
+      outputNames: [...graph.outputNames, ...wrt.map((index) => `d${graph.parameterNames[index] ?? index}`)],
+    };
+  });
+}
+
 /**
  * The graph with the derivatives of output `output` (a float scalar) with respect to the parameters `wrt` added to its
  * outputs.
@@ -162,13 +198,7 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
  */
 export function gradGraph(graph: Graph, output: number, wrt: readonly number[]): Graph {
   return withScope(new ExprScope(), () => {
-    const copies = new Map<Expr, Expr>();
-    const parameters = graph.parameters.map((parameter) => {
-      const copy = make(parameter.primitive, [], parameter.attributes);
-      copies.set(parameter, copy);
-      return copy;
-    });
-    const outputs = copyInto(copies, graph.outputs);
+    const { parameters, outputs } = copied(graph);
     const value = outputs[output]!;
     const inputs = wrt.map((index) => {
       const parameter = parameters[index]!;
