@@ -75,7 +75,7 @@ export class WasmBuffers {
 
   constructor(readonly memory: LinearMemory) {}
 
-  /** Zeroed memory for `size` elements. @throws UnsupportedError `OUT_OF_MEMORY` */
+  /** Memory for `size` elements, zeroed unless a program will write it. @throws UnsupportedError `OUT_OF_MEMORY` */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): WasmBuffer {
     const fixed = purpose === 'variable';
     const cell: Cell = { dtype, size, address: undefined, array: undefined, fixed, usedAt: -1, seenAt: -1, copies: 0 };
@@ -83,7 +83,8 @@ export class WasmBuffers {
     if (!fixed && bytesOf(cell) <= SMALL_BYTES) cell.array = allocateArray(dtype, size);
     else {
       this.#place(buffer, cell, fixed);
-      this.view(cell).fill(0);
+      // A program writes every element of its results.
+      if (purpose !== 'result') this.view(cell).fill(0);
     }
     return buffer;
   }

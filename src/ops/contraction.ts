@@ -9,7 +9,8 @@ import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import { type Batched, type DotDimensions, type Expr, make } from '../core/expr.js';
 import { define } from './define.js';
-import { behind } from './movement.js';
+import { mul } from './elementwise.js';
+import { behind, broadcast, transpose } from './movement.js';
 import { contractionOrder, walkBlocks } from './order.js';
 
 /** {@link DotDimensions} as attributes. */
@@ -138,11 +139,33 @@ const range = (from: number, count: number): number[] => Array.from({ length: co
 const ascending = (axes: readonly number[]): number[] => [...axes].sort((a, b) => a - b);
 const inverse = (order: readonly number[]): number[] => order.map((_, axis) => order.indexOf(axis));
 
-export const dot = (a: Expr, b: Expr, { batch, contract, permutation }: DotDimensions): Expr =>
-  make(dotPrimitive, [a, b], {
+/** The products alone: where nothing is summed, what reads them computes them, and they need no memory. */
+function outerProduct(a: Expr, b: Expr, { batch, permutation }: DotDimensions): Expr {
+  const free = [a, b].map((x, i) => freeAxes(x.shape.length, batch[i]!, []));
+  const shared = range(0, batch[0].length);
+  const rank = shared.length + free[0]!.length + free[1]!.length;
+  const order = permutation ?? range(0, rank);
+  const shape = [...extents(a.shape, [...batch[0], ...free[0]!]), ...extents(b.shape, free[1]!)];
+  const spread = (x: Expr, axes: readonly number[], places: readonly number[]): Expr => {
+    const at = places.map((place) => order.indexOf(place));
+    const sorted = ascending(at).map((place) => axes[at.indexOf(place)]!);
+    return broadcast(transpose(x, sorted), extents(shape, order), ascending(at));
+  };
+  const [first, second] = [shared.length, shared.length + free[0]!.length];
+  return mul(
+    spread(a, [...batch[0], ...free[0]!], [...shared, ...range(first, free[0]!.length)]),
+    spread(b, [...batch[1], ...free[1]!], [...shared, ...range(second, free[1]!.length)]),
+  );
+}
+
+export function dot(a: Expr, b: Expr, dimensions: DotDimensions): Expr {
+  const { batch, contract, permutation } = dimensions;
+  if (contract[0].length === 0 && a.dtype !== 'bool') return outerProduct(a, b, dimensions);
+  return make(dotPrimitive, [a, b], {
     batchA: batch[0],
     batchB: batch[1],
     contractA: contract[0],
     contractB: contract[1],
     ...(permutation?.some((axis, i) => axis !== i) ? { permutation } : {}),
   });
+}

@@ -10,8 +10,13 @@ import {
   clipByGlobalNorm,
   Collector,
   grad,
+  hessian,
+  jacfwd,
+  jacrev,
   type GradientTransformation,
   jit,
+  jvp,
+  linearize,
   Module,
   scale,
   Tensor,
@@ -20,6 +25,8 @@ import {
   tree,
   valueAndGrad,
   type Variable,
+  vjp,
+  vmap,
 } from 'lazuli';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 
@@ -31,6 +38,28 @@ class Line extends Module {
     return input.mul(this.slope.value);
   }
 }
+
+describe('transformations', () => {
+  test('take and give the trees of the function', () => {
+    const f = (p: { w: Tensor; b: Tensor }, s: Tensor): { y: Tensor; z: [Tensor] } => ({ y: p.w.mul(s), z: [p.b] });
+    const p = { w: x, b: x };
+    const [value, tangent] = jvp(f, [p, 2], [p, 1]);
+    expectTypeOf(value).toEqualTypeOf<{ y: Tensor; z: [Tensor] }>();
+    expectTypeOf(tangent).toEqualTypeOf<{ y: Tensor; z: [Tensor] }>();
+    const [, pullback] = vjp(f, p, 2);
+    expectTypeOf(pullback(value)).toEqualTypeOf<[p: { w: Tensor; b: Tensor }, s: Tensor]>();
+    const [, along] = linearize((a) => a.sin(), x);
+    expectTypeOf(along).parameters.toEqualTypeOf<[a: Passed]>();
+    const batched = vmap(f, { inAxes: [{ w: 0, b: null }, null] });
+    expectTypeOf(batched).parameter(0).toEqualTypeOf<{ w: Passed; b: Passed }>();
+    expectTypeOf(batched(p, 2)).toEqualTypeOf<{ y: Tensor; z: [Tensor] }>();
+    expectTypeOf(vmap((a, b) => a.add(b))(x, x)).toEqualTypeOf<Tensor>();
+    expectTypeOf(jacrev(f)(p, 2)).toEqualTypeOf<{ y: { w: Tensor; b: Tensor }; z: [{ w: Tensor; b: Tensor }] }>();
+    expectTypeOf(jacfwd((a) => a.square())(x)).toEqualTypeOf<Tensor>();
+    expectTypeOf(hessian((q: { w: Tensor }) => q.w.square().sum())({ w: x })).toEqualTypeOf<{ w: { w: Tensor } }>();
+    expect(tangent.y.arraySync()).toEqual([3, 6]);
+  });
+});
 
 describe('jit', () => {
   test('a parameter without a type is a Tensor, and takes a number', () => {

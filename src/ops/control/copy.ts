@@ -8,6 +8,8 @@ export const copyPrimitive = define<{ identity: number; last: boolean }>({
   kind: 'copy',
   infer: ([x]) => x!,
   evaluate: ([x]) => x!,
+  linear: 'jointly',
+  batch: (attributes) => attributes,
 });
 /** Its input, not joined with other uses of that. */
 export const barrierPrimitive = define<{ identity: number }>({
@@ -15,6 +17,8 @@ export const barrierPrimitive = define<{ identity: number }>({
   kind: 'copy',
   infer: ([x]) => x!,
   evaluate: ([x]) => x!,
+  linear: 'jointly',
+  batch: (attributes) => attributes,
 });
 
 let identity = 0;
