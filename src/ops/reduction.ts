@@ -132,7 +132,7 @@ export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>
     const [t, x] = [given!, node.input()];
     if (op === 'sum') return b.sum(t, axes);
     if (op === 'prod') return b.sum(b.mul(t, productOfOthers(b, x, axes)), axes);
-    const chosen = b.equal(x, b.spread(node as unknown as Expr, x.shape, axes));
+    const chosen = b.equal(x, b.spread(node, x.shape, axes));
     return b.div(b.sum(b.where(chosen, t, b.constantLike(t, 0)), axes), b.sum(b.cast(chosen, x.dtype), axes));
   },
   batch: ({ op, axes }) => ({ op, axes: behind(axes) }),
@@ -236,7 +236,7 @@ export const cumulativePrimitive = define<{ op: CumulativeOp; axis: number; reve
     const x = node.input();
     if (op === 'sum') return [b.cumulative(g, 'sum', axis, !reverse)];
     if (op === 'prod') return [throughProducts(b, g, x, axis, reverse, 'transposed')];
-    const { places, rows, restore } = leadersOf(b, node as unknown as Expr);
+    const { places, rows, restore } = leadersOf(b, node);
     const shares = rows(g);
     return [restore(b.scatterAdd(b.constantLike(shares, 0), places, shares, 0))];
   },
@@ -244,7 +244,7 @@ export const cumulativePrimitive = define<{ op: CumulativeOp; axis: number; reve
     const { op, axis, reverse } = node.attributes;
     if (op === 'sum') return b.cumulative(t!, 'sum', axis, reverse);
     if (op === 'prod') return throughProducts(b, t!, node.input(), axis, reverse, 'forward');
-    const { places, rows, restore } = leadersOf(b, node as unknown as Expr);
+    const { places, rows, restore } = leadersOf(b, node);
     return restore(b.gather(rows(t!), places, 0));
   },
   batch: ({ op, axis, reverse }) => ({ op, axis: axis + 1, reverse }),
