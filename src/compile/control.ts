@@ -4,12 +4,19 @@
  * sequence a view of it.
  */
 import { InternalError } from '../core/errors.js';
-import { type Expr, ExprScope, type Graph, make, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
-import { branchPrimitive } from '../ops/control/branch.js';
+import {
+  type Control,
+  type Expr,
+  ExprScope,
+  type Graph,
+  make,
+  topologicalOrder,
+  withOrigin,
+  withScope,
+} from '../core/expr.js';
 import { copy, lastCopy } from '../ops/control/copy.js';
 import type { ScanAttributes } from '../ops/control/scan-attributes.js';
-import { scanPrimitive } from '../ops/control/scan.js';
-import { type WhileAttributes, whilePrimitive } from '../ops/control/while.js';
+import type { WhileAttributes } from '../ops/control/while.js';
 import type { BufferTable } from './buffer-table.js';
 import type { ControlUnit } from './control-unit.js';
 import type { Fused } from './fused.js';
@@ -26,16 +33,16 @@ export interface Compiled {
   readonly scheduled: Scheduled;
 }
 
-const is = (node: Expr, entry: { readonly name: string }): boolean => node.primitive.name === entry.name;
-export const isControl = (node: Expr): boolean => node.primitive.kind === 'control';
+const kindOf = (node: Expr): Control['kind'] | undefined => node.primitive.control?.kind;
+export const isControl = (node: Expr): boolean => node.primitive.control !== undefined;
 
 /** The inputs that begin carries. */
 function carriesOf(node: Expr): { readonly first: number; readonly count: number } {
-  if (is(node, scanPrimitive)) {
+  if (kindOf(node) === 'scan') {
     const { constants, carries } = node.attributes as unknown as ScanAttributes;
     return { first: constants, count: carries };
   }
-  if (is(node, whilePrimitive)) {
+  if (kindOf(node) === 'while') {
     const { constants } = node.attributes as unknown as WhileAttributes;
     return { first: constants, count: node.inputs.length - constants };
   }
@@ -124,11 +131,12 @@ export function controlUnit(node: Expr, buffers: BufferTable, compile: (graph: G
     const known = buffers.resultOf(node, index);
     return known ?? buffers.add({ dtype: aval.dtype, shape: aval.shape, size: aval.size, role: 'temporary' });
   });
-  const unit = is(node, scanPrimitive)
-    ? scanUnit(node, inputs, results, buffers, compile)
-    : is(node, whilePrimitive)
-      ? whileUnit(node, inputs, results, buffers, compile)
-      : branchUnit(node, inputs, results, buffers, compile);
+  const unit =
+    kindOf(node) === 'scan'
+      ? scanUnit(node, inputs, results, buffers, compile)
+      : kindOf(node) === 'while'
+        ? whileUnit(node, inputs, results, buffers, compile)
+        : branchUnit(node, inputs, results, buffers, compile);
   const bases = (ids: readonly BufferId[]): BufferId[] => ids.map((id) => buffers.baseOf(id));
   return {
     ...unit,
@@ -214,7 +222,7 @@ function branchUnit(
   buffers: BufferTable,
   compile: (graph: Graph) => Compiled,
 ): Unit {
-  if (!is(node, branchPrimitive)) throw new InternalError(`${node.primitive.name} is no control`);
+  if (kindOf(node) !== 'branch') throw new InternalError(`${node.primitive.name} was not inlined`);
   const kernels: Kernel[] = [];
   const branches = (node.attributes.branches as readonly Graph[]).map((branch) => {
     const compiled = compile(branch);

@@ -72,6 +72,8 @@ export interface Primitive<A extends Attributes = Attributes> {
   decompose?<T>(this: void, builder: Builder<T>, inputs: readonly T[], attributes: A): T;
   /** For a composite of whole tensors: the nodes that *are* its meaning. Its kind is `composite`. */
   expand?(this: void, builder: TensorBuilder, inputs: readonly Expr[], attributes: A): Expr;
+  /** For a node that holds graphs: how they run. */
+  readonly control?: Control<A>;
   /** Cotangents of the inputs from the cotangent of the result; null where there is none. */
   vjp?(this: void, cotangent: Expr, node: Expr<A>, builder: TensorBuilder): readonly (Expr | null)[];
   /**
@@ -105,14 +107,11 @@ export interface Batched {
   readonly isBatched: boolean;
 }
 
-/** The derivative of a closed graph, as two graphs: what runs forward and saves values, and what runs backward from these. */
-export interface BodyDerivative {
-  /** The graph, with the saved values after its outputs. */
-  readonly forward: Graph;
-  /** From values of the forward run (`reads`), then cotangents of outputs, to cotangents of parameters. */
-  readonly backward: Graph;
-  /** By parameter of `backward`, before the cotangents: the parameter, or the output of `forward`, whose value it is. */
-  readonly reads: readonly ({ readonly parameter: number } | { readonly output: number })[];
+/** How the graphs of a node run: in turns, while one holds, one of them, or as if the graph stood in the node's place. */
+export interface Control<A extends Attributes = Attributes> {
+  readonly kind: 'scan' | 'while' | 'branch' | 'inline';
+  /** The results without control: turns one after the other. Undefined where their number is not known. */
+  unroll?(inputs: readonly Expr[], attributes: A, aval: Aval): Expr[];
 }
 
 /** The vocabulary in which derivatives are written: the core ops on expressions, and what moves, reduces and contracts them. */
@@ -143,18 +142,8 @@ export interface TensorBuilder extends Builder<Expr> {
 
 /** The vocabulary of derivatives of nodes that hold graphs. */
 export interface GraphBuilder extends TensorBuilder {
-  /** A closed graph's parameters, then cotangents of its outputs `from`, to cotangents of its parameters `of`. */
-  pullbackOf(graph: Graph, of: readonly number[], from: readonly number[]): Graph;
-  /**
-   * The same in two graphs, for the body of a loop: parameters from `constants` on, and the outputs, begin with `carries`
-   * carries, which exist only while their turn runs.
-   */
-  differentiate(
-    graph: Graph,
-    of: readonly number[],
-    from: readonly number[],
-    loop: { readonly constants: number; readonly carries: number },
-  ): BodyDerivative;
+  /** The cotangents of `inputs` from those of `outputs`. */
+  pullback(outputs: readonly Expr[], cotangents: readonly Expr[], inputs: readonly Expr[]): Expr[];
 }
 
 /** Which axes of the two operands of a contraction belong together; the others are free. */

@@ -7,6 +7,7 @@ import { fuse } from '../compile/fuse.js';
 import type { Fused } from '../compile/fused.js';
 import type { GraphFamily } from '../compile/family.js';
 import { type DividedGraph, divide } from '../compile/host.js';
+import { joinScans } from '../compile/join.js';
 import { schedule, type Scheduled } from '../compile/schedule.js';
 import { separate } from '../compile/separate.js';
 import { unroll } from '../compile/unroll.js';
@@ -35,7 +36,7 @@ const verified = (graph: Graph): Graph => {
 
 /** What is decided before loops are. */
 function stagesOf(graph: Graph, target: Target, folds?: boolean): Stages {
-  const divided = divide(verified(unroll(verified(graph), target.loops)), target.dtypes);
+  const divided = divide(verified(unroll(joinScans(verified(graph)), target.loops)), target.dtypes);
   const decomposed = verified(decompose(verified(divided.device), target.decompositions));
   const simplified = verified(separateCarries(separate(simplify(decomposed, folds))));
   const fused = fuse(simplified, target);

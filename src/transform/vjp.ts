@@ -26,7 +26,6 @@ import type { Graph } from '../core/graph.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { parameter } from '../ops/leaf.js';
-import { differentiateBody, pullbackOf } from './body.js';
 
 /** A cotangent is 0 where `condition` is not `taken`. */
 interface Mask {
@@ -84,11 +83,10 @@ const inPhase = (phase: Phase, { origin }: Expr): Origin => ({
   location: origin?.location,
 });
 
-/** What derivatives are written with; derivatives of closed graphs are this file's. */
+/** What derivatives are written with. */
 const builder: GraphBuilder = {
   ...exprBuilder,
-  pullbackOf: (graph, of, from) => pullbackOf(graph, of, from, pullback),
-  differentiate: (graph, of, from, loop) => differentiateBody(graph, of, from, loop, pullback),
+  pullback: (outputs, cotangents, inputs) => pullback(outputs, cotangents, inputs),
 };
 
 /** The cotangents of `inputs`, given those of `outputs`, as nodes of the current scope; zeros where nothing flows. */

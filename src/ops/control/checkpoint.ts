@@ -4,6 +4,9 @@ import { isFloat } from '../../core/dtype.js';
 import { type Expr, type Graph, make } from '../../core/expr.js';
 import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
+import { pullbackOf } from './body.js';
+import { barrier } from './copy.js';
+import { inlineGraph } from './inline.js';
 import { makeResults, result } from './results.js';
 import { tuple } from './scan.js';
 
@@ -15,10 +18,14 @@ export const checkpointPrimitive = define<CheckpointAttributes>({
   kind: 'control',
   infer: (_, { body }) => makeTuple(body.outputs.map(({ aval }) => aval)),
   evaluate: (inputs, { body }) => tuple(evaluateGraph(body, inputs)),
+  control: {
+    kind: 'inline',
+    unroll: (inputs, { body, again }) => inlineGraph(body, again ? barrier(inputs) : inputs),
+  },
   vjpOfResults: (cotangents, node, b, wanted): (Expr | null)[] => {
     const of = wanted.flatMap((isWanted, i) => (isWanted && isFloat(node.input(i).dtype) ? [i] : []));
     const from = cotangents.flatMap((cotangent, i) => (cotangent === undefined ? [] : [i]));
-    const body = b.pullbackOf(node.attributes.body, of, from);
+    const body = pullbackOf(node.attributes.body, of, from, b.pullback);
     const pulled = make(checkpointPrimitive, [...node.inputs, ...from.map((i) => cotangents[i]!)], {
       body,
       again: true,

@@ -23,6 +23,7 @@ export const customPrimitive = define<CustomAttributes>({
   kind: 'control',
   infer: (_, { body }) => makeTuple(body.outputs.map(({ aval }) => aval)),
   evaluate: (inputs, { body }) => tuple(evaluateGraph(body, inputs)),
+  control: { kind: 'inline', unroll: (inputs, { body }) => inlineGraph(body, inputs) },
   vjpOfResults: (cotangents, node, b) => {
     const { body, forward, backward, args } = node.attributes;
     const saved = inlineGraph(forward, node.inputs).slice(body.outputs.length);

@@ -11,6 +11,7 @@ import { bytesPerElement, isFloat } from '../../core/dtype.js';
 import { type Expr, type Graph, make, type GraphBuilder, withScope } from '../../core/expr.js';
 import type { DotAttributes } from '../contraction.js';
 import { parameter } from '../leaf.js';
+import { differentiateBody } from './body.js';
 import { hoistedScan } from './hoist.js';
 import { closed } from './inline.js';
 import { result } from './results.js';
@@ -134,7 +135,7 @@ export function scanDerivative(
     active.outputs[i] && (i < carries || cotangents[i] !== undefined) ? [i] : [],
   );
   if (of.length === 0 || from.length === 0) return node.inputs.map(() => null);
-  const { forward, backward, reads } = b.differentiate(body, of, from, attributes);
+  const { forward, backward, reads } = differentiateBody(body, of, from, attributes, b.pullback);
 
   // Forward once more, with what is saved; a compiler joins it with the first, whose results nobody else needs.
   const again = make(primitive, node.inputs, { ...attributes, body: forward });

@@ -2,10 +2,13 @@
  * A loop of known length as one node. Its body is a closed graph from constants, carries and elements of sequences to the
  * next carries and elements of results: `(c, s, xs[t]) → (s', ys[t])`.
  */
-import { makeAval, makeTuple } from '../../core/aval.js';
+import { type Aval, makeAval, makeTuple } from '../../core/aval.js';
 import type { HostArray } from '../../core/array.js';
 import { allocateArray } from '../../core/dtype.js';
 import { type Expr, topologicalOrder } from '../../core/expr.js';
+import { constant } from '../leaf.js';
+import { broadcast, broadcastScalar, concat, reshape, slice } from '../movement.js';
+import { inlineGraph } from './inline.js';
 import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
 import type { ScanAttributes } from './scan-attributes.js';
@@ -26,6 +29,37 @@ export const tuple = (results: readonly HostArray[]): HostArray => ({
   data: allocateArray('f32', 0),
   results,
 });
+
+/** The node of element `at` along the first axis. */
+function element(x: Expr, at: number): Expr {
+  const rest = x.shape.slice(1);
+  return reshape(slice(x, [at, ...rest.map(() => 0)], [at + 1, ...rest]), rest);
+}
+
+function unrollScan(inputs: readonly Expr[], attributes: ScanAttributes, aval: Aval): Expr[] {
+  const { body, length, reverse, constants, carries } = attributes;
+  const fixed = inputs.slice(0, constants);
+  let state = inputs.slice(constants, constants + carries);
+  const sequences = inputs.slice(constants + carries);
+  const turns: Expr[][] = [];
+  for (let turn = 0; turn < length; turn++) {
+    const at = reverse ? length - 1 - turn : turn;
+    const values = inlineGraph(body, [...fixed, ...state, ...sequences.map((each) => element(each, at))]);
+    state = values.slice(0, carries);
+    turns[at] = values.slice(carries);
+  }
+  const stacked = aval.results!.slice(carries).map(({ shape, dtype }, i) => {
+    const each = turns.map((values) =>
+      broadcast(
+        values[i]!,
+        [1, ...values[i]!.shape],
+        values[i]!.shape.map((_, axis) => axis + 1),
+      ),
+    );
+    return each.length === 0 ? broadcastScalar(constant(0, dtype), shape) : concat(each, 0);
+  });
+  return [...state, ...stacked];
+}
 
 export const scanPrimitive = define<ScanAttributes>({
   name: 'scan',
@@ -48,6 +82,7 @@ export const scanPrimitive = define<ScanAttributes>({
     }
     return tuple([...state, ...stacked]);
   },
+  control: { kind: 'scan', unroll: unrollScan },
   vjpOfResults: scanDerivative,
 });
 

@@ -28,6 +28,7 @@ export const whilePrimitive = define<WhileAttributes>({
       state = evaluateGraph(body, [...fixed, ...state], order);
     return tuple(state);
   },
+  control: { kind: 'while' },
   vjpOfResults: () => {
     throw new UnsupportedError(
       'NO_DERIVATIVE',

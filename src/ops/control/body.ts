@@ -1,17 +1,27 @@
 /** The derivative of a closed graph as closed graphs, for loops and branches. */
 import {
   copyInto,
-  type BodyDerivative,
+  type GraphBuilder,
   type Expr,
   ExprScope,
   type Graph,
   topologicalOrder,
   withScope,
-} from '../core/expr.js';
-import { parameter } from '../ops/leaf.js';
-import { closed } from '../ops/control/inline.js';
+} from '../../core/expr.js';
+import { parameter } from '../leaf.js';
+import { closed } from './inline.js';
 
-type Pullback = (outputs: readonly Expr[], cotangents: readonly Expr[], inputs: readonly Expr[]) => Expr[];
+type Pullback = GraphBuilder['pullback'];
+
+/** The derivative of a closed graph, as two graphs: what runs forward and saves values, and what runs backward from these. */
+export interface BodyDerivative {
+  /** The graph, with the saved values after its outputs. */
+  readonly forward: Graph;
+  /** From values of the forward run (`reads`), then cotangents of outputs, to cotangents of parameters. */
+  readonly backward: Graph;
+  /** By parameter of `backward`, before the cotangents: the parameter, or the output of `forward`, whose value it is. */
+  readonly reads: readonly ({ readonly parameter: number } | { readonly output: number })[];
+}
 
 /** A copy of the graph with parameters for cotangents of the outputs `from`, and the cotangents of its parameters `of`. */
 interface Joint {
@@ -37,7 +47,7 @@ function joint(graph: Graph, of: readonly number[], from: readonly number[], pul
   return { parameters, outputs, cotangents, derivatives };
 }
 
-/** See {@link GraphBuilder.pullbackOf}. */
+/** A closed graph's parameters, then cotangents of its outputs `from`, to cotangents of its parameters `of`. */
 export const pullbackOf = (graph: Graph, of: readonly number[], from: readonly number[], pullback: Pullback): Graph =>
   withScope(new ExprScope(), () => {
     const { parameters, cotangents, derivatives } = joint(graph, of, from, pullback);
@@ -82,7 +92,10 @@ function chooseSaved(read: readonly Expr[], order: readonly Expr[], isFree: (nod
   return [...saved].sort((a, b) => position.get(a)! - position.get(b)!);
 }
 
-/** See {@link GraphBuilder.differentiate}. */
+/**
+ * The derivative of the body of a loop, whose parameters from `constants` on, and whose outputs, begin with `carries` carries:
+ * they exist only while their turn runs. Cotangents of the parameters `of` come from those of the outputs `from`.
+ */
 export function differentiateBody(
   graph: Graph,
   of: readonly number[],

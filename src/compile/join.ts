@@ -1,0 +1,82 @@
+/**
+ * Graph → Graph: scans over the same inputs with the same carries become one, with the results of all. A derivative makes such
+ * pairs: the scan that was recorded, and one that saves values for the backward turns. Results that nobody reads go.
+ */
+import { type Expr, ExprScope, type Graph, make, mapGraphs, topologicalOrder, withScope } from '../core/expr.js';
+import { closed, inlineGraph } from '../ops/control/inline.js';
+import { result } from '../ops/control/results.js';
+import type { ScanAttributes } from '../ops/control/scan-attributes.js';
+import { parameter } from '../ops/leaf.js';
+import { rebuild, rewriteGraph } from './rewrite.js';
+
+const attributesOf = (node: Expr): ScanAttributes => node.attributes as unknown as ScanAttributes;
+
+/** Scans that are one, with where the results of each are among those of all. */
+interface Joint {
+  readonly body: Graph;
+  readonly places: ReadonlyMap<Expr, readonly number[]>;
+}
+
+/** The bodies of scans over the same inputs as one; undefined if their carries differ. */
+function join(scans: readonly Expr[], used: ReadonlyMap<Expr, ReadonlySet<number>>): Joint | undefined {
+  const [first] = scans as [Expr];
+  const { body, carries } = attributesOf(first);
+  return withScope(new ExprScope(), () => {
+    const parameters = body.parameters.map(({ shape, dtype, aval }, i) => parameter(i, shape, dtype, aval.weak));
+    const all = scans.map((scan) => inlineGraph(attributesOf(scan).body, parameters));
+    const outputs = all[0]!.slice(0, carries);
+    if (all.some((own) => outputs.some((output, i) => own[i] !== output))) return undefined;
+    const places = new Map<Expr, readonly number[]>();
+    scans.forEach((scan, which) =>
+      places.set(
+        scan,
+        all[which]!.map((output, i) => {
+          if (i < carries || !used.get(scan)!.has(i)) return i;
+          const found = outputs.indexOf(output, carries);
+          return found >= 0 ? found : outputs.push(output) - 1;
+        }),
+      ),
+    );
+    return { body: closed(body.name, parameters, outputs), places };
+  });
+}
+
+export function joinScans(graph: Graph): Graph {
+  const order = topologicalOrder(graph.outputs);
+  const isScan = ({ primitive }: Expr): boolean => primitive.control?.kind === 'scan';
+  if (!order.some(({ primitive }) => primitive.control !== undefined)) return graph;
+  const used = new Map<Expr, Set<number>>();
+  for (const node of order)
+    if (node.primitive.kind === 'result') {
+      const of = node.input();
+      used.set(of, (used.get(of) ?? new Set<number>()).add(node.attributes.index as number));
+    }
+  const groups = new Map<string, Expr[]>();
+  for (const scan of order.filter(isScan)) {
+    const { length, reverse, constants, carries } = attributesOf(scan);
+    const key = [length, reverse, constants, carries, ...scan.inputs.map(({ id }) => id)].join();
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [scan]);
+    else group.push(scan);
+  }
+  const joints = new Map<Expr, Joint>();
+  for (const scans of groups.values()) {
+    const whole = join(scans, used);
+    for (const scan of scans) joints.set(scan, whole ?? join([scan], used)!);
+  }
+  return rewriteGraph(
+    graph,
+    (node, inputs) => {
+      if (node.primitive.kind === 'result') {
+        const index = node.attributes.index as number;
+        return result(inputs[0]!, joints.get(node.input())?.places.get(node.input())![index] ?? index);
+      }
+      const joint = joints.get(node);
+      const attributes = joint === undefined ? node.attributes : { ...node.attributes, body: joint.body };
+      return node.primitive.control === undefined
+        ? rebuild(node, inputs)
+        : make(node.primitive, inputs, mapGraphs(attributes, joinScans));
+    },
+    false,
+  );
+}
