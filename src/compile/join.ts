@@ -23,7 +23,8 @@ function join(scans: readonly Expr[], used: ReadonlyMap<Expr, ReadonlySet<number
   const { body, carries } = attributesOf(first);
   return withScope(new ExprScope(), () => {
     const parameters = body.parameters.map(({ shape, dtype, aval }, i) => parameter(i, shape, dtype, aval.weak));
-    const all = scans.map((scan) => inlineGraph(attributesOf(scan).body, parameters));
+    // Rebuilt, nodes know which traced ones they stand for.
+    const all = scans.map((scan) => inlineGraph(rewriteGraph(attributesOf(scan).body, rebuild), parameters));
     const outputs = all[0]!.slice(0, carries);
     if (all.some((own) => outputs.some((output, i) => own[i] !== output))) return undefined;
     const places = new Map<Expr, readonly number[]>();

@@ -143,7 +143,7 @@ export interface TensorBuilder extends Builder<Expr> {
 /** The vocabulary of derivatives of nodes that hold graphs. */
 export interface GraphBuilder extends TensorBuilder {
   /** The cotangents of `inputs` from those of `outputs`. */
-  pullback(outputs: readonly Expr[], cotangents: readonly Expr[], inputs: readonly Expr[]): Expr[];
+  readonly pullback: (outputs: readonly Expr[], cotangents: readonly Expr[], inputs: readonly Expr[]) => Expr[];
 }
 
 /** Which axes of the two operands of a contraction belong together; the others are free. */
