@@ -13,7 +13,6 @@ import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
 import type { ScanAttributes } from './scan-attributes.js';
 import { scanDerivative } from './scan-derivative.js';
-import { makeResults } from './results.js';
 
 /** Element `at` along the first axis; shares memory. */
 export function elementOf({ dtype, shape, data }: HostArray, at: number): HostArray {
@@ -85,7 +84,3 @@ export const scanPrimitive = define<ScanAttributes>({
   control: { kind: 'scan', unroll: unrollScan },
   vjpOfResults: scanDerivative,
 });
-
-/** The final carries, then the results of all turns. */
-export const scan = (inputs: readonly Expr[], attributes: ScanAttributes): Expr[] =>
-  makeResults(scanPrimitive, inputs, attributes);

@@ -6,7 +6,7 @@ import type { Aval } from '../../core/aval.js';
 import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../../core/errors.js';
 import { type Expr, ExprScope, type Graph, copyInto, withScope } from '../../core/expr.js';
 import { describeValue } from '../../core/options.js';
-import { flatten, type TreeDef, unflatten } from '../../core/tree.js';
+import { flatten, type TreeDef } from '../../core/tree.js';
 import { closed } from '../../ops/control/inline.js';
 import { cast } from '../../ops/elementwise.js';
 import { parameter } from '../../ops/leaf.js';
@@ -174,5 +174,3 @@ export function finished(results: readonly Expr[]): Tensor[] {
   if (!isTracing() && results.length > 0) evaluatePending(results.filter((each) => each instanceof EagerNode));
   return handles;
 }
-
-export const unflattened = (tree: TreeDef, handles: readonly Tensor[]): unknown => unflatten(tree, handles);
