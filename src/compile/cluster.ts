@@ -82,7 +82,10 @@ export function readsOf(root: Expr, roots: Roots): Reads {
     }
     if (node.aval.size > 1 && node.primitive.kind === 'elementwise' && pointwise) shared.add(node);
     const { kind } = node.primitive;
-    for (const input of node.inputs) stack.push([input, pointwise && (kind === 'elementwise' || kind === 'copy')]);
+    // What a copy waits for is another shape.
+    node.inputs.forEach((input, i) =>
+      stack.push([input, pointwise && (kind === 'elementwise' || (kind === 'copy' && i === 0))]),
+    );
   }
   return { roots: reads, shared };
 }

@@ -11,7 +11,7 @@ import { sizeOf } from '../core/aval.js';
 import { axisForm } from '../core/affine.js';
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { copyPrimitive, isLastCopy } from '../ops/control/copy.js';
+import { barrierPrimitive, copyPrimitive, isLastCopy } from '../ops/control/copy.js';
 
 /** The part of a body that one root may inline, so that a few roots can still share it. */
 const REGION = 5 / 8;
@@ -177,6 +177,8 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
     if (ALWAYS_STORED.has(node.primitive.kind) || node.primitive === (copyPrimitive as unknown)) add(node);
     if (node.primitive.kind === 'control') node.inputs.forEach((input) => store(storageOf(input)));
     if (isLastCopy(node)) store(storageOf(node.input()));
+    // What it waits for has memory, so that nobody computes it here.
+    if (node.primitive === barrierPrimitive) store(storageOf(node.input(1)));
     const indirect = READ_ELSEWHERE[node.primitive.kind];
     if (indirect !== undefined) store(storageOf(node.input(indirect)));
     if (node.primitive.kind === 'contraction')
@@ -221,7 +223,7 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
 /** Operands of a contraction are read through affine maps; what lies under the movements must be in memory. */
 function storeUnderMovement(operand: Expr, isStored: (node: Expr) => boolean, store: (node: Expr) => void): void {
   let node = operand;
-  while (!isStored(node) && node.primitive.kind === 'movement') {
+  while (!isStored(node) && (node.primitive.kind === 'movement' || node.primitive === barrierPrimitive)) {
     if (node.primitive === reshapePrimitive && !hasAffineMove(node)) {
       store(storageOf(node));
       return;

@@ -155,6 +155,9 @@ export function stepLines(steps: readonly Step[], name: (id: BufferId) => string
     }
   });
 }
+/** The buffers that have memory of their own: all but views. */
+export const memoriesOf = ({ buffers }: Pick<Program, 'buffers'>): Buffer[] =>
+  buffers.filter(({ role }) => role !== 'view');
 /** Whether a program is more than kernels in a row. */
 export const hasControl = ({ steps }: Pick<Program, 'steps'>): boolean =>
   steps.some(({ kind }) => kind === 'loop' || kind === 'branch');

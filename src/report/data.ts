@@ -2,6 +2,7 @@
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import { boundariesOf } from '../compile/boundaries.js';
 import { kernelReads, kernelWrites } from '../compile/kernel.js';
+import { memoriesOf } from '../lower/program.js';
 import type { Report } from '../runtime/report.js';
 import type { Subject } from '../runtime/inspect.js';
 import { computedNodes, provenanceOf } from '../runtime/provenance.js';
@@ -22,6 +23,7 @@ export interface Times {
 export function reportView(report: Report, subject: Subject, label: string, times: Times | undefined): ReportView {
   const { program, history } = subject;
   const { buffers } = program;
+  const memories = memoriesOf(program);
   const provenance = provenanceOf(subject);
   const tracedBy = program.kernels.map(
     ({ segments }) => new Set(segments.flatMap(({ origins }) => origins.map(({ node }) => node!))),
@@ -48,7 +50,7 @@ export function reportView(report: Report, subject: Subject, label: string, time
     const before = boundaries.get(key);
     boundaries.set(key, {
       buffer: buffers[buffer]!.name,
-      bytes: report.buffers[buffer]!.bytes,
+      bytes: buffers[buffer]!.bytes,
       from: writers.get(buffer) ?? [],
       to: [...new Set([...(before?.to ?? []), ...to])].sort((x, y) => x - y),
       node: views[number.get(node.origin!.node!)!]?.shownBy ?? -1,
@@ -96,11 +98,11 @@ export function reportView(report: Report, subject: Subject, label: string, time
     ...stagesOf(subject, number),
     kernels,
     buffers: report.buffers.map(({ name, bytes, lifetime }, i) => {
-      const { dtype, shape, role, offset } = buffers[i]!;
+      const { id, dtype, shape, role, offset } = memories[i]!;
       return {
         name,
         type: `${dtype}[${shape.join()}]`,
-        role: replaced.has(i) ? 'in place' : role,
+        role: replaced.has(id) ? 'in place' : role,
         bytes,
         offset,
         lifetime,

@@ -6,7 +6,7 @@ import { printForms } from '../compile/family.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
 import { whyUntiled } from '../lower/contract-whole.js';
 import { printLoops } from '../lower/print.js';
-import { countLaunches, printProgram, type Program } from '../lower/program.js';
+import { countLaunches, memoriesOf, printProgram, type Program } from '../lower/program.js';
 import type { Emitter, KernelSource, ThreadCount } from './backend.js';
 import { linesOf } from './lines.js';
 import { computedNodes, type Provenance, provenanceOf, type Recording } from './provenance.js';
@@ -100,7 +100,7 @@ export function makeReport(subject: Subject): Report {
     peakBytes: () => program.peakBytes,
     kernels: () => kernels.map(reportOf),
     buffers: () =>
-      buffers.map((buffer) => ({
+      memoriesOf(program).map((buffer) => ({
         name: buffer.name,
         bytes: buffer.bytes,
         lifetime: [Math.max(0, buffer.firstUse), Math.min(last, buffer.lastUse)],

@@ -10,8 +10,11 @@ import { inlineGraph } from './inline.js';
 import { makeResults, result } from './results.js';
 import { tuple } from './scan.js';
 
-/** `again`: it computes what was computed before, and must not be joined with that. */
-export type CheckpointAttributes = { readonly body: Graph; readonly again: boolean };
+/**
+ * `after` of the last inputs are cotangents: then it computes what was computed before, must not be joined with that, and waits
+ * until they are there, so that not all values of a long chain are computed again at once.
+ */
+export type CheckpointAttributes = { readonly body: Graph; readonly after: number };
 
 export const checkpointPrimitive = define<CheckpointAttributes>({
   name: 'checkpoint',
@@ -20,7 +23,11 @@ export const checkpointPrimitive = define<CheckpointAttributes>({
   evaluate: (inputs, { body }) => tuple(evaluateGraph(body, inputs)),
   control: {
     kind: 'inline',
-    unroll: (inputs, { body, again }) => inlineGraph(body, again ? barrier(inputs) : inputs),
+    unroll: (inputs, { body, after }) => {
+      if (after === 0) return inlineGraph(body, inputs);
+      const cotangents = inputs.slice(-after);
+      return inlineGraph(body, [...barrier(inputs.slice(0, -after), cotangents[0]!), ...cotangents]);
+    },
   },
   vjpOfResults: (cotangents, node, b, wanted): (Expr | null)[] => {
     const of = wanted.flatMap((isWanted, i) => (isWanted && isFloat(node.input(i).dtype) ? [i] : []));
@@ -28,7 +35,7 @@ export const checkpointPrimitive = define<CheckpointAttributes>({
     const body = pullbackOf(node.attributes.body, of, from, b.pullback);
     const pulled = make(checkpointPrimitive, [...node.inputs, ...from.map((i) => cotangents[i]!)], {
       body,
-      again: true,
+      after: from.length,
     });
     return node.inputs.map((_, i) => (of.includes(i) ? result(pulled, of.indexOf(i)) : null));
   },
@@ -36,4 +43,4 @@ export const checkpointPrimitive = define<CheckpointAttributes>({
 
 /** The outputs of `body`. */
 export const checkpointed = (inputs: readonly Expr[], body: Graph): Expr[] =>
-  makeResults(checkpointPrimitive, inputs, { body, again: false });
+  makeResults(checkpointPrimitive, inputs, { body, after: 0 });
