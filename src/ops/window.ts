@@ -101,8 +101,10 @@ export function phasesOf({ size, stride, dilation, low }: Omit<Window, 'axis' | 
   return Array.from({ length: stride }, (_, residue) => {
     const at = (tap: number): number => (residue + low - dilation * tap) / stride;
     const taps = Array.from({ length: size }, (_, tap) => tap).filter((tap) => Number.isInteger(at(tap)));
-    const step = taps.length > 1 ? taps[1]! - taps[0]! : 1;
-    return { taps, step, first: taps.length > 0 ? at(taps[0]!) : 0, apart: (dilation * step) / stride };
+    const [one, other] = taps;
+    if (one === undefined) return { taps, step: 1, first: 0, apart: 1 };
+    if (other === undefined) return { taps, step: 1, first: at(one), apart: 1 };
+    return { taps, step: other - one, first: at(one), apart: at(one) - at(other) };
   });
 }
 
