@@ -47,6 +47,18 @@ test('vae.ts: draws digits', async () => {
   expect(readFileSync(svg, 'utf8').length).toBeGreaterThan(10_000);
 });
 
+test('digits-cnn.ts: convolutions learn digits', async () => {
+  const output = await run('digits-cnn.ts', '--epochs', '2', '--examples', '600');
+  expect(Number(/^test error (\d+\.\d\d) %$/m.exec(output)![1])).toBeLessThan(70);
+});
+
+test('gru.ts: a scan reads digits row by row, and its program does not know of the rows', async () => {
+  const output = await run('gru.ts', '--epochs', '2', '--examples', '1000');
+  const [, kernels, launches] = /^(\d+) kernels, launched (\d+) times in a step of 28 turns$/m.exec(output)!;
+  expect(Number(launches)).toBeGreaterThan(3 * Number(kernels));
+  expect(Number(/^test error (\d+\.\d\d) %$/m.exec(output)![1])).toBeLessThan(80);
+});
+
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
 

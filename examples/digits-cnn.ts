@@ -1,0 +1,64 @@
+/**
+ * A small convolutional network on the digits of `npm start`, with the same split: two convolutions with pooling, then two
+ * dense layers with dropout.
+ *
+ *   npx tsx examples/digits-cnn.ts --epochs 8 --examples 9000
+ */
+import { parseArgs } from 'node:util';
+import { Adam, jit, losses, metrics, nn, random, relu, type Tensor, tensor, valueAndGrad } from 'lazuli';
+import { batches } from 'lazuli/data';
+import { fit } from 'lazuli/train';
+import { loadDigits } from './support/digits.js';
+
+const { values } = parseArgs({
+  options: { epochs: { type: 'string', default: '8' }, examples: { type: 'string', default: '9000' } },
+});
+const SIDE = 28;
+
+random.seed(1);
+const model = new nn.Sequential(
+  new nn.Conv2d(1, 16, 5, { padding: 'same' }),
+  relu,
+  new nn.MaxPool2d(2),
+  new nn.Conv2d(16, 32, 5, { padding: 'same' }),
+  relu,
+  new nn.MaxPool2d(2),
+  (x) => x.reshape([x.shape[0]!, 7 * 7 * 32]),
+  new nn.Linear(7 * 7 * 32, 100),
+  relu,
+  new nn.Dropout(0.4),
+  new nn.Linear(100, 10),
+);
+const optimizer = new Adam({ lr: 1e-3, trainVars: model.trainVars() });
+const step = jit(({ images, labels }: { images: Tensor; labels: Tensor }) => {
+  const [loss, grads] = valueAndGrad(() => losses.crossEntropy(model.call(images), labels), {
+    vars: optimizer.varsToTrain,
+  })();
+  optimizer.update(grads);
+  return loss;
+});
+
+const digits = await loadDigits();
+const count = Math.min(Number(values.examples), digits.train.size);
+const train = {
+  images: tensor(digits.train.images.subarray(0, count * SIDE * SIDE), { shape: [count, SIDE, SIDE, 1] }),
+  labels: tensor(digits.train.labels.subarray(0, count)),
+};
+const test = {
+  images: tensor(digits.test.images, { shape: [digits.test.size, SIDE, SIDE, 1] }),
+  labels: tensor(digits.test.labels),
+};
+
+const accuracy = jit((images: Tensor, labels: Tensor) => metrics.accuracy(model.call(images), labels));
+const evaluate = (): { error: Tensor } => {
+  model.eval();
+  const share = accuracy(test.images, test.labels);
+  model.train();
+  return { error: share.mul(-100).add(100) };
+};
+
+const history = await fit(step, batches(train, { size: 50, shuffle: true, seed: 1, dropLast: true }), {
+  epochs: Number(values.epochs),
+  evaluate,
+});
+console.log(`test error ${history.evaluation.error!.at(-1)!.toFixed(2)} %`);
