@@ -110,7 +110,7 @@ describeOnGpu('training', () => {
   test('the step of the perceptron: at most 14 dispatches, one submit, nothing made after the second', async () => {
     const { backend, counts } = await openCounted();
     const step = makeStep(backend, perceptron());
-    const batch = THOROUGH ? 100 : 20;
+    const batch = THOROUGH ? 100 : 10;
     const x = tensor(noise('f32', [batch, 784]).data, { shape: [batch, 784] });
     const y = tensor(Int32Array.from({ length: batch }, (_, i) => i % 10));
     for (let i = 0; i < 2; i++) await step(x, y).data();
@@ -142,12 +142,12 @@ describeOnGpu('training', () => {
       }
       await backend.idle();
     };
-    await run(100);
+    await run(THOROUGH ? 100 : 50);
     const memory = backend.memoryUsage;
     const { buffers, bindGroups } = counts;
     globalThis.gc!();
     const heap = process.memoryUsage().heapUsed;
-    await run(THOROUGH ? 1000 : 300);
+    await run(THOROUGH ? 1000 : 150);
     globalThis.gc!();
     expect(backend.memoryUsage.bytes).toBe(memory.bytes);
     expect(backend.memoryUsage.usedBytes).toBeLessThanOrEqual(memory.usedBytes);
