@@ -2,18 +2,23 @@
  * A small convolutional network on the digits of `npm start`, with the same split: two convolutions with pooling, then two
  * dense layers with dropout.
  *
- *   npx tsx examples/digits-cnn.ts --epochs 8 --examples 9000
+ *   npx tsx examples/digits-cnn.ts --epochs 10 --examples 9000
  */
 import { parseArgs } from 'node:util';
-import { Adam, jit, losses, metrics, nn, random, relu, type Tensor, tensor, valueAndGrad } from 'lazuli';
+import { Adam, jit, losses, metrics, nn, OneCycle, random, relu, type Tensor, tensor, valueAndGrad } from 'lazuli';
 import { batches } from 'lazuli/data';
 import { fit } from 'lazuli/train';
 import { loadDigits } from './support/digits.js';
 
 const { values } = parseArgs({
-  options: { epochs: { type: 'string', default: '8' }, examples: { type: 'string', default: '9000' } },
+  options: { epochs: { type: 'string', default: '10' }, examples: { type: 'string', default: '9000' } },
 });
 const SIDE = 28;
+const BATCH = 50;
+
+const digits = await loadDigits();
+const epochs = Number(values.epochs);
+const count = Math.min(Number(values.examples), digits.train.size);
 
 random.seed(1);
 const model = new nn.Sequential(
@@ -29,7 +34,8 @@ const model = new nn.Sequential(
   new nn.Dropout(0.4),
   new nn.Linear(100, 10),
 );
-const optimizer = new Adam({ lr: 1e-3, trainVars: model.trainVars() });
+const lr = new OneCycle({ lr: 2e-3, totalSteps: epochs * Math.floor(count / BATCH) });
+const optimizer = new Adam({ lr, trainVars: model.trainVars() });
 const step = jit(({ images, labels }: { images: Tensor; labels: Tensor }) => {
   const [loss, grads] = valueAndGrad(() => losses.crossEntropy(model.call(images), labels), {
     vars: optimizer.varsToTrain,
@@ -38,8 +44,6 @@ const step = jit(({ images, labels }: { images: Tensor; labels: Tensor }) => {
   return loss;
 });
 
-const digits = await loadDigits();
-const count = Math.min(Number(values.examples), digits.train.size);
 const train = {
   images: tensor(digits.train.images.subarray(0, count * SIDE * SIDE), { shape: [count, SIDE, SIDE, 1] }),
   labels: tensor(digits.train.labels.subarray(0, count)),
@@ -57,8 +61,8 @@ const evaluate = (): { error: Tensor } => {
   return { error: share.mul(-100).add(100) };
 };
 
-const history = await fit(step, batches(train, { size: 50, shuffle: true, seed: 1, dropLast: true }), {
-  epochs: Number(values.epochs),
+const history = await fit(step, batches(train, { size: BATCH, shuffle: true, seed: 1, dropLast: true }), {
+  epochs,
   evaluate,
 });
 console.log(`test error ${history.evaluation.error!.at(-1)!.toFixed(2)} %`);
