@@ -4,14 +4,11 @@
  */
 const TIMES = Number(process.env.LAZULI_TIMES ?? 1);
 
+/** `count` generated cases, times LAZULI_TIMES; whole, for fast-check never ends where the number of runs is a fraction. */
+export const runs = (count: number): number => Math.ceil(count * TIMES);
+
 /** Whether what differs little from other cases runs too. */
 export const THOROUGH = TIMES > 1;
-
-/**
- * `count` generated cases, times LAZULI_TIMES; a third of them in a quick run. Whole, for fast-check never ends where the number of
- * runs is a fraction.
- */
-export const runs = (count: number): number => Math.ceil(count * (THOROUGH ? TIMES : TIMES / 3));
 
 /** At most `few` of the cases, from all over them; all where all is tried. What is left out is said by name. */
 export function casesOf<T>(what: string, cases: readonly T[], few: number): readonly T[] {
