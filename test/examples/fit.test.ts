@@ -59,6 +59,17 @@ test('gru.ts: a scan reads digits row by row, and its program does not know of t
   expect(Number(/^test error (\d+\.\d\d) %$/m.exec(output)![1])).toBeLessThan(80);
 });
 
+test('char-gpt.ts: a transformer writes what it has read', async () => {
+  const output = await run('char-gpt.ts', '--epochs', '2', '--windows', '320', '--samples', '1');
+  const [, first, last] = /^nats a character: (\d\.\d\d) at first, (\d\.\d\d) at last$/m.exec(output)!;
+  expect(Number(last)).toBeLessThan(Number(first) - 0.3);
+  const [, sample] = /^── sample 1\n([\s\S]*)\n$/m.exec(output)!;
+  const [beginning, written] = sample!.split('▶') as [string, string];
+  expect([beginning.length, written.length]).toEqual([64, 300]);
+  // Spaces and letters stand for most of what it has read.
+  expect(written.match(/[ a-z]/g)!.length).toBeGreaterThan(150);
+});
+
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
 
