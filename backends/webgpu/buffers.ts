@@ -64,13 +64,7 @@ export class Buffers {
     if (data.length === buffer.size) this.#unclean.delete(buffer);
     else this.clean();
     const words = data instanceof Uint8Array ? Uint32Array.from(data) : data;
-    this.device.queue.writeBuffer(
-      slab.buffer,
-      offset * ELEMENT_BYTES,
-      words.buffer,
-      words.byteOffset,
-      words.byteLength,
-    );
+    this.device.queue.write(slab.buffer, offset * ELEMENT_BYTES, words);
   }
 
   async read(buffer: WebGpuBuffer): Promise<TypedArray> {
@@ -78,7 +72,7 @@ export class Buffers {
     const { dtype, size } = buffer;
     if (size === 0) return allocateArray(dtype, 0);
     const { slab, offset } = buffer.place;
-    const words = await this.#staging.read({ slab, offset, words: size }, (encoder) => this.encodeCleaning(encoder));
+    const words = await this.#staging.read({ slab, offset, words: size }, this.takeCleaning());
     return dtype === 'bool' ? Uint8Array.from(new Uint32Array(words)) : viewArray(dtype, words, 0, size);
   }
 
@@ -86,18 +80,23 @@ export class Buffers {
     return this.#unclean.size > 0;
   }
 
-  /** Zeroes what is to read as zero. */
-  encodeCleaning(encoder: GPUCommandEncoder): void {
-    for (const buffer of this.#unclean) {
-      const { slab, offset } = buffer.place;
-      encoder.clearBuffer(slab.buffer, offset * ELEMENT_BYTES, buffer.size * ELEMENT_BYTES);
-    }
+  /** What zeroes all that is to read as zero and does not: whoever takes it encodes it, before what comes later. */
+  takeCleaning(): (encoder: GPUCommandEncoder) => void {
+    if (!this.hasUnclean) return () => undefined;
+    const places = [...this.#unclean].map(({ place, size }) => ({ place, size }));
     this.#unclean.clear();
+    return (encoder) => {
+      for (const { place, size } of places)
+        encoder.clearBuffer(place.slab.buffer, place.offset * ELEMENT_BYTES, size * ELEMENT_BYTES);
+    };
   }
   clean(): void {
     if (!this.hasUnclean) return;
-    const encoder = this.device.gpu.createCommandEncoder();
-    this.encodeCleaning(encoder);
-    this.device.queue.submit([encoder.finish()]);
+    const clean = this.takeCleaning();
+    this.device.queue.submit(() => {
+      const encoder = this.device.gpu.createCommandEncoder();
+      clean(encoder);
+      return encoder.finish();
+    });
   }
 }

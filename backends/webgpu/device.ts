@@ -1,5 +1,6 @@
 /** A GPUDevice with what goes wrong on it: loss, errors that nobody caught, errors of what was just made. */
 import { BackendUnavailableError, InternalError, type LazuliError, UnsupportedError } from '../../src/core/errors.js';
+import { WorkQueue } from './queue.js';
 
 /** WebGPU's flags: their names are global in a page, and nowhere in Node. */
 export const USAGE = { mapRead: 1, copySource: 4, copyDestination: 8, storage: 128 } as const;
@@ -36,7 +37,7 @@ const SCOPES = ['internal', 'out-of-memory', 'validation'] as const satisfies re
 
 export class Device {
   readonly limits: DeviceLimits;
-  readonly queue: GPUQueue;
+  readonly queue: WorkQueue;
   #failure: LazuliError | undefined;
   #settled: Promise<void> | undefined;
 
@@ -47,7 +48,7 @@ export class Device {
     limits: Partial<DeviceLimits> = {},
   ) {
     const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = gpu.limits;
-    this.queue = gpu.queue;
+    this.queue = new WorkQueue(gpu.queue, () => this.isUsable);
     this.limits = {
       bufferBytes: Math.min(maxBufferSize, maxStorageBufferBindingSize),
       storageBuffers: maxStorageBuffersPerShaderStage,
@@ -99,23 +100,36 @@ export class Device {
       this.check();
       for (const { scope, error } of all) {
         if (error === null) continue;
-        throw scope === 'out-of-memory'
-          ? outOfMemory(what, error)
-          : new InternalError(`WebGPU refuses ${what}: ${error.message}`);
+        throw scope === 'out-of-memory' ? outOfMemory(what, error) : this.refusal(what, error);
       }
     });
     return { value, checked };
   }
 
+  refusal(what: string, cause: unknown): LazuliError {
+    const message = cause instanceof Error ? cause.message : (cause as GPUError).message;
+    return new InternalError(`WebGPU refuses ${what}: ${message}`);
+  }
+
+  /** Submits what `encode` gives, in its turn; rejects if the device refuses it. */
+  submit(what: string, encode: () => GPUCommandBuffer): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.queue.push(() => {
+        if (this.isUsable) this.watch(what, () => this.queue.send(encode())).checked.then(resolve, reject);
+        else reject(this.#failure!);
+      }),
+    );
+  }
+
   /**
-   * Resolves when all that was submitted until now is done; rejects if the device was lost before, which looks like success
-   * to WebGPU. Calls of one job share one question to the queue.
+   * Resolves when all that was queued until now is done; rejects if the device was lost before, which looks like success to
+   * WebGPU. Calls of one job share one question to the queue.
    */
   settled(): Promise<void> {
     return (this.#settled ??= Promise.resolve().then(async () => {
       this.#settled = undefined;
       this.check();
-      await this.queue.onSubmittedWorkDone();
+      await this.queue.done();
       this.check();
     }));
   }

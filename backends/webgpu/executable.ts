@@ -10,7 +10,7 @@ import type { DeviceBuffer, Executable } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import { type Buffers, WebGpuBuffer } from './buffers.js';
 import { type Device, USAGE } from './device.js';
-import type { Pipelines } from './pipelines.js';
+import type { PendingPipeline, Pipelines } from './pipelines.js';
 import { type Binding, type Copy, type Dispatch, Planner, type SizeSlot, type Slot } from './plan.js';
 import type { Block, Slab } from './slabs.js';
 import { ELEMENT_BYTES } from './target.js';
@@ -22,7 +22,7 @@ const roundUp = (words: number): number => Math.ceil(words / TABLE_ALIGNMENT) * 
 const MOST_LAYOUTS = 4;
 
 interface Launch {
-  readonly pipeline: GPUComputePipeline;
+  readonly pipeline: PendingPipeline;
   readonly group: GPUBindGroup;
   /** Byte offset of its part of the table. */
   readonly table: readonly [number];
@@ -38,6 +38,8 @@ interface Layout {
   /** Of each buffer, where the launches know them. */
   readonly offsets: readonly number[] | undefined;
   readonly launches: readonly Launch[];
+  /** Until its pipelines are made, and for ever if one is refused: rejects then. */
+  pending: Promise<void> | undefined;
   readonly table: Uint32Array<ArrayBuffer>;
   readonly tableBuffer: GPUBuffer;
   readonly slots: readonly Slot[];
@@ -92,11 +94,30 @@ export class WebGpuExecutable implements Executable {
       checks.push(...made.checks);
     }
     this.#fillTable(layout, n);
-    const encode = (): void => this.#submit(layout);
-    if (checks.length === 0) encode();
-    else checks.push(device.watch(`the program ${JSON.stringify(this.program.name)}`, encode).checked);
+    if (layout.pending !== undefined) checks.push(layout.pending);
+    const encode = this.#encoder(layout);
+    if (checks.length === 0) device.queue.submit(encode);
+    else checks.push(device.submit(`the program ${JSON.stringify(this.program.name)}`, encode));
     checks.push(device.settled());
     return Promise.all(checks).then(() => undefined);
+  }
+
+  /** Whoever runs next waits for the pipelines of `layout`; if one is refused nothing runs, and another try makes it anew. */
+  #await(layout: Layout): void {
+    const pipelines = layout.launches.map(({ pipeline }) => pipeline);
+    if (pipelines.every(({ value }) => value !== undefined)) return;
+    const made = Promise.all(pipelines.map(({ ready }) => ready)).then(
+      () => {
+        layout.pending = undefined;
+      },
+      (error: unknown) => {
+        const at = this.#layouts.indexOf(layout);
+        if (at >= 0) this.#drop(this.#layouts.splice(at, 1)[0]!);
+        throw error;
+      },
+    );
+    layout.pending = made;
+    this.device.queue.hold(made);
   }
 
   /** Gives back all that it holds. */
@@ -184,7 +205,7 @@ export class WebGpuExecutable implements Executable {
         size: table.byteLength,
         usage: USAGE.storage | USAGE.copyDestination,
       });
-      device.queue.writeBuffer(tableBuffer, 0, table);
+      device.queue.write(tableBuffer, 0, table);
       return tableBuffer;
     });
     const checks = [checked];
@@ -200,11 +221,10 @@ export class WebGpuExecutable implements Executable {
     };
     const launches = dispatches.map((dispatch, i): Launch => {
       const pipeline = pipelines.get(dispatch, program);
-      checks.push(pipeline.checked);
       // A dimension has 65,535 workgroups at least.
       const y = Math.ceil(dispatch.groups / device.gpu.limits.maxComputeWorkgroupsPerDimension);
       return {
-        pipeline: pipeline.value,
+        pipeline,
         group: groupOf(dispatch),
         table: [starts[i]! * ELEMENT_BYTES],
         x: Math.ceil(dispatch.groups / y),
@@ -219,6 +239,7 @@ export class WebGpuExecutable implements Executable {
       offsets:
         blocks.length === 0 ? undefined : bindings.map((binding) => (typeof binding === 'number' ? 0 : binding.offset)),
       launches,
+      pending: undefined,
       table,
       tableBuffer: value,
       slots: dispatches.flatMap(({ slots }, i) =>
@@ -227,13 +248,14 @@ export class WebGpuExecutable implements Executable {
       sizes: dispatches.flatMap(({ sizes }, i) => sizes.map(({ word, size }) => ({ word: starts[i]! + word, size }))),
       blocks,
     };
+    this.#await(layout);
     this.#layouts.unshift(layout);
     if (this.#layouts.length > MOST_LAYOUTS) this.#drop(this.#layouts.pop()!);
     return { layout, checks };
   }
 
   #drop({ tableBuffer, blocks }: Layout): void {
-    tableBuffer.destroy();
+    this.device.queue.push(() => tableBuffer.destroy());
     if (this.device.isUsable) for (const block of blocks) this.buffers.slabs.free(block);
   }
 
@@ -253,37 +275,42 @@ export class WebGpuExecutable implements Executable {
       set(word, typeof binding === 'number' ? binding : binding.offset);
     }
     for (let i = 0; i < sizes.length; i++) set(sizes[i]!.word, sizeAt(sizes[i]!.size, n!));
-    if (last >= 0) this.device.queue.writeBuffer(tableBuffer, first * ELEMENT_BYTES, table, first, last - first + 1);
+    if (last >= 0) this.device.queue.write(tableBuffer, first * ELEMENT_BYTES, table, first, last - first + 1);
   }
 
-  #submit({ launches }: Layout): void {
+  /** What encodes a run, when it is its turn. */
+  #encoder(layout: Layout): () => GPUCommandBuffer {
     const { device, buffers } = this;
-    const encoder = device.gpu.createCommandEncoder();
-    buffers.encodeCleaning(encoder);
-    const copy = ({ from, to }: Copy): void =>
-      encoder.copyBufferToBuffer(
-        from.slab.buffer,
-        from.offset * ELEMENT_BYTES,
-        to.slab.buffer,
-        to.offset * ELEMENT_BYTES,
-        from.words * ELEMENT_BYTES,
-      );
-    let pass: GPUComputePassEncoder | undefined;
-    const endPass = (): void => {
-      pass?.end();
-      pass = undefined;
+    const clean = buffers.takeCleaning();
+    return () => {
+      const encoder = device.gpu.createCommandEncoder();
+      clean(encoder);
+      if (layout.pending !== undefined) return encoder.finish();
+      const copy = ({ from, to }: Copy): void =>
+        encoder.copyBufferToBuffer(
+          from.slab.buffer,
+          from.offset * ELEMENT_BYTES,
+          to.slab.buffer,
+          to.offset * ELEMENT_BYTES,
+          from.words * ELEMENT_BYTES,
+        );
+      let pass: GPUComputePassEncoder | undefined;
+      const endPass = (): void => {
+        pass?.end();
+        pass = undefined;
+      };
+      for (const { pipeline, group, table, x, y, before, after } of layout.launches) {
+        if (before.length > 0) endPass();
+        before.forEach(copy);
+        pass ??= encoder.beginComputePass();
+        pass.setPipeline(pipeline.value!);
+        pass.setBindGroup(0, group, table);
+        pass.dispatchWorkgroups(x, y);
+        if (after.length > 0) endPass();
+        after.forEach(copy);
+      }
+      endPass();
+      return encoder.finish();
     };
-    for (const { pipeline, group, table, x, y, before, after } of launches) {
-      if (before.length > 0) endPass();
-      before.forEach(copy);
-      pass ??= encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group, table);
-      pass.dispatchWorkgroups(x, y);
-      if (after.length > 0) endPass();
-      after.forEach(copy);
-    }
-    endPass();
-    device.queue.submit([encoder.finish()]);
   }
 }

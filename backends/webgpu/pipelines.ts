@@ -1,4 +1,5 @@
 /** Pipelines by their source, and the bind groups that they take. Programs with equal modules share a pipeline. */
+import { LazuliError } from '../../src/core/errors.js';
 import type { Program } from '../../src/lower/program.js';
 import { LruCache } from '../../src/runtime/lru.js';
 import { COMPUTE_STAGE, type Device } from './device.js';
@@ -7,23 +8,25 @@ import type { Slab } from './slabs.js';
 
 const MOST_PIPELINES = 1024;
 
-/** A pipeline, and a promise that rejects if the device refuses its source. */
-export interface CheckedPipeline {
-  readonly value: GPUComputePipeline;
-  readonly checked: Promise<void>;
+/** A pipeline that is made while other work goes on. */
+export interface PendingPipeline {
+  /** Undefined until it is ready, and for ever if the device refuses it. */
+  value: GPUComputePipeline | undefined;
+  /** Rejects if the device refuses its source. */
+  readonly ready: Promise<void>;
 }
 
 export class Pipelines {
   readonly #layouts: { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout }[] = [];
-  readonly #byModule = new LruCache<string, CheckedPipeline>(MOST_PIPELINES, () => undefined);
+  readonly #byModule = new LruCache<string, PendingPipeline>(MOST_PIPELINES, () => undefined);
   /** What programs asked for before, so that nothing is printed again. */
-  readonly #known = new WeakMap<Program, Map<string, CheckedPipeline>>();
+  readonly #known = new WeakMap<Program, Map<string, PendingPipeline>>();
 
   constructor(readonly device: Device) {}
 
-  get(dispatch: Dispatch, program: Program): CheckedPipeline {
+  get(dispatch: Dispatch, program: Program): PendingPipeline {
     let known = this.#known.get(program);
-    if (known === undefined) this.#known.set(program, (known = new Map<string, CheckedPipeline>()));
+    if (known === undefined) this.#known.set(program, (known = new Map<string, PendingPipeline>()));
     let pipeline = known.get(dispatch.key);
     if (pipeline === undefined) {
       const text = dispatch.print();
@@ -33,18 +36,32 @@ export class Pipelines {
     return pipeline;
   }
 
-  #make({ name, slabs }: Dispatch, code: string): CheckedPipeline {
-    const { gpu } = this.device;
-    const made = this.device.watch(`the kernel ${name}`, () =>
-      gpu.createComputePipeline({
-        label: name,
-        layout: this.#layout(slabs.length).pipeline,
-        compute: { module: gpu.createShaderModule({ label: name, code }), entryPoint: 'main' },
-      }),
-    );
+  #make({ name, slabs }: Dispatch, code: string): PendingPipeline {
+    const { device } = this;
+    const what = `the kernel ${name}`;
+    const { value: module, checked } = device.watch(what, () => device.gpu.createShaderModule({ label: name, code }));
+    const { pipeline: layout } = this.#layout(slabs.length);
+    const made = device.gpu.createComputePipelineAsync({
+      label: name,
+      layout,
+      compute: { module, entryPoint: 'main' },
+    });
+    const pending: PendingPipeline = {
+      value: undefined,
+      ready: Promise.all([made, checked]).then(
+        ([pipeline]) => {
+          pending.value = pipeline;
+        },
+        (error: unknown) => {
+          device.check();
+          throw error instanceof LazuliError ? error : device.refusal(what, error);
+        },
+      ),
+    };
+    made.catch(() => undefined);
     // Runs ask for it; it may be that none does.
-    made.checked.catch(() => undefined);
-    return made;
+    pending.ready.catch(() => undefined);
+    return pending;
   }
 
   #layout(slabs: number): { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout } {

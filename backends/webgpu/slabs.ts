@@ -122,6 +122,7 @@ export class Slabs {
     const at = this.#slabs.indexOf(slab);
     if (at < 0) return;
     this.#slabs.splice(at, 1);
-    slab.buffer.destroy();
+    // What waits in the queue may still use it.
+    this.device.queue.push(() => slab.buffer.destroy());
   }
 }

@@ -18,19 +18,21 @@ export class Staging {
   async read({ slab, offset, words }: Block, before: (encoder: GPUCommandEncoder) => void): Promise<ArrayBuffer> {
     const { device } = this;
     const bytes = words * ELEMENT_BYTES;
-    const { value: staging, checked } = device.watch(`${bytes} bytes to read into`, () => {
-      const buffer = this.#take(bytes);
+    const { value: staging, checked } = device.watch(`${bytes} bytes to read into`, () => this.#take(bytes));
+    const copied = device.submit(`reading ${bytes} bytes`, () => {
       const encoder = device.gpu.createCommandEncoder();
       before(encoder);
-      encoder.copyBufferToBuffer(slab.buffer, offset * ELEMENT_BYTES, buffer, 0, bytes);
-      device.queue.submit([encoder.finish()]);
-      return buffer;
+      encoder.copyBufferToBuffer(slab.buffer, offset * ELEMENT_BYTES, staging, 0, bytes);
+      return encoder.finish();
     });
-    const mapped = staging.mapAsync(MAP_READ, 0, bytes);
-    // Firefox looks for finished maps rarely, unless something is submitted.
-    device.queue.submit([]);
+    const mapped = device.queue.given().then(() => {
+      const map = staging.mapAsync(MAP_READ, 0, bytes);
+      // Firefox looks for finished maps rarely, unless something is submitted.
+      device.gpu.queue.submit([]);
+      return map;
+    });
     try {
-      await Promise.all([slab.checked, checked, mapped]);
+      await Promise.all([slab.checked, checked, copied, mapped]);
     } catch (error) {
       mapped.catch(() => undefined);
       staging.destroy();

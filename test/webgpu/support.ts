@@ -46,7 +46,7 @@ export function countingDevice(device: GPUDevice): { readonly device: GPUDevice;
     submit: 'submits',
     createBuffer: 'buffers',
     createBindGroup: 'bindGroups',
-    createComputePipeline: 'pipelines',
+    createComputePipelineAsync: 'pipelines',
     dispatchWorkgroups: 'dispatches',
     writeBuffer: 'writes',
   };
