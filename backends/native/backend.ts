@@ -75,7 +75,7 @@ export function createNativeBackend(
     compile: (source) => compileAll([source])[0]!,
     compileAll,
     allocate: (dtype, size) => memory.allocate(dtype, size),
-    run: (executable, buffers) => (executable as NativeExecutable).call(buffers as readonly HostBuffer[]),
+    run: (executable, buffers, n) => (executable as NativeExecutable).call(buffers as readonly HostBuffer[], n),
     release: (executable) => (executable as NativeExecutable).code.unload(),
     setThreads: (count) => pool.setThreads(count),
     threads: () => pool.threads,

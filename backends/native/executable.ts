@@ -29,6 +29,9 @@ export class NativeExecutable implements Executable {
   /** Where the address of scratch memory stands, and the bytes of it that a thread has. */
   readonly #scratchWords: readonly number[];
   readonly #threadBytes: number;
+  /** Where n stands, the number of rows of a batch, and what it was in the last call. */
+  readonly #sizeWords: readonly number[];
+  #n: number | undefined;
   #workspaceVersion = -1;
   #threads = 0;
 
@@ -48,8 +51,11 @@ export class NativeExecutable implements Executable {
     const scratch = calls.filter(({ threadBytes }) => threadBytes > 0);
     this.#scratchWords = scratch.map(({ offset, operands }) => offset + operands.length);
     this.#threadBytes = Math.max(0, ...scratch.map(({ threadBytes }) => threadBytes));
+    this.#sizeWords = calls.flatMap(({ offset, operands, threadBytes, takesSize }) =>
+      takesSize ? [offset + operands.length + (threadBytes > 0 ? 1 : 0)] : [],
+    );
     this.#temporaries = used.filter(({ id }) => isInside(id)).map(({ id, offset }) => ({ offset, words: places[id]! }));
-    this.#ids = used.flatMap(({ id }) => (isInside(id) ? [] : [id]));
+    this.#ids = used.flatMap(({ id, role }) => (isInside(id) || role === 'view' ? [] : [id]));
     this.#words = this.#ids.map((id) => places[id]!);
     this.#given = this.#ids.map(() => undefined);
     this.#arrays = this.#ids.map(() => undefined);
@@ -59,10 +65,14 @@ export class NativeExecutable implements Executable {
     this.#isParallel = parallelNanoseconds > 0 && parallelNanoseconds >= threadsFrom;
   }
 
-  /** Runs the program on `buffers`, by buffer number. Nothing is written before all memory is there. */
-  call(buffers: readonly HostBuffer[]): void {
+  /** Runs the program on `buffers`, by buffer number, for n rows. Nothing is written before all memory is there. */
+  call(buffers: readonly HostBuffer[], n?: number): void {
     const { workspace, pool } = this;
     if (workspace.version !== this.#workspaceVersion || pool.limit !== this.#threads) this.#placeTemporaries();
+    if (n !== this.#n) {
+      this.#n = n;
+      this.#place(this.#sizeWords, n!);
+    }
     const ids = this.#ids;
     // Loops by index: a call is to take less than a microsecond.
     for (let i = 0; i < ids.length; i++) {
@@ -76,6 +86,7 @@ export class NativeExecutable implements Executable {
     this.code.run(this.#address, this.#isParallel ? this.pool.enter() : 0);
   }
 
+  /** Writes an address, or another whole number, to the table. */
   #place(words: readonly number[], address: number): void {
     for (let i = 0; i < words.length; i++) {
       this.#table[2 * words[i]!] = address;

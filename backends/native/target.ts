@@ -21,7 +21,8 @@ export function nativeTarget(machine: MachineName): NativeTarget {
     width: MACHINES[machine].width,
     workers: { kind: 'threads' },
     reassociates: false,
-    loops: false,
+    loops: true,
+    batches: true,
     tile: (shape) => planTile(machine, shape),
     lower: lowerSegment,
   };

@@ -9,6 +9,7 @@ import type { ContractMemory, ContractStatement, LoopFunction } from '../../../s
 import { Writer } from '../../../src/lower/writer.js';
 import { CONTRACTION_BLOCK, CONTRACTION_GROUP } from '../../../src/ops/order.js';
 import { declareMemories, FunctionPrinter } from '../emit/function.js';
+import { sizeText } from '../emit/size.js';
 import { memoryType } from '../emit/types.js';
 import type { MachineName } from '../machines.js';
 import { printPack } from './pack.js';
@@ -18,13 +19,12 @@ import { printTile, tileName, type TileStrides } from './tile.js';
 /** A contraction's functions, and what a call of it needs. */
 export interface PrintedContraction {
   readonly text: string;
-  /** Tasks that threads may share; the function `name` runs a part of them. */
-  readonly tasks: number;
+  /** Tasks that threads may share, as C, and how many at most; the function `name` runs a part of them. */
+  readonly tasks: string;
+  readonly mostTasks: number;
   /** Bytes of scratch memory of one thread. */
   readonly threadBytes: number;
 }
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 export function printContraction(
   machine: MachineName,
@@ -33,17 +33,28 @@ export function printContraction(
 ): PrintedContraction {
   const plan = planContraction(machine, statement);
   const printer = new ContractionPrinter(code, statement, plan);
-  const outer = sizeOf(statement.outer.map(({ extent }) => extent));
+  const { mostBlocks, mostPanels, blocks, panels } = printer;
+  const mostTasks = sizeOf(statement.outer.map(({ extent }) => extent)) * mostBlocks * mostPanels;
+  const isSized = printer.isSized || statement.outer.some(({ size }) => size !== undefined);
   return {
     text: printer.print(),
-    tasks: outer * printer.blocks * printer.panels,
+    tasks: isSized ? [...statement.outer.map((axis) => sizeText(axis)), blocks, panels].join(' * ') : String(mostTasks),
+    mostTasks,
     threadBytes: printer.threadBytes,
   };
 }
 
 class ContractionPrinter {
-  readonly blocks: number;
-  readonly panels: number;
+  readonly mostBlocks: number;
+  readonly mostPanels: number;
+  /** Extents as C. */
+  readonly blocks: string;
+  readonly panels: string;
+  readonly #rows: string;
+  readonly #columns: string;
+  readonly #steps: string;
+  /** Whether rows, columns or steps follow from n. */
+  readonly isSized: boolean;
   readonly threadBytes: number;
   readonly #writer = new Writer();
   readonly #type: string;
@@ -57,25 +68,34 @@ class ContractionPrinter {
   ) {
     this.#name = code.name;
     this.#type = memoryType(plan.dtype);
-    this.blocks = Math.ceil(plan.rows / plan.block);
-    this.panels = Math.ceil(plan.columns / plan.panel);
+    const { sizes, block, panel } = plan;
+    this.mostBlocks = Math.ceil(plan.rows / block);
+    this.mostPanels = Math.ceil(plan.columns / panel);
+    this.#rows = sizeText({ extent: plan.rows, size: sizes.rows });
+    this.#columns = sizeText({ extent: plan.columns, size: sizes.columns });
+    this.#steps = sizeText({ extent: plan.steps, size: sizes.steps });
+    this.isSized = [sizes.rows, sizes.columns, sizes.steps].some((size) => size !== undefined);
+    this.blocks = sizes.rows === undefined ? String(this.mostBlocks) : `((${this.#rows} + ${block - 1}) / ${block})`;
+    this.panels =
+      sizes.columns === undefined ? String(this.mostPanels) : `((${this.#columns} + ${panel - 1}) / ${panel})`;
     this.threadBytes = Math.ceil((scratchOf(plan).all * bytesPerElement(plan.dtype)) / 64) * 64;
   }
 
-  /** Columns of the last panel, if it is not a whole one. */
-  get #edge(): number {
-    return this.plan.columns % this.plan.panel;
+  /** Whether the last panel may be no whole one. */
+  get #hasEdge(): boolean {
+    const { columns, panel, sizes } = this.plan;
+    return columns % panel > 0 || sizes.columns !== undefined;
   }
   /** Whether some panel is packed. */
   get #packs(): boolean {
-    return this.plan.packsRight || this.#edge > 0;
+    return this.plan.packsRight || this.#hasEdge;
   }
 
   print(): string {
     const { plan } = this;
     if (this.#packs) this.#parts.push(printPack(this.#name, plan, 'right'));
     if (plan.packsLeft) this.#parts.push(printPack(this.#name, plan, 'left'));
-    this.#printTiles();
+    this.#printTileFunctions();
     if (this.statement.epilogue.kind === 'body') this.#printEpilogue(this.statement.epilogue);
     this.#printTasks();
     return [...this.#parts, this.#writer.toString()].join('\n\n');
@@ -86,22 +106,25 @@ class ContractionPrinter {
     const { plan } = this;
     const [axis = { left: 0, right: 0 }] = plan.reduced;
     return {
-      ...(plan.packsLeft ? { row: 1, step: rows } : { row: plan.left.lanes[0]?.left ?? 0, step: axis.left }),
+      ...(plan.packsLeft
+        ? { row: 1, step: plan.sizes.rows === undefined ? rows : plan.tileRows }
+        : { row: plan.left.lanes[0]?.left ?? 0, step: axis.left }),
       right: packed ? plan.panel : axis.right,
     };
   }
 
-  /** Rows of tiles that occur: whole ones, and what is left of the last block. */
+  /** Rows of tiles that occur: whole ones, and what is left of the last block, if need be in several. */
   get #tileRows(): number[] {
-    const { rows, block, tileRows } = this.plan;
+    const { rows, block, tileRows, sizes } = this.plan;
+    if (sizes.rows !== undefined) return [tileRows, ...[16, 8, 4, 2, 1].filter((each) => each < tileRows)];
     const rest = (rows % block) % tileRows;
     return [...(rows >= tileRows ? [tileRows] : []), ...(rest > 0 ? [rest] : [])];
   }
 
-  #printTiles(): void {
+  #printTileFunctions(): void {
     const { plan } = this;
     for (const rows of this.#tileRows) {
-      if (!plan.packsRight && this.panels > (this.#edge > 0 ? 1 : 0))
+      if (!plan.packsRight && this.mostPanels > (this.#hasEdge ? 1 : 0))
         this.#parts.push(printTile(`${this.#name}_plain`, plan, rows, plan.vectors, this.#strides(rows, false)));
       if (this.#packs) this.#parts.push(printTile(this.#name, plan, rows, plan.vectors, this.#strides(rows, true)));
     }
@@ -121,20 +144,24 @@ class ContractionPrinter {
     const name = (id: number): string => printer.variable(id);
     const bounds = [...rows, ...columns].map((id) => `long ${name(id)}`).join(', ');
     writer.block(`KERNEL ${this.#name}_epilogue(void *const *b, long outer, ${this.#type} *block, ${bounds})`, () => {
-      declareMemories(code, writer);
+      declareMemories(code, writer, 1);
       // So that the first row and column are at the block's start.
       writer.line(`${this.#type} *const p${sums} = block - ${name(rows[0])} * ${pitch} - ${name(columns[0])};`);
-      let divisor = 1;
-      for (const i of range(variables.length).reverse()) {
-        const { extent } = this.statement.outer[i]!;
-        writer.line(`const long ${name(variables[i]!)} = outer / ${divisor} % ${extent};`);
-        divisor *= extent;
-      }
+      this.#printOuter(writer, 'outer', (i) => name(variables[i]!));
       // Constants stand at the head of the contraction's function.
       printer.statements(code.body.filter(({ kind }) => kind === 'let'));
       printer.statements(body);
     });
     this.#parts.push(writer.toString());
+  }
+
+  /** Declares the outer indices of the joined index `from`. */
+  #printOuter(writer: Writer, from: string, name: (axis: number) => string): void {
+    const { outer } = this.statement;
+    outer.forEach((axis, i) => {
+      const inner = outer.slice(i + 1).map((each) => ` / ${sizeText(each)}`);
+      writer.line(`const long ${name(i)} = ${from}${inner.join('')} % ${sizeText(axis)};`);
+    });
   }
 
   /** The address of an operand for the outer indices of a task. */
@@ -146,11 +173,12 @@ class ContractionPrinter {
   #printTasks(): void {
     const { statement, plan } = this;
     const writer = this.#writer;
-    const { outer, left, right, epilogue } = statement;
+    const { left, right, epilogue } = statement;
     const scratch = scratchOf(plan);
     const operands = this.code.memories.filter(({ kind }) => kind === 'operand').length;
     writer.block(`KERNEL ${this.#name}(void *context, long from, long to, long thread)`, () => {
       writer.line('void *const *const b = context;');
+      if (this.code.size !== undefined) writer.line(`const long n = (long)b[${operands + 1}];`);
       writer.line(
         `${this.#type} *const packed = (${this.#type} *)((char *)b[${operands}] + thread * ${this.threadBytes});`,
       );
@@ -158,17 +186,13 @@ class ContractionPrinter {
       if (plan.packsLeft)
         writer.line(`${this.#type} *const tiles = sums + ${scratch.sums * (1 + Math.max(0, plan.levels - 2))};`);
       writer.block('for (long task = from; task < to; task++)', () => {
-        writer.line(`const long outer = task / ${this.blocks * this.panels};`);
-        let divisor = 1;
-        for (const i of range(outer.length).reverse()) {
-          writer.line(`const long o${i} = outer / ${divisor} % ${outer[i]!.extent};`);
-          divisor *= outer[i]!.extent;
-        }
+        writer.line(`const long outer = task / ${this.blocks} / ${this.panels};`);
+        this.#printOuter(writer, 'outer', (i) => `o${i}`);
         writer.line(
-          `const long row0 = task % ${this.blocks} * ${plan.block}, row1 = least(row0 + ${plan.block}, ${plan.rows});`,
+          `const long row0 = task % ${this.blocks} * ${plan.block}, row1 = least(row0 + ${plan.block}, ${this.#rows});`,
         );
         writer.line(`const long column0 = task / ${this.blocks} % ${this.panels} * ${plan.panel};`);
-        writer.line(`const long columns = least(${plan.panel}, ${plan.columns} - column0), rows = row1 - row0;`);
+        writer.line(`const long columns = least(${plan.panel}, ${this.#columns} - column0), rows = row1 - row0;`);
         writer.line(`const ${this.#type} *const left = ${this.#address(left, 'left')};`);
         writer.line(`const ${this.#type} *const right = ${this.#address(right, 'right')};`);
         for (const side of ['left', 'right'] as const) this.#printBegins(side);
@@ -188,7 +212,7 @@ class ContractionPrinter {
         this.#printSteps();
         if (epilogue.kind === 'body')
           writer.line(`${this.#name}_epilogue(b, outer, sums, row0, row1, column0, column0 + columns);`);
-        else if (this.#edge > 0)
+        else if (this.#hasEdge)
           writer.block('if (!isWhole)', () =>
             writer.line(
               `for (long r = 0; r < rows; r++) for (long j = 0; j < columns; j++) out[r * ${pitch} + j] = sums[r * ${plan.panel} + j];`,
@@ -211,7 +235,8 @@ class ContractionPrinter {
   #printSteps(): void {
     const { plan } = this;
     const writer = this.#writer;
-    const { steps, levels, panel } = plan;
+    const { levels, panel } = plan;
+    const steps = this.#steps;
     const [axis = { left: 0, right: 0 }] = plan.reduced;
     const uppers = Math.max(0, levels - 2);
     /** Where the first row, or column, of a task is. */
@@ -219,51 +244,37 @@ class ContractionPrinter {
       side === 'left'
         ? `left + row0 * ${plan.left.lanes[0]?.left ?? 0} + group * ${axis.left}`
         : `right + column0 * ${plan.right.lanes[0]?.right ?? 0} + group * ${axis.right}`;
+    if (plan.sizes.steps !== undefined)
+      writer.line(
+        `if (${steps} == 0) for (long r = 0; r < rows; r++) for (long j = 0; j < ${panel}; j++) results[r * pitch + j] = 0;`,
+      );
     writer.block(`for (long group = 0; group < ${steps}; group += ${GROUP})`, () => {
       writer.line(`const long depth = least(${GROUP}, ${steps} - group);`);
       const pack = (): void =>
         writer.line(`${this.#name}_pack_right(right, begins_right, packed, column0, columns, group, depth);`);
       if (plan.packsRight) pack();
-      else if (this.#edge > 0) {
+      else if (this.#hasEdge) {
         writer.line(`const long isPacked = columns != ${panel};`);
         writer.line('if (isPacked)');
         pack();
       }
       if (plan.packsLeft) writer.line(`${this.#name}_pack_left(left, begins_left, tiles, row0, rows, group, depth);`);
-      writer.block(`for (long r = 0; r < rows; r += ${plan.tileRows})`, () => {
+      const heights = this.#tileRows;
+      const rest = heights[heights.length - 1]!;
+      const own = heights.slice(0, -1).map((rows) => `rows - r >= ${rows} ? ${rows} : `);
+      writer.block('for (long r = 0, own; r < rows; r += own)', () => {
+        writer.line(`own = ${own.join('')}${rest};`);
         if (levels > 1) writer.line(`${this.#type} total[${plan.tileRows * panel}];`);
-        const tiles = (rows: number): void => {
-          const target = levels > 1 ? 'total' : 'results + r * pitch';
-          const pitch = levels > 1 ? String(panel) : 'pitch';
-          const a = plan.packsLeft
-            ? `tiles + r * depth + k * ${rows}`
-            : `${first('left')} + r * ${plan.left.lanes[0]?.left ?? 0} + k * ${axis.left}`;
-          const call = (isPacked: boolean): void =>
-            writer.line(
-              `${tileName(this.#name + (isPacked ? '' : '_plain'), rows, plan.vectors)}(${a}, ${isPacked ? `packed + k * ${panel}` : `${first('right')} + k * ${axis.right}`}, ${target}, ${pitch}, least(${CONTRACTION_BLOCK}, depth - k), k > 0);`,
-            );
-          writer.block(`for (long k = 0; k < depth; k += ${CONTRACTION_BLOCK})`, () => {
-            if (plan.packsRight) call(true);
-            else if (this.#edge === 0) call(false);
-            else if (this.panels === 1) call(true);
-            else {
-              writer.block('if (isPacked)', () => call(true));
-              writer.block('else', () => call(false));
-            }
-          });
-        };
-        const [whole, rest] = this.#tileRows as [number, number?];
-        if (rest === undefined) tiles(whole);
-        else {
-          writer.block(`if (rows - r >= ${whole})`, () => tiles(whole));
-          writer.block('else', () => tiles(rest));
-        }
+        heights.forEach((rows, i) => {
+          const head = i < heights.length - 1 ? `if (own == ${rows})` : '';
+          writer.block(`${i > 0 ? 'else ' : ''}${head}`.trim(), () => this.#printTiles(rows, first));
+        });
         if (levels > 1) {
           const [into, pitch, span] =
             uppers > 0 ? ['(sums + UPPER)', String(panel), GROUP * CONTRACTION_GROUP] : ['results', 'pitch', Infinity];
           const begins = span === Infinity ? 'group > 0' : `group % ${span} > 0`;
           const place = into.replace('UPPER', String(scratchOf(plan).sums));
-          this.#join('total', panel, `${place} + r * ${pitch}`, pitch, `least(${plan.tileRows}, rows - r)`, begins);
+          this.#join('total', panel, `${place} + r * ${pitch}`, pitch, 'own', begins);
         }
       });
       // Totals of several groups, and of several of those.
@@ -273,9 +284,37 @@ class ContractionPrinter {
         const isLast = level + 1 === uppers;
         const into = isLast ? 'results' : `(sums + ${scratchOf(plan).sums * (2 + level)})`;
         const last = isLast ? `group >= ${span}` : `group % ${span * CONTRACTION_GROUP} >= ${span}`;
-        writer.block(`if ((group + depth) % ${span} == 0 || group + depth == ${steps})`, () =>
+        writer.block(`if ((group + depth) % ${span} == 0 || group + depth == ${this.#steps})`, () =>
           this.#join(from, panel, into, isLast ? 'pitch' : String(panel), 'rows', last),
         );
+      }
+    });
+  }
+
+  /** The sums of one tile, block by block. */
+  #printTiles(rows: number, first: (side: Side) => string): void {
+    const { plan } = this;
+    const writer = this.#writer;
+    const { levels, panel, tileRows, sizes } = plan;
+    const [axis = { left: 0, right: 0 }] = plan.reduced;
+    const target = levels > 1 ? 'total' : 'results + r * pitch';
+    const pitch = levels > 1 ? String(panel) : 'pitch';
+    const packed =
+      sizes.rows === undefined
+        ? `tiles + r * depth + k * ${rows}`
+        : `tiles + r / ${tileRows} * ${tileRows} * depth + r % ${tileRows} + k * ${tileRows}`;
+    const a = plan.packsLeft ? packed : `${first('left')} + r * ${plan.left.lanes[0]?.left ?? 0} + k * ${axis.left}`;
+    const call = (isPacked: boolean): void =>
+      writer.line(
+        `${tileName(this.#name + (isPacked ? '' : '_plain'), rows, plan.vectors)}(${a}, ${isPacked ? `packed + k * ${panel}` : `${first('right')} + k * ${axis.right}`}, ${target}, ${pitch}, least(${CONTRACTION_BLOCK}, depth - k), k > 0);`,
+      );
+    writer.block(`for (long k = 0; k < depth; k += ${CONTRACTION_BLOCK})`, () => {
+      if (plan.packsRight) call(true);
+      else if (!this.#hasEdge) call(false);
+      else if (this.mostPanels === 1) call(true);
+      else {
+        writer.block('if (isPacked)', () => call(true));
+        writer.block('else', () => call(false));
       }
     });
   }
@@ -283,7 +322,7 @@ class ContractionPrinter {
   /** Adds rows of totals to those at `into`, or puts them there; a total is never −0, so 0 + total is the total. */
   #join(from: string, fromPitch: number, into: string, pitch: string, rows: string, add: string): void {
     const { panel } = this.plan;
-    const loop = `for (long i = 0, own = ${rows}; i < own; i++) for (long j = 0; j < ${panel}; j++)`;
+    const loop = `for (long i = 0, count = ${rows}; i < count; i++) for (long j = 0; j < ${panel}; j++)`;
     const [to, source] = [`(${into})[i * ${pitch} + j]`, `(${from})[i * ${fromPitch} + j]`];
     this.#writer.line(`if (${add}) { ${loop} ${to} += ${source}; }`);
     this.#writer.line(`else { ${loop} ${to} = ${source}; }`);

@@ -39,7 +39,8 @@ export function printPack(name: string, plan: ContractionPlan, side: Side): stri
         const inside = numbers.map((b) => `(unsigned long)(at${b}[l] + at_k${b}) < ${bounds[b]!.size}`).join(' && ');
         const value = inside === '' ? 'place[at[l]]' : `${inside} ? place[at[l]] : 0`;
         // A tile of the left operand has the rows that are there, a panel of the right one zeros beyond.
-        const target = side === 'left' ? `to[lane * steps + i * own + l]` : `to[i * ${width} + l]`;
+        const rows = plan.sizes.rows === undefined ? 'own' : String(width);
+        const target = side === 'left' ? `to[lane * steps + i * ${rows} + l]` : `to[i * ${width} + l]`;
         writer.line(`for (long l = 0; l < own; l++) ${target} = ${value};`);
         if (side === 'right') writer.line(`for (long l = own; l < ${width}; l++) ${target} = 0;`);
       });

@@ -3,11 +3,12 @@
  * the threads. One task computes a block of rows by one panel of columns; a panel of the right operand is packed by whoever
  * runs the task, as long as one group of the order (2,048 steps), and stays in the second-level cache.
  */
-import { sizeOf } from '../../../src/core/aval.js';
 import { bytesPerElement, type DType } from '../../../src/core/dtype.js';
+import type { SizeForm } from '../../../src/core/extent.js';
 import type { ContractAxis, ContractBound } from '../../../src/lower/loops.js';
 import type { TilePlan, TileShape } from '../../../src/lower/target.js';
 import { CONTRACTION_BLOCK, CONTRACTION_GROUP } from '../../../src/ops/order.js';
+import { joinedSize } from '../emit/size.js';
 import { MACHINES, type MachineName } from '../machines.js';
 
 export type Axis = Pick<ContractAxis, 'extent' | 'left' | 'right'>;
@@ -25,6 +26,8 @@ export interface ContractionPlan {
   readonly columns: number;
   /** Products of one sum. */
   readonly steps: number;
+  /** Where they follow from the size of a batch, and are at most what is said. */
+  readonly sizes: Readonly<Record<'rows' | 'columns' | 'steps', SizeForm | undefined>>;
   /** Levels of totals around the innermost chain. */
   readonly levels: number;
   /** Neighbouring axes are joined where one stride walks both and no bound divides them. */
@@ -73,8 +76,8 @@ const evenly = (total: number, limit: number, unit: number): number =>
 
 export function planContraction(machine: MachineName, shape: TileShape): ContractionPlan {
   const { dtype, order } = shape;
-  const sizeOfAxes = (axes: readonly Axis[]): number => sizeOf(axes.map(({ extent }) => extent));
-  const [rows, columns, steps] = [shape.rows, shape.columns, shape.reduced].map(sizeOfAxes) as [number, number, number];
+  const joined = { rows: joinedSize(shape.rows), columns: joinedSize(shape.columns), steps: joinedSize(shape.reduced) };
+  const [rows, columns, steps] = [joined.rows.extent, joined.columns.extent, joined.steps.extent];
   const isFree = shape.left.bounds.length + shape.right.bounds.length === 0;
   const join = (axes: readonly Axis[]): readonly Axis[] => (isFree ? joinAxes(axes) : axes);
   const left: Operand = { lanes: join(shape.rows), bounds: shape.left.bounds };
@@ -106,6 +109,7 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
     rows,
     columns,
     steps,
+    sizes: { rows: joined.rows.size, columns: joined.columns.size, steps: joined.steps.size },
     levels: order.restarts.length,
     left,
     right,

@@ -308,8 +308,10 @@ export class FunctionPrinter {
 /** The head of a function that a program calls with the operands' addresses and a part of the grid axis. */
 export const kernelHead = (name: string): string => `KERNEL ${name}(void *const *b, long begin, long end)`;
 
-/** Declares the memories that `code` names: operands, and memory of its own. */
-export function declareMemories({ memories }: LoopFunction, writer: Writer): void {
+/** Declares the memories that `code` names, operands and memory of its own, and n, which stands after `others` more words. */
+export function declareMemories({ memories, size, variables }: LoopFunction, writer: Writer, others = 0): void {
+  const operands = memories.filter(({ kind }) => kind === 'operand').length;
+  if (size !== undefined) writer.line(`const long ${variables[size]!} = (long)b[${operands + others}];`);
   memories.forEach((memory, i) => {
     const type = memoryType(memory.dtype);
     if (memory.kind === 'operand') writer.line(`${type} *const p${i} = b[${i}];`);

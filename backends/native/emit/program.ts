@@ -1,15 +1,18 @@
 /**
- * Program → C: one function for each loop function, and one entry that calls them in order. Addresses are not in the source:
- * a table holds those of each call's operands. Everything that comes from the user stays data.
+ * Program → C: one function for each loop function, and one entry that calls them in order, in loops and branches where the
+ * program has them. Addresses are not in the source: a table holds those of each call's operands, and n, the number of rows
+ * of a batch. Everything that comes from the user stays data.
  */
 import type { BufferId } from '../../../src/compile/kernel.js';
-import { type Call, launchesOf, type Phase, type Program } from '../../../src/lower/program.js';
+import { type Call, type LaunchStep, type Phase, launchesOf, type Program } from '../../../src/lower/program.js';
 import { Writer } from '../../../src/lower/writer.js';
 import type { KernelSource } from '../../../src/runtime/backend.js';
 import { type PrintedContraction, printContraction } from '../contraction/contraction.js';
 import type { NativeTarget } from '../target.js';
 import { printFunction } from './function.js';
 import { helpersFor, vectorTypes } from './helpers.js';
+import { sizeText } from './size.js';
+import { addressesOf, StepPrinter } from './steps.js';
 
 /** One call of a function: where its operands' addresses stand in the table, in words of 64 bits. */
 export interface CallLayout {
@@ -17,6 +20,8 @@ export interface CallLayout {
   readonly operands: readonly BufferId[];
   /** Bytes of scratch memory of each thread; its address stands after those of the operands. 0 if there is none. */
   readonly threadBytes: number;
+  /** Whether n, the number of rows of a batch, stands after all addresses. */
+  readonly takesSize: boolean;
 }
 
 /** What threads do at once costs more than a fork, or the calling thread does it alone. */
@@ -49,16 +54,22 @@ const HEAD = `#include <stdint.h>
 #define ENTRY __attribute__((visibility("default"))) void
 #define least(a, b) ((a) < (b) ? (a) : (b))
 typedef void kernel(void *const *b, long begin, long end);
-struct task { kernel *run; long at, from, to; };
 typedef void phase(void *context, long from, long to, long thread);
 struct pool { void (*fork)(struct pool *, phase *, void *, long); };`;
 
-/** What a fork of tasks shares: the table, and the list of which it runs a part. */
-const RUN_TASKS = `struct tasks { void *const *b; const struct task *list; };
+/** What a fork of tasks shares: the table, and the list of which it runs a part; ends may follow from n. */
+const runTasks = (
+  hasSize: boolean,
+): string => `struct task { kernel *run; long at, from, to${hasSize ? ', times, plus' : ''}; };
+struct tasks { void *const *b; const struct task *list;${hasSize ? ' long n;' : ''} };
 KERNEL run_tasks(void *context, long from, long to, long thread) {
   (void)thread;
   const struct tasks *t = context;
-  for (long i = from; i < to; i++) t->list[i].run(t->b + t->list[i].at, t->list[i].from, t->list[i].to);
+  for (long i = from; i < to; i++) {
+    const struct task *own = t->list + i;
+    const long end = ${hasSize ? 'least(own->to, own->times * t->n + own->plus)' : 'own->to'};
+    if (own->from < end) own->run(t->b + own->at, own->from, end);
+  }
 }`;
 
 /** A function's text, and what it computes in tasks of its own. */
@@ -67,14 +78,19 @@ interface Printed {
   readonly contraction: PrintedContraction | undefined;
 }
 
+/** Extents that follow from n are read from the table by whoever needs them. */
 class ProgramPrinter {
   readonly calls: CallLayout[] = [];
   readonly #lists: string[] = [];
   readonly #entry = new Writer();
+  readonly #functions: readonly Printed[];
+  /** Where each call's operands stand in the table. */
+  readonly #offsets = new Map<Call, number>();
+  readonly #places: number[][];
   #parallel = 0;
   #words = 0;
-
-  readonly #functions: readonly Printed[];
+  /** How often what is printed now runs. */
+  #turns = 1;
 
   constructor(
     readonly program: Program,
@@ -87,32 +103,71 @@ class ProgramPrinter {
       const contraction = printContraction(machine, code, statement);
       return { text: contraction.text, contraction };
     });
+    this.#places = program.buffers.map(() => []);
   }
 
   print(): NativeSource {
     const { program } = this;
     const { width } = program.target;
     const functions = this.#functions.map(({ text }) => text);
-    const kernels: string[] = [];
+    const launches = launchesOf(program);
+    for (const { phases } of launches) for (const call of phases.flat()) this.#place(call);
+    const addresses = addressesOf(program.steps);
+    if (addresses.length > 0) this.#layOut(addresses, 0, false);
+    if (program.batch !== undefined) this.#layOut([], 0, true);
+    const texts = new Map<LaunchStep, string[]>();
     this.#entry.block(`ENTRY ${ENTRY}(void *const *b, struct pool *pool)`, () => {
-      for (const { kernel, phases } of launchesOf(program)) {
-        this.#entry.line(`// ${kernel.name}`);
-        const text = phases.flatMap((phase) => this.#phase(phase));
-        const used = new Set(phases.flat().map(({ code }) => code));
-        kernels.push([...[...used].map((code) => functions[code]!), ...text].join('\n'));
-      }
+      if (program.batch !== undefined) this.#entry.line(`const long n = (long)b[${this.#words - 1}];`);
+      const launch = (step: LaunchStep): void => {
+        this.#entry.line(`// ${step.kernel.name}`);
+        texts.set(
+          step,
+          step.phases.flatMap((phase) => this.#phase(phase)),
+        );
+      };
+      const loops = new StepPrinter(
+        program,
+        this.#entry,
+        (id) => this.#places[id]!,
+        launch,
+        (turns, body) => {
+          this.#turns *= turns;
+          body();
+          this.#turns /= turns;
+        },
+      );
+      loops.print(program.steps);
+    });
+    const kernels = launches.map((step) => {
+      const used = new Set(step.phases.flat().map(({ code }) => code));
+      return [...[...used].map((code) => functions[code]!), ...texts.get(step)!].join('\n');
     });
     const body = [...functions, ...this.#lists, this.#entry.toString()].join('\n\n');
     return {
       backend: 'native',
       program,
-      text: withHead(body, width),
+      text: withHead(body, width, program.batch !== undefined),
       body,
       kernels,
       calls: this.calls,
       words: this.#words,
       parallelNanoseconds: this.#parallel,
     };
+  }
+
+  /** Gives operands a place in the table; the address of scratch memory and n come after them. */
+  #layOut(operands: readonly BufferId[], threadBytes: number, takesSize: boolean): number {
+    const offset = this.#words;
+    this.calls.push({ offset, operands, threadBytes, takesSize });
+    operands.forEach((id, i) => this.#places[id]!.push(offset + i));
+    this.#words += operands.length + (threadBytes > 0 ? 1 : 0) + (takesSize ? 1 : 0);
+    return offset;
+  }
+
+  #place(call: Call): void {
+    const { size } = this.program.functions[call.code]!;
+    const { threadBytes = 0 } = this.#functions[call.code]!.contraction ?? {};
+    this.#offsets.set(call, this.#layOut(call.operands, threadBytes, size !== undefined));
   }
 
   /** Writes one phase to the entry; returns its calls as text. */
@@ -125,26 +180,26 @@ class ProgramPrinter {
     for (const call of phase) {
       const { name } = program.functions[call.code]!;
       const { contraction } = this.#functions[call.code]!;
-      const at = this.#words;
-      const { threadBytes = 0 } = contraction ?? {};
-      this.calls.push({ offset: at, operands: call.operands, threadBytes });
-      this.#words += call.operands.length + (threadBytes > 0 ? 1 : 0);
+      const at = this.#offsets.get(call)!;
       if (contraction !== undefined) {
-        text.push(this.#contraction(name, at, contraction.tasks, call.nanoseconds));
+        text.push(this.#contraction(name, at, contraction, call.nanoseconds));
         continue;
       }
-      direct.push(`${name}(b + ${at}, 0, ${call.grid.extent});`);
-      for (const [from, to] of this.#parts(call)) tasks.push(`{${name}, ${at}, ${from}, ${to}}`);
+      direct.push(`${name}(b + ${at}, 0, ${sizeText(call.grid)});`);
+      const { times, plus } = call.grid.size ?? { times: 0, plus: call.grid.extent };
+      const end = program.batch === undefined ? '' : `, ${times}, ${plus}`;
+      for (const [from, to] of this.#parts(call)) tasks.push(`{${name}, ${at}, ${from}, ${to}${end}}`);
       nanoseconds += call.nanoseconds;
     }
     const writer = this.#entry;
     if (nanoseconds < options.forkFrom || tasks.length < 2) direct.forEach((line) => writer.line(line));
     else {
       const list = `list${this.#lists.length}`;
-      this.#parallel += nanoseconds;
+      this.#parallel += nanoseconds * this.#turns;
       this.#lists.push(`static const struct task ${list}[] = {\n  ${tasks.join(',\n  ')},\n};`);
+      const context = program.batch === undefined ? `b, ${list}` : `b, ${list}, n`;
       writer.block('if (pool)', () =>
-        writer.line(`pool->fork(pool, run_tasks, &(struct tasks){b, ${list}}, ${tasks.length});`),
+        writer.line(`pool->fork(pool, run_tasks, &(struct tasks){${context}}, ${tasks.length});`),
       );
       writer.block('else', () => direct.forEach((line) => writer.line(line)));
     }
@@ -152,13 +207,13 @@ class ProgramPrinter {
   }
 
   /** Writes the call of a contraction, which threads share by its tasks; returns it as text. */
-  #contraction(name: string, at: number, tasks: number, nanoseconds: number): string {
+  #contraction(name: string, at: number, { tasks, mostTasks }: PrintedContraction, nanoseconds: number): string {
     const writer = this.#entry;
     const context = `(void *)(b + ${at})`;
     const direct = `${name}(${context}, 0, ${tasks}, 0);`;
-    if (nanoseconds < this.options.forkFrom || tasks < 2) writer.line(direct);
+    if (nanoseconds < this.options.forkFrom || mostTasks < 2) writer.line(direct);
     else {
-      this.#parallel += nanoseconds;
+      this.#parallel += nanoseconds * this.#turns;
       writer.line(`if (pool) pool->fork(pool, ${name}, ${context}, ${tasks});`);
       writer.line(`else ${direct}`);
     }
@@ -177,16 +232,20 @@ class ProgramPrinter {
 }
 
 /** A whole source: declarations, the helpers that `body` calls, `body`. */
-function withHead(body: string, width: number): string {
-  const tasks = body.includes('run_tasks') ? [RUN_TASKS] : [];
+function withHead(body: string, width: number, hasSize: boolean): string {
+  const tasks = body.includes('run_tasks') ? [runTasks(hasSize)] : [];
   return [HEAD, vectorTypes(width), ...helpersFor(body, width), ...tasks, '', body, ''].join('\n');
 }
 
-/** One source for several programs of one target, so that the compiler starts once: the entry of program i is `lazuli_run_i`. */
+/**
+ * One source for several programs of one target, so that the compiler starts once: the entry of program i is `lazuli_run_i`.
+ * All or none of them are for batches of any size.
+ */
 export function joinSources(sources: readonly NativeSource[]): string {
   const names = new RegExp(`\\b(s\\d+_\\w+|list\\d+|${ENTRY})\\b`, 'g');
   const bodies = sources.map(({ body }, i) => body.replaceAll(names, `$1_${i}`));
-  return withHead(bodies.join('\n\n'), sources[0]!.program.target.width);
+  const { target, batch } = sources[0]!.program;
+  return withHead(bodies.join('\n\n'), target.width, batch !== undefined);
 }
 
 /** Prints `program` as C. */
