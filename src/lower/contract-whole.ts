@@ -9,7 +9,9 @@ import { InternalError } from '../core/errors.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { withoutDead } from '../compile/body.js';
 import type { Kernel, ScalarNode, Segment } from '../compile/kernel.js';
-import type { Target, TileShape } from './target.js';
+import type { DType } from '../core/dtype.js';
+import type { Scratch } from './lowered.js';
+import type { Target } from './target.js';
 import { formOf, type FunctionBuilder } from './builder.js';
 import { Nest } from './nest.js';
 import { batchLayout, mapLoops, type Range } from './parallel.js';
@@ -62,8 +64,8 @@ export const whyUntiled = ({ segments }: Kernel, { tile }: Target): string | und
   tile &&
   segments.flatMap((segment) => (segment.kind === 'contraction' ? (whyNotWhole(segment) ?? []) : [])).find(() => true);
 
-/** Writes the statement, and the epilogue inside it. */
-export function wholeContraction(builder: FunctionBuilder, segment: Segment, target: Target): void {
+/** Writes the statement, and the epilogue inside it; returns the memory that the tile asks for. */
+export function wholeContraction(builder: FunctionBuilder, segment: Segment, target: Target): readonly Scratch[] {
   const { axes, reduceAxes, sizes, body, reductions, contraction, stores } = segment;
   if (sizes?.slice(axes.length + 1).some(Boolean)) throw batchLayout('a batch axis is added up inside another axis');
   const factors = [contraction!.lhs, contraction!.rhs].map((node) => {
@@ -139,19 +141,31 @@ export function wholeContraction(builder: FunctionBuilder, segment: Segment, tar
     left: factorOf(left, rows),
     right: factorOf(right, columns),
   };
+  const { pitch, packedBytes } = target.tile!(shape);
+  const scratch =
+    packedBytes === 0 ? [] : [{ dtype: shape.dtype, size: packedBytes / target.elementBytes(shape.dtype) }];
+  const [packed] = scratch.map(({ dtype }) => builder.operand(dtype));
   const epilogue: Epilogue = isPlain
     ? { kind: 'store', output: { memory: store!.operand, offset: store!.map.offset } }
-    : epilogueOf(builder, segment, target, shape, outer, rows, columns);
+    : epilogueOf(builder, segment, target, shape.dtype, pitch, outer, rows, columns);
   // The function asks for n where an extent follows from it.
   if (sizes !== undefined) void builder.size;
-  builder.push({ kind: 'contract', ...shape, outer: outer.map((axis) => axisOf(axis)), epilogue });
+  builder.push({
+    kind: 'contract',
+    ...shape,
+    outer: outer.map((axis) => axisOf(axis)),
+    ...(packed === undefined ? {} : { packed }),
+    epilogue,
+  });
+  return scratch;
 }
 
 function epilogueOf(
   builder: FunctionBuilder,
   segment: Segment,
   target: Target,
-  shape: TileShape,
+  dtype: DType,
+  pitch: number,
   outer: readonly number[],
   rowAxes: readonly number[],
   columnAxes: readonly number[],
@@ -162,8 +176,7 @@ function epilogueOf(
   const columnExtent = sizeOf(columnAxes.map((axis) => axes[axis]!));
   if (stores.some((store) => store.guard !== undefined || store.indirect !== undefined))
     throw new InternalError('a contraction stores indirectly');
-  const { pitch } = target.tile!(shape);
-  const sums = builder.tile(shape.dtype);
+  const sums = builder.tile(dtype);
   const map: AffineMap = {
     offset: 0,
     strides: [...axes.map((_, axis) => (axis === row ? pitch : axis === column ? 1 : 0)), ...reduceAxes.map(() => 0)],

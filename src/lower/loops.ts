@@ -201,6 +201,8 @@ export interface ContractStatement {
   readonly reduced: readonly ContractAxis[];
   readonly left: ContractFactor;
   readonly right: ContractFactor;
+  /** Memory for packed operands, where the target's tile asks for some. */
+  readonly packed?: MemoryId;
   readonly epilogue: Epilogue;
 }
 

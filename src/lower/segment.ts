@@ -121,9 +121,10 @@ export function lowerSegment(segment: Segment, target: Target, name: string): Lo
   if (segment.kind === 'contraction' && target.tile === undefined)
     return alone(build((builder) => expandContraction(builder, segment, axis)));
   if (segment.kind === 'contraction' && whyNotWhole(segment) === undefined) {
-    const code = build((builder) => wholeContraction(builder, segment, target));
+    let scratch: readonly Scratch[] = [];
+    const code = build((builder) => (scratch = wholeContraction(builder, segment, target)));
     // It divides its own work, in phases.
-    return { functions: [{ code, grid: { extent: 1, grain: 1 } }], scratch: [] };
+    return { functions: [{ code, grid: { extent: 1, grain: 1 } }], scratch };
   }
   if (segment.reductions.length === 0) return alone(build((builder, nest) => mapLoops(nest(), rangesOf(builder))));
   const common = {

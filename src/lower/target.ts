@@ -23,8 +23,8 @@ export type TileShape = Pick<ContractStatement, 'dtype' | 'order' | 'rows' | 'co
 export interface TilePlan {
   /** Elements between two rows of a block of finished sums. */
   readonly pitch: number;
-  /** Bytes of memory that all workers share: packed operands. */
-  readonly scratchBytes: number;
+  /** Bytes of memory that all workers share: packed operands. What each worker has of its own is the backend's matter. */
+  readonly packedBytes: number;
 }
 
 export interface Target extends FusionLimits {

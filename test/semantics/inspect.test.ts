@@ -11,6 +11,7 @@ import {
   type KernelReport,
   meanSquaredError,
   Module,
+  ones,
   type Report,
   SGD,
   tensor,
@@ -420,6 +421,20 @@ test('a line that several segments run comes from the part of each', () => {
     { line: text, location: `inspect.test.ts:${first}` },
     { line: text, location: `inspect.test.ts:${first + 1}` },
   ]);
+});
+
+test('the packed operands of a product are memory of its launch, which others take before and after', () => {
+  const report = jit((a: Tensor, b: Tensor) => a.matmul(b), { backend: 'wasm' }).inspect(
+    zeros([512, 512]),
+    ones([512, 512]),
+  );
+  const mebibyte = 2 ** 20;
+  expect(report.peakBytes).toBe((3 + 2) * mebibyte);
+  expect(report.buffers.find(({ name }) => name === 's3')).toMatchObject({ bytes: 2 * mebibyte, lifetime: [0, 0] });
+  expect(report.loops).toContain('packed in b3');
+  // Two products one after the other, and what lies between them.
+  const twice = jit((a: Tensor, b: Tensor) => a.matmul(b).matmul(b), { backend: 'wasm' });
+  expect(twice.inspect(zeros([512, 512]), ones([512, 512])).peakBytes).toBe((3 + 1 + 2) * mebibyte);
 });
 
 test('a product that falls off the tiled path says so, and why', () => {

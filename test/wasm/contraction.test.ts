@@ -7,7 +7,12 @@ import { describe, expect, test } from 'vitest';
 import type { DType, TypedArray } from '../../src/core/dtype.js';
 import { allocateArray, bytesPerElement, isFloat, viewArray } from '../../src/core/dtype.js';
 import { ContractionKit, serialFork } from '../../backends/wasm/contraction/kit.js';
-import { blockPitch, emitContraction, scratchBytes } from '../../backends/wasm/contraction/contraction.js';
+import {
+  blockPitch,
+  emitContraction,
+  packingBytes,
+  scratchBytes,
+} from '../../backends/wasm/contraction/contraction.js';
 import { laneOps } from '../../backends/wasm/contraction/lanes.js';
 import { blockOrder, type ContractionShape } from '../../backends/wasm/contraction/plan.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
@@ -129,7 +134,8 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
   const place = (length: number, from: number): number => Math.ceil((from + length * bytes + 64) / 64) * 64;
   const rightAddress = place(leftLength, 1024);
   const outputAddress = place(rightLength, rightAddress);
-  const scratch = place(m * (n + 1), outputAddress);
+  const packed = place(m * (n + 1), outputAddress);
+  const scratch = packed + packingBytes(shape);
   const memory = new WebAssembly.Memory({
     initial: Math.ceil((scratch + scratchBytes(shape, 1) + 65536) / 65536),
     maximum: 65536,
@@ -153,7 +159,8 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
     }
   }
   const instance = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()), { env: { memory } });
-  (instance.exports.contract as (...p: number[]) => void)(outputAddress, 0, 1024, rightAddress, outputAddress, scratch);
+  const contract = instance.exports.contract as (...p: number[]) => void;
+  contract(outputAddress, 0, 1024, rightAddress, outputAddress, packed, scratch);
   return { got, want };
 }
 

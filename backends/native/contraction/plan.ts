@@ -145,5 +145,6 @@ export function scratchOf(plan: ContractionPlan): {
 /** The target's plan of a tile. */
 export function planTile(machine: MachineName, shape: TileShape): TilePlan {
   const plan = planContraction(machine, shape);
-  return { pitch: plan.panel, scratchBytes: scratchOf(plan).all * bytesPerElement(shape.dtype) };
+  // Each thread packs for itself, in memory of its own.
+  return { pitch: plan.panel, packedBytes: 0 };
 }

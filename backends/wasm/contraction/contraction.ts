@@ -5,12 +5,12 @@
  * - `dot`: few rows, and a right operand that is adjacent in k: dot products, several outputs at a time.
  * - `packed`: everything else: both operands are packed, register tiles run over the panels.
  */
-import type { FunctionBody, FunctionReference, Local } from '../body.js';
+import type { FunctionReference, Local } from '../body.js';
 import { DOT_BASE_LEVEL, dotColumns, emitDotPhase } from './columns.js';
 import { CONTEXT, CONTEXT_BYTES, productNanoseconds, type ContractionKit, type Destination } from './kit.js';
 import { laneOps } from './lanes.js';
 import { type BaseLevel, scratchLevels } from './levels.js';
-import { BASE_LEVEL, emitPacked, type Extents } from './packed.js';
+import { BASE_LEVEL, type EmitBody, emitPacked } from './packed.js';
 import { packedBytes, planPacked, type ContractionShape } from './plan.js';
 import { emitRowPhase, ROW_BASE_LEVEL, rowTask } from './row.js';
 import { ceilDivide, push, sizeLocal } from '../loops.js';
@@ -55,16 +55,20 @@ function blockOf(shape: ContractionShape): { readonly rows: number; readonly col
 /** Bytes between two rows of the block that an epilogue reads. */
 export const blockPitch = (shape: ContractionShape): number => blockOf(shape).columns * laneOps(shape.dtype).bytes;
 
-/** Bytes of scratch memory for `threads` threads: the context, what is packed, a block of results each. */
+/** Bytes for what is packed. */
+export const packingBytes = (shape: ContractionShape): number =>
+  strategyOf(shape) === 'packed' ? packedBytes(planPacked(shape)) : 0;
+
+/** Bytes of scratch memory for `threads` threads: the context, and a block of results each. */
 export function scratchBytes(shape: ContractionShape, threads: number): number {
-  const packed = strategyOf(shape) === 'packed' ? packedBytes(planPacked(shape)) : 0;
   const levels = scratchLevels(shape.order, BASE_LEVELS[strategyOf(shape)]);
-  return CONTEXT_BYTES + packed + threads * (1 + levels) * blockOf(shape).rows * blockPitch(shape);
+  return CONTEXT_BYTES + threads * (1 + levels) * blockOf(shape).rows * blockPitch(shape);
 }
 
 /**
- * Emits `contract(arguments, batch, left, right, output, scratch)` for one shape, where m, n and k are positive:
- * addresses of one batch entry's operands, and of {@link scratchBytes} bytes. `arguments` and `batch` go to the epilogue. Then
+ * Emits `contract(arguments, batch, left, right, output, packed, scratch)` for one shape, where m, n and k are positive:
+ * addresses of one batch entry's operands, of {@link packingBytes} bytes (anything if there are none) and of
+ * {@link scratchBytes} bytes. `arguments` and `batch` go to the epilogue. Then
  * follows what each bound of the left operand begins with, and of the right one; and the number of rows of a batch, if sizes follow
  * from it.
  */
@@ -91,6 +95,7 @@ export function emitContraction(
     left: 'i32',
     right: 'i32',
     output: 'i32',
+    packed: 'i32',
     scratch: 'i32',
   } as const;
   const bounds = (['left', 'right'] as const).flatMap((side) =>
@@ -114,7 +119,7 @@ export function emitContraction(
     store('output', p.output);
     store('arguments', p.arguments);
     store('batch', p.batch);
-    body(f, p.scratch, {
+    body(f, p.scratch, p.packed, {
       m: sizeLocal(f, shape.m, shape.sizes?.m, rows),
       n: sizeLocal(f, shape.n, shape.sizes?.n, rows),
       k: sizeLocal(f, shape.k, shape.sizes?.k, rows),
@@ -129,8 +134,8 @@ function onePhase(
   shape: ContractionShape,
   phase: FunctionReference,
   { rows, columns }: { readonly rows: number; readonly columns: number },
-): (f: FunctionBody, scratch: Local, extents: Extents) => void {
-  return (f, scratch, extents) => {
+): EmitBody {
+  return (f, scratch, _, extents) => {
     const count = f.local('i32', 'count');
     f.get(scratch).get(scratch).i32(CONTEXT_BYTES).op('i32.add').memory('i32.store', CONTEXT.blocks);
     if (shape.sizes === undefined) f.i32(Math.ceil(shape.m / rows) * Math.ceil(shape.n / columns)).set(count);

@@ -25,7 +25,7 @@ import { Levels, type BaseLevel, type Place } from './levels.js';
 import { packKind } from './pack.js';
 import { packPhase, type Side } from './pack-phase.js';
 import { emitWindowPhase } from './pack-windows.js';
-import { packedBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
+import { planPacked, type PackedPlan, type ContractionShape } from './plan.js';
 import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
 
 const ZEROS = Array<number>(16).fill(0);
@@ -39,19 +39,22 @@ export interface Extents {
   readonly outermost: Local | number;
 }
 
+/** Writes what follows the operands in the context at `scratch`, and runs the phases. */
+export type EmitBody = (f: FunctionBody, scratch: Local, packed: Local, extents: Extents) => void;
+
 /** Tiles keep the running block in registers. */
 export const BASE_LEVEL: BaseLevel = 1;
 
 /**
- * Emits the packed contraction's body into `f`, after the context at `scratch` has its operands: packing phases and tile
- * phases over blocks that bound the packed memory.
+ * Emits the packed contraction's body, after the context has its operands: packing phases and tile phases over blocks that
+ * bound the packed memory.
  */
 export function emitPacked(
   kit: ContractionKit,
   name: string,
   shape: ContractionShape,
   destination: Destination,
-): (f: FunctionBody, scratch: Local, extents: Extents) => void {
+): EmitBody {
   const ops = laneOps(shape.dtype);
   const plan = planPacked(shape);
   const phaseOf = (side: Side, laneStride: number, kStride: number): FunctionReference => {
@@ -63,12 +66,12 @@ export function emitPacked(
   const packLeft = phaseOf('left', shape.left.m, shape.left.k);
   const packRight = phaseOf('right', shape.right.n, shape.right.k);
   const tiles = emitTilePhase(kit, `${name}_tiles`, ops, shape, plan, destination);
-  return (f, scratch, { m, n, k, outermost }) => {
+  return (f, scratch, memory, { m, n, k, outermost }) => {
     const count = f.local('i32', 'count');
     const store = (field: keyof typeof CONTEXT, value: Local | number): void =>
       void push(f.get(scratch), value).memory('i32.store', CONTEXT[field]);
-    const address = (field: keyof typeof CONTEXT, offset: number): void =>
-      void f.get(scratch).get(scratch).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
+    const address = (field: keyof typeof CONTEXT, offset: number, base = memory): void =>
+      void f.get(scratch).get(base).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
     // Of the innermost reduced axis; one alone is the outermost too.
     const most = shape.around.reduce((steps, { extent }) => steps / extent, shape.k);
     const inner = shape.around.length === 0 ? k : most;
@@ -79,16 +82,16 @@ export function emitPacked(
     store('leftK', shape.left.k);
     store('rightLane', shape.right.n);
     store('rightK', shape.right.k);
-    address('packedLeft', CONTEXT_BYTES);
-    address('packedRight', CONTEXT_BYTES + plan.leftBytes);
-    address('blocks', CONTEXT_BYTES + packedBytes(plan));
+    address('packedLeft', 0);
+    address('packedRight', plan.leftBytes);
+    address('blocks', CONTEXT_BYTES, scratch);
     if (plan.zeroBytes > 0) {
-      const zeros = CONTEXT_BYTES + plan.leftBytes + plan.rightBytes;
+      const zeros = plan.leftBytes + plan.rightBytes;
       address('zeros', zeros);
       const at = f.local('i32', 'at');
       f.i32(0).set(at);
       countUp(f, at, plan.zeroBytes, 16, () =>
-        f.get(scratch).get(at).op('i32.add').v128(ZEROS).memory('v128.store', zeros),
+        f.get(memory).get(at).op('i32.add').v128(ZEROS).memory('v128.store', zeros),
       );
     }
     /** Packs all steps of the panels that the context names, the innermost axis at a time. */
@@ -99,7 +102,7 @@ export function emitPacked(
       const target = side === 'left' ? 'packedLeft' : 'packedRight';
       const [from, to] = f.newLocals('i32', 'from', 'to');
       f.get(scratch).memory('i32.load', CONTEXT[side]).set(from);
-      f.get(scratch).i32(packed).op('i32.add').set(to);
+      f.get(memory).i32(packed).op('i32.add').set(to);
       const loops = (position: number): void => {
         const axis = shape.around[position];
         if (axis === undefined) {
@@ -127,12 +130,12 @@ export function emitPacked(
       store('firstColumn', first);
       store('columns', columns);
       ceilDivide(push(f, columns), tileColumns(ops)).set(count);
-      pack('right', packRight, CONTEXT_BYTES + plan.leftBytes, tileColumns(ops), plan.columnsPacked);
+      pack('right', packRight, plan.leftBytes, tileColumns(ops), plan.columnsPacked);
       eachBlock(f, m, shape.m, plan.rowsPacked, (firstRow, rows) => {
         store('firstRow', firstRow);
         store('rows', rows);
         ceilDivide(push(f, rows), TILE_ROWS).set(count);
-        pack('left', packLeft, CONTEXT_BYTES, TILE_ROWS, plan.rowsPacked);
+        pack('left', packLeft, 0, TILE_ROWS, plan.rowsPacked);
         ceilDivide(push(f, rows), plan.taskRows);
         ceilDivide(push(f, columns), plan.taskColumns).op('i32.mul').set(count);
         const products = shape.k * Math.min(shape.m, plan.rowsPacked) * Math.min(shape.n, plan.columnsPacked);

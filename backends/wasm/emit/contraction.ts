@@ -14,7 +14,7 @@ import type {
   LoopFunction,
 } from '../../../src/lower/loops.js';
 import type { FunctionReference, Local } from '../body.js';
-import { blockPitch, emitContraction, scratchBytes } from '../contraction/contraction.js';
+import { blockPitch, emitContraction, packingBytes, scratchBytes } from '../contraction/contraction.js';
 import type { ContractionKit, Destination } from '../contraction/kit.js';
 import { blockOrder, type ContractionShape, type WindowedOperand } from '../contraction/plan.js';
 import { pushSize, scale } from '../loops.js';
@@ -72,7 +72,7 @@ function inBytes({ dtype, rows, columns, reduced, left, right }: TileShape): Con
 /** The target's plan of a tile. */
 export function planTile(shape: TileShape): TilePlan {
   const own = inBytes(shape);
-  return { pitch: blockPitch(own) / bytesPerElement(shape.dtype), scratchBytes: scratchBytes(own, 0) };
+  return { pitch: blockPitch(own) / bytesPerElement(shape.dtype), packedBytes: packingBytes(own) };
 }
 
 /** Bytes of scratch memory that the contraction needs with `threads` threads. */
@@ -91,7 +91,7 @@ export function emitContractionFunction(
 ): FunctionReference {
   const { module } = kit;
   const { name, memories } = code;
-  const { dtype, outer, rows, left, right, epilogue } = statement;
+  const { dtype, outer, rows, left, right, packed, epilogue } = statement;
   const bytes = bytesPerElement(dtype);
   const operands = memories.filter(({ kind }) => kind === 'operand').length;
   const destination: Destination =
@@ -123,6 +123,8 @@ export function emitContractionFunction(
         address(right, 'right');
         if (epilogue.kind === 'store') address(epilogue.output, 'output');
         else f.i32(0);
+        if (packed === undefined) f.i32(0);
+        else f.get(p.arguments).memory('i32.load', 4 * packed);
         f.get(p.arguments).memory('i32.load', 4 * operands);
         for (const { offset, outer: strides } of bounds) {
           f.i32(offset);
