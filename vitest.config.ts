@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -27,33 +27,61 @@ const fromDist = {
   },
 };
 
-export default defineConfig(({ mode }) => ({
+// Its entry for Node is CommonJS in a package of modules, which Node refuses.
+const WGSL_REFLECT = {
+  find: /^wgsl_reflect$/,
+  replacement: path('node_modules/wgsl_reflect/wgsl_reflect.module.js'),
+};
+
+/** The package by its own names, from source. */
+const OWN_NAMES = [
+  { find: /^lazuli$/, replacement: path('src/index.ts') },
+  { find: /^lazuli\/data$/, replacement: path('src/data/data.ts') },
+  { find: /^lazuli\/train$/, replacement: path('src/train/train.ts') },
+  { find: /^lazuli\/webgpu$/, replacement: path('backends/webgpu/webgpu.ts') },
+  { find: /^lazuli\/gpujs$/, replacement: path('backends/gpujs/gpujs.ts') },
+  { find: /^lazuli\/native$/, replacement: path('backends/native/native.ts') },
+];
+
+/**
+ * Files with a process each: they count what a process holds, replace parts of it, or load the library again. All others
+ * share two: the library is loaded and gets warm once, and `test/support/fresh.ts` puts back what a file changes.
+ */
+const ALONE = [
+  'test/errors/messages.test.ts',
+  'test/gpujs/*.test.ts',
+  'test/io/{npz,safetensors}.test.ts',
+  'test/wasm/{failure,programs,threads}.test.ts',
+];
+
+/** What both kinds of files have in common. */
+const project = (mode: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
   plugins: mode === 'dist' ? [fromDist] : [],
-  resolve: {
-    alias: [
-      // Its entry for Node is CommonJS in a package of modules, which Node refuses.
-      { find: /^wgsl_reflect$/, replacement: path('node_modules/wgsl_reflect/wgsl_reflect.module.js') },
-      ...(mode === 'dist'
-        ? []
-        : [
-            { find: /^lazuli$/, replacement: path('src/index.ts') },
-            { find: /^lazuli\/data$/, replacement: path('src/data/data.ts') },
-            { find: /^lazuli\/train$/, replacement: path('src/train/train.ts') },
-            { find: /^lazuli\/webgpu$/, replacement: path('backends/webgpu/webgpu.ts') },
-            { find: /^lazuli\/gpujs$/, replacement: path('backends/gpujs/gpujs.ts') },
-            { find: /^lazuli\/native$/, replacement: path('backends/native/native.ts') },
-          ]),
-    ],
-  },
+  resolve: { alias: mode === 'dist' ? [WGSL_REFLECT] : [WGSL_REFLECT, ...OWN_NAMES] },
   test: {
-    include: ['test/**/*.test.ts'],
-    setupFiles: ['test/support/verify.ts'],
-    // Two cores are the smallest machine that the suite is meant for.
-    maxWorkers: 2,
+    setupFiles: ['test/support/fresh.ts'],
     // Tests of memory ask for a collection.
     execArgv: ['--expose-gc'],
     // Only a hang should meet this: heavy tests run for a minute on two busy cores.
     testTimeout: 300_000,
+    ...test,
+  },
+});
+
+export default defineConfig(({ mode }) => ({
+  test: {
+    projects: [
+      project(mode, {
+        name: 'shared',
+        include: ['test/**/*.test.ts'],
+        exclude: ALONE,
+        isolate: false,
+        sequence: { groupOrder: 0 },
+      }),
+      project(mode, { name: 'alone', include: ALONE, sequence: { groupOrder: 1 } }),
+    ],
+    // Two cores are the smallest machine that the suite is meant for.
+    maxWorkers: 2,
     reporters: ['default', './scripts/totals-reporter.ts'],
     passWithNoTests: false,
   },

@@ -78,12 +78,14 @@ export async function openCounted(
   return { backend: createWebGpuBackend(counting.device, gpu.adapter, internals), counts: counting.counts, device };
 }
 
+/** Where bare devices come from. */
+let instance: GPU | undefined;
+
 /** A bare device. */
 export async function openDevice(): Promise<GPUDevice> {
   const name = 'webgpu';
-  const kept = globalThis as { lazuliTestGpu?: GPU };
   const { create } = (await import(name)) as { create: (flags: string[]) => GPU };
-  kept.lazuliTestGpu ??= create(process.platform === 'linux' ? ['backend=vulkan'] : []);
-  const adapter = await kept.lazuliTestGpu.requestAdapter();
+  instance ??= create(process.platform === 'linux' ? ['backend=vulkan'] : []);
+  const adapter = await instance.requestAdapter();
   return adapter!.requestDevice();
 }
