@@ -98,6 +98,20 @@ export interface Primitive<A extends Attributes = Attributes> {
   batch?(this: void, attributes: A, extent: number): A;
   /** The result with one more axis, the first, from inputs some of which have it. */
   vmap?(this: void, inputs: readonly Batched[], node: Expr<A>, extent: number, builder: TensorBuilder): Expr;
+  /** The same for a node with several results; null for one that does not move. */
+  jvpOfResults?(
+    this: void,
+    tangents: readonly (Expr | null)[],
+    node: Expr<A>,
+    builder: ForwardBuilder,
+  ): readonly (Expr | null)[];
+  vmapOfResults?(
+    this: void,
+    inputs: readonly Batched[],
+    node: Expr<A>,
+    extent: number,
+    builder: BatchBuilder,
+  ): readonly Batched[];
 }
 
 /** A node for each example of a batch, or one that all share. */
@@ -144,6 +158,29 @@ export interface TensorBuilder extends Builder<Expr> {
 export interface GraphBuilder extends TensorBuilder {
   /** The cotangents of `inputs` from those of `outputs`. */
   readonly pullback: (outputs: readonly Expr[], cotangents: readonly Expr[], inputs: readonly Expr[]) => Expr[];
+}
+
+export interface ForwardBuilder extends GraphBuilder {
+  /** The tangents of `outputs` from those of `inputs`; null where nothing moves. */
+  readonly pushforward: (
+    outputs: readonly Expr[],
+    inputs: readonly Expr[],
+    tangents: readonly Expr[],
+  ) => (Expr | null)[];
+}
+
+/** The vocabulary in which nodes that hold graphs are batched. */
+export interface BatchBuilder extends TensorBuilder {
+  /**
+   * The closed graph for `extent` examples along the first axis of the parameters that `isBatched` names, and which outputs have
+   * it: those that differ by example, and those that `all` names.
+   */
+  readonly batchedGraph: (
+    graph: Graph,
+    isBatched: (parameter: number) => boolean,
+    extent: number,
+    all?: (output: number) => boolean,
+  ) => { readonly graph: Graph; readonly batched: readonly boolean[] };
 }
 
 /** Which axes of the two operands of a contraction belong together; the others are free. */

@@ -5,12 +5,12 @@
  */
 import { isFloat } from '../core/dtype.js';
 import { InternalError, UnsupportedError } from '../core/errors.js';
-import { type Expr, ExprScope, make, topologicalOrder, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, type ForwardBuilder, make, topologicalOrder, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { parameter } from '../ops/leaf.js';
-import { copied, pullback } from './vjp.js';
+import { builder, copied, pullback } from './vjp.js';
 
 type Tangent = Expr | null;
 
@@ -71,6 +71,36 @@ function tangentOf(node: Expr, tangents: readonly Tangent[]): Tangent {
   );
 }
 
+const forward: ForwardBuilder = {
+  ...builder,
+  pushforward: (outputs, inputs, tangents) => pushforward(outputs, inputs, tangents),
+};
+
+/** The tangents of `outputs`, given those of `inputs`, as nodes of the current scope; null where nothing moves. */
+function pushforward(outputs: readonly Expr[], inputs: readonly Expr[], given: readonly Expr[]): Tangent[] {
+  /** Of the nodes that move. */
+  const tangents = new Map<Expr, Tangent>(inputs.map((input, i) => [input, given[i]!]));
+  /** Of nodes with several results, by result. */
+  const ofResults = new Map<Expr, readonly Tangent[]>();
+  const give = (node: Expr, tangent: Tangent): void => {
+    if (tangent !== null && tangent.aval.size !== node.aval.size)
+      throw new InternalError(`a tangent ${tangent.aval.key} of a node ${node.aval.key}`);
+    tangents.set(node, tangent === null || tangent.dtype === node.dtype ? tangent : cast(tangent, node.dtype));
+  };
+  for (const node of topologicalOrder(outputs)) {
+    if (tangents.has(node)) continue;
+    const { primitive, attributes } = node;
+    const own = node.inputs.map((input) => tangents.get(input) ?? null);
+    if (primitive.kind === 'result') {
+      const results = ofResults.get(node.input());
+      if (results !== undefined) give(node, results[attributes.index as number]!);
+    } else if (primitive.jvpOfResults !== undefined) {
+      if (own.some((each) => each !== null)) ofResults.set(node, primitive.jvpOfResults(own, node, forward));
+    } else if (node.inputs.some((input) => tangents.has(input))) give(node, tangentOf(node, own));
+  }
+  return outputs.map((output) => tangents.get(output) ?? null);
+}
+
 /**
  * The graph with a parameter more for the tangent of each parameter of `wrt`, and outputs more for the tangents of the first
  * `count` outputs.
@@ -82,20 +112,10 @@ export function jvpGraph(graph: Graph, wrt: readonly number[], count: number): G
       const { shape, dtype, aval } = parameters[index]!;
       return parameter(parameters.length + i, shape, dtype, aval.weak);
     });
-    /** Of the nodes that move. */
-    const tangents = new Map<Expr, Tangent>(wrt.map((index, i) => [parameters[index]!, added[i]!]));
-    for (const node of topologicalOrder(outputs)) {
-      if (tangents.has(node)) continue;
-      if (!node.inputs.some((input) => tangents.has(input))) continue;
-      const own = node.inputs.map((input) => tangents.get(input) ?? null);
-      const tangent = tangentOf(node, own);
-      if (tangent !== null && tangent.aval.size !== node.aval.size)
-        throw new InternalError(`a tangent ${tangent.aval.key} of a node ${node.aval.key}`);
-      tangents.set(node, tangent === null || tangent.dtype === node.dtype ? tangent : cast(tangent, node.dtype));
-    }
-    const results = outputs
-      .slice(0, count)
-      .map((output) => tangents.get(output) ?? exprBuilder.constantLike(output, 0));
+    const moving = wrt.map((index) => parameters[index]!);
+    const results = pushforward(outputs.slice(0, count), moving, added).map(
+      (tangent, i) => tangent ?? exprBuilder.constantLike(outputs[i]!, 0),
+    );
     return {
       ...graph,
       parameters: [...parameters, ...added],

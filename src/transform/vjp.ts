@@ -84,7 +84,7 @@ const inPhase = (phase: Phase, { origin }: Expr): Origin => ({
 });
 
 /** What derivatives are written with. */
-const builder: GraphBuilder = {
+export const builder: GraphBuilder = {
   ...exprBuilder,
   pullback: (outputs, cotangents, inputs) => pullback(outputs, cotangents, inputs),
 };

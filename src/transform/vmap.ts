@@ -4,11 +4,26 @@
  * axes one further, and entries whose axes mean more have a rule.
  */
 import { UnsupportedError } from '../core/errors.js';
-import { type Batched, type Expr, ExprScope, make, type Primitive, topologicalOrder, withScope } from '../core/expr.js';
+import {
+  type BatchBuilder,
+  type Batched,
+  type Expr,
+  ExprScope,
+  make,
+  type Primitive,
+  topologicalOrder,
+  withScope,
+} from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { batchedNode } from '../ops/indexing.js';
 import { parameter } from '../ops/leaf.js';
+
+/** With what nodes that hold graphs are batched. */
+const builder: BatchBuilder = {
+  ...exprBuilder,
+  batchedGraph: (graph, isBatched, extent, all) => vmapGraph(graph, isBatched, extent, all),
+};
 
 function batchedPrimitive(node: Expr, inputs: readonly Batched[], extent: number): Expr {
   const { primitive, attributes } = node;
@@ -41,17 +56,29 @@ function expanded(
 
 /** Makes the nodes that `outputs` need anew in the current scope, of batches of `extent` where `known` leaves are. */
 function batchInto(known: Map<Expr, Batched>, outputs: readonly Expr[], extent: number): Batched[] {
+  /** Of nodes with several results. */
+  const ofResults = new Map<Expr, readonly Batched[]>();
   for (const node of topologicalOrder(outputs)) {
-    if (known.has(node)) continue;
+    if (known.has(node) || ofResults.has(node)) continue;
+    const { primitive, attributes } = node;
+    const own = primitive.kind === 'result' ? ofResults.get(node.input()) : undefined;
+    if (own !== undefined) {
+      known.set(node, own[attributes.index as number]!);
+      continue;
+    }
     const inputs = node.inputs.map((input) => known.get(input)!);
     const isBatched = inputs.some((input) => input.isBatched);
+    if (isBatched && primitive.vmapOfResults !== undefined) {
+      ofResults.set(node, primitive.vmapOfResults(inputs, node, extent, builder));
+      continue;
+    }
     known.set(node, {
       node: isBatched
         ? batchedPrimitive(node, inputs, extent)
         : make(
-            node.primitive,
+            primitive,
             inputs.map((input) => input.node),
-            node.attributes,
+            attributes,
           ),
       isBatched,
     });
@@ -59,11 +86,15 @@ function batchInto(known: Map<Expr, Batched>, outputs: readonly Expr[], extent: 
   return outputs.map((output) => known.get(output)!);
 }
 
-/** The graph for `extent` examples along the first axis of the parameters that `isBatched` names, and which outputs have it. */
+/**
+ * The graph for `extent` examples along the first axis of the parameters that `isBatched` names, and which outputs have it: those
+ * that differ by example, and those that `all` names.
+ */
 export function vmapGraph(
   graph: Graph,
   isBatched: (parameter: number) => boolean,
   extent: number,
+  all: (output: number) => boolean = () => false,
 ): { graph: Graph; batched: boolean[] } {
   return withScope(new ExprScope(), () => {
     const known = new Map<Expr, Batched>();
@@ -73,7 +104,9 @@ export function vmapGraph(
       known.set(each, { node, isBatched: isBatched(i) });
       return node;
     });
-    const outputs = batchInto(known, graph.outputs, extent);
+    const outputs = batchInto(known, graph.outputs, extent).map((output, i) =>
+      all(i) ? { node: batchedNode(exprBuilder, output, extent), isBatched: true } : output,
+    );
     return {
       graph: { ...graph, parameters, outputs: outputs.map(({ node }) => node) },
       batched: outputs.map((output) => output.isBatched),

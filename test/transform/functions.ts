@@ -87,4 +87,94 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
     [3],
   ),
   variance: of((x) => x.variance(0).add(x.std(0)).add(x.norm()), [4, 2]),
+  'a recurrent net': of(
+    (w, u, xs) => {
+      const [h, ys] = L.scan(
+        (state: Tensor, x: Tensor) => {
+          const next = x.matmul(w).add(state.matmul(u)).tanh();
+          return [next, next.mul(x.sum())] as const;
+        },
+        L.zerosLike(u.at(0)),
+        xs,
+        { reverse: true },
+      );
+      return ys.sum(0).add(h);
+    },
+    [2, 3],
+    [3, 3],
+    [4, 2],
+  ),
+  'carries that swap, count and stop moving': of(
+    (x, y) => {
+      const [{ a, b, n, z }] = L.scan(
+        (c: { a: Tensor; b: Tensor; n: Tensor; z: Tensor }, e: Tensor) => [
+          { a: c.b.mul(e), b: c.a.add(c.n), n: c.n.add(1), z: L.zerosLike(c.z) },
+          undefined,
+        ],
+        { a: x, b: x.sin(), n: tensor(0, { dtype: 'i32' }), z: x },
+        y,
+      );
+      return a.mul(b).add(n).add(z);
+    },
+    [2],
+    [3],
+  ),
+  'a scan of scans of what no example has a say in': of(
+    (x, rows) =>
+      L.scan(
+        (sum: Tensor, row: Tensor) => [
+          L.scan((c: Tensor, e: Tensor) => [c.mul(e).add(sum), null], L.onesLike(sum), row)[0].add(x),
+          null,
+        ],
+        L.full([], 0.5, { dtype: x.dtype }),
+        rows,
+      )[0],
+    [],
+    [2, 3],
+  ),
+  'forLoop, and a branch that an element chooses': of(
+    (x, y) =>
+      L.forLoop(
+        0,
+        3,
+        (i, c: Tensor) =>
+          L.cond(
+            c.sum().greater(y.sum()),
+            (v: Tensor) => v.sub(y.mul(i.add(1))),
+            (v: Tensor) => v.add(y).sin(),
+            c,
+          ),
+        x,
+      ),
+    [3],
+    [3],
+  ),
+  'switchCase of a number that all share, and of one an example': at(
+    (x, i) => {
+      const cases = [(v: Tensor) => v.square(), (v: Tensor) => v.mul(3), (v: Tensor) => v.cumsum()];
+      return L.switchCase(i, cases, x).mul(L.switchCase(i.add(1).minimum(7).mul(0).add(1), cases, x));
+    },
+    { 1: 4 },
+    [3],
+    [],
+  ),
+  'checkpoints around and inside a scan': of(
+    L.checkpoint((w: Tensor, xs: Tensor) => {
+      const step = L.checkpoint((h: Tensor, x: Tensor) => h.mul(w).add(x).tanh());
+      return L.scan((h: Tensor, x: Tensor) => [step(h, x), h] as const, L.zerosLike(w), xs)[1].square();
+    }),
+    [2],
+    [3, 2],
+  ),
+  'a derivative of its own, of two arguments and a captured one': of(
+    (x, y, s) =>
+      L.customVjp(
+        (a: Tensor, b: Tensor) => [a.mul(b).mul(s), a.sum()] as const,
+        (a: Tensor, b: Tensor) => [[a.mul(b).mul(s), a.sum()] as const, { a, b }] as const,
+        ({ a, b }, [p, q]) => [p.mul(b).mul(2).add(q), p.mul(a).sum(0)],
+      )(x, y)[0].add(s),
+    [3, 2],
+    [2],
+    [2],
+  ),
 };

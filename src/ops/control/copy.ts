@@ -12,7 +12,7 @@ export const copyPrimitive = define<{ identity: number; last: boolean }>({
   batch: (attributes) => attributes,
 });
 /** Its first input, not joined with other uses of that, and not before the second one is there. */
-export const barrierPrimitive = define<{ identity: number }>({
+export const barrierPrimitive = define({
   name: 'barrier',
   kind: 'copy',
   infer: ([x]) => x!,
@@ -26,7 +26,5 @@ export const copy = (x: Expr): Expr => make(copyPrimitive, [x], { identity: iden
 export const lastCopy = (x: Expr): Expr => make(copyPrimitive, [x], { identity: identity++, last: true });
 export const isLastCopy = ({ primitive, attributes }: Expr): boolean =>
   primitive.name === copyPrimitive.name && attributes.last === true;
-export const barrier = (inputs: readonly Expr[], after: Expr): Expr[] => {
-  const own = identity++;
-  return inputs.map((input) => make(barrierPrimitive, [input, after], { identity: own }));
-};
+export const barrier = (inputs: readonly Expr[], after: Expr): Expr[] =>
+  inputs.map((input) => make(barrierPrimitive, [input, after]));

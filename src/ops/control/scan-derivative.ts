@@ -7,11 +7,11 @@
  * one contraction over turns and rows follows it. What that takes in memory is bounded ({@link MAX_STACKED_BYTES}); other
  * shares are carried.
  */
-import { bytesPerElement, isFloat } from '../../core/dtype.js';
+import { bytesPerElement } from '../../core/dtype.js';
 import { type Expr, type Graph, make, type GraphBuilder, withScope } from '../../core/expr.js';
 import type { DotAttributes } from '../contraction.js';
 import { parameter } from '../leaf.js';
-import { differentiateBody } from './body.js';
+import { activity, backwards, differentiateBody } from './body.js';
 import { hoistedScan } from './hoist.js';
 import { closed } from './inline.js';
 import { result } from './results.js';
@@ -19,39 +19,6 @@ import type { ScanAttributes } from './scan-attributes.js';
 
 /** Memory that factors of one scan take at most. */
 const MAX_STACKED_BYTES = 2 ** 28;
-
-/** Which parameters and outputs of the body depend on the wanted inputs, in any turn. */
-function activity(
-  { body, constants, carries }: ScanAttributes,
-  wanted: readonly boolean[],
-): { parameters: boolean[]; outputs: boolean[] } {
-  const isActive = body.parameters.map(({ dtype }, i) => wanted[i]! && isFloat(dtype));
-  for (;;) {
-    const active = new Set(body.parameters.filter((_, i) => isActive[i]));
-    const outputs = reached(body, active);
-    let grew = false;
-    for (let i = 0; i < carries; i++)
-      if (outputs[i]! && !isActive[constants + i]!) grew = isActive[constants + i] = true;
-    if (!grew) return { parameters: isActive, outputs };
-  }
-}
-
-/** Which outputs depend on `active`. */
-function reached({ outputs }: Graph, active: Set<Expr>): boolean[] {
-  const known = new Map<Expr, boolean>();
-  const stack = [...outputs];
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1]!;
-    const open = node.inputs.filter((input) => !known.has(input));
-    if (open.length > 0 && !known.has(node)) {
-      stack.push(...open);
-      continue;
-    }
-    stack.pop();
-    known.set(node, active.has(node) || node.inputs.some((input) => known.get(input)));
-  }
-  return outputs.map((output) => known.get(output)! && isFloat(output.dtype));
-}
 
 /** What the turns of a backward scan give for one constant: how to add up their shares when they are over. */
 class Shares {
@@ -135,7 +102,7 @@ export function scanDerivative(
     active.outputs[i] && (i < carries || cotangents[i] !== undefined) ? [i] : [],
   );
   if (of.length === 0 || from.length === 0) return node.inputs.map(() => null);
-  const { forward, backward, reads } = differentiateBody(body, of, from, attributes, b.pullback);
+  const { forward, linear: backward, reads } = differentiateBody(body, backwards(of, from, b), attributes);
 
   // Forward once more, with what is saved; a compiler joins it with the first, whose results nobody else needs.
   const again = make(primitive, node.inputs, { ...attributes, body: forward });

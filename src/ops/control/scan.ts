@@ -12,7 +12,9 @@ import { inlineGraph } from './inline.js';
 import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
 import type { ScanAttributes } from './scan-attributes.js';
+import { batchedBody, batchedInputs, batchedResults, swapped } from './batch.js';
 import { scanDerivative } from './scan-derivative.js';
+import { scanTangents } from './scan-tangent.js';
 
 /** Element `at` along the first axis; shares memory. */
 export function elementOf({ dtype, shape, data }: HostArray, at: number): HostArray {
@@ -83,4 +85,21 @@ export const scanPrimitive = define<ScanAttributes>({
   },
   control: { kind: 'scan', unroll: unrollScan },
   vjpOfResults: scanDerivative,
+  jvpOfResults: scanTangents,
+  vmapOfResults: (inputs, { attributes, primitive }, extent, b) => {
+    const sequencesFrom = attributes.constants + attributes.carries;
+    const { body, isBatched, results } = batchedBody(
+      attributes.body,
+      attributes,
+      inputs.map((input) => input.isBatched),
+      extent,
+      b,
+    );
+    const all = batchedInputs(inputs, isBatched, extent, b).map((each, i) =>
+      isBatched[i]! && i >= sequencesFrom ? swapped(each, b) : each,
+    );
+    return batchedResults(primitive, all, { ...attributes, body }, results).map((each, i) =>
+      each.isBatched && i >= attributes.carries ? { ...each, node: swapped(each.node, b) } : each,
+    );
+  },
 });
