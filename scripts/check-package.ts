@@ -1,7 +1,8 @@
 // What a user gets: builds dist/, packs it, and tries the tarball as an empty project would. Nothing here reads the
 // working tree's sources; only the tools (tsc, esbuild, publint, attw, size-limit) come from this repository.
 //
-//   node        the consumer trains two steps in Node, then with batches and fit, and writes a report
+//   node        the consumer trains two steps in Node, then with batches and fit, writes a report, and reads a
+//               table, which needs an optional package
 //   types       it type-checks under NodeNext and Bundler, without skipLibCheck, DOM or @types/node
 //   browser     esbuild and Rolldown bundle it for a page without a shim, and it runs where Node's globals are missing
 //   worker      the module lazuli/wasm-worker, bundled, listens for messages
@@ -155,6 +156,9 @@ try {
   run(project, process.execPath, join(project, 'nodenext', 'train.js'));
   run(project, process.execPath, join(project, 'nodenext', 'fit.js'));
   run(project, process.execPath, join(project, 'nodenext', 'report.js'));
+  run(project, process.execPath, join(project, 'nodenext', 'csv.js'), 'without');
+  run(project, 'npm', 'install', '--silent', '--no-audit', '--no-fund', join(root, 'node_modules', 'papaparse'));
+  run(project, process.execPath, join(project, 'nodenext', 'csv.js'));
   for (const [bundler, script] of await bundleForPage(project)) {
     step(`a page, bundled by ${bundler}`);
     await runInPage(bundler, script);

@@ -1,8 +1,19 @@
 /** Tables as text. */
-import Papa from 'papaparse';
-import { DataError, OptionError } from '../core/errors.js';
+import { DataError, OptionError, UnsupportedError } from '../core/errors.js';
 import { checkOptions, describeValue } from '../core/options.js';
 
+/** What is used of the npm package `papaparse`. */
+export interface CsvParser {
+  parse(
+    text: string,
+    config: { delimiter: string; skipEmptyLines: true },
+  ): {
+    readonly data: unknown[];
+    readonly errors: readonly { type: string; row?: number | undefined; message: string }[];
+  };
+}
+
+/** How a table is read. */
 export interface CsvOptions {
   /** Between two cells: guessed unless given. */
   readonly delimiter?: string;
@@ -10,26 +21,67 @@ export interface CsvOptions {
   readonly header?: boolean;
   /** What stands for a cell without a number, NaN for instance; such a cell is an error unless given. */
   readonly missing?: number;
+  /** Papa Parse: `import Papa from 'papaparse'`. A page passes it; Node finds the package unless it is given. */
+  readonly parser?: CsvParser;
 }
 /** A column: numbers if all its cells are, else texts. */
 export type CsvColumn = Float64Array | string[];
+
+interface NodeModules {
+  createRequire(from: string): (name: string) => unknown;
+}
+
+/**
+ * The package where Node finds it, without a wait: `readCsv` is synchronous. Named by a variable, so that no bundler asks for it.
+ * @throws UnsupportedError `NO_CSV_PARSER`
+ */
+function installedParser(): CsvParser {
+  const name = 'papaparse';
+  const { process } = globalThis as {
+    process?: { cwd(): string; getBuiltinModule?: (name: string) => NodeModules };
+  };
+  const modules = process?.getBuiltinModule?.('node:module');
+  let cause: unknown;
+  // A bundle has no URL in every format: then from where the program runs.
+  for (const from of modules === undefined ? [] : [import.meta.url, `${process!.cwd()}/`])
+    try {
+      return modules!.createRequire(from)(name) as CsvParser;
+    } catch (error) {
+      cause = error;
+    }
+  throw new UnsupportedError(
+    'NO_CSV_PARSER',
+    `readCsv needs the npm package ${name}, and found none`,
+    `npm install ${name}; in a page pass it: import Papa from '${name}', then readCsv(text, { parser: Papa }).`,
+    { cause },
+  );
+}
 
 const NOTHING = /^(na|n\/a|nan|null)?$/i;
 
 /**
  * The columns of a table in CSV by their names: an f64 array where all cells are numbers, else an array of texts. A cell
  * is missing where it is empty, `NA`, `NaN` or `null`: that is an error, which names it, unless `missing` says what stands there in a
- * column of numbers. Quoting as in RFC 4180; the parser is Papa Parse.
+ * column of numbers. Quoting as in RFC 4180; the parser is Papa Parse, a
+ * package that you install (`npm install papaparse`) and in a page pass: `readCsv(text, { parser: Papa })`.
  * @example readCsv('x,name\n1,a\n2.5,b'); // { x: Float64Array [1, 2.5], name: ['a', 'b'] }
  * @throws DataError `CSV_MISSING` for a missing cell, `CSV_ROW` for a row of another length, `CSV_HEADER` for names that repeat,
- * `CSV_FORMAT` for quotes that do not close, `EMPTY_DATA` for no rows.
+ * `CSV_FORMAT` for quotes that do not close, `EMPTY_DATA` for no rows; UnsupportedError `NO_CSV_PARSER` without the package;
+ * OptionError
  */
 export function readCsv(text: string, options: CsvOptions = {}): Record<string, CsvColumn> {
-  checkOptions('readCsv', options, ['delimiter', 'header', 'missing']);
-  const { delimiter = '', header = true, missing } = options;
+  checkOptions('readCsv', options, ['delimiter', 'header', 'missing', 'parser']);
+  const { delimiter = '', header = true, missing, parser = installedParser() } = options;
   if (typeof text !== 'string')
     throw new OptionError('OPTION_RANGE', `readCsv got ${describeValue(text)}`, 'Pass the text of the file.');
-  const { data: rows, errors } = Papa.parse<string[]>(text, { delimiter, skipEmptyLines: true });
+  if (typeof (parser as Partial<CsvParser> | null)?.parse !== 'function')
+    throw new OptionError(
+      'OPTION_RANGE',
+      `readCsv got parser = ${describeValue(parser)}`,
+      "Pass what import Papa from 'papaparse' gives.",
+    );
+  const { data, errors } = parser.parse(text, { delimiter, skipEmptyLines: true });
+  const rows = data as string[][];
   const broken = errors.find(({ type }) => type === 'Quotes');
   if (broken !== undefined)
     throw new DataError(

@@ -9,7 +9,7 @@ export const trainTestSplit = /* @__PURE__ */ connected(batching.trainTestSplit)
 export const readIdx = /* @__PURE__ */ connected(idx.readIdx);
 export const fromPixels = /* @__PURE__ */ connected(pixels.fromPixels);
 export { prefetch } from './prefetch.js';
-export { type CsvColumn, type CsvOptions, readCsv } from './csv.js';
+export { type CsvColumn, type CsvOptions, type CsvParser, readCsv } from './csv.js';
 export type { Batches, BatchOptions, Passes, SplitOptions } from './batches.js';
 export type { Drawable, PixelData, PixelOptions } from './pixels.js';
 export type { Batch, Column, Examples } from './table.js';

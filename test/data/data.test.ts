@@ -1,8 +1,9 @@
 /** `lazuli/data`: batches and their orders, copies and programs; files and images; what is refused. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import fc from 'fast-check';
-import { DataError, LazuliError, OptionError, setDefaultBackend, tensor, type Tensor } from 'lazuli';
+import { DataError, LazuliError, OptionError, setDefaultBackend, tensor, type Tensor, UnsupportedError } from 'lazuli';
+import Papa from 'papaparse';
 import { batches, fromPixels, prefetch, readCsv, readIdx, trainTestSplit } from 'lazuli/data';
 import { counting } from '../support/counting.js';
 import { runs } from '../support/runs.js';
@@ -220,10 +221,22 @@ describe('readCsv', () => {
     ['a column without a name', () => readCsv('a,\n1,2'), /without a name/],
     ['an open quote', () => readCsv('a,b\n1,"2\n'), /CSV_FORMAT/],
     ['bytes', () => readCsv(new Uint8Array(2) as never), /Pass the text/],
+    ['no parser', () => readCsv('a\n1', { parser: {} as never }), /parser = .*papaparse/],
   ])('%s is a typed error', (_, make, message) => {
     expect(make).toThrow(message);
     expect(make).toThrow(LazuliError);
   });
+});
+
+test('readCsv takes the parser that a page passes, and says how to get one', () => {
+  vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined);
+  try {
+    expect(readCsv('a\n1\n', { parser: Papa })).toEqual({ a: Float64Array.of(1) });
+    expect(() => readCsv('a\n1\n')).toThrow(UnsupportedError);
+    expect(() => readCsv('a\n1\n')).toThrow(/NO_CSV_PARSER.*npm install papaparse.*\{ parser: Papa \}/);
+  } finally {
+    vi.restoreAllMocks();
+  }
 });
 
 describe('fromPixels', () => {
