@@ -1,6 +1,7 @@
 /** The target of the backend: vectors of a machine, and threads over one memory. */
 import { bytesPerElement, DTYPES } from '../../src/core/dtype.js';
 import { lowerSegment } from '../../src/lower/segment.js';
+import { whyNotWhole } from '../../src/lower/contract-whole.js';
 import type { Target } from '../../src/lower/target.js';
 import { planTile } from './contraction/plan.js';
 import { MACHINES, type MachineName } from './machines.js';
@@ -24,6 +25,7 @@ export function nativeTarget(machine: MachineName): NativeTarget {
     loops: true,
     batches: true,
     tile: (shape) => planTile(machine, shape),
+    whyUntiled: whyNotWhole,
     lower: lowerSegment,
   };
 }

@@ -4,6 +4,7 @@
 import { bytesPerElement, DTYPES } from '../../src/core/dtype.js';
 import type { Program } from '../../src/lower/program.js';
 import { lowerSegment } from '../../src/lower/segment.js';
+import { whyNotWhole } from '../../src/lower/contract-whole.js';
 import type { Target } from '../../src/lower/target.js';
 import type { Backend, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
@@ -32,6 +33,7 @@ export const WASM_TARGET: Target = {
   reassociates: false,
   loops: true,
   tile: planTile,
+  whyUntiled: whyNotWhole,
   lower: lowerSegment,
 };
 

@@ -8,7 +8,9 @@ import { WebGpuExecutable } from './executable.js';
 import { Pipelines } from './pipelines.js';
 import { modulesOf } from './plan.js';
 import { Slabs } from './slabs.js';
+import { timed } from './stopwatch.js';
 import { WEBGPU_TARGET } from './target.js';
+import { Tuner } from './tuner.js';
 
 /** A backend that computes on one GPU device. */
 export interface WebGpuBackend extends Backend {
@@ -16,9 +18,11 @@ export interface WebGpuBackend extends Backend {
   readonly adapter: string;
   /** Slabs, the bytes in them, and those that are allocated. */
   readonly memoryUsage: Slabs['usage'];
+  /** Milliseconds of the tiles that were timed on this adapter, by class of shapes, the fastest first. */
+  readonly tileTimes: Tuner['times'];
   /** Whether the device is there: neither lost nor destroyed. */
   readonly isUsable: boolean;
-  /** Resolves when all that was queued until now is done; rejects if the device was lost. Await it now and then in a long loop. */
+  /** Resolves when all that was queued until now, and the search for tiles that it began, is done; rejects if the device was lost. Await it now and then in a long loop. */
   idle(): Promise<void>;
   /** Ends the device now: what it holds is gone, and a use of it is a BackendUnavailableError `DEVICE_DESTROYED`. */
   destroy(): void;
@@ -41,18 +45,21 @@ export interface WebGpuInternals {
   readonly limits?: Partial<DeviceLimits>;
   /** Bytes of the first slab. */
   readonly firstSlab?: number;
+  /** Whether tiles are searched for. */
+  readonly tune?: boolean;
 }
 
 /** The backend on `gpu`, which is its own from now on. */
 export function createWebGpuBackend(
   gpu: GPUDevice,
   adapter: string,
-  { limits, firstSlab }: WebGpuInternals = {},
+  { limits, firstSlab, tune = true }: WebGpuInternals = {},
 ): WebGpuBackend {
   const device = new Device(gpu, adapter, limits);
   const slabs = new Slabs(device, firstSlab);
   const buffers = new Buffers(device, slabs);
   const pipelines = new Pipelines(device);
+  const tuner = new Tuner(device, buffers, pipelines, tune);
   made++;
   const name = made === 1 ? 'webgpu' : `webgpu ${made}`;
   return {
@@ -64,12 +71,16 @@ export function createWebGpuBackend(
     get memoryUsage() {
       return slabs.usage;
     },
+    get tileTimes() {
+      return tuner.times;
+    },
     get isUsable() {
       return device.isUsable;
     },
-    emit: emitProgram,
+    emit: (program) => emitProgram(tuner.apply(program)),
+    tiles: (program, kernel) => tuner.describe(program, kernel),
     threads: () => ({ count: 1, reason: `it runs workgroups on ${adapter}` }),
-    compile: ({ program }) => new WebGpuExecutable(program, device, buffers, pipelines),
+    compile: ({ program }) => new WebGpuExecutable(program, device, buffers, pipelines, tuner),
     release: (executable) => (executable as WebGpuExecutable).release(),
     allocate(dtype, size, purpose) {
       if (!WEBGPU_TARGET.dtypes.includes(dtype))
@@ -84,7 +95,11 @@ export function createWebGpuBackend(
     write: (buffer, data) => buffers.write(buffer as WebGpuBuffer, data),
     read: (buffer) => buffers.read(buffer as WebGpuBuffer),
     run: (executable, bound, n) => (executable as WebGpuExecutable).run(bound, n),
-    idle: () => device.settled(),
+    ...(device.hasTimestamps ? { timed: (work: () => void) => timed(device, work) } : {}),
+    idle: async () => {
+      await tuner.idle();
+      await device.settled();
+    },
     destroy: () => device.destroy(),
   };
 }

@@ -3,14 +3,23 @@ import { BackendUnavailableError, InternalError, type LazuliError, UnsupportedEr
 import { WorkQueue } from './queue.js';
 
 /** WebGPU's flags: their names are global in a page, and nowhere in Node. */
-export const USAGE = { mapRead: 1, copySource: 4, copyDestination: 8, storage: 128 } as const;
+export const USAGE = { mapRead: 1, copySource: 4, copyDestination: 8, storage: 128, queryResolve: 512 } as const;
 export const MAP_READ = 1;
 export const COMPUTE_STAGE = 4;
 
-/** Limits that this backend makes use of: bytes of a buffer, and storage buffers that a shader may bind. */
+/** Limits that this backend makes use of. */
 export interface DeviceLimits {
+  /** Of a buffer. */
   readonly bufferBytes: number;
+  /** That a shader may bind. */
   readonly storageBuffers: number;
+  /** Of memory that a workgroup shares. */
+  readonly localBytes: number;
+}
+
+/** Gives what passes begin with, so that they are timed. */
+export interface PassClock {
+  next(): GPUComputePassDescriptor;
 }
 
 export const deviceDestroyed = (): LazuliError =>
@@ -38,6 +47,8 @@ const SCOPES = ['internal', 'out-of-memory', 'validation'] as const satisfies re
 export class Device {
   readonly limits: DeviceLimits;
   readonly queue: WorkQueue;
+  /** Times the runs that are queued while it is here. */
+  stopwatch: PassClock | undefined;
   #failure: LazuliError | undefined;
   #settled: Promise<void> | undefined;
 
@@ -47,11 +58,12 @@ export class Device {
     readonly description: string,
     limits: Partial<DeviceLimits> = {},
   ) {
-    const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = gpu.limits;
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
     this.queue = new WorkQueue(gpu.queue, () => this.isUsable);
     this.limits = {
       bufferBytes: Math.min(maxBufferSize, maxStorageBufferBindingSize),
-      storageBuffers: maxStorageBuffersPerShaderStage,
+      storageBuffers: gpu.limits.maxStorageBuffersPerShaderStage,
+      localBytes: gpu.limits.maxComputeWorkgroupStorageSize,
       ...limits,
     };
     void gpu.lost.then(({ message }) => (this.#failure ??= deviceLost(message)));
@@ -71,6 +83,10 @@ export class Device {
 
   get isUsable(): boolean {
     return this.#failure === undefined;
+  }
+
+  get hasTimestamps(): boolean {
+    return this.gpu.features.has('timestamp-query');
   }
 
   /** Ends the device now. */

@@ -21,6 +21,14 @@ const roundUp = (words: number): number => Math.ceil(words / TABLE_ALIGNMENT) * 
 /** Assignments of buffers to slabs whose tables are kept. */
 const MOST_LAYOUTS = 4;
 
+/** Finds better tiles for programs while they run. */
+export interface Tuning {
+  /** Resolves when what is best for the program is known; undefined if nothing is to be found out. */
+  search(program: Program): Promise<void> | undefined;
+  /** The program with what is known. */
+  apply(program: Program): Program;
+}
+
 interface Launch {
   readonly pipeline: PendingPipeline;
   readonly group: GPUBindGroup;
@@ -62,6 +70,7 @@ const isNumber = ({ home }: Buffer): boolean => home === 'host';
 
 export class WebGpuExecutable implements Executable {
   readonly #layouts: Layout[] = [];
+  #isTuned = false;
   /** Memory of temporaries, by buffer number. */
   #temporaries: (Block | undefined)[] | undefined;
   #blocks: Block[] = [];
@@ -70,14 +79,22 @@ export class WebGpuExecutable implements Executable {
   readonly #numbers: readonly number[];
 
   constructor(
-    readonly program: Program,
+    public program: Program,
     readonly device: Device,
     readonly buffers: Buffers,
     readonly pipelines: Pipelines,
+    readonly tuning?: Tuning,
   ) {
     this.#bindings = new Array<Binding>(program.buffers.length).fill(0);
     this.#outside = program.buffers.filter(isOutside).map(({ id }) => id);
     this.#numbers = program.buffers.filter(isNumber).map(({ id }) => id);
+  }
+
+  /** Resolves when runs on `buffers` have nothing to make any more, so that none waits and others are not held up. */
+  async prepare(buffers: readonly DeviceBuffer[]): Promise<void> {
+    this.#bind(buffers);
+    const { layout, checks } = this.#makeLayout();
+    await Promise.all([...checks, ...layout.launches.map(({ pipeline }) => pipeline.ready)]);
   }
 
   /** Submits one run. The promise rejects if the device refuses it or is lost before it is done. */
@@ -86,11 +103,13 @@ export class WebGpuExecutable implements Executable {
     device.check();
     const checks: Promise<void>[] = [];
     this.#bind(buffers);
+    if (!this.#isTuned) this.#tune();
     let layout = this.#findLayout();
     if (layout === undefined) {
       // Everything is allocated before anything is written.
       const made = this.#makeLayout();
       ({ layout } = made);
+      this.#await(layout);
       checks.push(...made.checks);
     }
     this.#fillTable(layout, n);
@@ -118,6 +137,21 @@ export class WebGpuExecutable implements Executable {
     );
     layout.pending = made;
     this.device.queue.hold(made);
+  }
+
+  /** Begins a search for better tiles; once it is done, runs have them. */
+  #tune(): void {
+    this.#isTuned = true;
+    this.tuning?.search(this.program)?.then(
+      () => {
+        const tuned = this.tuning!.apply(this.program);
+        if (tuned === this.program) return;
+        this.program = tuned;
+        for (const layout of this.#layouts.splice(0)) this.#drop(layout);
+      },
+      // What runs stays as it is.
+      () => undefined,
+    );
   }
 
   /** Gives back all that it holds. */
@@ -248,7 +282,6 @@ export class WebGpuExecutable implements Executable {
       sizes: dispatches.flatMap(({ sizes }, i) => sizes.map(({ word, size }) => ({ word: starts[i]! + word, size }))),
       blocks,
     };
-    this.#await(layout);
     this.#layouts.unshift(layout);
     if (this.#layouts.length > MOST_LAYOUTS) this.#drop(this.#layouts.pop()!);
     return { layout, checks };
@@ -281,6 +314,7 @@ export class WebGpuExecutable implements Executable {
   /** What encodes a run, when it is its turn. */
   #encoder(layout: Layout): () => GPUCommandBuffer {
     const { device, buffers } = this;
+    const { stopwatch } = device;
     const clean = buffers.takeCleaning();
     return () => {
       const encoder = device.gpu.createCommandEncoder();
@@ -302,7 +336,7 @@ export class WebGpuExecutable implements Executable {
       for (const { pipeline, group, table, x, y, before, after } of layout.launches) {
         if (before.length > 0) endPass();
         before.forEach(copy);
-        pass ??= encoder.beginComputePass();
+        pass ??= encoder.beginComputePass(stopwatch?.next());
         pass.setPipeline(pipeline.value!);
         pass.setBindGroup(0, group, table);
         pass.dispatchWorkgroups(x, y);

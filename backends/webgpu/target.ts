@@ -1,5 +1,6 @@
 /** WebGPU as data: what every device guarantees (WebGPU, "Limits"), whatever more it has. */
 import { DECOMPOSITIONS_OF_SINGLES } from './singles/decompositions.js';
+import { whyNotInTiles } from '../../src/lower/tiles.js';
 import type { Target } from '../../src/lower/target.js';
 import { lowerForWorkgroups } from '../../src/lower/workgroups.js';
 
@@ -7,6 +8,8 @@ import { lowerForWorkgroups } from '../../src/lower/workgroups.js';
 export const WORKGROUP_SIZE = 256;
 /** Bytes that every element takes: storage is read and written as 32-bit words. */
 export const ELEMENT_BYTES = 4;
+
+export const WORKGROUPS = { kind: 'workgroups', size: WORKGROUP_SIZE, localBytes: 16384, enough: 128 } as const;
 
 export const WEBGPU_TARGET: Target = {
   name: 'webgpu',
@@ -18,11 +21,12 @@ export const WEBGPU_TARGET: Target = {
   // Buffers lie in slabs that are bound whole.
   bindings: Infinity,
   width: 4,
-  workers: { kind: 'workgroups', size: WORKGROUP_SIZE, localBytes: 16384, enough: 128 },
+  workers: WORKGROUPS,
   batches: true,
   reassociates: true,
   loops: false,
   tile: undefined,
+  whyUntiled: whyNotInTiles,
   decompositions: DECOMPOSITIONS_OF_SINGLES,
   lower: lowerForWorkgroups,
 };

@@ -4,6 +4,7 @@ import { checkOptions, describeValue } from '../../src/core/options.js';
 import { registerDevice, registerEmitter } from '../../src/runtime/registry.js';
 import { createWebGpuBackend, emitProgram, type WebGpuBackend } from './backend.js';
 import { WEBGPU_TARGET } from './target.js';
+import { tilesOf } from './tuner.js';
 
 export type { WebGpuBackend } from './backend.js';
 
@@ -14,9 +15,22 @@ export interface WebGpuOptions {
   readonly device?: GPUDevice;
   /** Which of several adapters is asked for: the fast one, unless given. */
   readonly powerPreference?: GPUPowerPreference;
+  /**
+   * Whether the tiles of matrix products are chosen by timing some, beside the first steps; `false` takes the default ones.
+   * `inspect` tells which they are.
+   */
+  readonly tune?: boolean;
 }
 
-const LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage'] as const;
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+] as const;
+
+/** What is asked for where the adapter has it. */
+const FEATURES = ['timestamp-query'] as const;
 
 /** The place on `globalThis` where Node's GPU is kept: collected in mid-run, it would take the process with it. */
 const KEPT = Symbol.for('lazuli.webgpu.gpu');
@@ -55,13 +69,15 @@ const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo)
  * @throws BackendUnavailableError `NO_WEBGPU` where there is no adapter, with what was tried
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
-  checkOptions('webgpu', options, ['adapter', 'device', 'powerPreference']);
-  const { device, powerPreference = 'high-performance' } = options;
-  if (device !== undefined) return createWebGpuBackend(device, describe(device.adapterInfo));
+  checkOptions('webgpu', options, ['adapter', 'device', 'powerPreference', 'tune']);
+  const { device, powerPreference = 'high-performance', tune = true } = options;
+  if (device !== undefined) return createWebGpuBackend(device, describe(device.adapterInfo), { tune });
   const adapter = options.adapter ?? (await requestAdapter(powerPreference));
   const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   try {
-    return createWebGpuBackend(await adapter.requestDevice({ requiredLimits }), describe(adapter.info));
+    const requiredFeatures = FEATURES.filter((feature) => adapter.features.has(feature));
+    const opened = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+    return createWebGpuBackend(opened, describe(adapter.info), { tune });
   } catch (cause) {
     throw unavailable(`the adapter ${describe(adapter.info)} opens no device`, cause);
   }
@@ -92,5 +108,6 @@ registerEmitter({
   name: 'webgpu',
   target: WEBGPU_TARGET,
   emit: emitProgram,
+  tiles: (program, kernel) => tilesOf(program, kernel),
   threads: () => ({ count: 1, reason: 'webgpu runs workgroups on the device' }),
 });

@@ -8,7 +8,7 @@ import { sizeOf } from '../core/aval.js';
 import { InternalError } from '../core/errors.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { withoutDead } from '../compile/body.js';
-import type { Kernel, ScalarNode, Segment } from '../compile/kernel.js';
+import type { ScalarNode, Segment } from '../compile/kernel.js';
 import type { DType } from '../core/dtype.js';
 import type { Scratch } from './lowered.js';
 import type { Target } from './target.js';
@@ -58,11 +58,6 @@ export function whyNotWhole({ contraction, body, reduceAxes }: Segment): string 
   }
   return reduceAxes.includes(0) ? 'nothing is added' : undefined;
 }
-
-/** Why a product of the kernel is computed without the tile that the target has; undefined if none is. */
-export const whyUntiled = ({ segments }: Kernel, { tile }: Target): string | undefined =>
-  tile &&
-  segments.flatMap((segment) => (segment.kind === 'contraction' ? (whyNotWhole(segment) ?? []) : [])).find(() => true);
 
 /** Writes the statement, and the epilogue inside it; returns the memory that the tile asks for. */
 export function wholeContraction(builder: FunctionBuilder, segment: Segment, target: Target): readonly Scratch[] {

@@ -2,6 +2,7 @@
 import type { Segment } from '../compile/kernel.js';
 import type { FunctionBuilder } from './builder.js';
 import type { Nest } from './nest.js';
+import type { TileOf } from './target.js';
 
 /** A segment, what it is lowered for, and makers of what every function needs. */
 export interface GroupContext {
@@ -16,6 +17,7 @@ export interface GroupContext {
   readonly localBytes: number;
   /** Groups that keep the machine busy. */
   readonly enough: number;
+  readonly tileOf: TileOf | undefined;
   readonly newBuilder: () => FunctionBuilder;
   readonly newNest: (builder: FunctionBuilder) => Nest;
 }

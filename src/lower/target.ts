@@ -15,7 +15,36 @@ export type Workers =
   /** Threads over one memory, each of which runs calls of a function over parts of its grid axis. */
   | { readonly kind: 'threads' }
   /** Workgroups of `size` threads, with `localBytes` bytes of memory that a group shares; `enough` of them keep the machine busy. */
-  | { readonly kind: 'workgroups'; readonly size: number; readonly localBytes: number; readonly enough: number };
+  | {
+      readonly kind: 'workgroups';
+      readonly size: number;
+      readonly localBytes: number;
+      readonly enough: number;
+      readonly tileOf?: TileOf;
+    };
+
+/** Rows and columns of a product that a workgroup computes, and steps of the sum that it has in shared memory at once. */
+export interface GroupTile {
+  readonly height: number;
+  readonly width: number;
+  readonly depth: number;
+}
+/** A contraction as far as the best tile for workgroups depends on it. */
+export interface ContractionShape {
+  readonly dtype: DType;
+  readonly rows: number;
+  readonly columns: number;
+  /** Steps of each sum. */
+  readonly steps: number;
+  /** Products of rows and columns. */
+  readonly batch: number;
+  /** Whether neighbouring steps of a factor, not neighbouring rows or columns, lie beside each other in memory. */
+  readonly alongSteps: readonly [left: boolean, right: boolean];
+  /** Whether the sums are stored as they are. */
+  readonly isPlain: boolean;
+}
+/** The tile for a contraction; the default one where it gives none. */
+export type TileOf = (shape: ContractionShape) => GroupTile | undefined;
 
 /** One contraction of rows and columns, as a backend's own tile sees it. */
 export type TileShape = Pick<ContractStatement, 'dtype' | 'order' | 'rows' | 'columns' | 'reduced' | 'left' | 'right'>;
@@ -47,6 +76,8 @@ export interface Target extends FusionLimits {
   readonly loops: boolean;
   /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */
   readonly tile: ((shape: TileShape) => TilePlan) | undefined;
+  /** Of a target that has tiles: why `contraction` is computed without them, and slower so; undefined if it is not. */
+  readonly whyUntiled?: (contraction: Segment) => string | undefined;
   /** For a machine without f64: primitives that compute f32 in f64 elsewhere, made of f32 and integers alone. */
   readonly decompositions?: Decompositions;
   /**

@@ -16,61 +16,37 @@ import { inOrder, type Nest, nodesByDepth, SCALAR } from './nest.js';
 import type { LoweredSegment } from './lowered.js';
 import { joinedExtent, joinedSize } from './parallel.js';
 import type { GroupContext } from './group-context.js';
+import type { GroupTile } from './target.js';
+import {
+  blockOf,
+  type ContractionAxes,
+  contractionAxes,
+  contractionShape,
+  defaultTile,
+  isAlongSteps,
+  SIDE,
+  storesSums,
+  whyNotInTiles,
+} from './tiles.js';
 
-/** Threads along each side of a tile. */
-const SIDE = 16;
 /** Sums begin anew after so many steps. */
 const RESTART = 4096;
 
-/** Parallel axes by the factors that they move, and a tile. */
-interface Tiling {
-  readonly rows: readonly number[];
-  readonly columns: readonly number[];
-  readonly batch: readonly number[];
-  readonly height: number;
-  readonly width: number;
-  /** Steps of the sum that are in shared memory at once. */
-  readonly depth: number;
+/** Axes, and a tile. */
+interface Tiling extends ContractionAxes, GroupTile {
   /** Neighbouring rows, and columns, that a thread has: as many are read from shared memory at once. */
   readonly block: number;
 }
 
-/** Axes of `segment` by what they move. */
-function axesOf({ axes, body, contraction }: Segment): Pick<Tiling, 'rows' | 'columns' | 'batch'> {
-  const moves = (root: number): boolean[] =>
-    axes.map((_, axis) =>
-      inheriting(body, (node) => (node.kind === 'load' || node.kind === 'index') && node.map.strides[axis] !== 0).at(
-        root,
-      )!,
-    );
-  const [left, right] = [moves(contraction!.lhs), moves(contraction!.rhs)];
-  const where = (holds: (axis: number) => boolean): number[] => axes.flatMap((_, axis) => (holds(axis) ? [axis] : []));
-  return {
-    rows: where((axis) => left[axis]! && !right[axis]!),
-    columns: where((axis) => right[axis]! && !left[axis]!),
-    batch: where((axis) => left[axis]! === right[axis]!),
-  };
-}
-
-/** The largest tile of which there are enough, or the smallest. */
-function tilingOf({ segment, enough }: GroupContext): Tiling {
-  const own = axesOf(segment);
-  const extent = (axes: readonly number[]): number => sizeOf(axes.map((axis) => segment.axes[axis]!));
-  const [m, n, batch] = [extent(own.rows), extent(own.columns), extent(own.batch)];
-  const fits = (size: number): boolean =>
-    size === SIDE || (m > size / 2 && n > size / 2 && Math.ceil(m / size) * Math.ceil(n / size) * batch >= enough);
-  const size = [128, 64, 32, SIDE].find(fits)!;
-  return { ...own, height: size, width: size, depth: size === 128 ? 8 : 16, block: size >= 4 * SIDE ? 4 : 1 };
+function tilingOf({ segment, enough, tileOf }: GroupContext): Tiling {
+  const shape = contractionShape(segment);
+  const tile = tileOf?.(shape) ?? defaultTile(shape, enough);
+  return { ...contractionAxes(segment), ...tile, block: blockOf(tile) };
 }
 
 /** Whether the contraction has rows and columns enough for a tile, and the machine threads enough. */
-export function isTiled({ segment, size, localBytes }: GroupContext): boolean {
-  const { rows, columns } = axesOf(segment);
-  const least = (axes: readonly number[]): boolean => sizeOf(axes.map((axis) => segment.axes[axis]!)) > SIDE / 2;
-  return (
-    size === SIDE * SIDE && localBytes >= 1 << 14 && least(rows) && least(columns) && !segment.reduceAxes.includes(0)
-  );
-}
+export const isTiled = ({ segment, size, localBytes }: GroupContext): boolean =>
+  size === SIDE * SIDE && localBytes >= 1 << 14 && whyNotInTiles(segment) === undefined;
 
 export function contractInGroups(context: GroupContext): LoweredSegment {
   const { name } = context;
@@ -263,13 +239,10 @@ class TiledContraction {
     // What follows the sums.
     const sum = body.findIndex((node) => node.kind === 'reduction');
     const isRagged = rows.isRagged || columns.isRagged;
-    const isPlain = stores.every(
-      (store) => store.node === sum && store.indirect === undefined && store.guard === undefined,
-    );
     /** The place in the tile of the first column of block `j`, and of row `i` of the blocks of rows one after another. */
     const columnOf = (j: number): number => j * SIDE * block;
     const rowOf = (i: number): number => Math.floor(i / block) * SIDE * block + (i % block);
-    if (isPlain && !isRagged && rows.axes.length === 1 && columns.axes.length === 1) {
+    if (storesSums(segment) && !isRagged && rows.axes.length === 1 && columns.axes.length === 1) {
       const at = (name: string, { first }: Side, thread: VariableId): VariableId => {
         const variable = builder.variable(name);
         builder.push({ kind: 'define', variable, form: sumOfForms(first, formOf(thread, block)) });
@@ -331,7 +304,7 @@ class TiledContraction {
     const lines = side.size / block;
     builder.loop('e', 'thread', constantForm(0), constantForm(depth * lines), (element) => {
       // Neighbouring threads read neighbouring elements.
-      const alongSteps = this.#isContiguousAlongSteps(node);
+      const alongSteps = isAlongSteps(this.#segment, node);
       const step = this.#coordinate('step', element, alongSteps ? 1 : lines, depth);
       const index = this.#coordinate('index', element, alongSteps ? depth : 1, lines);
       const place = sumOfForms(formOf(step, pitch, offset), formOf(index));
@@ -361,11 +334,5 @@ class TiledContraction {
       builder.store(shared, place, builder.vector(elements));
     });
     nest.axes.length = axes.length;
-  }
-
-  #isContiguousAlongSteps(root: number): boolean {
-    const { body, axes, reduceAxes } = this.#segment;
-    const node = body[root]!;
-    return node.kind === 'load' && Math.abs(node.map.strides[axes.length + reduceAxes.length - 1]!) === 1;
   }
 }

@@ -23,7 +23,7 @@ export function lowerForWorkgroups(
   name: string,
   fills: boolean,
 ): LoweredSegment {
-  const { size, localBytes, enough } = workers as Extract<Target['workers'], { kind: 'workgroups' }>;
+  const { size, localBytes, enough, tileOf } = workers as Extract<Target['workers'], { kind: 'workgroups' }>;
   const { axes, reduceAxes, body, stores, reductions } = segment;
   const rank = axes.length + reduceAxes.length;
   const reduced = reductions.map((reduction) => reduction.input);
@@ -35,6 +35,7 @@ export function lowerForWorkgroups(
     fills,
     localBytes,
     enough,
+    tileOf,
     newBuilder: () => new FunctionBuilder(segment.operandDTypes),
     newNest: (builder) =>
       new Nest(builder, { body, stores, rank, width: 1, vectorAxis: undefined, reductionsVary: false, reduced }),

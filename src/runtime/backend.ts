@@ -3,6 +3,7 @@
  * A backend is five verbs over opaque buffers and two over programs; everything else is decided before it.
  */
 import type { DType, TypedArray } from '../core/dtype.js';
+import type { Kernel } from '../compile/kernel.js';
 import type { Target } from '../lower/target.js';
 import type { Program } from '../lower/program.js';
 
@@ -40,7 +41,7 @@ export interface ThreadCount {
 }
 
 /** What a backend prints, which needs no device. */
-export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads'>;
+export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads' | 'tiles'>;
 
 export interface Backend {
   readonly name: string;
@@ -53,7 +54,10 @@ export interface Backend {
   readonly interprets?: true;
   /** The device on which it runs, as its driver calls it, if that is no thread of this machine. */
   readonly adapter?: string;
+  /** The source's program may be `program` with other functions. */
   emit(program: Program): KernelSource;
+  /** The tiles by which `kernel` multiplies, where they are chosen, and why these; undefined if it multiplies nothing. */
+  tiles?(program: Program, kernel: Kernel): string | undefined;
   compile(source: KernelSource): Executable;
   /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */
   release?(executable: Executable): void;
@@ -72,6 +76,8 @@ export interface Backend {
    * for it on the device, and it rejects if it is found to have failed. A program for batches of any size runs for `n` rows.
    */
   run(executable: Executable, buffers: readonly DeviceBuffer[], n?: number): void | Promise<void>;
+  /** Milliseconds that the device itself takes for the runs that `work` queues; absent where its clock may not be read. */
+  timed?(work: () => void): Promise<number>;
   /** The threads that take part now, the calling one included. A backend without this computes on the calling one. */
   threads?(): ThreadCount;
 }

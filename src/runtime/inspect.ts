@@ -4,9 +4,9 @@ import { type Graph, printGraph } from '../core/graph.js';
 import { checkOptions } from '../core/options.js';
 import { printForms } from '../compile/family.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
-import { whyUntiled } from '../lower/contract-whole.js';
 import { printLoops } from '../lower/print.js';
 import { countLaunches, memoriesOf, printProgram, type Program } from '../lower/program.js';
+import type { Target } from '../lower/target.js';
 import type { Emitter, KernelSource, ThreadCount } from './backend.js';
 import { linesOf } from './lines.js';
 import { computedNodes, type Provenance, provenanceOf, type Recording } from './provenance.js';
@@ -64,6 +64,10 @@ function lazily<T extends object>(
 const total = (kernel: Kernel, part: (segment: Kernel['segments'][number]) => number): number =>
   kernel.segments.reduce((sum, segment) => sum + part(segment), 0);
 
+/** Why a product of the kernel is computed without the target's tiles; undefined if none is. */
+const untiledOf = ({ segments }: Kernel, { whyUntiled }: Target): string | undefined =>
+  segments.flatMap((segment) => (segment.kind === 'contraction' ? (whyUntiled?.(segment) ?? []) : [])).find(() => true);
+
 export function makeReport(subject: Subject): Report {
   const { program, backend } = subject;
   const { buffers, kernels } = program;
@@ -87,9 +91,10 @@ export function makeReport(subject: Subject): Report {
         const bytes = this.bytesRead() + this.bytesWritten();
         return bytes === 0 ? 0 : this.flops() / bytes;
       },
-      untiled: () => whyUntiled(kernel, backend.target) ?? null,
+      untiled: () => untiledOf(kernel, backend.target) ?? null,
+      tiles: () => backend.tiles?.(program, kernel) ?? null,
       from: () => merged(computedNodes(kernel.segments).map(shared.from)),
-      lines: () => linesOf(program, kernel, shared.parts[i]!, shared.from),
+      lines: () => linesOf(shared.source.program, kernel, shared.parts[i]!, shared.from),
     });
   const last = kernels.length - 1;
   const fields: { readonly [K in keyof ReportData]: () => ReportData[K] } = {
@@ -108,7 +113,7 @@ export function makeReport(subject: Subject): Report {
     graph: () => graphText(program, (n) => program.batch!.family.at(n), program.graph),
     simplified: () => graphText(program, (_, i) => program.batch!.simplified[i]!, program.simplified),
     program: () => printProgram(program),
-    loops: () => program.functions.map(printLoops).join('\n\n'),
+    loops: () => shared.source.program.functions.map(printLoops).join('\n\n'),
     source: () => shared.source.text,
     profile() {
       const found = profiles.get(program.graph);

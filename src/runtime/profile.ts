@@ -6,13 +6,12 @@ import { OptionError } from '../core/errors.js';
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
 import type { TypedArray } from '../core/dtype.js';
-import type { Buffer } from '../compile/buffers.js';
-import { kernelWrites } from '../compile/kernel.js';
-import { launchesOf, type Program } from '../lower/program.js';
+import type { Program } from '../lower/program.js';
 import { evaluateNode } from '../ops/evaluate.js';
 import type { HostArray } from '../core/array.js';
 import type { Backend } from './backend.js';
 import { HostSteps } from './host-steps.js';
+import { kernelProgram } from './kernel-program.js';
 import { makeReport } from './inspect.js';
 import type { ChromeTrace, KernelReport, Profile, TraceEvent } from './report.js';
 import { homeOf, hostBackend } from './registry.js';
@@ -32,6 +31,8 @@ interface Sample {
 /** A time is to be so many steps of the clock long, or the kernel is repeated. */
 const CLOCK_STEPS = 20;
 const MOST_REPEATS = 1024;
+/** What devices tell of their own clocks may have steps of 0.1 ms. */
+const DEVICE_MS = 1;
 
 /** The shortest step of the clock, in milliseconds: 5 µs to 100 µs in a page. */
 function clockStep(): number {
@@ -109,19 +110,23 @@ async function measured(
   );
   HostSteps.of(program)?.run(host);
   const parts = program.kernels.map((_, i) => {
-    const part = kernelProgram(program, i);
+    const part = kernelProgram(program, program.kernels[i]!);
     const parameters = part.parameters.map((id) => holder(id));
     const targets = part.updates.map(({ parameter }) => parameters[parameter]!);
     return { runner: new Runner(backend, part), storages: parameters.map(({ storage }) => storage), targets };
   });
   const time = async ({ runner, storages, targets }: (typeof parts)[number], repeats: number): Promise<number> => {
+    const runAll = (): void => {
+      for (let i = 0; i < repeats; i++) runner.run(storages, targets);
+    };
+    if (backend.timed !== undefined) return backend.timed(runAll);
     const start = performance.now();
-    for (let i = 0; i < repeats; i++) runner.run(storages, targets);
+    runAll();
     if (!backend.synchronous) await targets[0]?.storage.read();
     return performance.now() - start;
   };
   try {
-    const enough = CLOCK_STEPS * clockStep();
+    const enough = backend.timed === undefined ? CLOCK_STEPS * clockStep() : DEVICE_MS;
     const repeats: number[] = [];
     for (const part of parts) {
       await time(part, 1);
@@ -140,32 +145,6 @@ async function measured(
     for (const { runner } of parts) runner.dispose();
     for (const { storage } of new Set(memory.values())) storage.dispose();
   }
-}
-
-/** The buffer as one that a call brings; a view is one element in memory of its own. */
-function outside({ of: _, ...buffer }: Buffer): Buffer {
-  return { ...buffer, role: 'parameter' };
-}
-
-/** Kernel `i` alone; every buffer that it touches comes from outside, and what it writes is updated in place. */
-function kernelProgram(program: Program, i: number): Program {
-  const kernel = program.kernels[i]!;
-  const steps = launchesOf(program).filter((step) => step.kernel === kernel);
-  const touched = new Set(steps.flatMap(({ phases }) => phases.flat().flatMap(({ operands }) => operands)));
-  const parameters = [...touched];
-  const outputs = kernelWrites(kernel).filter((id) => touched.has(id));
-  return {
-    ...program,
-    kernels: [kernel],
-    steps,
-    parameters,
-    outputs,
-    updates: outputs.map((id, output) => ({ output, parameter: parameters.indexOf(id), inPlace: true })),
-    buffers: program.buffers.map((buffer) =>
-      touched.has(buffer.id) ? outside(buffer) : { ...buffer, role: 'temporary', size: 0, offset: 0 },
-    ),
-    arenaBytes: 0,
-  };
 }
 
 /** Times of the interpreter, which runs the graph: a node's goes to the first kernel that stands for it. */

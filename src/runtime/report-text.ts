@@ -109,9 +109,10 @@ export function pageText(program: Program, report: PageData): string {
     '',
     tableText(times === undefined ? COLUMNS : [...COLUMNS, 'ms', 'share'], rows, isNumber),
     ...(hasControl(program) ? ['', ...stepLines(program.steps, (id) => quoteName(program.buffers[id]!.name))] : []),
-    ...report.kernels.flatMap(({ name, untiled }) =>
-      untiled === null ? [] : [`${name} multiplies without tiles: ${untiled}`],
-    ),
+    ...report.kernels.flatMap(({ name, untiled, tiles }) => [
+      ...(tiles === null ? [] : [`${name} multiplies by tiles of ${tiles}`]),
+      ...(untiled === null ? [] : [`${name} multiplies without tiles: ${untiled}`]),
+    ]),
   ].join('\n');
 }
 

@@ -21,6 +21,8 @@ export interface KernelReport {
   readonly intensity: number;
   /** Why a product of it is computed without the backend's tile, and slower so; null if none is. */
   readonly untiled: string | null;
+  /** The tiles by which its products are computed where the backend chooses among some, and why these; null elsewhere. */
+  readonly tiles: string | null;
   /** The parts of the program that it computes, in their order. */
   readonly from: readonly Provenance[];
   /** Lines of `source`, from 1, with the user's line of each; several where the kernel computes several parts with it. */

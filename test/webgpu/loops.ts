@@ -25,7 +25,7 @@ export function programOf(
     name: 'loops',
     functions: [code],
     buffers,
-    steps: [{ kind: 'launch', kernel: { name: 'k0' }, phases: [[call]] }],
+    steps: [{ kind: 'launch', kernel: { name: 'k0', segments: [] }, phases: [[call]] }],
     arenaBytes: 0,
   } as unknown as Program;
 }

@@ -2,15 +2,19 @@
 import type { HostArray } from '../../src/core/array.js';
 import type { Graph } from '../../src/core/graph.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
+import type { Program } from '../../src/lower/program.js';
 import type { Backend, DeviceBuffer } from '../../src/runtime/backend.js';
 
 /** The outputs of the compiled graph. Updates happen in memory of their own. */
-export async function runGraphAsync(
+export const runGraphAsync = (backend: Backend, graph: Graph, inputs: readonly HostArray[]): Promise<HostArray[]> =>
+  runProgramAsync(backend, compileGraph(graph, backend.target), inputs);
+
+/** The same of a program. */
+export async function runProgramAsync(
   backend: Backend,
-  graph: Graph,
+  program: Program,
   inputs: readonly HostArray[],
 ): Promise<HostArray[]> {
-  const program = compileGraph(graph, backend.target);
   const executable = backend.compile(backend.emit(program));
   const buffers: DeviceBuffer[] = [];
   program.parameters.forEach((id, i) => {
@@ -26,5 +30,5 @@ export async function runGraphAsync(
   const data = await Promise.all(program.outputs.map(async (id) => backend.read(buffers[id]!)));
   backend.release?.(executable);
   buffers.forEach((buffer) => backend.free(buffer));
-  return graph.outputs.map(({ dtype, shape }, i) => ({ dtype, shape, data: data[i]! }));
+  return program.graph.outputs.map(({ dtype, shape }, i) => ({ dtype, shape, data: data[i]! }));
 }

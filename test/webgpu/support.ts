@@ -9,7 +9,7 @@ const IS_REQUIRED = process.env.LAZULI_REQUIRE_WEBGPU === '1';
 /** The GPU that all tests of a file share; undefined if there is none, and why. */
 async function open(): Promise<{ readonly backend: WebGpuBackend | undefined; readonly reason: string }> {
   try {
-    return { backend: await webgpu(), reason: '' };
+    return { backend: await webgpu({ tune: false }), reason: '' };
   } catch (error) {
     if (IS_REQUIRED) throw error;
     return { backend: undefined, reason: error instanceof Error ? error.message : String(error) };
@@ -75,7 +75,11 @@ export async function openCounted(
 ): Promise<{ readonly backend: WebGpuBackend; readonly counts: Counts; readonly device: GPUDevice }> {
   const device = await openDevice();
   const counting = countingDevice(device);
-  return { backend: createWebGpuBackend(counting.device, gpu.adapter, internals), counts: counting.counts, device };
+  return {
+    backend: createWebGpuBackend(counting.device, gpu.adapter, { tune: false, ...internals }),
+    counts: counting.counts,
+    device,
+  };
 }
 
 /** Where bare devices come from. */

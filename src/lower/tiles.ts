@@ -1,0 +1,129 @@
+/**
+ * Tiles of contractions in workgroups: which there are, which is taken unless measurements say otherwise, and which segments
+ * have none.
+ */
+import { sizeOf } from '../core/aval.js';
+import { inheriting } from '../compile/body.js';
+import type { Segment } from '../compile/kernel.js';
+import type { ContractionShape, GroupTile } from './target.js';
+
+/** Threads along each side of a tile. */
+export const SIDE = 16;
+
+/** Parallel axes by the factors that they move. */
+export interface ContractionAxes {
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  readonly batch: readonly number[];
+}
+
+export function contractionAxes({ axes, body, contraction }: Segment): ContractionAxes {
+  const moves = (root: number): boolean[] =>
+    axes.map((_, axis) =>
+      inheriting(body, (node) => (node.kind === 'load' || node.kind === 'index') && node.map.strides[axis] !== 0).at(
+        root,
+      )!,
+    );
+  const [left, right] = [moves(contraction!.lhs), moves(contraction!.rhs)];
+  const where = (holds: (axis: number) => boolean): number[] => axes.flatMap((_, axis) => (holds(axis) ? [axis] : []));
+  return {
+    rows: where((axis) => left[axis]! && !right[axis]!),
+    columns: where((axis) => right[axis]! && !left[axis]!),
+    batch: where((axis) => left[axis]! === right[axis]!),
+  };
+}
+
+/** Whether steps of the factor `root` lie beside each other in memory. */
+export function isAlongSteps({ body, axes, reduceAxes }: Segment, root: number): boolean {
+  const node = body[root]!;
+  return node.kind === 'load' && Math.abs(node.map.strides[axes.length + reduceAxes.length - 1]!) === 1;
+}
+
+/** Whether all that follows the sums is to store them. */
+export function storesSums({ body, stores }: Segment): boolean {
+  const sum = body.findIndex((node) => node.kind === 'reduction');
+  return stores.every((store) => store.node === sum && store.indirect === undefined && store.guard === undefined);
+}
+
+export function contractionShape(segment: Segment): ContractionShape {
+  const { rows, columns, batch } = contractionAxes(segment);
+  const extent = (axes: readonly number[]): number => sizeOf(axes.map((axis) => segment.axes[axis]!));
+  const { lhs, rhs } = segment.contraction!;
+  return {
+    dtype: segment.reductions[0]!.dtype,
+    rows: extent(rows),
+    columns: extent(columns),
+    steps: sizeOf(segment.reduceAxes),
+    batch: extent(batch),
+    alongSteps: [isAlongSteps(segment, lhs), isAlongSteps(segment, rhs)],
+    isPlain: storesSums(segment),
+  };
+}
+
+/** Why `segment`, a contraction, has no tiles; undefined if it has. */
+export function whyNotInTiles(segment: Segment): string | undefined {
+  const { rows, columns, steps } = contractionShape(segment);
+  if (steps === 0) return 'nothing is added';
+  const most = SIDE / 2;
+  return rows > most && columns > most
+    ? undefined
+    : `it has ${rows} ${rows === 1 ? 'row' : 'rows'} and ${columns} ${columns === 1 ? 'column' : 'columns'}, and a tile takes more than ${most} of both`;
+}
+/** Neighbouring rows, and columns, that a thread has: as many are read from shared memory at once. */
+export const blockOf = ({ height, width }: GroupTile): 1 | 4 => (Math.min(height, width) >= 4 * SIDE ? 4 : 1);
+
+/** Bytes of shared memory: a slab of each factor, with lines that are padded; and sums that go on from there. */
+function sharedBytes(tile: GroupTile): number {
+  const block = blockOf(tile);
+  return 4 * (tile.depth * (tile.height + tile.width + 2 * block) + SIDE * SIDE * block);
+}
+
+/** The largest square of which there are enough, or the smallest. */
+export function defaultTile({ rows, columns, batch }: ContractionShape, enough: number): GroupTile {
+  const fits = (size: number): boolean =>
+    size === SIDE ||
+    (rows > size / 2 && columns > size / 2 && Math.ceil(rows / size) * Math.ceil(columns / size) * batch >= enough);
+  const size = [128, 64, 32, SIDE].find(fits)!;
+  return { height: size, width: size, depth: size === 128 ? 8 : 16 };
+}
+
+/** From the largest: those that many devices have no memory for come first. */
+const TILES: readonly GroupTile[] = [
+  { height: 256, width: 128, depth: 8 },
+  { height: 128, width: 256, depth: 8 },
+  { height: 128, width: 128, depth: 16 },
+  { height: 128, width: 128, depth: 8 },
+  { height: 128, width: 64, depth: 8 },
+  { height: 128, width: 64, depth: 16 },
+  { height: 64, width: 128, depth: 8 },
+  { height: 64, width: 128, depth: 16 },
+  { height: 64, width: 64, depth: 8 },
+  { height: 64, width: 64, depth: 16 },
+  { height: 64, width: 32, depth: 16 },
+  { height: 32, width: 64, depth: 16 },
+  { height: 32, width: 32, depth: 16 },
+  { height: 32, width: 32, depth: 32 },
+  { height: 16, width: 64, depth: 32 },
+  { height: 64, width: 16, depth: 32 },
+  { height: 16, width: 32, depth: 32 },
+  { height: 16, width: 16, depth: 16 },
+  { height: 16, width: 16, depth: 64 },
+];
+
+/** Tiles that may be the fastest: those that the product fills at least half, in memory of so many bytes. */
+export const tilesFor = (shape: ContractionShape, localBytes: number): GroupTile[] =>
+  TILES.filter(
+    (tile) =>
+      (tile.height === SIDE || shape.rows > tile.height / 2) &&
+      (tile.width === SIDE || shape.columns > tile.width / 2) &&
+      tile.depth < 2 * Math.max(SIDE, shape.steps) &&
+      sharedBytes(tile) <= localBytes,
+  );
+
+/** Contractions of one class share a tile: their extents lie between the same powers of two. */
+export function shapeClass({ dtype, rows, columns, steps, batch, alongSteps, isPlain }: ContractionShape): string {
+  const powers = [rows, columns, steps, batch].map((extent) => Math.ceil(Math.log2(extent)));
+  return `${dtype} ${powers.join(' ')} ${alongSteps.map((is) => (is ? 'k' : 'n')).join('')}${isPlain ? '' : ' then more'}`;
+}
+export const tileText = ({ height, width, depth }: GroupTile): string =>
+  `${height} × ${width}, ${depth} steps at a time`;
