@@ -54,7 +54,10 @@ const ALONE = [
   'test/wasm/{failure,programs,threads}.test.ts',
 ];
 
-/** What both kinds of files have in common. */
+/** Whole suites in a browser, which have a command of their own: `npm run test:browser`. */
+const WIDE = 'test/browser/wide/**';
+
+/** What all kinds of files have in common. */
 const project = (mode: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
   plugins: mode === 'dist' ? [fromDist] : [],
   resolve: { alias: mode === 'dist' ? [WGSL_REFLECT] : [WGSL_REFLECT, ...OWN_NAMES] },
@@ -70,16 +73,19 @@ const project = (mode: string, test: TestProjectInlineConfiguration['test']): Te
 
 export default defineConfig(({ mode }) => ({
   test: {
-    projects: [
-      project(mode, {
-        name: 'shared',
-        include: ['test/**/*.test.ts'],
-        exclude: ALONE,
-        isolate: false,
-        sequence: { groupOrder: 0 },
-      }),
-      project(mode, { name: 'alone', include: ALONE, sequence: { groupOrder: 1 } }),
-    ],
+    projects:
+      mode === 'browser'
+        ? [project(mode, { name: 'browser', include: ['test/browser/**/*.test.ts'] })]
+        : [
+            project(mode, {
+              name: 'shared',
+              include: ['test/**/*.test.ts'],
+              exclude: [...ALONE, WIDE],
+              isolate: false,
+              sequence: { groupOrder: 0 },
+            }),
+            project(mode, { name: 'alone', include: ALONE, sequence: { groupOrder: 1 } }),
+          ],
     // Two cores are the smallest machine that the suite is meant for.
     maxWorkers: 2,
     reporters: ['default', './scripts/totals-reporter.ts'],

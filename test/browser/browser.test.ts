@@ -2,35 +2,23 @@
  * Lazuli in a page as in Node: the same programs, the same bits, on every CPU backend, whether or not the page may share
  * memory among threads, and whether or not its security policy allows code from strings. Also in a Worker, and in a Node
  * process that allows no code from strings.
- *
- * Runs in the Chromium that is installed (`CHROMIUM` names another one).
+ * What takes longer is in `wide/`, which `npm run test:browser` runs.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sizeOf } from '../../src/core/aval.js';
 import { viewArray } from '../../src/core/dtype.js';
 import { expectSameBits } from '../support/bits.js';
 import { casesOf } from '../support/runs.js';
+import { launch, skip, visit, type Visit } from './chromium.js';
 import { type Elements, type Observation, observe, type ObserveOptions, type Outcome } from './observe.js';
 import type { PageReport } from './page.js';
 import { largePrograms, smallPrograms } from './programs.js';
 import { bundle, servePage } from './server.js';
-
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const missing = existsSync(CHROMIUM) ? undefined : `there is no browser at ${CHROMIUM}: install Debian's chromium`;
-if (missing !== undefined) console.warn(`test/browser: ${missing}, or set CHROMIUM`);
-/** Where it must be there, the tests run and fail. */
-const skip = missing !== undefined && process.env['CI'] !== 'true';
-
-/** Nothing of its own on the network, no first-run pages; fit for a machine without a graphics card, and for root. */
-const FLAGS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-  ...['--disable-component-update', '--disable-sync'],
-];
 
 const BACKENDS = ['reference', 'js', 'wasm'] as const;
 const THREADS = 2;
@@ -95,52 +83,12 @@ describe.skipIf(skip)('in Chromium', () => {
   let files: ReadonlyMap<string, string>;
 
   beforeAll(async () => {
-    if (missing !== undefined) throw new Error(missing);
-    [browser, files] = await Promise.all([
-      chromium.launch({ executablePath: CHROMIUM, args: FLAGS }),
-      bundle([PAGE, WORKER, POOL_WORKER], 'browser', dist),
-    ]);
+    [browser, files] = await Promise.all([launch('none'), bundle([PAGE, WORKER, POOL_WORKER], 'browser', dist)]);
   }, 120_000);
   afterAll(() => browser?.close());
 
-  interface Visit {
-    readonly report: PageReport;
-    /** Method and path of each request. */
-    readonly requests: readonly string[];
-    /** Whatever the browser has to say about the page. */
-    readonly complaints: readonly string[];
-  }
-
-  /** Opens the page and waits for what it posts. */
-  async function visit(isolated: boolean, strict: boolean, options: ObserveOptions): Promise<Visit> {
-    const server = await servePage(files, { isolated, strict });
-    const context = await browser.newContext();
-    try {
-      const complaints: string[] = [];
-      const elsewhere: string[] = [];
-      context.on('console', (message) => complaints.push(`console.${message.type()}: ${message.text()}`));
-      context.on('weberror', (error) => complaints.push(`uncaught: ${error.error().message}`));
-      context.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
-      context.on('request', (request) => {
-        if (
-          !request
-            .url()
-            .replace(/^blob:/, '')
-            .startsWith(`${server.origin}/`)
-        )
-          elsewhere.push(request.url());
-      });
-      const page = await context.newPage();
-      const crashed = new Promise<never>((_, reject) => page.on('crash', () => reject(new Error('the page crashed'))));
-      await page.goto(`${server.origin}/#${encodeURIComponent(JSON.stringify(options))}`);
-      const report = await Promise.race([server.report, crashed]);
-      expect({ elsewhere, errors: report.errors }).toEqual({ elsewhere: [], errors: [] });
-      return { report, requests: [...server.requests], complaints };
-    } finally {
-      await context.close();
-      await server.close();
-    }
-  }
+  const visitWith = async (isolated: boolean, strict: boolean, options: ObserveOptions): Promise<Visit<PageReport>> =>
+    visit(browser, await servePage<PageReport>(files, { isolated, strict }), options);
 
   const modes = [
     { isolated: true, strict: true },
@@ -151,7 +99,7 @@ describe.skipIf(skip)('in Chromium', () => {
   test.each(casesOf('modes of a page', modes, 2))(
     'isolated: $isolated, no code from strings: $strict',
     async ({ isolated, strict }) => {
-      const { report, requests, complaints } = await visit(isolated, strict, {
+      const { report, requests, complaints } = await visitWith(isolated, strict, {
         backends: strict ? BACKENDS : ['js', 'wasm'],
         // A policy that forbids code from strings forbids workers from strings too.
         ...(strict ? { threads: THREADS, workerUrl: '/worker-entry.js' } : {}),
@@ -177,7 +125,7 @@ describe.skipIf(skip)('in Chromium', () => {
   );
 
   test('a policy that forbids the pool its workers leaves one thread, and says so once', async () => {
-    const { report, complaints } = await visit(true, true, { backends: ['wasm'] });
+    const { report, complaints } = await visitWith(true, true, { backends: ['wasm'] });
     for (const observation of [report.page!, report.worker!]) {
       expect(observation.threads).toEqual({
         count: 1,

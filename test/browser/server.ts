@@ -1,10 +1,9 @@
-/** The page as a bundle, and a server for it that is isolated or not, strict or not. */
+/** Pages as bundles, and a server for them that is isolated or not, strict or not. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
-import type { PageReport } from './page.js';
 
 const HTML = `<!doctype html>
 <html lang="en">
@@ -52,31 +51,38 @@ export async function bundle(
     target: 'es2022',
     outdir: '/',
     write: false,
-    alias: dist ? {} : { lazuli: path('../../src/index.ts') },
+    alias: dist ? {} : { 'lazuli/webgpu': path('../../backends/webgpu/webgpu.ts'), lazuli: path('../../src/index.ts') },
     plugins: dist ? [fromDist] : [],
   });
   return new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
 }
 
-export interface PageServer {
+export interface PageServer<T> {
   readonly origin: string;
   /** What the page posted. */
-  readonly report: Promise<PageReport>;
+  readonly report: Promise<T>;
   /** Method and path of each request. */
   readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
+const TYPES: Readonly<Record<string, string>> = {
+  js: 'text/javascript',
+  json: 'application/json',
+  css: 'text/css',
+  html: 'text/html',
+};
+
 /**
- * Serves the page on this machine.
+ * Serves the page on this machine: `page.js` of `files`, or the page that they bring, which posts a report.
  *
  * `isolated`: with the headers that let it share memory between threads.
  * `strict`: under a policy that allows WebAssembly but no code from strings.
  */
-export async function servePage(
+export async function servePage<T>(
   files: ReadonlyMap<string, string>,
-  { isolated, strict }: { readonly isolated: boolean; readonly strict: boolean },
-): Promise<PageServer> {
+  { isolated = false, strict = false }: { readonly isolated?: boolean; readonly strict?: boolean } = {},
+): Promise<PageServer<T>> {
   const headers = {
     ...(isolated
       ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
@@ -84,7 +90,7 @@ export async function servePage(
     ...(strict ? { 'Content-Security-Policy': `script-src 'self' 'wasm-unsafe-eval'` } : {}),
   };
   const requests: string[] = [];
-  const { promise: report, resolve: receive } = withResolvers<PageReport>();
+  const { promise: report, resolve: receive } = withResolvers<T>();
 
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const path = request.url ?? '/';
@@ -93,16 +99,16 @@ export async function servePage(
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        receive(JSON.parse(Buffer.concat(chunks).toString('utf8')) as PageReport);
+        receive(JSON.parse(Buffer.concat(chunks).toString('utf8')) as T);
         response.writeHead(204, headers).end();
       });
       return;
     }
-    const script = files.get(path.slice(1));
-    if (path === '/') response.writeHead(200, { ...headers, 'Content-Type': 'text/html' }).end(HTML);
-    else if (script !== undefined)
-      response.writeHead(200, { ...headers, 'Content-Type': 'text/javascript' }).end(script);
-    else response.writeHead(404, headers).end();
+    const name = path === '/' ? 'index.html' : path.slice(1);
+    const text = files.get(name) ?? (path === '/' ? HTML : undefined);
+    const type = TYPES[name.split('.').at(-1)!] ?? 'application/octet-stream';
+    if (text === undefined) response.writeHead(404, headers).end();
+    else response.writeHead(200, { ...headers, 'Content-Type': type }).end(text);
   };
 
   const server = createServer(answer);

@@ -1,9 +1,8 @@
-/** Reads the suites of `suites/` and runs one case of them; see `suites/README.md` for their form. */
-import { readFileSync } from 'node:fs';
+/** Cases of the suites in `suites/`, whose form `suites/README.md` describes, and how they run; in a page too. */
 import * as L from 'lazuli';
 import type { HostArray } from '../../src/core/array.js';
 import { allocateArray, type DType } from '../../src/core/dtype.js';
-import { sameBits, show } from '../support/bits.js';
+import { sameBits, show } from '../support/same-bits.js';
 
 type Value = number | string | boolean;
 interface Input {
@@ -21,13 +20,11 @@ export interface Case {
   readonly tolerance?: number;
 }
 
-/** The cases of a suite by their op. */
-export function readSuite(name: string): { cases: readonly Case[]; byOp: ReadonlyMap<string, readonly Case[]> } {
-  const text = readFileSync(new URL(`suites/${name}.json`, import.meta.url), 'utf8');
-  const { cases } = JSON.parse(text) as { cases: readonly Case[] };
-  const byOp = new Map<string, Case[]>();
-  for (const each of cases) byOp.set(each.op, [...(byOp.get(each.op) ?? []), each]);
-  return { cases, byOp };
+/** The cases by their op. */
+export function byOp(cases: readonly Case[]): Map<string, Case[]> {
+  const groups = new Map<string, Case[]>();
+  for (const each of cases) groups.set(each.op, [...(groups.get(each.op) ?? []), each]);
+  return groups;
 }
 
 /** The elements of an input. */

@@ -7,7 +7,8 @@ import { read, THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { tracedGraph } from '../support/graphs.js';
 import { THOROUGH } from '../support/runs.js';
-import { callOf, type Case as PublicCase, failuresTogether, inputOf, makeInput, readSuite } from './suite.js';
+import { readSuite } from './read-suite.js';
+import { callOf, type Case as PublicCase, failuresTogether, inputOf, makeInput } from './suite.js';
 
 const SUITES = { 'special-cases': 1181, stablehlo: 419, 'float-legal': 467, numpy: 191 };
 const TOGETHER = THOROUGH ? 1 : 8;

@@ -2,7 +2,8 @@
 import { jit } from 'lazuli';
 import { gpujs, type GpujsBackend } from 'lazuli/gpujs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { callOf, type Case, failureOf, makeInput, mismatch, readSuite } from '../conformance/suite.js';
+import { readSuite } from '../conformance/read-suite.js';
+import { callOf, type Case, failureOf, makeInput, mismatch } from '../conformance/suite.js';
 import { casesOf } from '../support/runs.js';
 import { describeOnGpu } from '../webgpu/support.js';
 import { openOnGpu } from './support.js';

@@ -4,7 +4,7 @@
  * sign of zero may be lost), and what lies outside the domains of the former.
  */
 import type { ScalarOp } from '../../src/core/scalar-op.js';
-import { sameBits } from '../support/bits.js';
+import { sameBits } from '../support/same-bits.js';
 
 /** 0: correctly rounded. Ops that are not here are exact by themselves, or written with integers. */
 export const ULP: Readonly<Partial<Record<ScalarOp, number>>> = {
