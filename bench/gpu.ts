@@ -4,6 +4,7 @@
  *
  *   npm run bench:gpu -- --out FILE        writes the results as JSON too
  *   npm run bench:gpu -- --only matmul     works whose name contains this
+ *   npm run bench:gpu -- --tiles           times the tiles of many shapes of products too
  *   npm run bench:gpu -- --bandwidth 4800 --tflops 67     the card's peaks, GB/s and f32 TFLOP/s, where it is not known here
  */
 import { writeFileSync } from 'node:fs';
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
   options: {
     out: { type: 'string' },
     only: { type: 'string', default: '' },
+    tiles: { type: 'boolean', default: false },
     bandwidth: { type: 'string' },
     tflops: { type: 'string' },
   },
@@ -45,7 +47,12 @@ interface Work {
   /** Bytes and operations of one step. */
   readonly bytes?: number;
   readonly flops?: number;
-  readonly make: () => { readonly step: () => void; readonly launches: () => number };
+  readonly make: () => {
+    readonly step: () => void;
+    readonly launches: () => number;
+    /** Of its products. */
+    readonly tiles?: () => readonly string[];
+  };
 }
 
 function uniform(size: number, seed: number): Float32Array {
@@ -55,6 +62,8 @@ function uniform(size: number, seed: number): Float32Array {
     return (state >>> 8) / 2 ** 24 - 0.5;
   });
 }
+
+const tilesIn = ({ kernels }: lazuli.Report): string[] => kernels.flatMap(({ tiles }) => tiles ?? []);
 
 const adadelta = (count: number, size: number): Work => ({
   name: `Adadelta, ${count} × ${size}`,
@@ -74,14 +83,18 @@ const adadelta = (count: number, size: number): Work => ({
   },
 });
 
-const matmul = (n: number): Work => ({
-  name: `matmul, ${n}³`,
-  flops: 2 * n ** 3,
+const matmul = (m: number, k = m, n = m): Work => ({
+  name: m === k && m === n ? `matmul, ${n}³` : `matmul, ${m} × ${k} × ${n}`,
+  flops: 2 * m * k * n,
   make() {
-    const a = tensor(uniform(n * n, 1), { shape: [n, n] });
-    const b = tensor(uniform(n * n, 2), { shape: [n, n] });
+    const a = tensor(uniform(m * k, 1), { shape: [m, k] });
+    const b = tensor(uniform(k * n, 2), { shape: [k, n] });
     const multiply = jit((x: lazuli.Tensor, y: lazuli.Tensor) => x.matmul(y), { backend: gpu });
-    return { step: () => multiply(a, b).dispose(), launches: () => multiply.inspect(a, b).launches };
+    return {
+      step: () => multiply(a, b).dispose(),
+      launches: () => multiply.inspect(a, b).launches,
+      tiles: () => tilesIn(multiply.inspect(a, b)),
+    };
   },
 });
 
@@ -113,7 +126,11 @@ const perceptron = (): Work => ({
     );
     const x = tensor(uniform(100 * 784, 9), { shape: [100, 784] });
     const y = tensor(Int32Array.from({ length: 100 }, (_, i) => i % 10));
-    return { step: () => step(x, y).dispose(), launches: () => step.inspect(x, y).launches };
+    return {
+      step: () => step(x, y).dispose(),
+      launches: () => step.inspect(x, y).launches,
+      tiles: () => tilesIn(step.inspect(x, y)),
+    };
   },
 });
 
@@ -133,14 +150,33 @@ async function measure(step: () => void, round: number): Promise<number> {
   return median(times);
 }
 
+/** Milliseconds of one step by the device's own clock, if that may be read: without what lies between steps. */
+async function onDevice(step: () => void): Promise<number | undefined> {
+  if (gpu.timed === undefined) return undefined;
+  const times: number[] = [];
+  const steps = isSoftware ? 1 : 20;
+  for (let i = 0; i < 5; i++) {
+    const ms = await gpu.timed(() => {
+      for (let j = 0; j < steps; j++) step();
+    });
+    times.push(ms / steps);
+  }
+  return median(times);
+}
+
+const cards = [adadelta(1, 1e7), adadelta(1, 1e8), adadelta(100, 1000), matmul(1024), matmul(2048), matmul(4096)];
+const shapes = [
+  ...[matmul(256), matmul(512), matmul(100, 784, 500), matmul(784, 100, 500), matmul(64, 4096, 64)],
+  ...[matmul(1024, 64, 1024), matmul(4096, 64, 64), matmul(64, 1024, 4096), matmul(8192, 256, 32)],
+];
 const works = isSoftware
   ? [adadelta(1, 1e6), adadelta(100, 1000), matmul(256), perceptron()]
-  : [adadelta(1, 1e7), adadelta(1, 1e8), adadelta(100, 1000), matmul(1024), matmul(2048), matmul(4096), perceptron()];
+  : [...cards, perceptron(), ...(options.tiles ? shapes : [])];
 
 console.log(`${gpu.adapter}${isSoftware ? ': a software adapter, which says nothing of a card' : ''}\n`);
 const results: Record<string, unknown>[] = [];
 for (const { name, bytes, flops, make } of works.filter((work) => work.name.includes(options.only))) {
-  const { step, launches } = make();
+  const { step, launches, tiles } = make();
   const start = performance.now();
   step();
   await gpu.idle();
@@ -148,26 +184,37 @@ for (const { name, bytes, flops, make } of works.filter((work) => work.name.incl
   const ms = await measure(step, isSoftware ? 30 : 100);
   const gigabytes = bytes === undefined ? undefined : bytes / ms / 1e6;
   const gigaflops = flops === undefined ? undefined : flops / ms / 1e6;
-  const share =
-    gigabytes !== undefined && peak.bandwidth !== undefined
-      ? gigabytes / peak.bandwidth
-      : gigaflops !== undefined && peak.tflops !== undefined
-        ? gigaflops / peak.tflops / 1e3
+  const deviceMs = await onDevice(step);
+  const shareAt = (milliseconds: number): number | undefined =>
+    bytes !== undefined && peak.bandwidth !== undefined
+      ? bytes / milliseconds / 1e6 / peak.bandwidth
+      : flops !== undefined && peak.tflops !== undefined
+        ? flops / milliseconds / 1e9 / peak.tflops
         : undefined;
-  results.push({ name, ms, firstMs, launches: launches(), gigabytes, gigaflops, share });
+  const [share, deviceShare] = [shareAt(ms), deviceMs && shareAt(deviceMs)];
+  results.push({
+    ...{ name, ms, deviceMs, firstMs, launches: launches(), gigabytes, gigaflops, share, deviceShare },
+    tiles: tiles?.(),
+  });
+  const percent = (part: number | undefined): string[] =>
+    part === undefined ? [] : [`${(100 * part).toFixed(0)} % of the card's peak`];
   const parts = [
     `${ms.toFixed(4)} ms`,
     `${launches()} ${launches() === 1 ? 'dispatch' : 'dispatches'}`,
     `first ${firstMs.toFixed(0)} ms`,
     ...(gigabytes === undefined ? [] : [`${gigabytes.toFixed(0)} GB/s`]),
     ...(gigaflops === undefined ? [] : [`${gigaflops.toFixed(0)} GFLOP/s`]),
-    ...(share === undefined ? [] : [`${(100 * share).toFixed(0)} % of the card's peak`]),
+    ...percent(share),
+    ...(deviceMs === undefined ? [] : [`by the device's clock ${deviceMs.toFixed(4)} ms`, ...percent(deviceShare)]),
   ];
   console.log(`${name}: ${parts.join(', ')}`);
+  for (const tile of tiles?.() ?? []) console.log(`  tiles of ${tile}`);
 }
+for (const [shape, times] of gpu.tileTimes)
+  console.log(`${shape}:${times.map(({ tile, ms }) => `\n  ${ms.toFixed(4)} ms  ${tile}`).join('')}`);
 if (options.out !== undefined)
   writeFileSync(
     options.out,
-    `${JSON.stringify({ adapter: gpu.adapter, isSoftware, peak, node: process.versions.node, results }, undefined, 2)}\n`,
+    `${JSON.stringify({ adapter: gpu.adapter, isSoftware, peak, node: process.versions.node, results, tiles: Object.fromEntries(gpu.tileTimes) }, undefined, 2)}\n`,
   );
 gpu.destroy();
