@@ -75,6 +75,8 @@ export type { GeluOptions } from './trace/activations.js';
 export type { NanToNumOptions } from './trace/arithmetic.js';
 export type { Index, SliceIndex } from './trace/at.js';
 export type { LikeOptions, MeshgridOptions } from './trace/rearrange.js';
+export type { SortOptions } from './trace/sorting.js';
+export type { TopK } from './trace/tensor-methods.js';
 export type { NormOptions, VarianceOptions } from './trace/statistics.js';
 export { applyPrimitive } from './trace/primitive.js';
 export { forLoop, scan, type ScanOptions, whileLoop } from './trace/control/loops.js';

@@ -81,7 +81,7 @@ export function boundariesOf(graph: Graph, limits: FusionLimits): Boundary[] {
     if (readsIndirectly(reader, stored, (node) => roots.isRoot(node)))
       return ['indirect', `${name} is read at places that are known only when the program runs.`];
     for (const [cluster, node] of [[from, stored] as const, [to, reader] as const])
-      if (cluster.kind === 'scan' || cluster.kind === 'scatter' || cluster.kind === 'concat')
+      if (['scan', 'sort', 'scatter', 'concat'].includes(cluster.kind))
         return ['own-loops', `${nameOf(node)} runs in loops of its own, in which nothing else is computed.`];
     if (from.reductions.includes(stored) || from.outer.includes(stored)) {
       if (!pointwise || stored.shape.join() !== reader.shape.join() || reader.primitive.kind === 'reduction')

@@ -17,7 +17,7 @@ import { isParameter } from '../ops/leaf.js';
 import { type Roots, storageOf, weightOf } from './roots.js';
 import type { FusionLimits } from './limits.js';
 
-export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'scatter' | 'concat' | 'control';
+export type ClusterKind = 'map' | 'reduce' | 'contraction' | 'scan' | 'sort' | 'scatter' | 'concat' | 'control';
 
 /** `needs` are the clusters whose results this one reads. */
 export interface Cluster extends Preceding<Cluster> {
@@ -60,7 +60,7 @@ interface Reads {
 }
 
 /** Whose inputs are read at the element that is computed, or reduced. */
-const POINTWISE: ReadonlySet<Expr['primitive']['kind']> = new Set(['elementwise', 'copy', 'reduction', 'scan']);
+const POINTWISE: ReadonlySet<Expr['primitive']['kind']> = new Set(['elementwise', 'copy', 'reduction', 'scan', 'sort']);
 
 /** What a root reads from memory, or would. */
 export function readsOf(root: Expr, roots: Roots): Reads {
@@ -94,6 +94,7 @@ const KIND_OF: Readonly<Partial<Record<Expr['primitive']['kind'], ClusterKind>>>
   reduction: 'reduce',
   contraction: 'contraction',
   scan: 'scan',
+  sort: 'sort',
   scatter: 'scatter',
   concat: 'concat',
   control: 'control',

@@ -72,11 +72,11 @@ export interface Store {
   readonly accumulate?: boolean;
 }
 
-export const SEGMENT_KINDS = ['map', 'reduce', 'contraction', 'scan', 'scatter'] as const;
+export const SEGMENT_KINDS = ['map', 'reduce', 'contraction', 'scan', 'sort', 'scatter'] as const;
 /**
  * `map`: no reduction. `reduce`: reductions, inner and outer stores. `contraction`: one serial sum of the product of two
  * loads (`contraction` names them), with an epilogue of outer nodes. `scan`: one serial reduction whose running value is
- * stored inside. `scatter`: an accumulating store inside serial loops over the updates.
+ * stored inside. `sort`: each store puts the index of the reduced axis in its place in the order of `sort`. `scatter`: an accumulating store inside serial loops over the updates.
  */
 export type SegmentKind = (typeof SEGMENT_KINDS)[number];
 
@@ -97,6 +97,8 @@ export interface Segment {
   readonly stores: readonly Store[];
   /** For a contraction: the loads of the two factors. */
   readonly contraction?: { readonly lhs: number; readonly rhs: number };
+  /** For a sort: the node by which the indices of the one reduced axis are ordered. */
+  readonly sort?: { readonly key: number; readonly descending: boolean };
   /** Of what it computes. */
   readonly origins: readonly Origin[];
   /** By node of the body: of what it is the value, where it is one. */
@@ -223,7 +225,9 @@ export function printSegment(
     ...segment.axes.map((each, i) => `i${i}<${extent(each, i)}`),
     ...segment.reduceAxes.map((each, i) => `r${i}<${extent(each, parallel + i)}`),
   ];
-  lines.push(`${segment.kind} (${space.join(', ')})`);
+  const { sort } = segment;
+  const by = sort === undefined ? '' : ` by v${sort.key}${sort.descending ? ' descending' : ''}`;
+  lines.push(`${segment.kind} (${space.join(', ')})${by}`);
   segment.body.forEach((node, i) => {
     const indent = '  '.repeat(node.depth + 1);
     const text =
@@ -279,7 +283,7 @@ export function nodeKey(node: BareNode): string {
 
 /** Text that is equal for segments which run the same code: buffers and extents left out. */
 export function segmentSignature(segment: Omit<Segment, 'signature' | 'origins' | 'made'>): string {
-  const { kind, axes, reduceAxes, operandDTypes, body, reductions, stores, contraction } = segment;
+  const { kind, axes, reduceAxes, operandDTypes, body, reductions, stores, contraction, sort } = segment;
   const nodes = body.map((node) => `${nodeKey(node)}^${node.depth}`);
   return JSON.stringify([
     kind,
@@ -290,5 +294,6 @@ export function segmentSignature(segment: Omit<Segment, 'signature' | 'origins' 
     reductions,
     stores,
     contraction,
+    sort,
   ]);
 }

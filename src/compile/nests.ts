@@ -5,6 +5,7 @@ import { dotPrimitive, freeAxes } from '../ops/contraction.js';
 import { scatterAxis } from '../ops/indexing.js';
 import { concatPrimitive } from '../ops/movement.js';
 import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops/reduction.js';
+import { argsortPrimitive } from '../ops/sorting.js';
 import type { BufferTable } from './buffer-table.js';
 import type { Cluster, Clustering, ClusterKind } from './cluster.js';
 import type { Segment, SegmentKind, Store } from './kernel.js';
@@ -120,6 +121,21 @@ function scan(nest: Nest): Segment[][] {
   return [[segment.finish()]];
 }
 
+/** Of one element the index is 0. */
+function sort(nest: Nest): Segment[][] {
+  const { shape, root } = nest;
+  const { axis, descending } = attributesOf(root, argsortPrimitive)!;
+  const isOne = shape[axis] === 1;
+  const kept = range(shape.length).filter((each) => each !== axis);
+  const segment = nest.begin(isOne ? 'map' : 'sort', extentsOf(nest, kept), [shape[axis]!]);
+  const at = range(shape.length).map((each) =>
+    axisForm(each === axis ? kept.length : kept.indexOf(each), shape.length),
+  );
+  if (!isOne) segment.sort(segment.value(root.input(), at), descending);
+  nest.store(segment, root, segment.index(at[axis]!), at, 'inner');
+  return [[segment.finish()]];
+}
+
 /** One segment a part: together they are one launch. */
 function concat(nest: Nest): Segment[][] {
   const { root } = nest;
@@ -161,6 +177,7 @@ const NESTS: Readonly<Record<ClusterKind, (nest: Nest) => Segment[][]>> = {
   reduce,
   contraction,
   scan,
+  sort,
   concat,
   scatter,
   // Its bodies have segments of their own.

@@ -23,6 +23,7 @@ const ALWAYS_STORED: ReadonlySet<Expr['primitive']['kind']> = new Set([
   'contraction',
   'scatter',
   'scan',
+  'sort',
   'concat',
   'control',
   'result',

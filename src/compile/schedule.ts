@@ -67,6 +67,8 @@ export function canReplace(segment: Segment, from: BufferId, to: BufferId): bool
   const [store] = stores;
   if (stores.length !== 1 || store === undefined || store.indirect !== undefined || store.accumulate === true)
     return false;
+  // A sort goes back to places that it has read.
+  if (segment.kind === 'sort') return false;
   const parallel = segment.axes.length;
   return segment.body.every((node) => {
     if (node.kind !== 'load' || segment.operands[node.operand] !== from) return true;

@@ -63,6 +63,7 @@ export class SegmentBuilder {
   /** By node of the body: what it is the value of. */
   readonly #made: (Origin | undefined)[] = [];
   #contraction: { lhs: number; rhs: number } | undefined;
+  #sort: { key: number; descending: boolean } | undefined;
 
   constructor(
     readonly kind: SegmentKind,
@@ -114,12 +115,13 @@ export class SegmentBuilder {
   /** A bool node: all bounds hold, and `outer` too. */
   #inside(bounds: readonly Bound[], outer: number | undefined): number | undefined {
     return bounds.reduce(
-      (all: number | undefined, { form, size }) => this.#within(this.#index(form), 'i32', size, all),
+      (all: number | undefined, { form, size }) => this.#within(this.index(form), 'i32', size, all),
       outer,
     );
   }
 
-  #index(map: AffineMap): number {
+  /** The value of a form, as i32. */
+  index(map: AffineMap): number {
     return this.#add({ kind: 'index', map, dtype: 'i32' });
   }
 
@@ -281,7 +283,7 @@ export class SegmentBuilder {
     let inside = guard;
     starts.forEach((start, axis) => {
       if (start === undefined) return;
-      const at = this.#op('sub', 'i32', this.#index(coordinates[axis]!), start);
+      const at = this.#op('sub', 'i32', this.index(coordinates[axis]!), start);
       inside = this.#within(at, 'i32', update.shape[axis]!, inside);
     });
     const value = this.#shiftedLoad(update, coordinates, starts, -1, inside);
@@ -306,6 +308,11 @@ export class SegmentBuilder {
     const product = this.#op('mul', node.dtype, lhs, rhs);
     this.reduce(node, 'sum', product, contractionOrder(sizeOf(this.reduceAxes)));
     if (this.#body[lhs]!.kind === 'load' && this.#body[rhs]!.kind === 'load') this.#contraction = { lhs, rhs };
+  }
+
+  /** Orders the indices of the reduced axis by the node `key`. */
+  sort(key: number, descending: boolean): void {
+    this.#sort = { key, descending };
   }
 
   /** Writes a value to `buffer` at `coordinates` of a tensor of `shape`. */
@@ -337,6 +344,7 @@ export class SegmentBuilder {
     const { body, number, kept } = withoutDead(this.#body, [
       ...this.#stores.flatMap(storeInputs),
       ...this.#reductions.map((reduction) => reduction.input),
+      ...(this.#sort === undefined ? [] : [this.#sort.key]),
     ]);
     const loops = tidyLoops(
       this.axes,
@@ -358,6 +366,7 @@ export class SegmentBuilder {
       ...(this.#contraction === undefined
         ? {}
         : { contraction: { lhs: number(this.#contraction.lhs), rhs: number(this.#contraction.rhs) } }),
+      ...(this.#sort === undefined ? {} : { sort: { ...this.#sort, key: number(this.#sort.key) } }),
     };
     const made = kept.map((node) => this.#made[node]);
     return { ...segment, origins: this.#origins, made, signature: segmentSignature(segment) };

@@ -47,6 +47,7 @@ export type PrimitiveKind =
   | 'scatter'
   | 'reduction'
   | 'scan'
+  | 'sort'
   | 'contraction'
   | 'composite'
   | 'control'

@@ -3,6 +3,8 @@ import type { ScalarNode, Segment } from '../compile/kernel.js';
 
 /** Nanoseconds of one product and its addition in a contraction, at 40 GFLOP/s. */
 const PRODUCT = 0.05;
+/** Of one element of a sort. */
+const SORTED = 20;
 
 export function segmentNanoseconds(segment: Segment): number {
   const extents = [...segment.axes, ...segment.reduceAxes];
@@ -12,7 +14,7 @@ export function segmentNanoseconds(segment: Segment): number {
     const iterations = extents.slice(0, node.depth).reduce((product, extent) => product * extent, 1);
     nanoseconds += iterations * costOf(node);
   }
-  return segment.kind === 'contraction' ? all * PRODUCT : nanoseconds;
+  return segment.kind === 'contraction' ? all * PRODUCT : segment.kind === 'sort' ? all * SORTED : nanoseconds;
 }
 
 /** Nanoseconds of one element in vector code; accesses that are not contiguous go element by element. */

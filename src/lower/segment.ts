@@ -15,6 +15,7 @@ import { Nest, type Space } from './nest.js';
 import { axisRange, GRID_RANGE, mapLoops, type Range, wholeRange } from './parallel.js';
 import { reduceLoops, type ReduceSpace } from './reduce.js';
 import { reorderBody, reorderStores } from './reorder.js';
+import { sortRows } from './sort.js';
 import type { LoweredFunction, LoweredSegment, Scratch } from './lowered.js';
 
 /** Elements of 64 bytes of bool, f32 and f64 at least. */
@@ -98,6 +99,7 @@ function scattersAlong(body: readonly ScalarNode[], stores: readonly Store[], ax
 
 /** The functions of `segment` on `target`. */
 export function lowerSegment(segment: Segment, target: Target, name: string): LoweredSegment {
+  if (segment.kind === 'sort') return sortRows(segment, target, name);
   const order = loopOrder(segment);
   const extents = [...segment.axes, ...segment.reduceAxes];
   const axis = gridAxis(segment, order, target);

@@ -15,11 +15,12 @@ import type { LoweredSegment } from './lowered.js';
 import { hasOpenExtent } from './segment.js';
 import type { GroupContext } from './group-context.js';
 import { contractInGroups, isTiled } from './workgroup-contract.js';
+import { sortInGroups } from './workgroup-sort.js';
 import { reduceInGroups } from './workgroup-reduce.js';
 
 export function lowerForWorkgroups(
   segment: Segment,
-  { workers, width }: Target,
+  { workers, width, dtypes }: Target,
   name: string,
   fills: boolean,
 ): LoweredSegment {
@@ -40,6 +41,7 @@ export function lowerForWorkgroups(
     newNest: (builder) =>
       new Nest(builder, { body, stores, rank, width: 1, vectorAxis: undefined, reductionsVary: false, reduced }),
   };
+  if (segment.kind === 'sort') return sortInGroups(context, dtypes.includes('u32'));
   if (segment.kind === 'contraction' && isTiled(context)) return contractInGroups(context);
   if (isWholeVectors(context)) return vectorEach(context);
   return segment.kind === 'contraction' || segment.kind === 'reduce' ? reduceInGroups(context) : oneThreadEach(context);

@@ -1,7 +1,8 @@
 /** Metrics of numbers: predictions first. */
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
-import { sub } from '../trace/functions.js';
+import { arange } from '../trace/create.js';
+import { sub, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { l1 } from './elementwise-losses.js';
 import { checkAlike, describe } from './reduction.js';
@@ -40,10 +41,22 @@ export function rocAuc(scores: Tensor, labels: Tensor): Tensor {
       `metrics.rocAuc got ${describe(scores)}`,
       "Scores are floats: cast('f32').",
     );
-  const positive = labels.equal(1).cast('f32');
-  const negative = sub(1, positive);
-  const [column, row] = [scores.expandDims(1), scores.expandDims(0)];
-  const won = column.greater(row).cast('f32').add(column.equal(row).cast('f32').mul(0.5));
-  const pairs = positive.sum().mul(negative.sum());
-  return won.mul(negative).sum(1).mul(positive).sum().div(pairs);
+  // For each score in order: how many negatives have a lower one, before its equals begin, and how many none that is higher.
+  // NaN is neither: it loses each pair.
+  const [n] = scores.shape as [number];
+  const order = scores.argsort();
+  const [inOrder, isPositive] = [scores.gather(order), labels.equal(1).gather(order)];
+  const isNumber = inOrder.isNaN().logicalNot();
+  const negative = isNumber.logicalAnd(isPositive.logicalNot()).cast('i32');
+  const upTo = negative.cumsum();
+  const place = arange(0, n, 1, { dtype: 'i32' });
+  const begins = inOrder.notEqual(inOrder.roll(1)).logicalOr(place.equal(0));
+  const ends = inOrder.notEqual(inOrder.roll(-1)).logicalOr(place.equal(n - 1));
+  const lower = where(begins, upTo.sub(negative), 0).cummax();
+  const notHigher = where(ends, upTo, n).flip().cummin().flip();
+  const won = lower.add(notHigher).cast('f32').mul(0.5);
+  const positives = isPositive.cast('f32').sum();
+  return where(isPositive.logicalAnd(isNumber), won, 0)
+    .sum()
+    .div(positives.mul(sub(n, positives)));
 }

@@ -3,64 +3,25 @@ import { checkShape, type Shape, sizeOf } from '../core/aval.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 import { checkRange, POSITIVE_INTEGER } from '../core/ranges.js';
-import { LruCache } from '../runtime/lru.js';
-import { arange, zeros } from '../trace/create.js';
-import { where } from '../trace/functions.js';
-import { jit, type Jitted } from '../trace/jit.js';
 import { Tensor, tensor, type TensorData } from '../trace/tensor.js';
 import { gumbel, randint } from './distributions.js';
 import { bits, checkKey, fractions, narrow } from './keys.js';
 
-/** Lengths whose programs are kept. */
-const CACHED_LENGTHS = 64;
-type Sorter = Jitted<[k: Tensor, p: Tensor | undefined], Tensor>;
-const sorters = new LruCache<number, Sorter>(CACHED_LENGTHS, (sorter) => sorter.clear());
-
-/** Outside `jit` it runs at once: recording its 700 nodes at each call would take a hundred times as long. */
+/** The order of n random words; with weights, of the greatest log p + Gumbel noise (Efraimidis, Spirakis 2006). */
 const randomOrder = (k: Tensor, n: number, p?: Tensor): Tensor =>
-  sorters.get(n, () =>
-    jit(
-      (key: Tensor, weights: Tensor | undefined) => {
-        if (weights === undefined) return orderOf(bits(key, [n]).bitcast('i32'));
-        const score = weights
-          .cast('f32')
-          .log()
-          .add(gumbel(key, [n]))
-          .bitcast('i32');
-        // Bits of floats, turned so that the greatest float has the least word.
-        const sign = score.rightShift(31);
-        return orderOf(score.bitwiseXor(sign.bitwiseAnd(0x7fffffff)).bitwiseXor(0x7fffffff));
-      },
-      { name: 'permutation' },
-    ),
-  )(k, p);
+  p === undefined
+    ? bits(k, [n]).argsort()
+    : p
+        .cast('f32')
+        .log()
+        .add(gumbel(k, [n]))
+        .argsort(0, { descending: true });
 
 /** i32[n]: a permutation of 0 … n − 1, the order that sorts n random words (equal words by index). */
 export function permutation(k: Tensor, n: number): Tensor {
   checkKey('permutation', k);
   checkShape('random.permutation', [n]);
   return randomOrder(k, n);
-}
-
-/** The order that sorts i32 words as if they were u32: bit by bit from the lowest (a stable radix sort: a running sum gives each element its place), linear in n. */
-function orderOf(words: Tensor): Tensor {
-  const [n] = words.shape as [number];
-  const index = arange(0, n, 1, { dtype: 'i32' });
-  if (n < 2) return index;
-  const nothing = zeros([n], { dtype: 'i32' });
-  let word = words;
-  let order = index;
-  for (let bit = 0; bit < 32; bit++) {
-    const one = word.bitwiseAnd(1);
-    const ones = one.cumsum(0);
-    const zeroCount = narrow(ones, n - 1, n)
-      .neg()
-      .add(n);
-    const place = where(one.equal(1), zeroCount.add(ones).sub(1), index.sub(ones));
-    word = nothing.scatterAdd(place, word.rightShift(1));
-    order = nothing.scatterAdd(place, order);
-  }
-  return order;
 }
 
 export interface ChoiceOptions {

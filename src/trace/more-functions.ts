@@ -4,10 +4,12 @@ import * as arithmetic from './arithmetic.js';
 import * as indices from './at.js';
 import * as sums from './einsum.js';
 import * as rearrange from './rearrange.js';
+import * as sorting from './sorting.js';
 import * as statistics from './statistics.js';
 import * as structure from './structure.js';
 import type { Axis, ReduceOptions } from './structure.js';
 import { apply, applyToParts, Tensor, type TensorLike } from './tensor.js';
+import type { TopK } from './tensor-methods.js';
 
 type Axes = number | readonly number[];
 
@@ -62,6 +64,17 @@ export const cummin = (x: TensorLike, axis?: number): Tensor => apply(statistics
 export const at = (x: TensorLike, ...index: readonly indices.Index<Tensor>[]): Tensor => apply(indices.at, x, index);
 export const takeAlongAxis = (x: TensorLike, at: TensorLike, axis?: number): Tensor =>
   apply(indices.takeAlongAxis, x, at, axis);
+/** The elements along an axis in order; see {@link Tensor.sort}. */
+export const sort = (x: TensorLike, axis?: number, options?: sorting.SortOptions): Tensor =>
+  apply(sorting.sort, x, axis, options);
+/** i32: the indices along an axis in the order of {@link sort}. */
+export const argsort = (x: TensorLike, axis?: number, options?: sorting.SortOptions): Tensor =>
+  apply(sorting.argsort, x, axis, options);
+/** The `k` greatest elements along an axis, and their indices; see {@link Tensor.topK}. */
+export const topK = (x: TensorLike, k: number, axis?: number): TopK<Tensor> => {
+  const [values, indices] = applyToParts(sorting.topK, x, k, axis) as [Tensor, Tensor];
+  return { values, indices };
+};
 export const scatter = (x: TensorLike, at: TensorLike, updates: TensorLike, axis?: number): Tensor =>
   apply(structure.scatter, x, at, updates, axis);
 export const split = (x: TensorLike, parts: Axes, axis?: number): Tensor[] =>

@@ -7,6 +7,7 @@ import * as arithmetic from './arithmetic.js';
 import { at, type Index, takeAlongAxis } from './at.js';
 import type { Operand } from './operand.js';
 import * as rearrange from './rearrange.js';
+import * as sorting from './sorting.js';
 import * as statistics from './statistics.js';
 import { type Axis, type ReduceOptions, scatter } from './structure.js';
 
@@ -14,6 +15,13 @@ type Axes = number | readonly number[];
 
 /** What an operation takes where it takes a tensor. */
 type Like<T> = T | number | boolean;
+
+/** The greatest elements along an axis. */
+export interface TopK<T> {
+  readonly values: T;
+  /** i32 */
+  readonly indices: T;
+}
 
 export abstract class TensorMethods<T> {
   /** The result of an operation on this tensor. */
@@ -168,6 +176,22 @@ export abstract class TensorMethods<T> {
   /** Element (…, i, …) is that at `indices[…, i, …]` along `axis`, the last unless given. */
   takeAlongAxis(indices: Like<T>, axis?: number): T {
     return this.applied(takeAlongAxis, indices, axis);
+  }
+  /** The elements along an axis in order, NaN as the largest; equal ones stay in theirs. */
+  sort(axis?: number, options?: sorting.SortOptions): T {
+    return this.applied(sorting.sort, axis, options);
+  }
+  /** i32: the indices along an axis in the order of {@link sort}. */
+  argsort(axis?: number, options?: sorting.SortOptions): T {
+    return this.applied(sorting.argsort, axis, options);
+  }
+  /**
+   * The `k` greatest elements along an axis, NaN first, of equal ones the first, and their indices.
+   * @throws OptionError `OPTION_RANGE` unless there are so many
+   */
+  topK(k: number, axis?: number): TopK<T> {
+    const [values, indices] = this.appliedToParts(sorting.topK, k, axis) as [T, T];
+    return { values, indices };
   }
   /** This tensor with `updates` in the places of the slices at integer `indices` along `axis`; the last update of one stays. */
   scatter(indices: Like<T>, updates: Like<T>, axis?: number): T {

@@ -177,6 +177,42 @@ case("tensordot", "L.tensordot(a, b, [1, 0])", np.tensordot(p, r, (1, 0)), p, r)
 for axes in ("3", "[[0], [0, 1]]", "[0, 0]", "0.5"):
     case("tensordot", f"L.tensordot(a, b, {axes})", "ShapeError", p, r[:, :2])
 
+
+def order(a, axis=-1, descending=False):
+    """NumPy's stable order; descending, equal ones keep their places too, and NaN comes first."""
+    if not descending:
+        return np.argsort(a, axis, kind="stable").astype(np.int32)
+    return np.flip(a.shape[axis] - 1 - np.argsort(np.flip(a, axis), axis, kind="stable"), axis).astype(np.int32)
+
+
+unsorted = np.array([3.0, np.nan, -0.0, np.inf, 0.0, -2.5, -np.inf, 3.0, np.nan, 1e-310, -1e-310, 0.0])
+long = np.round(rng.normal(0, 3, 200)) / 2
+long[rng.integers(0, 200, 12)] = np.nan
+words = np.array([7, -1, 2**31 - 1, -(2**31), 0, 7, -1, 3], dtype=np.int32)
+for a in (unsorted, unsorted.astype(np.float32), long.astype(np.float32), long, words, words.view(np.uint32), words % 3 == 1):
+    for descending in (False, True):
+        options = "-1, { descending: true }" if descending else ""
+        same("sort", f"a.sort({options})", np.take_along_axis(a, order(a, -1, descending), -1), a)
+        same("argsort", f"L.argsort(a{', ' + options if options else ''})", order(a, -1, descending), a)
+    for k in (0, 1, 5, len(a)):
+        best = order(a, -1, True)[:k]
+        same("topK", f"a.topK({k}).values", a[best], a)
+        same("topK", f"L.topK(a, {k}).indices", best, a)
+table = np.round(rng.uniform(-2, 2, (3, 4, 5)) * 2) / 2
+tall = np.round(rng.uniform(-9, 9, (2, 40, 3)))
+for a in (table, tall.astype(np.float32)):
+    for axis in (0, 1, -1):
+        same("sort", f"L.sort(a, {axis})", np.sort(a, axis, kind="stable"), a)
+        same("argsort", f"a.argsort({axis}, {{ descending: true }})", order(a, axis, True), a)
+        same("topK", f"a.topK(2, {axis}).indices", np.take(order(a, axis, True), range(2), axis), a)
+        same("topK", f"a.topK(2, {axis}).values", np.take_along_axis(a, np.take(order(a, axis, True), range(2), axis), axis), a)
+for shape in ((0,), (3, 0), (0, 3), (1,), (4, 1)):
+    same("sort", "a.sort()", np.zeros(shape), np.zeros(shape))
+    same("argsort", "a.argsort()", np.zeros(shape, dtype=np.int32) if shape[-1] < 2 else order(np.zeros(shape)), np.zeros(shape))
+for call, error in (("a.sort(1)", "ShapeError"), ("a.sort(0.5)", "ShapeError"), ("L.sort(3)", "ShapeError"), ("a.argsort(-2)", "ShapeError"), ("a.topK(13)", "OptionError"), ("a.topK(-1)", "OptionError"),
+                    ("a.topK(1.5)", "OptionError"), ("a.topK()", "OptionError"), ("a.topK(1, 1)", "ShapeError"), ("a.sort(0, { descend: true })", "OptionError"), ("a.argsort(0, { descending: 1 })", "OptionError"), ("a.sort({ descending: true })", "ShapeError")):
+    case("errors", call, error, unsorted)
+
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "suites", "numpy.json")
 about = {"values": f"NumPy {np.__version__}, SciPy (erfc), PyTorch {torch.__version__} (activations)", "script": "make-numpy.py"}
 with open(path, "w", encoding="utf-8") as file:

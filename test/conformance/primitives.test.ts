@@ -249,6 +249,16 @@ const OTHERS: Readonly<Record<string, Entry>> = {
         .tuple(withAxis(), fc.constantFrom('sum', 'prod', 'max', 'min'), fc.boolean())
         .chain(([{ shape, axis }, op, reverse]) => applied(like(shape, dtype), { op, axis, reverse })),
   },
+  argsort: {
+    dtypes: DTYPES,
+    generate: (dtype) =>
+      fc
+        // Long rows are sorted in another way than short ones.
+        .tuple(withAxis(), fc.boolean(), fc.constantFrom(undefined, 33, 70, 300))
+        .chain(([{ shape, axis }, descending, long]) =>
+          applied(like(shape.with(axis, long ?? shape[axis]!), dtype), { axis, descending }),
+        ),
+  },
   gather: {
     dtypes: DTYPES,
     generate: (dtype) =>

@@ -10,7 +10,7 @@ import { THOROUGH } from '../support/runs.js';
 import { readSuite } from './read-suite.js';
 import { callOf, type Case as PublicCase, failuresTogether, inputOf, makeInput } from './suite.js';
 
-const SUITES = { 'special-cases': 1181, stablehlo: 419, 'float-legal': 467, numpy: 191 };
+const SUITES = { 'special-cases': 1181, stablehlo: 419, 'float-legal': 467, numpy: 321 };
 const TOGETHER = THOROUGH ? 1 : 8;
 
 describe.each(Object.entries(SUITES))('%s', (name, count) => {

@@ -50,6 +50,17 @@ const EXACT: Record<string, Case> = {
     inputs: [integers([70]), integers([70], 2)],
     f: (x, y) => [x.less(y), x.less(y).logicalAnd(x.equal(y).logicalNot()), x.less(y).any()],
   },
+  sorts: {
+    inputs: [noise('f32', [3, 40]), integers([50])],
+    f: (x, y) => [
+      x.sort(0),
+      x.argsort(1, { descending: true }),
+      y.sort(),
+      y.topK(7).indices,
+      y.cast('i32').argsort(),
+      y.less(0).argsort(0, { descending: true }),
+    ],
+  },
   'cumulative sums': { inputs: [integers([3, 50])], f: (x) => [x.cumsum(1), x.cumsum(0)] },
   'what is taken': { inputs: [integers([5, 3]), indices(4, 0, 4, 2)], f: (x, i) => [gather(x, i, 0)] },
   'sums of what is scattered': {

@@ -1,6 +1,6 @@
 /** Derivatives of derivatives: against central differences of the first, and against what is known. */
 import fc from 'fast-check';
-import { avgPool1d, conv2d, grad, jit, tensor, type Tensor, TrainVar, valueAndGrad, where } from 'lazuli';
+import { arange, avgPool1d, conv2d, grad, jit, tensor, type Tensor, TrainVar, valueAndGrad, where } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import { expectDerivatives, grid, options, weighted } from './central-differences.js';
 
@@ -24,6 +24,10 @@ const FUNCTIONS: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   cumsum: (x) => x.cumsum(1).square(),
   matmul: (x) => x.matmul(x.transpose()),
   'slice, pad, flip': (x) => x.slice([0, 1], undefined, [1, 2]).pad(1).flip().square(),
+  sort: (x) => {
+    const apart = x.add(arange(6).reshape(SHAPE).mul(0.03));
+    return apart.sort(0).pow(3).mul(apart.topK(2, 1).values.sum());
+  },
   gather: (x) => x.gather(tensor([0, 1, 0], { dtype: 'i32' })).square(),
   where: (x) => where(x.greater(0), x.square().mul(x), x),
   convolution: (x) => conv2d(x.reshape([1, 2, 3, 1]), x.reshape([2, 3, 1, 1]), { padding: 1, strides: 2 }).square(),

@@ -1,7 +1,9 @@
 /** Metrics against values that one can count, and those of scikit-learn's documentation. */
+import fc from 'fast-check';
 import { DTypeError, jit, metrics, OptionError, ShapeError, tensor, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import { expectError } from '../errors/thrown.js';
+import { runs } from '../support/runs.js';
 
 const i32 = (data: number[]): Tensor => tensor(data, { dtype: 'i32' });
 const logits = tensor([
@@ -68,6 +70,23 @@ test('rocAuc counts ties half', () => {
   expect(metrics.rocAuc(tensor([0.1, 0.4, 0.35, 0.8]), i32([0, 0, 1, 1])).item()).toBe(0.75);
   expect(metrics.rocAuc(tensor([0.5, 0.5, 0.2]), i32([1, 0, 0])).item()).toBe(0.75);
   expect(metrics.rocAuc(tensor([1, 2]), i32([1, 1])).item()).toBeNaN();
+  expect(metrics.rocAuc(tensor([]), i32([])).item()).toBeNaN();
+  expect(metrics.rocAuc(tensor([NaN, 0.5, 0.2, NaN]), i32([1, 1, 0, 0])).item()).toBe(0.25);
+});
+
+test('rocAuc counts pairs', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.integer({ min: -4, max: 4 }), fc.boolean()), { maxLength: 40 }), (all) => {
+      const [of, not] = [true, false].map((label) => all.flatMap(([score, each]) => (each === label ? [score] : [])));
+      const won = of!.flatMap((a) => not!.map((b): number => (a > b ? 1 : a === b ? 0.5 : 0)));
+      const got = metrics
+        .rocAuc(tensor(all.map(([score]) => score)), i32(all.map(([, label]) => Number(label))))
+        .item();
+      if (won.length === 0) expect(got).toBeNaN();
+      else expect(got).toBeCloseTo(won.reduce((a, b) => a + b) / won.length, 6);
+    }),
+    { numRuns: runs(20) },
+  );
 });
 
 test('numbers', () => {

@@ -77,6 +77,9 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   'roll, tril and stack': of((x) => L.stack([x.roll(1, 0), x.tril()], 1), [3, 3]),
   'a loss of labels': at((x, i) => L.crossEntropy(x, i), { 1: 3 }, [4, 3], [4]),
   conv2d: of((x, w) => L.conv2d(x, w, { padding: 'same', strides: 2 }), [1, 5, 5, 2], [3, 3, 2, 2]),
+  sort: of((x) => x.sort(0).mul(x.sort(-1, { descending: true })), [3, 4]),
+  'sort of a long row': of((x) => x.sort().mul(L.arange(40)), [2, 40]),
+  topK: of((x) => x.topK(2, 0).values.square().add(x.topK(1, 0).indices), [5, 2]),
   maxPool: of((x) => L.maxPool2d(x, 2), [1, 4, 4, 2]),
   'copies of stopped and shared values': of(
     (x) =>
