@@ -108,6 +108,12 @@ test('branches that differ, and derivatives of another structure, are typed erro
       (x) => x.cast('i32'),
     ),
   ).toThrow(code('BRANCHES_DIFFER'));
+  expect(
+    choose(
+      () => 1.5,
+      (x) => x.sum().cast('i32'),
+    ),
+  ).toThrow(code('BRANCHES_DIFFER'));
   expect(() =>
     jit((x: Tensor) =>
       cond(

@@ -1,6 +1,8 @@
 /** `scan`, `forLoop`, `whileLoop` against the same turns written out, and their derivatives. */
 import { describe, expect, test } from 'vitest';
 import {
+  checkpoint,
+  cond,
   forLoop,
   grad,
   jit,
@@ -304,6 +306,28 @@ describe.for(THREADED_BACKENDS)('on %s', (backend) => {
   });
 });
 
+test('a number that begins a carry is the integer that it is, as in the turns written out', () => {
+  const ints = tensor([2 ** 24, 1, 1], { dtype: 'i32' });
+  const sum = (begin: number) => (x: Tensor) =>
+    scan((c: Tensor, e: Tensor) => [e.add(c), c.add(e)] as const, begin as unknown as Tensor, x);
+  for (const run of [sum(0), jit(sum(0)), (x: Tensor) => jit((n: Tensor, y: Tensor) => sum(n as never)(y))(0, x)]) {
+    const [last, all] = run(ints);
+    expect([last.dtype, last.item(), all.dtype]).toEqual(['i32', 2 ** 24 + 2, 'i32']);
+  }
+  expect(sum(0.5)(ints)[0].dtype).toBe('f32');
+  // It stays a number, which a turn may make a fraction.
+  const halves = scan(
+    (c: Tensor, e: Tensor) => [c.mul(0.5), e.mul(c)] as const,
+    1 as unknown as Tensor,
+    ints.slice([1]),
+  );
+  expect(halves[1].arraySync()).toEqual([1, 0.5]);
+  const doubled = (x: Tensor, n: number): Tensor => x.mul(n);
+  expect(jit((x: Tensor) => checkpoint(doubled)(x, 2))(ints).dtype).toBe('i32');
+  const chosen = jit((x: Tensor) => cond(x.sum().greater(0), doubled, (y: Tensor, n: number) => y.add(n), x, 3));
+  expect(chosen(ints).dtype).toBe('i32');
+});
+
 test('what cannot be looped over is a typed error, and nothing is written', () => {
   const v = new Variable(tensor(1));
   const bad =
@@ -345,6 +369,13 @@ test('what cannot be looped over is a typed error, and nothing is written', () =
     ),
   ).toThrow(code('PREDICATE'));
   expect(() => forLoop(0, 1.5, (_, c) => c, tensor(1))).toThrow(code('LOOP_BOUNDS'));
+  expect(() => forLoop(0, 2 ** 31, (_, c) => c, tensor(1))).toThrow(code('LOOP_BOUNDS'));
+  for (const bound of [tensor(2.5), tensor([2, 3], { dtype: 'i32' }), 2.5])
+    expect(() => jit((n: Tensor) => forLoop(0, n, (_, c) => c, tensor(1)))(bound)).toThrow(code('LOOP_BOUNDS'));
+  expect(() => forLoop(0, 2, () => undefined as never, tensor(1))).toThrow(/STRUCTURE_CHANGED: forLoop/);
+  expect(() => scan((c: Tensor) => [c, null], tensor(1), null, { length: 2 ** 32 })).toThrow(code('SCAN_LENGTH'));
+  const whole = tensor([1, 2], { dtype: 'i32' });
+  expect(() => scan((_, x: Tensor) => [x, null], 1.5 as unknown as Tensor, whole)).toThrow(code('CARRY_CHANGED'));
   expect(() =>
     jit(
       grad((x: Tensor) =>

@@ -3,6 +3,7 @@
  * Variables that it reads and writes, become its parameters.
  */
 import type { Aval } from '../../core/aval.js';
+import { isFloat } from '../../core/dtype.js';
 import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../../core/errors.js';
 import { type Expr, ExprScope, type Graph, copyInto, withScope } from '../../core/expr.js';
 import { describeValue } from '../../core/options.js';
@@ -14,6 +15,7 @@ import { callTraced } from '../call.js';
 import { evaluatePending } from '../eager.js';
 import { EagerNode } from '../eager-scope.js';
 import { leafExpr } from '../grad.js';
+import { isIntegerHere, numberOf } from '../number.js';
 import { type Binding, isTracing, record, type TracedVariable, TraceScope, useExpr } from '../scope.js';
 import { Tensor } from '../tensor.js';
 
@@ -35,6 +37,8 @@ export class Body {
   /** Its results, and their structure. */
   readonly outputs: readonly Expr[];
   readonly tree: TreeDef;
+  /** The arguments of which was asked whether they are integers. */
+  readonly asked = new Set<number>();
 
   /** @throws TraceError `RESULT_TYPE` for a result that is no tree of tensors and numbers. */
   constructor(
@@ -42,8 +46,16 @@ export class Body {
     avals: readonly Aval[],
     /** Calls the function on the handles. */
     call: (handles: Tensor[]) => unknown,
+    /** Nodes outside for which its first arguments stand in every turn: numbers among them are what they are outside. */
+    standFor: readonly Expr[] = [],
   ) {
     this.scope = new TraceScope(name);
+    this.scope.readNumber = (leaf) => {
+      const node = standFor[leaf];
+      if (node === undefined) return NaN;
+      this.asked.add(leaf);
+      return numberOf(node);
+    };
     const handles = avals.map(
       (aval, i) => new Tensor(this.scope.parameter({ aval }, `x${i}`, { kind: 'argument', leaf: i })),
     );
@@ -83,9 +95,9 @@ export class Body {
     return withScope(this.scope, () => this.scope.readVariable(variable));
   }
 
-  /** An output in another dtype. */
-  converted(output: Expr, aval: Aval): Expr {
-    return output.dtype === aval.dtype ? output : withScope(this.scope, () => cast(output, aval.dtype));
+  /** An output in another dtype; undefined for a number that is none of it. */
+  converted(output: Expr, aval: Aval): Expr | undefined {
+    return withScope(this.scope, () => inDType(output, aval));
   }
 
   argument(leaf: number): Expr {
@@ -159,6 +171,15 @@ export function commonAval(a: Aval, b: Aval): Aval | undefined {
   if (a.weak && b.shape.length === 0) return b;
   if (b.weak && a.shape.length === 0) return a;
   return undefined;
+}
+
+/** A value in the dtype in which it takes the place of others; undefined for a number that no integer of it is. */
+export function inDType(node: Expr, { dtype, weak }: Aval): Expr | undefined {
+  if (weak || node.dtype === dtype) return node;
+  // What is computed as the program runs is rounded then.
+  if (node.aval.weak && !isFloat(dtype) && !Number.isNaN(numberOf(node)) && !isIntegerHere(node, dtype))
+    return undefined;
+  return cast(node, dtype);
 }
 
 /** @throws ShapeError, DTypeError `CARRY_CHANGED`, `BRANCHES_DIFFER` */

@@ -109,6 +109,7 @@ function choose(op: string, index: Expr, branches: readonly Branch[], operands: 
         op,
         inputs.map(({ aval }) => aval),
         (handles) => call(op, fn, unflatten(tree, handles)),
+        inputs,
       ),
   );
   const [first, ...others] = bodies as [Body, ...Body[]];
@@ -129,7 +130,11 @@ function choose(op: string, index: Expr, branches: readonly Branch[], operands: 
       const own: Aval[] = [...inputs, ...values].map(({ aval }) => aval);
       const graphs = bodies.map((body) => {
         const outputs = [
-          ...body.outputs.map((output, i) => body.converted(output, avals[i]!)),
+          ...body.outputs.map(
+            (output, i) =>
+              body.converted(output, avals[i]!) ??
+              refuseAvals(op, 'BRANCHES_DIFFER', `result ${i} of two branches`, output.aval, avals[i]!, SAME),
+          ),
           ...written.map((variable) => body.finalValue(variable)),
         ];
         const parameters = [

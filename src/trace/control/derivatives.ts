@@ -62,6 +62,7 @@ export function checkpoint(fn: AnyFunction): AnyFunction {
       fn.name || 'checkpoint',
       inputs.map(({ aval }) => aval),
       (handles) => call('checkpoint', fn, rebuild(handles)),
+      inputs,
     );
     const { outside, written } = jointOutside([body]);
     const handles = record(() => {
@@ -102,15 +103,24 @@ export function customVjp(fn: AnyFunction, forward: AnyFunction, backward: AnyFu
     if (!isTracing()) return fn(...args);
     const { inputs, rebuild } = splitArguments('customVjp', args);
     const avals = inputs.map(({ aval }) => aval);
-    const body = new Body(fn.name || 'customVjp', avals, (handles) => call('customVjp', fn, rebuild(handles)));
+    const body = new Body(fn.name || 'customVjp', avals, (handles) => call('customVjp', fn, rebuild(handles)), inputs);
     let trees: readonly [TreeDef, TreeDef] | undefined;
-    const saving = new Body('forward', avals, (handles) => {
-      const result = call('forward', forward, rebuild(handles));
-      if (!Array.isArray(result) || result.length !== 2)
-        throw new TraceError('FORWARD_RESULT', `forward returned ${describeValue(result)}`, 'Return [out, residuals].');
-      trees = [flatten(result[0])[1], flatten(result[1])[1]];
-      return result as unknown;
-    });
+    const saving = new Body(
+      'forward',
+      avals,
+      (handles) => {
+        const result = call('forward', forward, rebuild(handles));
+        if (!Array.isArray(result) || result.length !== 2)
+          throw new TraceError(
+            'FORWARD_RESULT',
+            `forward returned ${describeValue(result)}`,
+            'Return [out, residuals].',
+          );
+        trees = [flatten(result[0])[1], flatten(result[1])[1]];
+        return result as unknown;
+      },
+      inputs,
+    );
     const [outTree, residualTree] = trees!;
     checkStructure('customVjp', 'the results of the function and of forward', body.tree, outTree);
     const count = body.outputs.length;

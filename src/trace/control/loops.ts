@@ -1,6 +1,7 @@
 /** Loops: `scan`, `forLoop`, `whileLoop`. Their bodies are recorded once and compiled once. */
 import type { Aval } from '../../core/aval.js';
 import { makeAval } from '../../core/aval.js';
+import { isInteger, isIntegerOf } from '../../core/dtype.js';
 import { OptionError, ShapeError, TraceError } from '../../core/errors.js';
 import { type Expr, type Graph, withScope } from '../../core/expr.js';
 import { checkFlag, checkOptions, describeValue } from '../../core/options.js';
@@ -9,9 +10,9 @@ import type { MapLeaves } from '../../core/tree-types.js';
 import { hoistedScan } from '../../ops/control/hoist.js';
 import { scanPrimitive } from '../../ops/control/scan.js';
 import { whileLoop as whileNode } from '../../ops/control/while.js';
-import { cast } from '../../ops/elementwise.js';
 import { iota } from '../../ops/leaf.js';
 import { add } from '../arithmetic.js';
+import { leafExpr } from '../grad.js';
 import { asExpr, asTensor } from '../operand.js';
 import { isTracing, record, type TracedVariable } from '../scope.js';
 import { Tensor, type TensorLike } from '../tensor.js';
@@ -23,6 +24,7 @@ import {
   checkStructure,
   commonAval,
   finished,
+  inDType,
   jointOutside,
   leafExprs,
   refuseAvals,
@@ -53,9 +55,14 @@ function settle(
   op: string,
   inits: readonly Expr[],
   carryTree: TreeDef,
-  trace: (avals: readonly Aval[]) => { body: Body; tree: TreeDef },
+  trace: (avals: readonly Aval[], standFor: readonly Expr[]) => { body: Body; tree: TreeDef },
+  first = true,
 ): Settled {
-  const { body, tree } = trace(inits.map(({ aval }) => aval));
+  // A number that an integer begins is one, until it turns out that it stays a number, which may become a fraction.
+  const { body, tree } = trace(
+    inits.map(({ aval }) => aval),
+    first ? inits : [],
+  );
   checkStructure(op, 'the carry before and after a turn', carryTree, tree);
   const paths: string[] = [];
   carryTree.collectPaths('', paths);
@@ -63,14 +70,21 @@ function settle(
     const next = body.outputs[i]!.aval;
     return commonAval(aval, next) ?? refuseAvals(op, 'CARRY_CHANGED', `the carry${paths[i]!}`, aval, next, KEEP);
   });
+  const refuse = (i: number, from: Aval): never =>
+    refuseAvals(op, 'CARRY_CHANGED', `the carry${paths[i]!}`, from, avals[i]!, KEEP);
   if (avals.some((aval, i) => aval.key !== inits[i]!.aval.key))
     return settle(
       op,
-      record(() => inits.map((init, i) => (avals[i]!.weak ? init : cast(init, avals[i]!.dtype)))),
+      record(() => inits.map((init, i) => inDType(init, avals[i]!) ?? refuse(i, init.aval))),
       carryTree,
       trace,
     );
-  return { body, inits, carries: avals.map((aval, i) => body.converted(body.outputs[i]!, aval)) };
+  if (avals.some(({ weak }, i) => weak && body.asked.has(i))) return settle(op, inits, carryTree, trace, false);
+  return {
+    body,
+    inits,
+    carries: avals.map((aval, i) => body.converted(body.outputs[i]!, aval) ?? refuse(i, body.outputs[i]!.aval)),
+  };
 }
 
 /** Values of Variables that a loop wrote. */
@@ -100,16 +114,27 @@ export function scan(
   checkFunction('scan', 'step', step);
   checkOptions('scan', options, ['length', 'reverse']);
   if (options.reverse !== undefined) checkFlag('scan', 'reverse', options.reverse);
+  return scanned('scan', step, init, xs, options);
+}
+
+/** A scan, in the name of `op`. */
+function scanned(
+  op: string,
+  step: (carry: never, x: never) => unknown,
+  init: unknown,
+  xs: unknown,
+  options: ScanOptions,
+): [unknown, unknown] {
   const [initLeaves, carryTree] = flatten(init);
   const [xLeaves, xTree] = flatten(xs);
-  const sequences = leafExprs('scan', xLeaves);
+  const sequences = leafExprs(op, xLeaves);
   const length = lengthOf(sequences, options.length);
   const elements = sequences.map(({ shape, dtype }) => makeAval(shape.slice(1), dtype));
   let yTree: TreeDef | undefined;
-  const settled = settle('scan', leafExprs('scan', initLeaves), carryTree, (avals) => {
+  const settled = settle(op, leafExprs(op, initLeaves), carryTree, (avals, standFor) => {
     let tree: TreeDef | undefined;
-    const body = new Body('scan', [...avals, ...elements], (handles) => {
-      const result = call('scan', step, [
+    const turn = (handles: Tensor[]): unknown => {
+      const result = call(op, step, [
         unflatten(carryTree, handles.slice(0, avals.length)),
         unflatten(xTree, handles.slice(avals.length)),
       ]);
@@ -118,7 +143,8 @@ export function scan(
       tree = flatten(result[0])[1];
       yTree = flatten(result[1])[1];
       return result as unknown;
-    });
+    };
+    const body = new Body(op, [...avals, ...elements], turn, standFor);
     return { body, tree: tree! };
   });
   const { body, inits, carries } = settled;
@@ -152,11 +178,11 @@ export function scan(
 
 /** @throws OptionError, ShapeError `SCAN_LENGTH` */
 function lengthOf(sequences: readonly Expr[], given: number | undefined): number {
-  if (given !== undefined && !(Number.isInteger(given) && given >= 0))
+  if (given !== undefined && !(given >= 0 && isIntegerOf(given, 'i32')))
     throw new OptionError(
       'SCAN_LENGTH',
       `scan got length: ${describeValue(given)}`,
-      'A length is a whole number of turns.',
+      'A length is a whole number of turns, 2³¹ − 1 at most.',
     );
   for (const { shape, aval } of sequences)
     if (shape.length === 0)
@@ -176,7 +202,7 @@ function lengthOf(sequences: readonly Expr[], given: number | undefined): number
 
 /**
  * `body(i, carry) → carry` for i from `begin` to `end` − 1, as one compiled loop; i is an i32 scalar. It has a derivative if
- * the bounds are numbers; tensors among them make a {@link whileLoop}.
+ * the bounds are numbers; tensors among them, scalars of integers, make a {@link whileLoop}.
  * @throws OptionError `LOOP_BOUNDS`; as {@link scan}
  */
 export function forLoop<C>(
@@ -195,12 +221,16 @@ export function forLoop(
   const [from, to] = [begin, end].map((bound) => (bound instanceof Tensor && !isTracing() ? bound.item() : bound));
   if (from instanceof Tensor || to instanceof Tensor) return countUp(from as TensorLike, to as TensorLike, body, init);
   for (const bound of [from, to])
-    if (!Number.isInteger(bound))
-      throw new OptionError('LOOP_BOUNDS', `forLoop got the bound ${describeValue(bound)}`, 'Bounds are integers.');
+    if (!isIntegerOf(bound as number, 'i32'))
+      throw new OptionError(
+        'LOOP_BOUNDS',
+        `forLoop got the bound ${describeValue(bound)}`,
+        'Bounds are integers of i32.',
+      );
   const length = Math.max(0, (to as number) - (from as number));
   const indices = new Tensor(record(() => add(iota([length], 0, 'i32'), from as number)));
   const step = (carry: never, i: Tensor): [unknown, undefined] => [call('forLoop', body, [i, carry]), undefined];
-  return scan(step as never, init, indices)[0];
+  return scanned('forLoop', step, init, indices, {})[0];
 }
 
 /** A loop whose bounds are known only when it runs. */
@@ -210,8 +240,16 @@ function countUp(
   body: (i: Tensor, carry: never) => unknown,
   init: unknown,
 ): unknown {
-  const asIndex = (bound: TensorLike): Tensor =>
-    bound instanceof Tensor ? bound.cast('i32') : new Tensor(record(() => cast(asExpr(bound), 'i32')));
+  const asIndex = (bound: TensorLike): Tensor => {
+    const index = record(() => {
+      const node = leafExpr(bound);
+      const { weak, dtype, shape } = node?.aval ?? makeAval([], 'f32');
+      return node && shape.length === 0 && (weak || isInteger(dtype)) ? inDType(node, makeAval([], 'i32')) : undefined;
+    });
+    if (index !== undefined) return new Tensor(index);
+    const what = bound instanceof Tensor ? bound.expr.aval.key : describeValue(bound);
+    throw new OptionError('LOOP_BOUNDS', `forLoop got the bound ${what}`, 'Bounds are scalars of i32; cast them.');
+  };
   const to = asIndex(end);
   const [, carry] = whileLoop(
     ([i]: [Tensor, unknown]) => i.less(to),
@@ -239,8 +277,9 @@ export function whileLoop(
   checkFunction('whileLoop', 'predicate', predicate);
   checkFunction('whileLoop', 'body', body);
   const [initLeaves, carryTree] = flatten(init);
-  const settled = settle('whileLoop', leafExprs('whileLoop', initLeaves), carryTree, (avals) => {
-    const traced = new Body('whileLoop', avals, (handles) => call('whileLoop', body, [unflatten(carryTree, handles)]));
+  const settled = settle('whileLoop', leafExprs('whileLoop', initLeaves), carryTree, (avals, standFor) => {
+    const turn = (handles: Tensor[]): unknown => call('whileLoop', body, [unflatten(carryTree, handles)]);
+    const traced = new Body('whileLoop', avals, turn, standFor);
     return { body: traced, tree: traced.tree };
   });
   const { inits, carries } = settled;
