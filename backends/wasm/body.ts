@@ -64,7 +64,9 @@ const instruction = (
   data?: readonly number[],
   type?: ValueType,
   callee?: FunctionReference,
-): Instruction => ({ op, value, offset: 0, alignment: 0, data, type, callee });
+  offset = 0,
+  alignment = 0,
+): Instruction => ({ op, value, offset, alignment, data, type, callee });
 
 /** Writes the instructions of one function; every method returns the builder, so that a line reads as a sequence. */
 export class FunctionBody {
@@ -236,7 +238,7 @@ export class FunctionBody {
   #memory(name: OpName, offset: number, alignment: number | undefined, lane: number): this {
     if (offset < 0) throw new InternalError(`${name} at ${offset}: an instruction's constant does not wrap around`);
     const op = opOf(name);
-    this.instructions.push({ ...instruction(op, lane), offset, alignment: alignment ?? op.alignment });
+    this.instructions.push(instruction(op, lane, undefined, undefined, undefined, offset, alignment ?? op.alignment));
     return this;
   }
 

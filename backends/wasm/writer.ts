@@ -35,7 +35,9 @@ export class ByteWriter {
 
   bytes(values: ArrayLike<number>): this {
     const at = this.#reserve(values.length);
-    this.#bytes.set(values, at);
+    // Opcodes are one byte or two: for so few a loop is quicker than `set`.
+    if (values.length > 32) this.#bytes.set(values, at);
+    else for (let i = 0; i < values.length; i++) this.#bytes[at + i] = values[i]!;
     return this;
   }
 

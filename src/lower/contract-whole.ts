@@ -200,16 +200,22 @@ function epilogueOf(
   const variables = outer.map((axis) => builder.variable(`i${axis}`));
   const bounds = (name: string): [number, number] => [builder.variable(`${name}0`), builder.variable(`${name}1`)];
   const [rows, columns] = [bounds('row'), bounds('column')];
-  const between = ([from, to]: readonly [number, number]): Range => ({
+  const between = ([from, to]: readonly [number, number], isWhole = false): Range => ({
     role: 'serial',
     from: formOf(from),
     to: formOf(to),
     extent: undefined,
+    isWhole,
   });
+  // Blocks begin at multiples of the pitch.
+  const isWhole =
+    columnExtent % target.width === 0 &&
+    pitch % target.width === 0 &&
+    columnAxes.every((axis) => segment.sizes?.[axis] === undefined);
   const ranges = [
     ...variables.map((variable): Range => ({ ...between(rows), variable })),
     ...(row === undefined ? [] : [between(rows)]),
-    ...(column === undefined ? [] : [between(columns)]),
+    ...(column === undefined ? [] : [between(columns, isWhole)]),
   ];
   const statements = builder.block(() => mapLoops(nest, ranges));
   builder.nodes.forEach((node, value) => (builder.nodes[value] = kept[node]!));

@@ -17,6 +17,8 @@ export interface Range {
   readonly to: Bound;
   /** Where it is known. */
   readonly extent: number | undefined;
+  /** Whether its bounds are multiples of a vector, where it is not. */
+  readonly isWhole?: boolean;
   /** The axis has one index, which somebody else has set. */
   readonly variable?: VariableId;
 }
@@ -34,13 +36,19 @@ export const axisRange = (builder: FunctionBuilder, { axes, reduceAxes, sizes }:
   return size === undefined ? range : { ...range, to: builder.extent(extent, size), extent: undefined };
 };
 /** The part of the grid axis that a call computes. */
-export const GRID_RANGE: Range = { role: 'grid', from: formOf(BEGIN), to: formOf(END), extent: undefined };
+export const gridRange = (isWhole: boolean): Range => ({
+  role: 'grid',
+  from: formOf(BEGIN),
+  to: formOf(END),
+  extent: undefined,
+  isWhole,
+});
 
-/** Turns of a vector loop over `extent` indices: those that can never run are left out. */
-export function vectorTurns(
+/** Turns of a vector loop: those that can never run are left out. */
+function vectorTurns(
   width: number,
   mostVectors: number,
-  extent: number | undefined,
+  { extent, isWhole }: Range,
   body: (modes: readonly Mode[]) => void,
 ): TurnBody[] {
   const turns: TurnBody[] = [];
@@ -50,7 +58,7 @@ export function vectorTurns(
       (extent >= count * width && (count > 1 || extent % (mostVectors * width) >= width || mostVectors === 1))
     )
       turns.push({ step: count * width, takes: count * width, body: () => body(vectors(width, count)) });
-  if (extent === undefined || extent % width > 0) turns.push({ step: 1, body: () => body([SCALAR]) });
+  if (extent === undefined ? isWhole !== true : extent % width > 0) turns.push({ step: 1, body: () => body([SCALAR]) });
   return turns;
 }
 
@@ -80,7 +88,7 @@ export function parallelLoops(
     const variable = builder.variable(`i${axis}`);
     nest.axes[axis] = variable;
     const isVector = axis === space.vectorAxis;
-    const turns = isVector ? vectorTurns(space.width, mostVectors, range.extent, body) : [{ step: 1, body: inner }];
+    const turns = isVector ? vectorTurns(space.width, mostVectors, range, body) : [{ step: 1, body: inner }];
     builder.for(variable, isVector && range.role === 'serial' ? 'lane' : range.role, range.from, range.to, turns);
     nest.axes[axis] = undefined;
   };

@@ -12,7 +12,7 @@ import { expandContraction } from './contract.js';
 import { wholeContraction, whyNotWhole } from './contract-whole.js';
 import type { LoopFunction } from './loops.js';
 import { Nest, type Space } from './nest.js';
-import { axisRange, GRID_RANGE, mapLoops, type Range, wholeRange } from './parallel.js';
+import { axisRange, gridRange, mapLoops, type Range, wholeRange } from './parallel.js';
 import { reduceLoops, type ReduceSpace } from './reduce.js';
 import { reorderBody, reorderStores } from './reorder.js';
 import { sortRows } from './sort.js';
@@ -112,8 +112,10 @@ export function lowerSegment(segment: Segment, target: Target, name: string): Lo
           ...(size === undefined ? {} : { size }),
           grain: order[axis] === segment.axes.length - 1 ? GRAIN : 1,
         };
+  // Calls begin and end with whole vectors if all of the axis does.
+  const isWhole = size === undefined && (grid.extent ?? 1) % target.width === 0 && grid.grain % target.width === 0;
   const rangesOf = (builder: FunctionBuilder): Range[] =>
-    order.map((each, position) => (position === axis ? GRID_RANGE : axisRange(builder, segment, each)));
+    order.map((each, position) => (position === axis ? gridRange(isWhole) : axisRange(builder, segment, each)));
   const build = (code: (builder: FunctionBuilder, nest: () => Nest) => void, suffix = ''): LoopFunction => {
     const builder = new FunctionBuilder(segment.operandDTypes);
     code(builder, () => new Nest(builder, spaceOf(segment, order, target)));
