@@ -7,6 +7,7 @@ import { sizeOf } from '../core/aval.js';
 import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { type Cluster, readsOf } from './cluster.js';
+import { controlPasses } from './control-passes.js';
 import { clusterGraph, fuse } from './fuse.js';
 import type { BufferId } from './kernel.js';
 import type { FusionLimits } from './limits.js';
@@ -56,7 +57,7 @@ const spaceOf = (root: Expr): readonly number[] =>
 /** Each value between two kernels with the reason why both are not one, in the order of the graph. */
 export function boundariesOf(graph: Graph, limits: FusionLimits): Boundary[] {
   const { roots, clustering } = clusterGraph(graph, limits);
-  const { bufferOf } = fuse(graph, limits);
+  const { bufferOf } = fuse(graph, limits, controlPasses(graph));
   const outputs = new Set(graph.outputs.map(storageOf));
   const reads = new Map(roots.roots.map((root) => [root, readsOf(root, roots).roots]));
   const readers = new Map<Expr, Expr[]>();

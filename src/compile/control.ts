@@ -18,23 +18,18 @@ import { copy, lastCopy } from '../ops/control/copy.js';
 import type { ScanAttributes } from '../ops/control/scan-attributes.js';
 import type { WhileAttributes } from '../ops/control/while.js';
 import type { BufferTable } from './buffer-table.js';
+import { type Compiled, type ControlPasses, isControl } from './control-passes.js';
 import type { ControlUnit } from './control-unit.js';
 import type { Fused } from './fused.js';
+import { joinScans } from './join.js';
+import { unroll } from './unroll.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites } from './kernel.js';
 import { originOf, rebuild, rewriteGraph } from './rewrite.js';
 import { isParameter } from '../ops/leaf.js';
 import { storageOf } from './roots.js';
-import type { Scheduled } from './schedule.js';
 import { renumber, type View, type Work } from './work.js';
 
-/** A graph that was fused and scheduled. */
-export interface Compiled {
-  readonly fused: Fused;
-  readonly scheduled: Scheduled;
-}
-
 const kindOf = (node: Expr): Control['kind'] | undefined => node.primitive.control?.kind;
-export const isControl = (node: Expr): boolean => node.primitive.control !== undefined;
 
 /** The inputs that begin carries. */
 function carriesOf(node: Expr): { readonly first: number; readonly count: number } {
@@ -53,7 +48,7 @@ function carriesOf(node: Expr): { readonly first: number; readonly count: number
  * Graph → Graph: carries begin as copies, which may be the memory that the loop updates; a result that is several outputs is
  * written once and copied.
  */
-export function separateCarries(graph: Graph): Graph {
+function separateCarries(graph: Graph): Graph {
   if (!topologicalOrder(graph.outputs).some(isControl)) return graph;
   const separated = rewriteGraph(
     graph,
@@ -124,8 +119,7 @@ function adopt(
   return { kernels, work: (from) => renumber(scheduled.work, (kernel) => kernel + from, of), locals, of };
 }
 
-/** The unit of a control node; `compile` fuses and schedules its bodies. */
-export function controlUnit(node: Expr, buffers: BufferTable, compile: (graph: Graph) => Compiled): ControlUnit {
+function controlUnit(node: Expr, buffers: BufferTable, compile: (graph: Graph) => Compiled): ControlUnit {
   const inputs = node.inputs.map((input) => buffers.bufferOf(storageOf(input)));
   const results = node.aval.results!.map((aval, index) => {
     const known = buffers.resultOf(node, index);
@@ -237,7 +231,7 @@ function branchUnit(
 }
 
 /** The buffers of carries are those of the results that they end as. */
-export function shareCarries(roots: readonly Expr[], buffers: BufferTable): void {
+function shareCarries(roots: readonly Expr[], buffers: BufferTable): void {
   for (const node of roots) {
     if (!isControl(node)) continue;
     const { first, count } = carriesOf(node);
@@ -253,3 +247,6 @@ export function shareCarries(roots: readonly Expr[], buffers: BufferTable): void
     }
   }
 }
+
+/** What loops, branches and parts with derivatives of their own bring. */
+export const CONTROL: ControlPasses = { joinScans, unroll, separateCarries, shareCarries, controlUnit };

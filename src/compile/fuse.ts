@@ -6,7 +6,7 @@ import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { BufferTable } from './buffer-table.js';
 import { type Cluster, Clustering } from './cluster.js';
-import { type Compiled, controlUnit, isControl, separateCarries, shareCarries } from './control.js';
+import { type Compiled, type ControlPasses, isControl } from './control-passes.js';
 import type { Fused } from './fused.js';
 import type { Segment } from './kernel.js';
 import { segmentsOf } from './nests.js';
@@ -31,22 +31,22 @@ export function clusterGraph(graph: Graph, limits: FusionLimits): { roots: Roots
   }
 }
 
-/** Units of segments, loops and branches; `graph` has its carries apart. */
-export function fuse(graph: Graph, limits: FusionLimits, isBody = false): Fused {
+/** Units of segments, loops and branches; `graph` has its carries apart. `control`: the passes for its loops and branches. */
+export function fuse(graph: Graph, limits: FusionLimits, control: ControlPasses | undefined, isBody = false): Fused {
   const { roots, clustering } = clusterGraph(graph, limits);
   const buffers = new BufferTable(graph, isBody);
   const stored = roots.roots.filter((root) => clustering.isStored(root) && !isParameter(root) && !isControl(root));
   for (const root of stored) if (root.primitive.kind === 'result') buffers.addTemporary(root);
-  shareCarries(roots.roots, buffers);
+  control?.shareCarries(roots.roots, buffers);
   for (const root of stored) buffers.addTemporary(root);
   const segments = (cluster: Cluster): Segment[][] => segmentsOf(cluster, clustering, buffers);
   const compile = (body: Graph): Compiled => {
-    const own = separateCarries(body);
-    const fused = fuse(own, limits, true);
+    const own = control!.separateCarries(body);
+    const fused = fuse(own, limits, control, true);
     return { fused, scheduled: schedule(own, fused) };
   };
   const units = joinUnits(clustering.clusters, segments, graph, buffers, limits, (node) =>
-    controlUnit(node, buffers, compile),
+    control!.controlUnit(node, buffers, compile),
   );
   const { specs, parameters, outputs, bufferOf } = buffers;
   return { units, buffers: specs, parameters, outputs, bufferOf };

@@ -2,15 +2,13 @@
 import type { Graph } from '../core/graph.js';
 import { planBuffers } from '../compile/buffers.js';
 import { decompose } from '../compile/decompose.js';
-import { separateCarries } from '../compile/control.js';
+import { controlPasses } from '../compile/control-passes.js';
 import { fuse } from '../compile/fuse.js';
 import type { Fused } from '../compile/fused.js';
 import type { GraphFamily } from '../compile/family.js';
 import { type DividedGraph, divide } from '../compile/host.js';
-import { joinScans } from '../compile/join.js';
 import { schedule, type Scheduled } from '../compile/schedule.js';
 import { separate } from '../compile/separate.js';
-import { unroll } from '../compile/unroll.js';
 import { simplify } from '../compile/simplify.js';
 import { SizeMerge } from '../compile/sized.js';
 import type { Target } from './target.js';
@@ -36,10 +34,13 @@ const verified = (graph: Graph): Graph => {
 
 /** What is decided before loops are. */
 function stagesOf(graph: Graph, target: Target, folds?: boolean): Stages {
-  const divided = divide(verified(unroll(joinScans(verified(graph)), target.loops)), target.dtypes);
+  const control = controlPasses(verified(graph));
+  const unrolled = control === undefined ? graph : control.unroll(control.joinScans(graph), target.loops);
+  const divided = divide(verified(unrolled), target.dtypes);
   const decomposed = verified(decompose(verified(divided.device), target.decompositions));
-  const simplified = verified(separateCarries(separate(simplify(decomposed, folds))));
-  const fused = fuse(simplified, target);
+  const separated = separate(simplify(decomposed, folds));
+  const simplified = verified(control?.separateCarries(separated) ?? separated);
+  const fused = fuse(simplified, target, control);
   return { graph, divided, simplified, fused, ...schedule(simplified, fused) };
 }
 

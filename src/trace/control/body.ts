@@ -8,6 +8,8 @@ import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../.
 import { type Expr, ExprScope, type Graph, copyInto, withScope } from '../../core/expr.js';
 import { describeValue } from '../../core/options.js';
 import { flatten, type TreeDef } from '../../core/tree.js';
+import { CONTROL } from '../../compile/control.js';
+import { bringControl } from '../../compile/control-passes.js';
 import { closed } from '../../ops/control/inline.js';
 import { cast } from '../../ops/elementwise.js';
 import { parameter } from '../../ops/leaf.js';
@@ -49,6 +51,7 @@ export class Body {
     /** Nodes outside for which its first arguments stand in every turn: numbers among them are what they are outside. */
     standFor: readonly Expr[] = [],
   ) {
+    bringControl(CONTROL);
     this.scope = new TraceScope(name);
     this.scope.readNumber = (leaf) => {
       const node = standFor[leaf];
