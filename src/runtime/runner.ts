@@ -91,10 +91,15 @@ export class Runner {
 
   /**
    * Runs on one storage a graph parameter; while {@link isBound}, only the volatile ones are looked at. `targets[i]`
-   * holds what update i writes; a program for batches of any size runs for `n` rows. Returns the results by output, undefined
-   * for updates.
+   * holds what update i writes; a program for batches of any size runs for `n` rows; `given` is memory for results, by output.
+   * Returns the results by output, undefined for updates.
    */
-  run(parameters: readonly Storage[], targets: readonly UpdateTarget[] = [], n?: number): (Storage | undefined)[] {
+  run(
+    parameters: readonly Storage[],
+    targets: readonly UpdateTarget[] = [],
+    n?: number,
+    given: readonly (Storage | undefined)[] = [],
+  ): (Storage | undefined)[] {
     const { program, backend, volatile, isBound } = this;
     const buffers = this.#buffers;
     const made = (this.made ??= []);
@@ -127,7 +132,8 @@ export class Runner {
       const id = program.outputs[output]!;
       const { dtype, size, count } = program.buffers[id]!;
       const home = this.#homes[id]!;
-      const storage = Storage.allocate(home, dtype, count === undefined ? size : sizeAt(count, n!), 'result');
+      const storage =
+        given[output] ?? Storage.allocate(home, dtype, count === undefined ? size : sizeAt(count, n!), 'result');
       made.push(output);
       buffers[id] = storage.bufferOn(home, 'result');
       results[output] = storage;

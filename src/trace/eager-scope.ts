@@ -6,7 +6,7 @@
 import { broadcastPrimitive } from '../ops/movement.js';
 import type { Aval } from '../core/aval.js';
 import { type Attributes, Expr, ExprScope, type Primitive } from '../core/expr.js';
-import { dataPrimitive, iotaPrimitive, heldNumber, numberPrimitive } from '../ops/leaf.js';
+import { dataPrimitive, iotaPrimitive, heldNumber } from '../ops/leaf.js';
 import type { Storage } from '../runtime/storage.js';
 
 /** What the elements of a node are computed from. */
@@ -20,17 +20,14 @@ export interface Recipe {
 export class EagerNode extends Expr {
   /** The elements, once they are there. */
   storage: Storage | undefined = undefined;
-  /** How many evaluations have computed the node without storing it. */
-  computed = 0;
   /** Tensors, Variables and traces that hold the node. */
   handles = 0;
-  /** Variables whose value it is, and whether there ever was one. */
-  variables = 0;
-  wasValue = false;
+  /** Where to say that it is needed, if it was computed because somebody may need it. */
+  maker: { readonly isNeeded: boolean[]; readonly output: number } | undefined = undefined;
+  /** Whether a Variable began with it. */
+  isInitial = false;
   /** Recipes that read the node. */
   users = 0;
-  /** Nobody needs the node: what it held is gone. */
-  isReleased = false;
 
   constructor(
     scope: EagerScope,
@@ -57,14 +54,13 @@ export class EagerScope extends ExprScope {
   #pending = 0;
   #identity = 0;
 
+  /**
+   * A new node, whether or not there is an equal one: a loop whose state begins with one value in two places is to record in
+   * its first turn what it records later.
+   */
   override make<A extends Attributes>(primitive: Primitive<A>, inputs: readonly Expr[], attributes: A): Expr {
-    // Each number is a node of its own: there is no equal one to look for.
-    if ((primitive as Primitive) === numberPrimitive)
-      return this.create(primitive, [], attributes, primitive.infer([], attributes));
-    const node = super.make(primitive, inputs, attributes) as EagerNode;
-    if (!node.isReleased) return node;
-    this.clear();
-    return super.make(primitive, inputs, attributes);
+    const avals = inputs.map(({ aval }) => aval);
+    return this.create(primitive, inputs as readonly EagerNode[], attributes, primitive.infer(avals, attributes));
   }
 
   protected override create(
@@ -108,7 +104,6 @@ export class EagerScope extends ExprScope {
   settle(): void {
     this.#pending = this.pendingBytes = 0;
     this.sinks.clear();
-    this.clear();
   }
 
   /** A node for elements that `storage` holds. */
@@ -135,14 +130,13 @@ export class EagerScope extends ExprScope {
     for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
       const { storage, recipe } = node;
       if (node.handles > 0 || node.users > 0 || (storage === undefined && recipe === undefined)) continue;
-      node.isReleased = true;
       node.storage = undefined;
       this.sinks.delete(node);
       if (storage?.shared === false) storage.dispose();
       for (const input of this.#forget(node)) {
         nodes.push(input);
         // Somebody holds it, and what was to compute it will not: it waits itself again.
-        const isPending = input.recipe !== undefined && input.computed === 0 && !isFilled(input);
+        const isPending = input.recipe !== undefined && !isFilled(input);
         if (isPending && input.users === 0 && input.handles > 0) this.sinks.add(input);
       }
     }
@@ -169,19 +163,4 @@ export function hold<E extends Expr>(expr: E): E {
 /** Takes back what {@link hold} counted. */
 export function drop(expr: Expr | undefined): void {
   if (expr instanceof EagerNode) eagerScope.drop(expr);
-}
-
-/** As {@link hold}, for a Variable. */
-export function holdValue<E extends Expr>(expr: E): E {
-  if (expr instanceof EagerNode) {
-    expr.variables++;
-    expr.wasValue = true;
-  }
-  return hold(expr);
-}
-
-/** Takes back what {@link holdValue} counted. */
-export function dropValue(expr: Expr | undefined): void {
-  if (expr instanceof EagerNode) expr.variables--;
-  drop(expr);
 }

@@ -3,10 +3,9 @@
  * runs. A loop that records the same operations runs compiled kernels from its second turn on.
  *
  * What is computed: the nodes asked for, and every pending node that no other uses (the updated weights of a loop, say),
- * so nothing is recorded for ever. Stored besides are values of Variables, and a node that was computed before without being
- * stored and is needed again.
+ * so nothing is recorded for ever. What is stored: all of it that has a handle, but for large values that prove temporary.
  */
-import { allocateArray } from '../core/dtype.js';
+import { allocateArray, bytesPerElement } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import {
   attributesOf,
@@ -36,40 +35,68 @@ const CACHED_PROGRAMS = 256;
 const MAX_PENDING = 1000;
 const MAX_PENDING_BYTES = 64 << 20;
 
-/** A program with the memory of the numbers that it takes. */
-interface EagerProgram {
-  readonly runner: Runner;
+/** Runs of a program after which values that nobody has asked for are taken for temporary ones. */
+const LEARNING_RUNS = 4;
+/** Values of at most so many bytes are stored whoever needs them. */
+const SMALL_BYTES = 4096;
+/** Bytes that programs keep for temporary values between runs. */
+const MAX_SPARE_BYTES = 64 << 20;
+let spareBytes = 0;
+
+const bytesOf = ({ aval: { dtype, size } }: EagerNode): number => size * bytesPerElement(dtype);
+
+/** A program with the memory of the numbers that it takes, and what is known of its outputs. */
+class EagerProgram {
   /** By leaf. */
-  readonly numbers: Storage[];
+  readonly numbers: Storage[] = [];
+  /** By output: whether anybody has needed it after the run. */
+  readonly isNeeded: boolean[] = [];
+  /** By output: memory of a temporary value, for the next run to write again. */
+  readonly spare: (Storage | undefined)[] = [];
+  #spareBytes = 0;
+  #runs = 0;
+  constructor(readonly runner: Runner) {}
+
+  /** Begins a run; says of each output whether its value is a temporary one. */
+  begin(outputs: readonly EagerNode[]): boolean[] {
+    const isLearning = this.#runs++ < LEARNING_RUNS;
+    return outputs.map((node, i) => !isLearning && !this.isNeeded[i] && bytesOf(node) > SMALL_BYTES);
+  }
+
+  /** Keeps the memory of a temporary value, if there is room. */
+  keep(output: number, node: EagerNode, storage: Storage): void {
+    if (this.spare[output] === storage) return;
+    const bytes = bytesOf(node);
+    if (spareBytes + bytes > MAX_SPARE_BYTES) {
+      storage.dispose();
+      return;
+    }
+    this.spare[output] = storage;
+    this.#spareBytes += bytes;
+    spareBytes += bytes;
+  }
+
+  dispose(): void {
+    this.runner.dispose();
+    for (const storage of [...this.numbers, ...this.spare]) storage?.dispose();
+    spareBytes -= this.#spareBytes;
+  }
 }
-const programs = new LruCache<string, EagerProgram>(CACHED_PROGRAMS, ({ runner, numbers }) => {
-  runner.dispose();
-  numbers.forEach((storage) => storage.dispose());
-});
+const programs = new LruCache<string, EagerProgram>(CACHED_PROGRAMS, (program) => program.dispose());
 
 interface Pending {
-  /** Evaluated nodes and numbers that are the parameters. */
+  /** Evaluated nodes and numbers that are the parameters, one for each use. */
   readonly leaves: readonly EagerNode[];
-  /** All nodes, inputs before their users. */
+  /** What is to be computed, inputs before their users. */
   readonly order: readonly EagerNode[];
   readonly outputs: readonly EagerNode[];
   /** Equal for equal structures, whatever the numbers. */
   readonly key: string;
 }
 
-const inputsOf = ({ recipe }: EagerNode): readonly EagerNode[] => recipe?.inputs ?? [];
 const isNumber = (node: EagerNode): boolean => node.primitive === numberPrimitive;
-
-/** Nodes computed before, not stored, and read here by nodes that were not: they are worth storing now. */
-function computedAgain(order: readonly EagerNode[], targets: ReadonlySet<EagerNode>): EagerNode[] {
-  const again = new Set<EagerNode>();
-  for (const node of order)
-    if (node.computed === 0 || targets.has(node))
-      for (const input of inputsOf(node)) if (input.computed > 0 && input.recipe !== undefined) again.add(input);
-  return [...again];
-}
-
 const isLeaf = (node: EagerNode): boolean => node.storage !== undefined || isNumber(node);
+const inputsOf = ({ recipe }: EagerNode): readonly EagerNode[] => recipe?.inputs ?? [];
 // A leaf of another kind, as an index generator, is its own recipe.
 const recipeOf = (node: EagerNode): { readonly primitive: Primitive; readonly attributes: Attributes } =>
   node.recipe ?? node;
@@ -92,43 +119,51 @@ function fill(node: EagerNode): boolean {
   return true;
 }
 
+/**
+ * What computes `targets`. The outputs are those and all that a handle or a Variable holds: which of them a loop keeps for its
+ * next turn nobody can tell in the first, and the two are to be one program. For the same reason each use of a leaf is a
+ * parameter of its own: a loop may begin with one value in two places.
+ */
 function pendingOf(targets: readonly EagerNode[]): Pending {
-  const reached = topologicalOrder(targets, inputsOf);
-  // What a Variable holds will be read again: it is stored in the first turn of a loop, so that the second is like it; so is a
-  // constant that one began with.
-  const values = reached.filter(
-    (node) => node.wasValue && node.recipe !== undefined && !fill(node) && node.variables > 0,
-  );
-  const outputs = [...new Set([...targets, ...computedAgain(reached, new Set(targets)), ...values])];
-  const order = topologicalOrder(outputs, inputsOf);
-  const position = new Map<EagerNode, number>();
-  const positions = (nodes: readonly EagerNode[]): string => nodes.map((node) => position.get(node)!).join();
+  const order = topologicalOrder(targets, inputsOf).filter((node) => !isLeaf(node));
+  const position = new Map(order.map((node, i) => [node, i]));
+  const leaves: EagerNode[] = [];
+  const asked = new Set(targets);
+  const outputs = order.filter((node) => asked.has(node) || node.handles > 0);
   let key = '';
   for (const node of order) {
-    position.set(node, position.size);
-    key += isLeaf(node) ? `p${node.aval.key};` : `${kindOf(node)},${positions(inputsOf(node))};`;
+    key += kindOf(node);
+    for (const input of inputsOf(node)) {
+      const at = position.get(input);
+      if (at === undefined) leaves.push(input);
+      key += at ?? `p${input.aval.key}`;
+      key += ',';
+    }
   }
-  return { leaves: order.filter(isLeaf), order, outputs, key: key + positions(outputs) };
+  return { leaves, order, outputs, key: `${key}>${outputs.map((node) => position.get(node)!).join()}` };
 }
 
 function graphOf({ leaves, order, outputs }: Pending): Graph {
   return withScope(new ExprScope(), (): Graph => {
     const copies = new Map<EagerNode, Expr>();
-    const copied = (nodes: readonly EagerNode[]): Expr[] => nodes.map((node) => copies.get(node)!);
-    leaves.forEach((leaf, i) => {
-      const { shape, dtype, weak } = leaf.aval;
-      copies.set(leaf, parameter(i, shape, dtype, weak));
-    });
-    for (const node of order)
-      if (!copies.has(node)) {
-        const { primitive, attributes } = recipeOf(node);
-        copies.set(node, make(primitive, copied(inputsOf(node)), attributes));
-      }
+    const parameters: Expr[] = [];
+    const operand = (node: EagerNode): Expr => {
+      const copy = copies.get(node);
+      if (copy !== undefined) return copy;
+      const { shape, dtype, weak } = node.aval;
+      const leaf = parameter(parameters.length, shape, dtype, weak);
+      parameters.push(leaf);
+      return leaf;
+    };
+    for (const node of order) {
+      const { primitive, attributes } = recipeOf(node);
+      copies.set(node, make(primitive, inputsOf(node).map(operand), attributes));
+    }
     return {
       name: 'eager',
-      parameters: copied(leaves),
+      parameters,
       parameterNames: leaves.map((_, i) => `p${i}`),
-      outputs: copied(outputs),
+      outputs: outputs.map((node) => copies.get(node)!),
       outputNames: outputs.map((_, i) => `out${i}`),
       updates: [],
     };
@@ -158,39 +193,68 @@ export function evaluatePending(targets: readonly EagerNode[]): void {
 }
 
 function evaluateAll(targets: readonly EagerNode[]): void {
-  const missing = targets.filter((node) => node.storage === undefined);
   const backend = resolveBackend(getDefaultBackend());
-  for (const number of missing.filter(isNumber)) number.storage = numberStorage(number, backend);
-  const all = missing.filter((node) => !isNumber(node));
-  if (all.length === 0) {
-    eagerScope.settle();
-    return;
-  }
-  const pending = pendingOf(all);
+  const unknown = (): EagerNode[] => targets.filter((node) => node.storage === undefined);
+  for (const number of unknown().filter(isNumber)) number.storage = numberStorage(number, backend);
+  // What a loop begins with is there before its first turn, so that the second is like it.
+  const reached = topologicalOrder(unknown(), inputsOf);
+  run(
+    reached.filter((node) => node.isInitial && !isLeaf(node) && !fill(node)),
+    backend,
+  );
+  for (const node of reached) if (node.handles > 0) fill(node);
+  run(unknown(), backend);
+  eagerScope.settle();
+}
+
+function run(targets: readonly EagerNode[], backend: Backend): void {
+  if (targets.length === 0) return;
+  const pending = pendingOf(targets);
   const { leaves, order, outputs, key } = pending;
-  const { runner, numbers } = programs.get(`${backend.name}|${key}`, () => {
+  const program = programs.get(`${backend.name}|${key}`, () => {
     const graph = graphOf(pending);
     checkDTypes(graph, backend);
-    return { runner: new Runner(backend, compileGraph(graph, backend.target)), numbers: [] };
+    return new EagerProgram(new Runner(backend, compileGraph(graph, backend.target)));
   });
-  const results = runner.run(
+  const { numbers, spare, isNeeded } = program;
+  for (const node of [...leaves, ...order]) need(node);
+  const asked = new Set(targets);
+  outputs.forEach((node, i) => (isNeeded[i] ||= asked.has(node)));
+  const isTemporary = program.begin(outputs);
+  const results = program.runner.run(
     leaves.map((leaf, i) => leaf.storage ?? (numbers[i] = numberStorage(leaf, backend, numbers[i]))),
+    [],
+    undefined,
+    isTemporary.map((temporary, i) => (temporary ? spare[i] : undefined)),
   );
-  for (const node of order) if (node.storage === undefined) node.computed++;
   outputs.forEach(noteOrigin);
-  eagerScope.store(
-    outputs,
-    results.map((result) => {
-      if (result === undefined) throw new InternalError('an output was not computed');
-      return result;
-    }),
-  );
-  eagerScope.settle();
+  const [stored, storages]: [EagerNode[], Storage[]] = [[], []];
+  outputs.forEach((node, i) => {
+    const result = results[i];
+    if (result === undefined) throw new InternalError('an output was not computed');
+    // Two outputs may be one value.
+    if (result.shared) isNeeded[i] = true;
+    if (!isNeeded[i]) node.maker = { isNeeded, output: i };
+    if (isTemporary[i]) program.keep(i, node, result);
+    else {
+      stored.push(node);
+      storages.push(result);
+    }
+  });
+  eagerScope.store(stored, storages);
+}
+
+/** Tells the program that computed the node. */
+function need(node: EagerNode): void {
+  const { maker } = node;
+  if (maker !== undefined) maker.isNeeded[maker.output] = true;
+  node.maker = undefined;
 }
 
 /** The storage of an eager node, computed if need be. */
 export function evaluated(expr: Expr): Storage {
   if (!(expr instanceof EagerNode)) throw new InternalError('a node of a trace was to be evaluated');
+  need(expr);
   if (expr.storage === undefined && !fill(expr)) evaluatePending([expr]);
   if (expr.storage === undefined) throw new InternalError('an evaluated node has no storage');
   return expr.storage;

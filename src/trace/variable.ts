@@ -13,7 +13,7 @@ import { cast } from '../ops/elementwise.js';
 import type { UpdateTarget } from '../runtime/runner.js';
 import type { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
-import { dropValue, type EagerScope, eagerScope, holdValue } from './eager-scope.js';
+import { drop, EagerNode, type EagerScope, eagerScope, hold } from './eager-scope.js';
 import { asExpr, asTensor } from './operand.js';
 import { indexError, inspectCustom, printValue, refuseMissing, toJSON } from './print.js';
 import { activeScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
@@ -42,7 +42,8 @@ export class Variable implements UpdateTarget {
     this.#home = activeScope();
     const given = value instanceof Tensor ? useExpr(value.expr) : tensor(value).expr;
     const first = isNumber ? given : record(() => asTensor(given));
-    this.#expr = holdValue(this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first));
+    this.#expr = hold(this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first));
+    if (this.#expr instanceof EagerNode) this.#expr.isInitial = true;
     this.aval = first.aval;
     this.name = name;
   }
@@ -145,7 +146,7 @@ export class Variable implements UpdateTarget {
     if (this.#expr === undefined) {
       // Whoever has the node may keep it, so the storage counts as shared from now on.
       this.#storage!.shared = true;
-      this.#expr = holdValue(eagerScope.data(this.#storage!, this.aval));
+      this.#expr = hold(eagerScope.data(this.#storage!, this.aval));
     }
     return this.#expr;
   }
@@ -160,10 +161,10 @@ export class Variable implements UpdateTarget {
     }
     const former = this.#expr;
     if (scope !== eagerScope) (scope as TraceScope).journal.push(() => (this.#expr = former));
-    this.#expr = holdValue(expr);
+    this.#expr = hold(expr);
     this.#storage?.leave();
     this.#storage = undefined;
-    dropValue(former);
+    drop(former);
   }
 
   /** The elements, for a program that reads and writes them. */
@@ -180,7 +181,7 @@ export class Variable implements UpdateTarget {
   set storage(storage: Storage) {
     this.#storage?.leave();
     this.#storage = storage;
-    dropValue(this.#expr);
+    drop(this.#expr);
     this.#expr = undefined;
   }
 

@@ -204,6 +204,181 @@ describe('the second turn of a loop compiles nothing', () => {
     expect(counts.compiled).toBeLessThanOrEqual(2);
   });
 
+  /** What a loop begins with, and one turn of it: from its state, what is read and the next state. */
+  interface Loop {
+    readonly begin: () => Tensor[];
+    readonly turn: (...state: Tensor[]) => [read: Tensor, ...next: Tensor[]];
+  }
+  /** Enough elements for values that nobody needs not to be stored. */
+  const N = 1500;
+  const start = (): Tensor => of(noise('f32', [N], 3));
+  const weights = of(noise('f32', [6, 6], 5));
+  const square = L.valueAndGrad((t: Tensor) => t.square().sum());
+
+  const LOOPS: Readonly<Record<string, Loop>> = {
+    Adam: {
+      begin: () => [start(), L.zeros([N]), L.zeros([N]), tensor(0)],
+      turn: (w, m, s, t) => {
+        const [loss, g] = square(w);
+        const [m1, s1, t1] = [m.mul(0.9).add(g.mul(0.1)), s.mul(0.999).add(g.square().mul(0.001)), t.add(1)];
+        const rate = L.sub(1, L.pow(0.999, t1))
+          .sqrt()
+          .div(L.sub(1, L.pow(0.9, t1)))
+          .mul(0.1);
+        return [loss, w.sub(m1.div(s1.sqrt().add(1e-8)).mul(rate)), m1, s1, t1];
+      },
+    },
+    Adadelta: {
+      begin: () => [start(), L.zeros([N]), L.zeros([N])],
+      turn: (w, s, d) => {
+        const [loss, g] = square(w);
+        const s1 = s.mul(0.95).add(g.mul(g).mul(0.05));
+        const u = d.add(1e-6).div(s1.add(1e-6)).sqrt().mul(g);
+        return [loss, w.sub(u), s1, d.mul(0.95).add(u.mul(u).mul(0.05))];
+      },
+    },
+    'momentum whose two moments begin as one value': {
+      begin: () => {
+        const zero = L.zeros([N]);
+        return [start(), zero, zero];
+      },
+      turn: (w, a, b) => {
+        const g = w.mul(2);
+        const [a1, b1] = [a.mul(0.9).add(g), b.square().add(g.square()).mul(0.5)];
+        return [w.sum(), w.sub(a1.div(b1.sqrt().add(1)).mul(0.1)), a1, b1];
+      },
+    },
+    'heavy ball, which begins where it was': {
+      begin: () => {
+        const w = start();
+        return [w, w];
+      },
+      turn: (w, before) => {
+        const next = w.sub(w.mul(0.2)).add(w.sub(before).mul(0.9)).add(before.exp().sub(w.exp()).mul(1e-3));
+        return [next.sum(), next, w];
+      },
+    },
+    'a running mean': {
+      begin: () => [L.zeros([8, 6])],
+      turn: (mean) => {
+        const next = mean.mul(0.9).add(x.mul(0.1));
+        return [next.sum(), next];
+      },
+    },
+    'a cell of a GRU': {
+      begin: () => [L.zeros([8, 6])],
+      turn: (h) => {
+        const z = x.matmul(weights).add(h.matmul(weights)).sigmoid();
+        const n = x.add(z.mul(h.matmul(weights))).tanh();
+        const next = L.sub(1, z).mul(n).add(z.mul(h));
+        return [next.sum(), next];
+      },
+    },
+    'a ring of two handles': {
+      begin: () => [tensor([1, 2]), L.full([2], 3)],
+      turn: (a, b) => {
+        const next = a.add(b).mul(0.5);
+        return [next.sum(), b, next];
+      },
+    },
+    'a value that only the next turn uses': {
+      begin: () => [start(), L.zeros([N])],
+      turn: (a, b) => {
+        const half = a.mul(0.5);
+        return [half.add(b).sum(), half, half.mul(3).exp()];
+      },
+    },
+  };
+
+  /** The values read in each turn and the last state; `every` turns are recorded between two reads. */
+  function runLoop(
+    { begin, turn }: Loop,
+    turns: number,
+    every = 1,
+    wrap = (f: Loop['turn']): Loop['turn'] => f,
+  ): number[] {
+    const step = wrap(turn);
+    let state = begin();
+    const read: number[] = [];
+    for (let i = 0; i < turns * every; i++) {
+      const [value, ...next] = step(...state);
+      state = next;
+      if ((i + 1) % every === 0) read.push(value.item());
+    }
+    return [...read, ...state.flatMap((value) => [...value.dataSync()])];
+  }
+
+  test.each(Object.entries(LOOPS))('over plain handles: %s', (_, loop) => {
+    for (const every of [1, 3]) {
+      const counts = counting();
+      setDefaultBackend(counts.backend);
+      const compiled: number[] = [];
+      const runsOf: number[] = [];
+      const before = counts.runs;
+      const watched: Loop = {
+        begin: loop.begin,
+        turn: (...state) => {
+          compiled.push(counts.compiled);
+          runsOf.push(counts.runs - before);
+          return loop.turn(...state);
+        },
+      };
+      const values = runLoop(watched, 8, every);
+      expect(new Set(compiled.slice(every))).toEqual(new Set([compiled[every]]));
+      expect(runsOf.at(-1)! - runsOf[every]!).toBeLessThanOrEqual(6);
+      setDefaultBackend('js');
+      expect(values).toEqual(runLoop(loop, 8, every, (turn) => jit(turn)));
+    }
+  });
+
+  test('of Variables that begin with something computed', () => {
+    const counts = counting();
+    setDefaultBackend(counts.backend);
+    const w = new L.TrainVar(random.normal(random.key(1), [6]).mul(0.1));
+    const mean = new L.Variable(w.value);
+    const turn = (): number => {
+      const [loss, g] = valueAndGrad(() => L.meanSquaredError(x.matmul(w.value), v), { vars: w })();
+      w.value = w.value.sub(g.mul(0.1));
+      mean.value = mean.value.mul(0.9).add(w.value.mul(0.1));
+      return loss.item();
+    };
+    const first = turn();
+    const { compiled } = counts;
+    expect(turn()).toBeLessThan(first);
+    turn();
+    expect(counts.compiled).toBe(compiled);
+  });
+
+  test('values that nobody asks for take no memory later on, and can be had all the same', () => {
+    const counts = counting();
+    let given = 0;
+    const backend = {
+      ...counts.backend,
+      allocate: (...args: Parameters<typeof counts.backend.allocate>) => {
+        given += args[1] >= N ? 1 : 0;
+        return counts.backend.allocate(...args);
+      },
+    };
+    setDefaultBackend(backend);
+    const w = start();
+    const kept: Tensor[] = [];
+    const allocated: number[] = [];
+    for (let i = 0; i < 12; i++) {
+      const before = given;
+      const doubled = w.mul(i);
+      kept.push(doubled.add(1));
+      expect(kept[i]!.exp().square().sqrt().log().mean().item()).toBeCloseTo(1 + i * w.mean().item(), 1);
+      allocated.push(given - before);
+    }
+    expect(allocated[0]).toBeGreaterThanOrEqual(5);
+    expect(allocated.slice(6)).toEqual(allocated.slice(6).map(() => 0));
+    kept.forEach((value, i) => {
+      expect(value.dataSync()).toEqual(
+        Float32Array.from(w.dataSync(), (each) => Math.fround(Math.fround(each * i) + 1)),
+      );
+    });
+  });
+
   const OPTIMIZERS: Readonly<Record<string, (trainVars: Record<string, L.TrainVar>) => L.Optimizer>> = {
     SGD: (trainVars) => new L.SGD({ lr: 0.1, trainVars }),
     Momentum: (trainVars) => new L.Momentum({ lr: 0.1, trainVars, weightDecay: 0.01 }),
