@@ -2,13 +2,13 @@
 import { UnsupportedError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { inputsOf } from '../compile/body.js';
-import { printKernel, type Segment } from '../compile/kernel.js';
+import { printKernel } from '../compile/kernel.js';
 import { printLoops } from '../lower/print.js';
 import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
 import type { Backend, KernelSource } from '../runtime/backend.js';
 import type { Subject } from '../runtime/inspect.js';
-import { callers, nodesOfLines, partsOf } from '../runtime/lines.js';
+import { callers, partsOf, withAccumulators } from '../runtime/lines.js';
 import { connectedBackends } from '../runtime/registry.js';
 import { checkDTypes } from '../runtime/runner.js';
 import type { BuildView, PieceView, StageView } from './page-data.js';
@@ -48,25 +48,6 @@ const bodiesOf = ({ kernels }: Program, number: ReadonlyMap<Expr, number>): Buil
     }),
   );
 
-/**
- * The nodes of a function's lines. Where it accumulates, the lines that name values or cells but stand for no node (sums of
- * lanes and blocks, tiles) belong to the reduction.
- */
-function withAccumulators(
-  text: string,
-  nodes: readonly (number | undefined)[],
-  [segment]: readonly Segment[],
-): (number | undefined)[] {
-  const reduction = segment?.body.findIndex(({ kind }) => kind === 'reduction') ?? -1;
-  if (reduction < 0) return [...nodes];
-  const filled = text
-    .split('\n')
-    .map(
-      (line, i) => nodes[i] ?? (/(?<!local )(?:\b|\$)[vc]\d+\b/.test(line.replace('v128', '')) ? reduction : undefined),
-    );
-  return filled.map((node, i) => node ?? (filled[i - 1] === reduction ? filled[i + 1] : undefined));
-}
-
 /** Nodes that a kernel computes, loads left out. */
 const computedBy = ({ kernels }: Program, number: ReadonlyMap<Expr, number>): Set<number>[] =>
   kernels.map(({ segments }) => {
@@ -83,7 +64,7 @@ function sourceStage(build: number, backend: string, program: Program, source: K
   const pieces = new Pieces();
   const kernels: PiecesOf = program.kernels.map((kernel, i) =>
     partsOf(program, kernel, source.kernels[i]!).map(({ text, nodes, segments }) => [
-      pieces.add(text.replace(/\n$/, ''), withAccumulators(text, nodes, segments)),
+      pieces.add(text.replace(/\n$/, ''), nodes),
       segments.map((segment) => kernel.segments.indexOf(segment)),
     ]),
   );
@@ -117,7 +98,7 @@ function loopStage(program: Program): StageView {
     [...callers(program, kernel).values()].map(({ code, of }) => {
       const text = texts.get(code)!;
       return [
-        pieces.add(text, withAccumulators(text, nodesOfLines(text, code.nodes), of)),
+        pieces.add(text, withAccumulators(text, code.nodes, of)),
         of.map((segment) => kernel.segments.indexOf(segment)),
       ];
     }),

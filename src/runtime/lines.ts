@@ -14,8 +14,9 @@ export interface LineReport {
   readonly location: string;
 }
 
-/** A function of a kernel's source, and the segments that call it. */
+/** A function of a kernel's source, and the segments that it computes, or a function of which calls it. */
 interface Part {
+  readonly name: string | undefined;
   readonly text: string;
   /** By line: the node of the segments' bodies that it computes. */
   readonly nodes: readonly (number | undefined)[];
@@ -24,6 +25,9 @@ interface Part {
 
 /** Where functions begin, or segments where there are none. */
 const HEAD = new RegExp(`^(?=function |KERNEL | *\\(func |  (?:${SEGMENT_KINDS.join('|')}) \\()`, 'm');
+
+/** Lines that compute nothing. */
+const NO_CODE = /^ *(?:$|function |\(func|\(local|\/\/|;;|[)}]+;?$)/;
 
 /** The segments of the kernel by the names of the functions that compute them. */
 export function callers(program: Program, kernel: Kernel): Map<string, { code: LoopFunction; of: Segment[] }> {
@@ -46,16 +50,56 @@ export function callers(program: Program, kernel: Kernel): Map<string, { code: L
 export function partsOf(program: Program, kernel: Kernel, source: string): Part[] {
   const functions = callers(program, kernel);
   let next = 0;
-  return source.split(HEAD).map((text): Part => {
+  const parts = source.split(HEAD).map((text): Part => {
     // A contraction's epilogue is a function of its own where the rest is a tile's.
     const name = /^ *(?:function |KERNEL |\(func \$)(\w+?)(?:_epilogue)?\b/.exec(text)?.[1];
     const called = name === undefined ? undefined : functions.get(name);
-    if (called !== undefined) return { text, nodes: nodesOfLines(text, called.code.nodes), segments: called.of };
+    if (called !== undefined)
+      return { name, text, nodes: withAccumulators(text, called.code.nodes, called.of), segments: called.of };
     // The kernel itself, as text: its values are the nodes.
     if (name === undefined && text.startsWith('  ') && next < kernel.segments.length)
-      return { text, nodes: nodesOfLines(text), segments: [kernel.segments[next++]!] };
-    return { text, nodes: [], segments: [] };
+      return { name, text, nodes: nodesOfLines(text), segments: [kernel.segments[next++]!] };
+    return { name, text, nodes: [], segments: [] };
   });
+  for (let found = true; found;) {
+    found = false;
+    parts.forEach((part, i) => {
+      if (part.segments.length > 0 || part.name === undefined) return;
+      parts[i] = serving(part, parts);
+      found ||= parts[i]!.segments.length > 0;
+    });
+  }
+  return parts;
+}
+
+const reductionOf = (segment: Segment | undefined): number =>
+  segment?.body.findIndex(({ kind }) => kind === 'reduction') ?? -1;
+
+/** A function that others call, such as the packing and the tile of a contraction: all of it is for their reductions. */
+function serving(part: Part, parts: readonly Part[]): Part {
+  const users = parts.filter(({ text, segments }) => segments.length > 0 && text.includes(part.name!));
+  const segments = [...new Set(users.flatMap((user) => user.segments))];
+  const reduction = reductionOf(segments[0]);
+  if (reduction < 0) return part;
+  const nodes = part.text.split('\n').map((line) => (NO_CODE.test(line) ? undefined : reduction));
+  return { ...part, nodes, segments: segments.filter((segment) => reductionOf(segment) === reduction) };
+}
+
+/**
+ * As {@link nodesOfLines}, of the function of `segments`. Where it accumulates, the lines that name values or cells but stand
+ * for no node (sums of lanes and blocks, tiles) belong to the reduction.
+ */
+export function withAccumulators(
+  text: string,
+  values: readonly (number | undefined)[],
+  segments: readonly Segment[],
+): (number | undefined)[] {
+  const nodes = nodesOfLines(text, values);
+  const reduction = reductionOf(segments[0]);
+  if (reduction < 0) return nodes;
+  const isAccumulating = (line: string): boolean => !NO_CODE.test(line) && /\b[vc]\d+\b/.test(line.replace('v128', ''));
+  const filled = text.split('\n').map((line, i) => nodes[i] ?? (isAccumulating(line) ? reduction : undefined));
+  return filled.map((node, i) => node ?? (filled[i - 1] === reduction ? filled[i + 1] : undefined));
 }
 
 /**

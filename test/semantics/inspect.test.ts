@@ -404,6 +404,35 @@ test.each(BACKENDS)('each line of a kernel on %s knows the line of the user that
   }
 });
 
+test.each(['js', 'wasm'] as const)(
+  'all that a tiled product calls on %s is for the line that asked for it',
+  (backend) => {
+    let line = 0;
+    const product = jit(
+      (x: Tensor, y: Tensor) => {
+        line = here() + 1;
+        return x.transpose().matmul(y).tanh();
+      },
+      { backend },
+    );
+    const { kernels } = product.inspect(zeros([64, 48]), zeros([64, 40]));
+    const functions = kernels.flatMap(({ source, lines }) => {
+      expect(new Set(lines.map(({ location }) => location))).toEqual(new Set([`inspect.test.ts:${line}`]));
+      const linked = new Set(lines.map((each) => each.line));
+      const texts = source.split('\n');
+      const heads = texts.flatMap((text, i) => (/^ *(?:function |\(func \$)/.test(text) ? [i] : []));
+      return heads.map((from, i) => {
+        const to = heads[i + 1] ?? texts.length;
+        const all = Array.from({ length: to - from }, (_, at) => from + 1 + at);
+        return { head: texts[from]!, lines: to - from, share: all.filter((at) => linked.has(at)).length / (to - from) };
+      });
+    });
+    expect(functions.length).toBeGreaterThan(backend === 'wasm' ? 5 : 0);
+    // The shortest ones only pass addresses on.
+    for (const { head, share, lines } of functions) if (lines > 30) expect(share, head).toBeGreaterThan(0.5);
+  },
+);
+
 test('a line that several segments run comes from the part of each', () => {
   const w = new TrainVar([1, 2, 3]);
   const b = new TrainVar([1, 2]);
