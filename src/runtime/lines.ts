@@ -66,7 +66,7 @@ export function partsOf(program: Program, kernel: Kernel, source: string): Part[
     parts.forEach((part, i) => {
       if (part.segments.length > 0 || part.name === undefined) return;
       parts[i] = serving(part, parts);
-      found ||= parts[i]!.segments.length > 0;
+      found ||= parts[i].segments.length > 0;
     });
   }
   return parts;
