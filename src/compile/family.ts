@@ -12,6 +12,8 @@ import {
   type AttributeValue,
   type Expr,
   ExprScope,
+  graphsOf,
+  isGraph,
   make,
   setOrigin,
   topologicalOrder,
@@ -21,6 +23,7 @@ import {
 } from '../core/expr.js';
 import { formatSizeForm, type SizeForm, sizeAt, sizeFormOf } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
+import { closed } from '../ops/control/inline.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { constant, parameter, constantPrimitive } from '../ops/leaf.js';
 import { takesOrderOf } from '../ops/order.js';
@@ -73,12 +76,40 @@ function literalOf(sizes: readonly number[], values: readonly number[], dtype: D
   return candidates.find(isMet);
 }
 
+/** Graphs among the attributes of a node for all n. */
+interface MemberGraphs {
+  readonly key: string;
+  readonly families: readonly GraphFamily[];
+  readonly isList: boolean;
+}
+
 /** A node for all n: which attributes are no constants. */
 interface Member {
   readonly node: Expr;
   readonly inputs: readonly number[];
   readonly sized: Readonly<Record<string, SizeForm | readonly (SizeForm | number)[]>>;
   readonly literal: Literal | undefined;
+  readonly graphs: readonly MemberGraphs[];
+}
+
+/** Whether one of the node's graphs has n as a parameter more: then all have. */
+const takesSize = ({ graphs }: Member): boolean =>
+  graphs.some(({ families }) => families.some(({ readsSize }) => readsSize));
+
+/** Where n stands among the inputs of a node that takes it: after what is the same in each turn, before what a checkpoint waits for. */
+function sizePlace({ attributes, inputs }: Expr): number {
+  const { constants, after } = attributes;
+  return typeof constants === 'number' ? constants : inputs.length - (typeof after === 'number' ? after : 0);
+}
+
+/** The graph for n with n itself as parameter number `place`. */
+function graphTaking(family: GraphFamily, n: number, place: number): Graph {
+  const graph = family.at(n);
+  const own = family.readsSize
+    ? graph.parameters
+    : [...graph.parameters, parameter(graph.parameters.length, [], 'f64', true)];
+  const parameters = own.slice(0, -1).toSpliced(place, 0, own.at(-1)!);
+  return closed(graph.name, parameters, graph.outputs);
 }
 
 /** The family of which `graphs` are members at `sizes`, or where they are no family. */
@@ -110,6 +141,7 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
       return differ(`${node.primitive.name} reads other values for ${sizes.join(', ')}`, i);
     const sized: Record<string, SizeForm | (SizeForm | number)[]> = {};
     let literal: Literal | undefined;
+    const graphs: MemberGraphs[] = [];
     for (const key of Object.keys(node.attributes)) {
       const values = nodes.map((each) => each!.attributes[key]!);
       if (values.every((value) => attributesKey({ value }) === attributesKey({ value: values[0]! }))) continue;
@@ -132,22 +164,41 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
         );
         if (merged.includes(undefined)) return unlike();
         sized[key] = merged as (SizeForm | number)[];
-      } else return unlike();
+      } else {
+        // Bodies of loops, branches.
+        const lists = values.map((value) => graphsOf({ value }));
+        const [{ length }] = lists as [Graph[]];
+        if (length === 0 || lists.some((list) => list.length !== length)) return unlike();
+        const families: GraphFamily[] = [];
+        for (let at = 0; at < length; at++) {
+          const family = familyOf(
+            lists.map((list) => list[at]!),
+            sizes,
+          );
+          if ('what' in family) return differ(`in the body of ${node.primitive.name} ${family.what}`, i);
+          families.push(family);
+        }
+        graphs.push({ key, families, isList: !isGraph(values[0]!) });
+      }
     }
-    members.push({ node, inputs, sized, literal });
+    members.push({ node, inputs, sized, literal, graphs });
   }
   if (
     !alike(({ updates, parameterNames }) => [updates, parameterNames]) ||
     !alike(({ outputs }, i) => outputs.map((output) => positions[i]!.get(output)))
   )
     return differ(`it returns or writes other values for ${sizes.join(', ')}`);
-  const readsSize = members.some(({ literal }) => literal !== undefined);
+  const readsSize = members.some((member) => member.literal !== undefined || takesSize(member));
   const memberAt = remembered((n) => instantiate(first, members, readsSize, n));
   return {
     at: (n) => memberAt(n).graph,
     readsSize,
     alike: (n, like) => {
       if (forms.some((form) => sizeAt(form, n) < 0)) return false;
+      if (
+        !members.every(({ graphs }) => graphs.every((each) => each.families.every((family) => family.alike(n, like))))
+      )
+        return false;
       const [own, other] = [memberAt(n).nodes, memberAt(like).nodes];
       return own.every(
         (node, i) =>
@@ -196,19 +247,33 @@ function instantiate(
       return aval.weak ? result : exprBuilder.cast(result, aval.dtype);
     };
     withOrigin(undefined, () => {
-      for (const { node, inputs, sized, literal } of members) {
+      for (const member of members) {
+        const { node, sized, literal, graphs } = member;
         setOrigin(originOf(node));
         const attributes: Record<string, AttributeValue> = { ...node.attributes };
+        const inputs = member.inputs.map((input) => nodes[input]!);
+        const takes = takesSize(member);
+        const place = sizePlace(node);
+        if (takes) {
+          inputs.splice(place, 0, size!);
+          if (typeof attributes.constants === 'number') attributes.constants++;
+          // Graphs that are the same for all n take it too.
+          for (const [key, value] of Object.entries(node.attributes)) {
+            const [first] = graphsOf({ value });
+            if (first === undefined || graphs.some((each) => each.key === key)) continue;
+            const fixed = (graph: Graph): GraphFamily => ({ at: () => graph, readsSize: false, alike: () => true });
+            const all = graphsOf({ value }).map((graph) => graphTaking(fixed(graph), n, place));
+            attributes[key] = isGraph(value) ? all[0]! : all;
+          }
+        }
+        for (const { key, families, isList } of graphs) {
+          const all = families.map((family) => (takes ? graphTaking(family, n, place) : family.at(n)));
+          attributes[key] = isList ? all : all[0]!;
+        }
         for (const [key, of] of Object.entries(sized))
           attributes[key] = Array.isArray(of) ? of.map(value) : value(of as SizeForm);
         nodes.push(
-          literal === undefined
-            ? make(
-                node.primitive,
-                inputs.map((input) => nodes[input]!),
-                attributes as Attributes,
-              )
-            : literalAt(literal, node),
+          literal === undefined ? make(node.primitive, inputs, attributes as Attributes) : literalAt(literal, node),
         );
       }
     });

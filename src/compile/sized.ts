@@ -80,6 +80,9 @@ export class SizeMerge {
     const records = values as readonly Record<string, unknown>[];
     if ('reduceAxes' in records[0]!) return this.#segment(values as readonly Segment[]);
     if ('strides' in records[0]!) return this.#map(values as readonly AffineMap[]);
+    if ('view' in records[0]!)
+      what = 'how far the turns of a loop lie apart in a sequence whose elements have the batch';
+    if ('turns' in records[0]!) what = 'a loop with a turn for each row';
     const kinds = values as readonly ScalarNode[];
     if (kinds.every((node) => node.kind === 'constant')) return this.#constant(kinds);
     return this.#record(records, what);

@@ -259,7 +259,7 @@ export class Expr<A extends Attributes = Attributes> {
 export const attributesOf = <A extends Attributes>(node: Expr, primitive: Primitive<A>): A | undefined =>
   node.primitive === primitive ? (node.attributes as A) : undefined;
 
-const isGraph = (value: AttributeValue): value is Graph => typeof value === 'object' && 'outputs' in value;
+export const isGraph = (value: AttributeValue): value is Graph => typeof value === 'object' && 'outputs' in value;
 
 /** The graphs among the attributes, in order. */
 export const graphsOf = (attributes: Attributes): Graph[] =>

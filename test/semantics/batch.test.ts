@@ -1,5 +1,22 @@
 /** `jit(fn, { batch })`: one program for every number of rows, with the bits of the program for that number. */
-import { type BackendChoice, concat, grad, jit, tensor, type Tensor, TrainVar, tree, zeros } from 'lazuli';
+import {
+  arange,
+  type BackendChoice,
+  checkpoint,
+  concat,
+  cond,
+  customVjp,
+  forLoop,
+  grad,
+  jit,
+  scan,
+  tensor,
+  type Tensor,
+  TrainVar,
+  tree,
+  whileLoop,
+  zeros,
+} from 'lazuli';
 import { gpujs } from 'lazuli/gpujs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -49,6 +66,40 @@ describe('one program for every number of rows', () => {
   });
   it.each(Object.entries(PROGRAMS))('%s', (_, program) => {
     compare(program, (n) => [normal(n, n, 13), labels(n, 17)], FEW, [1, 37]);
+  });
+
+  it('loops, branches, checkpoints and derivatives of its own, whose bodies hold the batch', () => {
+    const block = checkpoint((p: Params, x: Tensor): Tensor => x.sub(x.mean(0)).matmul(p.w1).tanh());
+    const halved = customVjp(
+      (x: Tensor) => x.mul(2),
+      (x: Tensor) => [x.mul(2), x] as const,
+      (x, g: Tensor) => [g.mul(x.mean(0)).div(x.shape[0]!)],
+    );
+    const program = (p: Params, x: Tensor): Tensor[] => {
+      const run = (v: Tensor): Tensor => {
+        const chosen = cond(
+          v.sum().greater(0),
+          (y: Tensor) => y.div(y.shape[0]!),
+          (y: Tensor) => y.sub(y.max(0)),
+          v,
+        );
+        return halved(block(p, chosen)).sum();
+      };
+      const turned = forLoop(
+        0,
+        3,
+        (i, h: Tensor) => h.matmul(p.w1).slice([0, 0], [h.shape[0]!, 13]).add(i).sub(h.mean(0)),
+        x,
+      );
+      const [last, sums] = scan((h: Tensor, k: Tensor) => [h.mul(k).add(h.shape[0]!), h.mean()] as const, x, arange(4));
+      const [rounds] = whileLoop(
+        ([n]: [Tensor, Tensor]) => n.less(3),
+        ([n, h]: [Tensor, Tensor]) => [n.add(1), h.sub(h.mean(0))],
+        [tensor(0), x] as [Tensor, Tensor],
+      );
+      return [turned, last, sums, rounds, grad(run)(x), grad((w1: Tensor) => block({ ...p, w1 }, x).sum())(p.w1)];
+    };
+    compare(program, (n) => [normal(n, n, 13)], [64, 1, 37], [37]);
   });
 
   it('random programs', () => {
@@ -222,6 +273,11 @@ describe('errors come before anything is written', () => {
     expect(refuse((x) => x.slice([0, 0], [Math.min(x.shape[0]!, 20), 2]))).toBe('BATCH_DIFFERS');
     expect(refuse((x) => x.add(tensor(new Float32Array(x.shape[0]! * 2), { shape: x.shape })))).toBe('BATCH_DIFFERS');
     expect(refuse((x) => x.transpose())).toBe('BATCH_LAYOUT');
+    // Turns over the rows, elements of a sequence that have the batch behind the turns, and what a derivative saves of them.
+    const turn = (h: Tensor, e: Tensor): [Tensor, null] => [h.add(e).tanh(), null];
+    expect(refuse((x) => scan(turn, zeros([2]), x)[0])).toBe('BATCH_LAYOUT');
+    expect(refuse((x) => scan(turn, x.sum(1), x.transpose())[0])).toBe('BATCH_LAYOUT');
+    expect(refuse((x) => grad((v: Tensor) => scan(turn, v, arange(3))[0].sum())(x))).toBe('BATCH_LAYOUT');
     expect(refuse((x) => grad((v: Tensor) => v.transpose().matmul(v).tanh().sum())(x))).toBe('BATCH_LAYOUT');
   });
 
