@@ -44,7 +44,7 @@ export class Runner {
   readonly #buffers: DeviceBuffer[];
   /** Who has the memory of each buffer. */
   readonly #homes: readonly Backend[];
-  readonly #isVolatile: ReadonlySet<number>;
+  readonly #isPassed: ReadonlySet<number>;
   readonly #updates: readonly NumberedUpdate[];
   /** Updates that each call binds anew: they take turns between two buffers, or write what was donated to this call. */
   readonly #unsettled: readonly NumberedUpdate[];
@@ -59,11 +59,11 @@ export class Runner {
   /** The outputs for which the last run made memory; undefined before the first. */
   made: number[] | undefined;
 
-  /** @param volatile positions of the parameters that each call brings; all of them unless given. */
+  /** @param passed positions of the parameters that each call brings; all of them unless given. */
   constructor(
     readonly backend: Backend,
     readonly program: Program,
-    readonly volatile: readonly number[] = program.parameters.map((_, i) => i),
+    readonly passed: readonly number[] = program.parameters.map((_, i) => i),
   ) {
     this.source = backend.emit(program);
     this.#executable = backend.compile(this.source);
@@ -72,7 +72,7 @@ export class Runner {
       if (role === 'number') this.#buffers[id] = hostMemory.allocate(dtype, 1, 'input');
     this.#host = HostSteps.of(program);
     this.#homes = program.buffers.map(({ id }) => homeOf(program, id, backend));
-    this.#isVolatile = new Set(volatile);
+    this.#isPassed = new Set(passed);
     this.#updates = program.updates.map((update, index) => ({ ...update, index }));
     this.#unsettled = this.#updates.filter(({ inPlace, donated }) => donated || !inPlace);
     const updated = new Set(program.updates.map(({ output }) => output));
@@ -84,13 +84,13 @@ export class Runner {
     });
   }
 
-  /** Whether the last call's parameters, but for the volatile ones, are still where they were. */
+  /** Whether the last call's parameters, but for the passed ones, are still where they were. */
   get isBound(): boolean {
     return this.#version === bindingVersion();
   }
 
   /**
-   * Runs on one storage a graph parameter; while {@link isBound}, only the volatile ones are looked at. `targets[i]`
+   * Runs on one storage a graph parameter; while {@link isBound}, only the passed ones are looked at. `targets[i]`
    * holds what update i writes; a program for batches of any size runs for `n` rows; `given` is memory for results, by output.
    * Returns the results by output, undefined for updates.
    */
@@ -100,14 +100,14 @@ export class Runner {
     n?: number,
     given: readonly (Storage | undefined)[] = [],
   ): (Storage | undefined)[] {
-    const { program, backend, volatile, isBound } = this;
+    const { program, backend, passed, isBound } = this;
     const buffers = this.#buffers;
     const made = (this.made ??= []);
     made.length = 0;
     const before = bindingVersion();
     this.#version = NEVER;
     // Loops by index: a call is to take less than a microsecond.
-    if (isBound) for (let i = 0; i < volatile.length; i++) this.#bind(parameters, volatile[i]!);
+    if (isBound) for (let i = 0; i < passed.length; i++) this.#bind(parameters, passed[i]!);
     else this.#bindAll(parameters);
     // Everything is allocated before anything is written.
     const updates = isBound ? this.#unsettled : this.#updates;
@@ -181,7 +181,7 @@ export class Runner {
 
   #bindAll(parameters: readonly Storage[]): void {
     for (const [i, storage] of parameters.entries()) {
-      if (!this.#isVolatile.has(i)) storage.bound = true;
+      if (!this.#isPassed.has(i)) storage.bound = true;
       this.#bind(parameters, i);
     }
   }
