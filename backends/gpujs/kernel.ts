@@ -4,6 +4,7 @@
  */
 import { InternalError, UnsupportedError } from '../../src/core/errors.js';
 import type { DType } from '../../src/core/dtype.js';
+import type { ScalarOp } from '../../src/core/scalar-op.js';
 import {
   BEGIN,
   type Access,
@@ -12,12 +13,13 @@ import {
   type Form,
   type LoopFunction,
   type Statement,
+  type StatementOf,
 } from '../../src/lower/loops.js';
 import { placesOf } from './places.js';
 import { INFINITY, literal, NOT_A_NUMBER, scalarExpression } from './scalar.js';
 import { counted, inside, needsOf, type Needs, type Placed, type Plan, planOf, atIndex } from './slice.js';
 import { EXACT_BELOW, type Mode } from './target.js';
-import { Writer } from '../../src/lower/writer.js';
+import { LoopPrinter } from '../../src/lower/printer.js';
 
 export interface Kernel {
   readonly source: string;
@@ -43,38 +45,47 @@ export interface Use {
 
 const THREAD_X = 'this.thread.x';
 
-class Printer {
-  readonly writer = new Writer();
-  readonly #variables: readonly string[];
+class Printer extends LoopPrinter {
   /** How a value is read in the open block: its name, or what a constant or a cell is. */
-  #texts = new Map<number, string>();
+  #names = new Map<number, string>();
   /** Declarations of each value: two of them may stand in one block where a loop of one turn is none. */
   readonly #declared = new Map<number, number>();
   #hasReturned = false;
   readonly loaded = new Set<number>();
 
   constructor(
-    readonly code: LoopFunction,
+    code: LoopFunction,
     readonly placed: Placed,
     readonly needs: Needs,
     readonly plan: Plan,
     readonly use: Use,
   ) {
-    const { variables } = code;
-    this.#variables = variables.map((name, i) => (variables.indexOf(name) === i ? name : `${name}_${i}`));
+    super(code, { constant: 'const', variable: 'let', least: 'Math.min' });
   }
 
-  #value(id: number): string {
-    return this.#texts.get(id) ?? `v${id}`;
+  readonly operation = (op: ScalarOp, from: DType, to: DType, operands: readonly string[]): string =>
+    scalarExpression(op, from, to, operands, this.use.mode);
+
+  coordinate(of: string, divisor: number, extent: number): string {
+    return `${divisor === 1 ? of : `Math.floor(${of} / ${divisor})`} % ${extent}`;
+  }
+  override value(id: number): string {
+    return this.#names.get(id) ?? `v${id}`;
+  }
+  override inline(id: number, text: string): void {
+    this.#names.set(id, text);
+  }
+  override condition(id: number): string {
+    return `${this.value(id)} > 0`;
   }
   /** Runs `body` for a block or what was one: what is declared there is not known after it. */
   #scope(body: () => void): void {
-    const outer = this.#texts;
-    this.#texts = new Map(outer);
+    const around = this.#names;
+    this.#names = new Map(around);
     body();
-    this.#texts = outer;
+    this.#names = around;
   }
-  #block(head: string, body: () => void): void {
+  override block(head: string, body: () => void): void {
     this.writer.block(head, () => this.#scope(body));
   }
   /** A name for the value, from here on. */
@@ -82,13 +93,13 @@ class Printer {
     const count = this.#declared.get(value) ?? 0;
     this.#declared.set(value, count + 1);
     const name = count === 0 ? `v${value}` : `v${value}_${count}`;
-    this.#texts.set(value, name);
+    this.inline(value, name);
     return name;
   }
-  #form(form: Form): string {
+  override form(form: Form): string {
     const { offset, terms } = atIndex(form);
     const parts = terms.map(({ variable, stride }, i) => {
-      const name = this.#variables[variable]!;
+      const name = this.variables[variable]!;
       const size = Math.abs(stride);
       const term = size === 1 ? name : `${size} * ${name}`;
       return i === 0 ? (stride < 0 ? `(-${size}) * ${name}` : term) : `${stride < 0 ? '-' : '+'} ${term}`;
@@ -99,9 +110,9 @@ class Printer {
   }
   #address({ address }: Access): string {
     const { indirect } = address;
-    const form = this.#form(address);
+    const form = this.form(address);
     if (indirect === undefined) return form;
-    const value = `${indirect.stride === 1 ? '' : `${literal(indirect.stride)} * `}${this.#value(indirect.value)}`;
+    const value = `${indirect.stride === 1 ? '' : `${literal(indirect.stride)} * `}${this.value(indirect.value)}`;
     return form === '0' ? value : `${form} + ${value}`;
   }
   #load(access: Access): string {
@@ -115,18 +126,17 @@ class Printer {
       case 'constant':
         return literal(expression.value);
       case 'index':
-        return this.#form(expression.form);
+        return this.form(expression.form);
       case 'load':
         return this.#load(expression);
       case 'op': {
         const { op, inputs } = expression;
         const from = this.code.values[inputs[inputs.length - 1]!]!.dtype;
-        return scalarExpression(
+        return this.operation(
           op,
           from,
           dtype,
-          inputs.map((input) => this.#value(input)),
-          this.use.mode,
+          inputs.map((input) => this.value(input)),
         );
       }
       case 'cell':
@@ -136,17 +146,17 @@ class Printer {
     }
   }
 
-  #let({ value, expression }: Extract<Statement, { kind: 'let' }>): void {
+  let({ value, expression }: StatementOf<'let'>): void {
     const { writer } = this;
     const { dtype } = this.code.values[value]!;
     const text = this.#expression(expression, dtype);
     if (expression.kind === 'constant' || expression.kind === 'cell') {
       // Nothing reads a cell's value once the cell has changed.
-      this.#texts.set(value, text);
+      this.inline(value, text);
       return;
     }
     if (expression.kind === 'load' && expression.guard !== undefined) {
-      const guard = this.#value(expression.guard);
+      const guard = this.value(expression.guard);
       const name = this.#declare(value);
       writer.line(`let ${name} = 0;`);
       writer.block(`if (${guard} > 0)`, () => writer.line(`${name} = ${text};`));
@@ -160,16 +170,16 @@ class Printer {
     } else writer.line(`const ${name} = ${text};`);
   }
 
-  #loop(loop: For): void {
+  override loop(loop: For): void {
     const { writer, plan } = this;
     const { from, step, count, limit, body } = counted(loop);
-    const index = this.#variables[loop.variable]!;
+    const index = this.variables[loop.variable]!;
     if (count === 1) {
-      if (this.needs.variables.has(loop.variable)) writer.line(`const ${index} = ${this.#form(from)};`);
+      if (this.needs.variables.has(loop.variable)) writer.line(`const ${index} = ${this.form(from)};`);
       return this.#scope(() => this.statements(body));
     }
     const offset = step === 1 ? `turn_${index}` : `${step} * turn_${index}`;
-    const start = this.#form(from);
+    const start = this.form(from);
     const at = start === '0' ? offset : `${start} + ${offset}`;
     if (plan.kind === 'element' && plan.open.includes(loop)) {
       const position = plan.open.indexOf(loop);
@@ -180,54 +190,27 @@ class Printer {
       return this.#scope(() => this.statements(body));
     }
     if (start === '0' && step === 1 && limit === undefined)
-      return this.#block(`for (let ${index} = 0; ${index} < ${count}; ${index}++)`, () => this.statements(body));
-    this.#block(`for (let turn_${index} = 0; turn_${index} < ${count}; turn_${index}++)`, () => {
+      return this.block(`for (let ${index} = 0; ${index} < ${count}; ${index}++)`, () => this.statements(body));
+    this.block(`for (let turn_${index} = 0; turn_${index} < ${count}; turn_${index}++)`, () => {
       writer.line(`const ${index} = ${at};`);
       if (limit === undefined) this.statements(body);
       else writer.block(`if (${index} < ${limit})`, () => this.statements(body));
     });
   }
 
-  statements(body: readonly Statement[]): void {
-    for (const statement of body)
-      if (!this.#hasReturned && this.needs.statements.has(statement)) this.#statement(statement);
+  override statement(statement: Statement): void {
+    if (this.#hasReturned || !this.needs.statements.has(statement)) return;
+    if (statement.kind !== 'if') return super.statement(statement);
+    this.block(`if (${this.condition(statement.condition)})`, () => this.statements(inside(statement)));
   }
 
-  #statement(statement: Statement): void {
-    const { writer, code } = this;
-    switch (statement.kind) {
-      case 'let':
-        return this.#let(statement);
-      case 'for':
-        return this.#loop(statement);
-      case 'define':
-        return writer.line(`const ${this.#variables[statement.variable]!} = ${this.#form(statement.form)};`);
-      case 'coordinate': {
-        const { variable, of, divisor, extent } = statement;
-        const quotient = divisor === 1 ? this.#variables[of]! : `Math.floor(${this.#variables[of]!} / ${divisor})`;
-        return writer.line(`const ${this.#variables[variable]!} = ${quotient} % ${extent};`);
-      }
-      case 'if':
-        return this.#block(`if (${this.#value(statement.condition)} > 0)`, () => this.statements(inside(statement)));
-      case 'reset':
-        return writer.line(`let c${statement.cell} = ${literal(statement.initial)};`);
-      case 'accumulate': {
-        const { cell, op, value } = statement;
-        const { dtype } = code.cells[cell]!;
-        const given = this.#value(value);
-        const next = op === undefined ? given : scalarExpression(op, dtype, dtype, [`c${cell}`, given], this.use.mode);
-        return writer.line(`c${cell} = ${next};`);
-      }
-      case 'store':
-        return this.#store(statement);
-      default:
-        throw new InternalError(`${statement.kind} in code for one element`);
-    }
+  reset({ cell, initial }: StatementOf<'reset'>): void {
+    this.writer.line(`let c${cell} = ${literal(initial)};`);
   }
 
-  #store(store: Extract<Statement, { kind: 'store' }>): void {
+  store(store: StatementOf<'store'>): void {
     const { writer, plan } = this;
-    const value = this.#value(store.value);
+    const value = this.value(store.value);
     if (plan.kind === 'element') {
       this.#hasReturned = true;
       return writer.line(`return ${value};`);
@@ -241,13 +224,13 @@ class Printer {
         writer.line(`result = ${store.accumulate ? `result + ${value}` : value};`),
       );
     if (store.guard === undefined) write();
-    else writer.block(`if (${this.#value(store.guard)} > 0)`, write);
+    else writer.block(`if (${this.value(store.guard)} > 0)`, write);
   }
 
   /** Threads, and the body with what they are. */
   print(): number {
     const { writer, plan, use, code, placed } = this;
-    const begin = this.#variables[BEGIN]!;
+    const begin = this.variables[BEGIN]!;
     const body = (): void => this.statements(code.body);
     if (plan.kind === 'place') {
       const { memory } = placed.store;

@@ -2,28 +2,21 @@
 import { arrayName, type DType } from '../../src/core/dtype.js';
 import { InternalError } from '../../src/core/errors.js';
 import { nameAddresses } from '../../src/lower/addresses.js';
-import type { Address, Bound, Expression, For, Form, LoopFunction, Statement } from '../../src/lower/loops.js';
+import type { Address, Expression, LoopFunction, StatementOf } from '../../src/lower/loops.js';
+import { LoopPrinter } from '../../src/lower/printer.js';
 import { literal, rounded, scalarExpression } from './scalar.js';
-import { formText, Writer } from '../../src/lower/writer.js';
 
-class Printer {
-  readonly writer = new Writer();
-  readonly #variables: readonly string[];
-  /** Constants and cells, which are written where they are read. */
-  readonly #literals = new Map<number, string>();
-
-  constructor(readonly code: LoopFunction) {
-    const { variables } = code;
-    this.#variables = variables.map((name, i) => (variables.indexOf(name) === i ? name : `${name}_${i}`));
+class Printer extends LoopPrinter {
+  constructor(code: LoopFunction) {
+    super(code, { constant: 'const', variable: 'let', least: 'min' });
   }
 
-  value(id: number): string {
-    return this.#literals.get(id) ?? `v${id}`;
+  readonly operation = scalarExpression;
+
+  coordinate(of: string, divisor: number, extent: number): string {
+    return `${divisor === 1 ? of : `trunc(${of} / ${divisor})`} % ${extent}`;
   }
 
-  form(form: Form): string {
-    return formText(form, this.#variables);
-  }
   #address(address: Address): string {
     const { indirect } = address;
     if (indirect === undefined) return this.form(address);
@@ -61,75 +54,21 @@ class Printer {
     }
   }
 
-  #bound(bound: Bound): string {
-    const { limit } = bound;
-    if (limit === undefined) return this.form(bound);
-    return `min(${this.form(bound)}, ${typeof limit === 'number' ? limit : this.form(limit)})`;
+  let({ value, expression }: StatementOf<'let'>): void {
+    const text = this.#expression(expression, this.code.values[value]!.dtype);
+    // Nothing reads a cell's value once the cell has changed.
+    if (expression.kind === 'constant' || expression.kind === 'cell') this.inline(value, text);
+    else this.writer.line(`const v${value} = ${text};`);
   }
 
-  #loop({ variable, from, to, turns }: For): void {
-    const { writer } = this;
-    const index = this.#variables[variable]!;
-    let end = this.#bound(to);
-    if (to.limit !== undefined || turns.length > 1) {
-      writer.line(`const end_${index} = ${end};`);
-      end = `end_${index}`;
-    }
-    const start = `let ${index} = ${this.form(from)};`;
-    if (turns.length > 1) writer.line(start);
-    for (const { step, takes, body } of turns) {
-      const test = `${index}${takes === 1 ? '' : ` + ${takes - 1}`} < ${end}`;
-      const next = step === 1 ? `${index}++` : `${index} += ${step}`;
-      writer.block(`for (${turns.length > 1 ? ';' : start} ${test}; ${next})`, () => this.statements(body));
-    }
+  reset({ cell, initial }: StatementOf<'reset'>): void {
+    this.writer.line(`let c${cell} = ${literal(initial, this.code.cells[cell]!.dtype)};`);
   }
 
-  statements(body: readonly Statement[]): void {
-    for (const statement of body) this.#statement(statement);
-  }
-
-  #statement(statement: Statement): void {
-    const { writer, code } = this;
-    switch (statement.kind) {
-      case 'let': {
-        const { value, expression } = statement;
-        const text = this.#expression(expression, code.values[value]!.dtype);
-        // Nothing reads a cell's value once the cell has changed.
-        if (expression.kind === 'constant' || expression.kind === 'cell') this.#literals.set(value, text);
-        else writer.line(`const v${value} = ${text};`);
-        return;
-      }
-      case 'for':
-        return this.#loop(statement);
-      case 'define':
-        return writer.line(`const ${this.#variables[statement.variable]!} = ${this.form(statement.form)};`);
-      case 'coordinate': {
-        const { variable, of, divisor, extent } = statement;
-        const quotient = divisor === 1 ? this.#variables[of]! : `trunc(${this.#variables[of]!} / ${divisor})`;
-        return writer.line(`const ${this.#variables[variable]!} = ${quotient} % ${extent};`);
-      }
-      case 'if':
-        return writer.block(`if (${this.value(statement.condition)})`, () => this.statements(statement.body));
-      case 'reset':
-        return writer.line(
-          `let c${statement.cell} = ${literal(statement.initial, code.cells[statement.cell]!.dtype)};`,
-        );
-      case 'accumulate': {
-        const { cell, op, value } = statement;
-        const { dtype } = code.cells[cell]!;
-        const next =
-          op === undefined ? this.value(value) : scalarExpression(op, dtype, dtype, [`c${cell}`, this.value(value)]);
-        return writer.line(`c${cell} = ${next};`);
-      }
-      case 'store': {
-        const { memory, address, guard, value, accumulate } = statement;
-        const target = `${this.#memory(memory)}[${this.#address(address)}]`;
-        const write = `${target} = ${accumulate ? `${target} + ` : ''}${this.value(value)};`;
-        return writer.line(guard === undefined ? write : `if (${this.value(guard)}) ${write}`);
-      }
-      default:
-        throw new InternalError(`${statement.kind} in scalar code`);
-    }
+  store({ memory, address, guard, value, accumulate }: StatementOf<'store'>): void {
+    const target = `${this.#memory(memory)}[${this.#address(address)}]`;
+    const write = `${target} = ${accumulate ? `${target} + ` : ''}${this.value(value)};`;
+    this.writer.line(guard === undefined ? write : `if (${this.value(guard)}) ${write}`);
   }
 }
 

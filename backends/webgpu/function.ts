@@ -3,24 +3,24 @@
  * constants, so that no constant expression is evaluated before there is a device; cells are `var`s. Operands are words of
  * the slabs, from the offsets that the call's record in the table gives; memory of its own are words of the workgroup.
  */
-import { InternalError } from '../../src/core/errors.js';
 import { nameAddresses } from '../../src/lower/addresses.js';
 import type {
   Access,
   Address,
-  Bound,
   Expression,
   For,
   Form,
   LoopFunction,
   MemoryId,
   Statement,
+  StatementOf,
   TypedElements,
 } from '../../src/lower/loops.js';
 import { Arithmetic } from './arithmetic.js';
 import { fromWord, literal, scalarExpression, toWord, typeName } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
-import { formText, Writer } from '../../src/lower/writer.js';
+import { LoopPrinter, turn } from '../../src/lower/printer.js';
+import { Writer } from '../../src/lower/writer.js';
 
 /** Where an operand is: in the slab of this binding, or a number in the call's record itself. */
 export type OperandPlace = number | 'number';
@@ -55,26 +55,21 @@ export const localSize = ({ memories }: LoopFunction, width: number): number =>
 
 const nameOf = ({ dtype, width }: TypedElements): string => typeName(dtype, width);
 
-class Printer {
-  readonly writer = new Writer();
-  readonly #variables: readonly string[];
-  /** Cells, which are read where they stand. */
-  readonly #literals = new Map<number, string>();
+class Printer extends LoopPrinter {
   /** The first word of each memory of its own. */
   readonly #localStarts: number[] = [];
   readonly #barrier: string;
   readonly #arithmetic = new Arithmetic();
 
   constructor(
-    readonly code: LoopFunction,
+    code: LoopFunction,
     readonly places: readonly OperandPlace[],
     readonly ofVectors: boolean,
   ) {
-    const { variables, memories } = code;
-    this.#variables = variables.map((name, i) => {
-      const safe = KNOWN.has(name) || /\d$/.test(name) ? name : `${name}_`;
-      return variables.indexOf(name) === i ? safe : `${safe}_${i}`;
-    });
+    super(code, { constant: 'let', variable: 'var', least: 'min' }, new Writer(), (name) =>
+      KNOWN.has(name) || /\d$/.test(name) ? name : `${name}_`,
+    );
+    const { memories } = code;
     const next = new Map<number, number>();
     memories.forEach((memory, i) => {
       if (memory.kind !== 'local') return;
@@ -91,12 +86,10 @@ class Printer {
     this.#barrier = isShared ? 'storageBarrier(); workgroupBarrier();' : 'workgroupBarrier();';
   }
 
-  value(id: number): string {
-    return this.#literals.get(id) ?? `v${id}`;
-  }
+  readonly operation = scalarExpression;
 
-  form(form: Form): string {
-    return formText(form, this.#variables);
+  coordinate(of: string, divisor: number, extent: number): string {
+    return `${divisor === 1 ? of : `${of} / ${divisor}`} % ${extent}`;
   }
 
   #address(address: Address): string {
@@ -168,29 +161,20 @@ class Printer {
     }
   }
 
-  #bound(bound: Bound): string {
-    return bound.limit === undefined ? this.form(bound) : `min(${this.form(bound)}, ${this.#limit(bound.limit)})`;
-  }
-  #limit(limit: number | Form): string {
-    return typeof limit === 'number' ? String(limit) : this.form(limit);
-  }
-
-  #loop({ variable, role, from, to, turns }: For): void {
+  override loop({ variable, role, from, to, turns }: For): void {
     const { writer } = this;
-    const index = this.#variables[variable]!;
+    const index = this.variables[variable]!;
     const isShared = role === 'thread';
     const count = isShared ? WORKGROUP_SIZE : 1;
     const start = (first: string, step: number): string =>
       isShared ? `${first === '0' ? '' : `${first} + `}${step === 1 ? '' : `${step} * `}thread` : first;
     const head = (first: string | undefined, end: string, step: number, takes: number): string => {
-      const test = `${index}${takes === 1 ? '' : ` + ${takes - 1}`} < ${end}`;
-      const next = step * count === 1 ? `${index}++` : `${index} += ${step * count}`;
-      return `for (${first === undefined ? '' : `var ${index} = ${first}`}; ${test}; ${next})`;
+      return `for (${first === undefined ? '' : `var ${index} = ${first}`}; ${turn(index, end, step * count, takes)})`;
     };
     const [only] = turns;
     if (to.limit !== undefined && turns.length === 1 && only!.takes === 1 && !isShared && isNext(from, to)) {
       // A loop of one turn or none.
-      writer.block(`if (${this.form(from)} < ${this.#limit(to.limit)})`, () => {
+      writer.block(`if (${this.form(from)} < ${typeof to.limit === 'number' ? to.limit : this.form(to.limit)})`, () => {
         writer.line(`let ${index} = ${this.form(from)};`);
         this.statements(only!.body);
       });
@@ -198,12 +182,12 @@ class Printer {
     }
     if (turns.length === 1 && to.limit === undefined) {
       const { step, takes, body } = only!;
-      writer.block(head(start(this.form(from), step), this.#bound(to), step, takes), () => this.statements(body));
+      writer.block(head(start(this.form(from), step), this.bound(to), step, takes), () => this.statements(body));
       return;
     }
     const end = `end_${index}`;
     writer.block('', () => {
-      writer.line(`let ${end} = ${this.#bound(to)};`);
+      writer.line(`let ${end} = ${this.bound(to)};`);
       if (!isShared) writer.line(`var ${index} = ${this.form(from)};`);
       else writer.line(`var from_${index} = ${this.form(from)};`);
       turns.forEach(({ step, takes, body }, i) => {
@@ -216,80 +200,52 @@ class Printer {
     });
   }
 
-  statements(body: readonly Statement[]): void {
-    for (const statement of body) this.#statement(statement);
+  let({ value, expression }: StatementOf<'let'>): void {
+    const { writer } = this;
+    const type = this.code.values[value]!;
+    const text = this.#expression(expression, type);
+    this.#arithmetic.note(value, expression);
+    // Nothing reads a cell's value once the cell has changed.
+    if (expression.kind === 'cell') this.inline(value, text);
+    else if (expression.kind === 'load' && expression.guard !== undefined) {
+      writer.line(`var v${value} = ${literal(0, type.dtype)};`);
+      writer.line(`if (${this.value(expression.guard)}) { v${value} = ${text}; }`);
+    } else writer.line(`let v${value}: ${nameOf(type)} = ${text};`);
   }
 
-  #statement(statement: Statement): void {
+  reset({ cell, initial }: StatementOf<'reset'>): void {
+    const type = this.code.cells[cell]!;
+    const value = literal(initial, type.dtype);
+    this.writer.line(`var c${cell}: ${nameOf(type)} = ${type.width === 1 ? value : `${nameOf(type)}(${value})`};`);
+  }
+
+  store(statement: StatementOf<'store'>): void {
     const { writer, code } = this;
-    switch (statement.kind) {
-      case 'let': {
-        const { value, expression } = statement;
-        const type = code.values[value]!;
-        const { dtype } = type;
-        const text = this.#expression(expression, type);
-        this.#arithmetic.note(value, expression);
-        // Nothing reads a cell's value once the cell has changed.
-        if (expression.kind === 'cell') this.#literals.set(value, text);
-        else if (expression.kind === 'load' && expression.guard !== undefined) {
-          writer.line(`var v${value} = ${literal(0, dtype)};`);
-          writer.line(`if (${this.value(expression.guard)}) { v${value} = ${text}; }`);
-        } else writer.line(`let v${value}: ${nameOf(type)} = ${text};`);
-        return;
-      }
-      case 'for':
-        return this.#loop(statement);
-      case 'define':
-        return writer.line(`let ${this.#variables[statement.variable]!} = ${this.form(statement.form)};`);
-      case 'coordinate': {
-        const { variable, of, divisor, extent } = statement;
-        const quotient = divisor === 1 ? this.#variables[of]! : `${this.#variables[of]!} / ${divisor}`;
-        return writer.line(`let ${this.#variables[variable]!} = ${quotient} % ${extent};`);
-      }
-      case 'if':
-        return writer.block(`if (${this.value(statement.condition)})`, () => this.statements(statement.body));
-      case 'reset': {
-        const type = code.cells[statement.cell]!;
-        const initial = literal(statement.initial, type.dtype);
-        return writer.line(
-          `var c${statement.cell}: ${nameOf(type)} = ${type.width === 1 ? initial : `${nameOf(type)}(${initial})`};`,
-        );
-      }
-      case 'accumulate': {
-        const { cell, op, value } = statement;
-        const { dtype } = code.cells[cell]!;
-        const next =
-          op === undefined ? this.value(value) : scalarExpression(op, dtype, dtype, [`c${cell}`, this.value(value)]);
-        return writer.line(`c${cell} = ${next};`);
-      }
-      case 'store': {
-        const { guard, value, accumulate, memory } = statement;
-        const { dtype } = code.memories[memory]!;
-        const { width } = code.values[value]!;
-        const targets = this.#words(statement, width);
-        const [target] = targets as [string];
-        if (targets.length > 1) {
-          const words = toWord(dtype, this.value(value), width);
-          targets.forEach((each, i) => {
-            writer.line(`${each} = ${words}[${i}];`);
-          });
-          return;
-        }
-        const sum = accumulate ? `${fromWord(dtype, target)} + ${this.value(value)}` : this.value(value);
-        const write = `${target} = ${toWord(dtype, sum, width)};`;
-        return writer.line(guard === undefined ? write : `if (${this.value(guard)}) { ${write} }`);
-      }
-      case 'barrier':
-        return writer.line(this.#barrier);
-      case 'contract':
-        throw new InternalError('a contraction that is no loops in WGSL');
+    const { guard, value, accumulate, memory } = statement;
+    const { dtype } = code.memories[memory]!;
+    const { width } = code.values[value]!;
+    const targets = this.#words(statement, width);
+    const [target] = targets as [string];
+    if (targets.length > 1) {
+      const words = toWord(dtype, this.value(value), width);
+      targets.forEach((each, i) => {
+        writer.line(`${each} = ${words}[${i}];`);
+      });
+      return;
     }
+    const sum = accumulate ? `${fromWord(dtype, target)} + ${this.value(value)}` : this.value(value);
+    const write = `${target} = ${toWord(dtype, sum, width)};`;
+    writer.line(guard === undefined ? write : `if (${this.value(guard)}) { ${write} }`);
+  }
+
+  override barrier(): void {
+    this.writer.line(this.#barrier);
   }
 
   operandLines(): void {
     const { memories, size } = this.code;
     const operands = memories.filter(({ kind }) => kind === 'operand').length;
-    if (size !== undefined) this.writer.line(`let ${this.#variables[size]!} = i32(${this.#recordWord(operands)});`);
+    if (size !== undefined) this.writer.line(`let ${this.variables[size]!} = i32(${this.#recordWord(operands)});`);
     const used = new Set<MemoryId>();
     for (const each of allStatements(this.code.body)) {
       if (each.kind === 'store') used.add(each.memory);

@@ -124,6 +124,9 @@ export type Statement =
   | { readonly kind: 'barrier' }
   | ContractStatement;
 
+/** The statement of this kind. */
+export type StatementOf<K extends Statement['kind']> = Extract<Statement, { kind: K }>;
+
 export interface TypedElements {
   readonly dtype: DType;
   /** Elements of a value. */

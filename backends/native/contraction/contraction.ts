@@ -141,7 +141,7 @@ class ContractionPrinter {
     const { code } = this;
     const writer = new Writer();
     const printer = new FunctionPrinter(code, writer);
-    const name = (id: number): string => printer.variable(id);
+    const name = (id: number): string => printer.variables[id]!;
     const bounds = [...rows, ...columns].map((id) => `long ${name(id)}`).join(', ');
     writer.block(`KERNEL ${this.#name}_epilogue(void *const *b, long outer, ${this.#type} *block, ${bounds})`, () => {
       declareMemories(code, writer, 1);

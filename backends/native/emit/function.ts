@@ -8,39 +8,31 @@ import type { ScalarOp } from '../../../src/core/scalar-op.js';
 import type {
   Access,
   Address,
-  Bound,
   Expression,
-  For,
-  Form,
   LoopFunction,
-  Statement,
+  StatementOf,
   TypedElements,
   ValueId,
 } from '../../../src/lower/loops.js';
-import { formText, Writer } from '../../../src/lower/writer.js';
+import { LoopPrinter } from '../../../src/lower/printer.js';
+import { Writer } from '../../../src/lower/writer.js';
 import { scalarText } from './scalar.js';
 import { literal, memoryType, partsOf, SCALAR_TYPE, VECTOR_TYPE } from './types.js';
 import { vectorText } from './vector.js';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-export class FunctionPrinter {
-  readonly #variables: readonly string[];
-
-  constructor(
-    readonly code: LoopFunction,
-    readonly writer: Writer,
-  ) {
-    const { variables } = code;
-    this.#variables = variables.map((name, i) => (variables.indexOf(name) === i ? name : `${name}_${i}`));
+export class FunctionPrinter extends LoopPrinter {
+  constructor(code: LoopFunction, writer: Writer) {
+    super(code, { constant: 'const long', variable: 'long', least: 'least' }, writer);
   }
 
-  variable(id: number): string {
-    return this.#variables[id]!;
+  readonly operation = scalarText;
+
+  coordinate(of: string, divisor: number, extent: number): string {
+    return `(uint32_t)${of}${divisor === 1 ? '' : ` / ${divisor}u`} % ${extent}u`;
   }
-  #form(form: Form): string {
-    return formText(form, this.#variables);
-  }
+
   #width(value: ValueId): number {
     return this.code.values[value]!.width;
   }
@@ -75,7 +67,7 @@ export class FunctionPrinter {
   }
   #address(address: Address, element = 0, step = 0): string {
     const { indirect } = address;
-    const form = this.#form({ ...address, offset: address.offset + element * step });
+    const form = this.form({ ...address, offset: address.offset + element * step });
     if (indirect === undefined) return form;
     return `${form} + ${indirect.stride === 1 ? '' : `${indirect.stride}l * `}${this.#element(indirect.value, element)}`;
   }
@@ -164,7 +156,12 @@ export class FunctionPrinter {
 
   // Statements -----------------------------------------------------------------------------------------------------------
 
-  #operation(op: ScalarOp, from: TypedElements, to: TypedElements, operands: readonly (readonly string[])[]): string[] {
+  #operationOf(
+    op: ScalarOp,
+    from: TypedElements,
+    to: TypedElements,
+    operands: readonly (readonly string[])[],
+  ): string[] {
     if (to.width > 1) return vectorText(op, from.dtype, to.dtype, operands);
     return [
       scalarText(
@@ -183,17 +180,17 @@ export class FunctionPrinter {
       case 'constant':
         return [literal(expression.value, dtype)];
       case 'index': {
-        const integer = `(int32_t)(${this.#form(expression.form)})`;
+        const integer = `(int32_t)(${this.form(expression.form)})`;
         const scalar: TypedElements = { dtype: 'i32', width: 1 };
-        if (width === 1) return this.#operation('cast', scalar, type, [[integer]]);
+        if (width === 1) return this.#operationOf('cast', scalar, type, [[integer]]);
         const steps = range(width).map((i) => i * expression.step);
         const integers = `(splat_i32(${integer}) + (i32v){${steps.join(', ')}})`;
-        return this.#operation('cast', { dtype: 'i32', width }, type, [[integers]]);
+        return this.#operationOf('cast', { dtype: 'i32', width }, type, [[integers]]);
       }
       case 'op': {
         const { op, inputs } = expression;
         const from = code.values[inputs[inputs.length - 1]!]!;
-        return this.#operation(
+        return this.#operationOf(
           op,
           from,
           type,
@@ -213,37 +210,12 @@ export class FunctionPrinter {
     }
   }
 
-  #bound(bound: Bound): string {
-    const { limit } = bound;
-    if (limit === undefined) return this.#form(bound);
-    return `least(${this.#form(bound)}, ${typeof limit === 'number' ? limit : this.#form(limit)})`;
-  }
-
-  #loop({ variable, from, to, turns }: For): void {
-    const { writer } = this;
-    const index = this.variable(variable);
-    let end = this.#bound(to);
-    if (to.limit !== undefined || turns.length > 1) {
-      writer.line(`const long end_${index} = ${end};`);
-      end = `end_${index}`;
-    }
-    const start = `long ${index} = ${this.#form(from)};`;
-    if (turns.length > 1) writer.line(start);
-    for (const { step, takes, body } of turns) {
-      const test = `${index}${takes === 1 ? '' : ` + ${takes - 1}`} < ${end}`;
-      const next = step === 1 ? `${index}++` : `${index} += ${step}`;
-      writer.block(`for (${turns.length > 1 ? ';' : start} ${test}; ${next})`, () => this.statements(body));
-    }
-  }
-
-  #accumulate({ cell, op, value, active }: Extract<Statement, { kind: 'accumulate' }>): void {
+  override accumulate(statement: StatementOf<'accumulate'>): void {
     const { writer, code } = this;
+    const { cell, op, value, active } = statement;
     const type = code.cells[cell]!;
     const { dtype, width } = type;
-    if (width === 1) {
-      const next = op === undefined ? `v${value}` : scalarText(op, dtype, dtype, [`c${cell}`, `v${value}`]);
-      return writer.line(`c${cell} = ${next};`);
-    }
+    if (width === 1) return super.accumulate(statement);
     const into = this.#parts(`c${cell}`, type);
     const next = op === undefined ? this.parts(value) : vectorText(op, dtype, dtype, [into, this.parts(value)]);
     const lanes = width / partsOf(dtype);
@@ -258,50 +230,22 @@ export class FunctionPrinter {
     });
   }
 
-  statements(body: readonly Statement[]): void {
-    for (const statement of body) this.#statement(statement);
+  let({ value, expression }: StatementOf<'let'>): void {
+    if (expression.kind === 'load') return this.#load(value, expression);
+    const type = this.code.values[value]!;
+    this.#declare(`v${value}`, type, this.#expression(expression, type));
   }
 
-  #statement(statement: Statement): void {
-    const { writer, code } = this;
-    switch (statement.kind) {
-      case 'let': {
-        const { value, expression } = statement;
-        if (expression.kind === 'load') return this.#load(value, expression);
-        const type = code.values[value]!;
-        return this.#declare(`v${value}`, type, this.#expression(expression, type));
-      }
-      case 'for':
-        return this.#loop(statement);
-      case 'define':
-        return writer.line(`const long ${this.variable(statement.variable)} = ${this.#form(statement.form)};`);
-      case 'coordinate': {
-        const { variable, of, divisor, extent } = statement;
-        const quotient = `(uint32_t)${this.variable(of)}${divisor === 1 ? '' : ` / ${divisor}u`}`;
-        return writer.line(`const long ${this.variable(variable)} = ${quotient} % ${extent}u;`);
-      }
-      case 'if':
-        return writer.block(`if (v${statement.condition})`, () => this.statements(statement.body));
-      case 'reset': {
-        const { cell, initial } = statement;
-        const type = code.cells[cell]!;
-        const { dtype, width } = type;
-        const value = literal(initial, dtype);
-        const values = width === 1 ? [value] : range(partsOf(dtype)).map(() => `splat_${dtype}(${value})`);
-        return this.#declare(`c${cell}`, type, values, '');
-      }
-      case 'accumulate':
-        return this.#accumulate(statement);
-      case 'store': {
-        const { value, accumulate } = statement;
-        return this.#store(value, statement, accumulate);
-      }
-      case 'barrier':
-      case 'contract':
-        throw new InternalError(`a ${statement.kind} in code for threads`);
-      default:
-        return statement satisfies never;
-    }
+  reset({ cell, initial }: StatementOf<'reset'>): void {
+    const type = this.code.cells[cell]!;
+    const { dtype, width } = type;
+    const value = literal(initial, dtype);
+    const values = width === 1 ? [value] : range(partsOf(dtype)).map(() => `splat_${dtype}(${value})`);
+    this.#declare(`c${cell}`, type, values, '');
+  }
+
+  store({ value, accumulate, ...access }: StatementOf<'store'>): void {
+    this.#store(value, access, accumulate);
   }
 }
 
