@@ -1,6 +1,6 @@
 /** The backend of WebGPU, over a device that is open. */
 import { UnsupportedError } from '../../src/core/errors.js';
-import type { Program } from '../../src/lower/program.js';
+import { launchesOf, type Program } from '../../src/lower/program.js';
 import type { Backend, KernelSource } from '../../src/runtime/backend.js';
 import { Buffers, type WebGpuBuffer } from './buffers.js';
 import { Device, type DeviceLimits } from './device.js';
@@ -31,9 +31,8 @@ export interface WebGpuBackend extends Backend {
 /** The program as WGSL, for the case that all its buffers lie in one slab. */
 export function emitProgram(program: Program): KernelSource {
   const kernels = modulesOf(program).map((modules) => modules.join('\n\n'));
-  const text = program.steps
-    .map((step, i) => (step.kind === 'launch' ? `// ${step.kernel.name}\n\n${kernels[i]!}` : ''))
-    .filter((part) => part !== '')
+  const text = launchesOf(program)
+    .map(({ kernel: { name } }, i) => `// ${name}\n\n${kernels[i]!}`)
     .join('\n\n');
   return { backend: 'webgpu', program, text, kernels };
 }

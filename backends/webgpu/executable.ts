@@ -195,7 +195,7 @@ export class WebGpuExecutable implements Executable {
     const arena = size > 0 && this.buffers.slabs.fits(size) ? this.#allocate(size) : undefined;
     const blocks = new Array<Block | undefined>(program.buffers.length).fill(undefined);
     for (const buffer of program.buffers) {
-      if (isOutside(buffer) || isNumber(buffer)) continue;
+      if (isOutside(buffer) || isNumber(buffer) || buffer.role === 'view') continue;
       blocks[buffer.id] =
         arena === undefined
           ? this.#allocate(buffer.size)
@@ -277,7 +277,7 @@ export class WebGpuExecutable implements Executable {
       table,
       tableBuffer: value,
       slots: dispatches.flatMap(({ slots }, i) =>
-        slots.map(({ word, buffer }) => ({ word: starts[i]! + word, buffer })),
+        slots.map((slot) => ({ ...slot, word: starts[i]! + slot.word })),
       ),
       sizes: dispatches.flatMap(({ sizes }, i) => sizes.map(({ word, size }) => ({ word: starts[i]! + word, size }))),
       blocks,
@@ -303,9 +303,9 @@ export class WebGpuExecutable implements Executable {
       last = Math.max(last, word);
     };
     for (let i = 0; i < slots.length; i++) {
-      const { word, buffer } = slots[i]!;
+      const { word, buffer, plus } = slots[i]!;
       const binding = this.#bindings[buffer]!;
-      set(word, typeof binding === 'number' ? binding : binding.offset);
+      set(word, typeof binding === 'number' ? binding : binding.offset + plus);
     }
     for (let i = 0; i < sizes.length; i++) set(sizes[i]!.word, sizeAt(sizes[i]!.size, n!));
     if (last >= 0) this.device.queue.write(tableBuffer, first * ELEMENT_BYTES, table, first, last - first + 1);

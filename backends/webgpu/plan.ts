@@ -5,7 +5,14 @@
 import { InternalError } from '../../src/core/errors.js';
 import type { SizeForm } from '../../src/core/extent.js';
 import type { Statement } from '../../src/lower/loops.js';
-import type { Call, Program } from '../../src/lower/program.js';
+import {
+  type Call,
+  launchesOf,
+  type LaunchStep,
+  type LoopStep,
+  type Program,
+  type Step,
+} from '../../src/lower/program.js';
 import { printModule, TABLE_HEAD, type Variant } from './dispatch.js';
 import type { OperandPlace } from './function.js';
 import type { Block, Slab } from './slabs.js';
@@ -26,7 +33,11 @@ export interface Copy {
 export interface Slot {
   readonly word: number;
   readonly buffer: number;
+  /** Words from the beginning of the buffer. */
+  readonly plus: number;
 }
+/** Where a view begins in this turn: so many words from the beginning of a buffer. */
+type Start = Omit<Slot, 'word'>;
 /** A word of the table that follows from n, the number of rows of a batch. */
 export interface SizeSlot {
   readonly word: number;
@@ -34,8 +45,8 @@ export interface SizeSlot {
 }
 
 export interface Dispatch {
-  /** Position of the step. */
-  readonly step: number;
+  /** Number of the launch, of those of the program. */
+  readonly launch: number;
   /** The kernel's name, for messages. */
   readonly name: string;
   /** Dispatches of a program with equal keys run one module. */
@@ -64,22 +75,60 @@ const stores = (body: readonly Statement[], memory: number): boolean =>
 
 /** Plans dispatches. `allocate` gives memory that is the plan's own. */
 export class Planner {
+  readonly #bindings: (Binding | undefined)[];
+  readonly #launches: ReadonlyMap<LaunchStep, number>;
+
   constructor(
     readonly program: Program,
-    readonly bindings: readonly (Binding | undefined)[],
+    bindings: readonly (Binding | undefined)[],
     /** Slabs that may be bound. */
     readonly mostSlabs: number,
     readonly allocate: (words: number) => Block,
-  ) {}
+    /** Of the views whose turn it is. */
+    readonly starts = new Map<number, Start>(),
+  ) {
+    this.#bindings = [...bindings];
+    this.#launches = new Map(launchesOf(program).map((launch, i) => [launch, i]));
+  }
 
-  plan(): Dispatch[] {
-    return this.program.steps.flatMap((step, position) =>
-      step.kind === 'launch' ? step.phases.flatMap((phase) => this.#phase(position, step.kernel.name, phase)) : [],
-    );
+  /** The dispatches of a run, turn by turn, at most so many of each loop. */
+  plan(mostTurns = Infinity): Dispatch[] {
+    return this.#steps(this.program.steps, mostTurns);
+  }
+
+  #steps(steps: readonly Step[], mostTurns: number): Dispatch[] {
+    return steps.flatMap((step): Dispatch[] => {
+      switch (step.kind) {
+        case 'host':
+          return [];
+        case 'launch':
+          return step.phases.flatMap((phase) => this.#phase(this.#launches.get(step)!, step.kernel.name, phase));
+        case 'loop':
+          return this.#loop(step, mostTurns);
+        case 'branch':
+          throw new InternalError('a branch on WebGPU');
+      }
+    });
+  }
+
+  /** Each turn has a part of the table of its own: what is bound, and what runs, is the same in all. */
+  #loop({ turns, reverse, views, steps }: LoopStep, mostTurns: number): Dispatch[] {
+    if (typeof turns !== 'number') throw new InternalError('a loop of unknown length on WebGPU');
+    return Array.from({ length: Math.min(turns, mostTurns) }, (_, turn) => {
+      const at = reverse ? turns - 1 - turn : turn;
+      for (const { view, of, stride } of views) {
+        const around = this.#binding(of);
+        if (typeof around === 'number') throw new InternalError('an element of a number');
+        const { buffer, plus } = this.starts.get(of) ?? { buffer: of, plus: 0 };
+        this.#bindings[view] = { slab: around.slab, offset: around.offset + at * stride, words: stride };
+        this.starts.set(view, { buffer, plus: plus + at * stride });
+      }
+      return this.#steps(steps, mostTurns);
+    }).flat();
   }
 
   #binding(buffer: number): Binding {
-    const binding = this.bindings[buffer];
+    const binding = this.#bindings[buffer];
     if (binding === undefined) throw new InternalError(`buffer ${buffer} of ${this.program.name} is nowhere`);
     return binding;
   }
@@ -90,13 +139,13 @@ export class Planner {
     });
   }
 
-  #phase(step: number, name: string, phase: readonly Call[]): Dispatch[] {
+  #phase(launch: number, name: string, phase: readonly Call[]): Dispatch[] {
     const dispatches: Dispatch[] = [];
     let calls: Call[] = [];
     let slabs = new Set<Slab>();
     let codes = new Set<number>();
     const flush = (): void => {
-      if (calls.length > 0) dispatches.push(this.#dispatch(step, name, calls));
+      if (calls.length > 0) dispatches.push(this.#dispatch(launch, name, calls));
       calls = [];
       slabs = new Set();
       codes = new Set();
@@ -105,7 +154,7 @@ export class Planner {
       if (groupsOf(call) === 0) continue;
       const own = this.#slabs(call);
       if (new Set(own).size > this.mostSlabs) {
-        dispatches.push(this.#moving(step, name, call));
+        dispatches.push(this.#moving(launch, name, call));
         continue;
       }
       const joined = new Set([...slabs, ...own]);
@@ -119,7 +168,7 @@ export class Planner {
   }
 
   /** One call whose smaller operands are copied into one block before, and those that it writes back after. */
-  #moving(step: number, name: string, call: Call): Dispatch {
+  #moving(launch: number, name: string, call: Call): Dispatch {
     const code = this.program.functions[call.code]!;
     // Operands at one place, such as a parameter that is updated there, move together.
     const places = new Map<string, Block>();
@@ -143,7 +192,7 @@ export class Planner {
       to.set(keyOf(place), { slab: block.slab, offset, words: place.words });
       offset += place.words;
     }
-    const bindings = [...this.bindings];
+    const bindings = [...this.#bindings];
     const written = new Set<string>();
     call.operands.forEach((buffer, operand) => {
       const binding = this.#binding(buffer);
@@ -151,10 +200,13 @@ export class Planner {
       bindings[buffer] = to.get(keyOf(binding)) ?? binding;
       if (stores(code.body, operand)) written.add(keyOf(binding));
     });
-    const dispatch = new Planner(this.program, bindings, this.mostSlabs, this.allocate).#dispatch(step, name, [call]);
+    // A view that moved is what was copied.
+    const starts = new Map([...this.starts].filter(([view]) => bindings[view] === this.#bindings[view]));
+    const planner = new Planner(this.program, bindings, this.mostSlabs, this.allocate, starts);
+    const dispatch = planner.#dispatch(launch, name, [call]);
     return {
       ...dispatch,
-      slots: dispatch.slots.filter(({ buffer }) => bindings[buffer] === this.bindings[buffer]),
+      slots: dispatch.slots.filter(({ buffer }) => bindings[buffer] === this.#bindings[buffer]),
       before: moved.map((from) => ({ from, to: to.get(keyOf(from))! })),
       after: moved
         .filter((place) => written.has(keyOf(place)))
@@ -162,7 +214,7 @@ export class Planner {
     };
   }
 
-  #dispatch(step: number, name: string, calls: readonly Call[]): Dispatch {
+  #dispatch(launch: number, name: string, calls: readonly Call[]): Dispatch {
     const slabs = [...new Set(calls.flatMap((call) => this.#slabs(call)))].sort((a, b) => a.id - b.id);
     const variants: Variant[] = [];
     const numberOf = new Map<string, number>();
@@ -189,7 +241,8 @@ export class Planner {
       if (call.grid.size !== undefined) sizes.push({ word: recordsAt + records.length + 1, size: call.grid.size });
       records.push(variantOf(call.code, places), call.grid.extent, call.grid.grain);
       bound.forEach((each, i) => {
-        slots.push({ word: recordsAt + records.length, buffer: call.operands[i]! });
+        const start = this.starts.get(call.operands[i]!) ?? { buffer: call.operands[i]!, plus: 0 };
+        slots.push({ word: recordsAt + records.length, ...start });
         records.push(typeof each === 'number' ? each : each.offset);
       });
       if (this.program.functions[call.code]!.size !== undefined) {
@@ -200,7 +253,7 @@ export class Planner {
     }
     const isSingle = calls.length === 1;
     return {
-      step,
+      launch,
       name,
       key: `${slabs.length}${isSingle ? 'x' : 's'} ${[...numberOf.keys()].join(' ')}`,
       print: () => printModule(variants, slabs.length, isSingle),
@@ -215,7 +268,7 @@ export class Planner {
   }
 }
 
-/** The modules of each step of a program whose buffers all lie in one slab: what a source shows. */
+/** The modules of each launch of a program whose buffers all lie in one slab: what a source shows. */
 export function modulesOf(program: Program): string[][] {
   const slab = { id: 0 } as Slab;
   const bindings = program.buffers.map(({ home, size }): Binding =>
@@ -224,7 +277,7 @@ export function modulesOf(program: Program): string[][] {
   const planner = new Planner(program, bindings, 1, () => {
     throw new InternalError('one slab is to be enough');
   });
-  const modules: string[][] = program.steps.map(() => []);
-  for (const { step, print } of planner.plan()) modules[step]!.push(print());
+  const modules: string[][] = launchesOf(program).map(() => []);
+  for (const { launch, print } of planner.plan(1)) modules[launch]!.push(print());
   return modules;
 }

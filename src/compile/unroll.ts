@@ -2,17 +2,38 @@
  * Graph → Graph: control without control. Parts with a derivative of their own become part of the graph; for a machine
  * that cannot loop, so do the turns of loops and, joined by `where`, branches.
  */
+import type { DType } from '../core/dtype.js';
 import { UnsupportedError } from '../core/errors.js';
-import { type Expr, make, mapGraphs, topologicalOrder } from '../core/expr.js';
+import { type Expr, graphsOf, make, mapGraphs, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { resultPrimitive } from '../ops/control/results.js';
+import { isParameter } from '../ops/leaf.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
 
-/**
- * @param loops whether the machine loops and branches itself.
- * @throws UnsupportedError `NO_LOOPS` for a loop of unknown length where it does not.
- */
-export function unroll(graph: Graph, loops: boolean): Graph {
+/** What a machine loops over. */
+export interface Loops {
+  /** Whether it loops and branches itself, or runs scans alone. */
+  readonly loops: boolean | 'scans';
+  readonly dtypes: readonly DType[];
+}
+
+/** Whether all of a loop can run on a machine of these dtypes: its host computes scalars, but not between turns. */
+function isWithin({ inputs }: Expr, graphs: readonly Graph[], dtypes: readonly DType[]): boolean {
+  const isFixed = new Set<Expr>();
+  const fits = (node: Expr): boolean => {
+    // A constant is folded into what reads it.
+    if (!isParameter(node) && node.inputs.every((input) => isFixed.has(input))) isFixed.add(node);
+    return dtypes.includes(node.dtype) || isFixed.has(node);
+  };
+  return (
+    inputs.every(({ dtype }) => dtypes.includes(dtype)) &&
+    graphs.every(({ outputs }) => topologicalOrder(outputs).every(fits))
+  );
+}
+
+/** @throws UnsupportedError `NO_LOOPS` for a loop of unknown length where the machine has none. */
+export function unroll(graph: Graph, target: Loops): Graph {
+  const { loops, dtypes } = target;
   if (topologicalOrder(graph.outputs).every(({ primitive }) => primitive.control === undefined)) return graph;
   const results = new Map<Expr, readonly Expr[]>();
   return rewriteGraph(
@@ -22,8 +43,9 @@ export function unroll(graph: Graph, loops: boolean): Graph {
       const index = resultIndex(node);
       if (index !== undefined) return results.get(node.input())?.[index] ?? rebuild(node, inputs);
       if (control === undefined) return rebuild(node, inputs);
-      const attributes = mapGraphs(node.attributes, (each) => unroll(each, loops));
-      if (loops && control.kind !== 'inline') return make(node.primitive, inputs, attributes);
+      const attributes = mapGraphs(node.attributes, (each) => unroll(each, target));
+      const runs = loops === 'scans' ? control.kind === 'scan' && isWithin(node, graphsOf(attributes), dtypes) : loops;
+      if (runs && control.kind !== 'inline') return make(node.primitive, inputs, attributes);
       if (control.unroll === undefined)
         throw new UnsupportedError(
           'NO_LOOPS',

@@ -26,6 +26,8 @@ function fillsBuffers(
   specs: readonly BufferSpec[],
   width: number,
 ): boolean {
+  // Elements of a sequence that are no whole vectors begin between them.
+  if (operands.some((id) => specs[id]!.role === 'view' && specs[id]!.size % width !== 0)) return false;
   const form = sizes?.[0];
   if (
     axes.length > 0 &&

@@ -35,7 +35,7 @@ const verified = (graph: Graph): Graph => {
 /** What is decided before loops are. */
 function stagesOf(graph: Graph, target: Target, folds?: boolean): Stages {
   const control = controlPasses(verified(graph));
-  const unrolled = control === undefined ? graph : control.unroll(control.joinScans(graph), target.loops);
+  const unrolled = control === undefined ? graph : control.unroll(control.joinScans(graph), target);
   const divided = divide(verified(unrolled), target.dtypes);
   const decomposed = verified(decompose(verified(divided.device), target.decompositions));
   const separated = separate(simplify(decomposed, folds));

@@ -1,0 +1,132 @@
+/** Scans as steps: what they compute, and that their turns cost neither kernels, pipelines nor submits. */
+import { concat, forLoop, grad, scan, stack, type Tensor, vmap } from 'lazuli';
+import { describe, expect, test } from 'vitest';
+import type { HostArray } from '../../src/core/array.js';
+import { compileGraph } from '../../src/lower/pipeline.js';
+import { hasControl, type Program } from '../../src/lower/program.js';
+import { evaluateGraph } from '../../src/ops/evaluate.js';
+import type { DeviceBuffer } from '../../src/runtime/backend.js';
+import { WEBGPU_TARGET } from '../../backends/webgpu/target.js';
+import { modulesOf } from '../../backends/webgpu/plan.js';
+import { noise } from '../support/arrays.js';
+import { tracedGraph } from '../support/graphs.js';
+import { runGraphAsync } from './run.js';
+import { describeOnGpu, gpu, openCounted } from './support.js';
+
+const [BATCH, INPUTS, WIDTH] = [3, 4, 5];
+const weights = [noise('f32', [INPUTS, WIDTH], 1), noise('f32', [WIDTH, WIDTH], 2)];
+const sequence = (turns: number): HostArray => noise('f32', [turns, BATCH, INPUTS], 3);
+
+/** A recurrent net: the last state, all states, and a scalar of each turn. */
+const recurrent =
+  (reverse = false) =>
+  (xs: Tensor, w: Tensor, u: Tensor): Tensor[] => {
+    const [last, [all, sums]] = scan(
+      (h: Tensor, x: Tensor) => {
+        const next = x.matmul(w).add(h.matmul(u)).tanh();
+        return [next, [next, x.sum()] as const] as const;
+      },
+      xs.at(0).matmul(w),
+      xs,
+      { reverse },
+    );
+    return [last, all, sums];
+  };
+const slopes = (xs: Tensor, w: Tensor, u: Tensor): Tensor[] =>
+  grad(
+    (x: Tensor, a: Tensor, b: Tensor) => {
+      const [last, all] = recurrent()(x, a, b) as [Tensor, Tensor];
+      return last.sum().add(all.square().mean());
+    },
+    [0, 1, 2],
+  )(xs, w, u) as Tensor[];
+
+const CASES: Readonly<Record<string, { readonly inputs: HostArray[]; readonly f: (...x: Tensor[]) => Tensor[] }>> = {
+  recurrent: { inputs: [sequence(6), ...weights], f: recurrent() },
+  'from the last': { inputs: [sequence(6), ...weights], f: recurrent(true) },
+  'of one turn': { inputs: [sequence(1), ...weights], f: recurrent() },
+  derivatives: { inputs: [sequence(6), ...weights], f: slopes },
+  'no turn': { inputs: [noise('f32', [0, 4])], f: (xs) => scan((c: Tensor, x: Tensor) => [c.add(x.sum()), x], 1, xs) },
+  'whole vectors and parts of them': {
+    inputs: [noise('f32', [5, 8]), noise('f32', [5, 6])],
+    f: (xs, ys) => {
+      const [carry, [a, b]] = scan(
+        (c: Tensor, [x, y]: readonly [Tensor, Tensor]) =>
+          [c.add(x).add(y.slice([0], [4]).tile(2)), [c.mul(y.sum()), concat([y, x.slice([0], [4])])] as const] as const,
+        xs.at(4),
+        [xs, ys] as const,
+      );
+      return [carry, a, b];
+    },
+  },
+  'loops in loops, and a choice': {
+    inputs: [noise('f32', [3, 4, 2])],
+    f: (xs) => {
+      const inner = (c: Tensor, x: Tensor): readonly [Tensor, Tensor] => [c.add(x).mul(0.5), c.sub(x)];
+      const [carry, ys] = scan((c: Tensor, x: Tensor) => scan(inner, c.sort(), x, { reverse: true }), xs.at(0, 0), xs);
+      return [carry, ys, forLoop(0, 4, (i: Tensor, c: Tensor) => c.add(i).maximum(c.mul(2)), carry)];
+    },
+  },
+  'states that change places': {
+    inputs: [noise('f32', [7]), noise('f32', [7], 2)],
+    f: (a, b) =>
+      scan(([x, y]: readonly [Tensor, Tensor]) => [[y, x.add(y)], x] as const, [a, b] as const, undefined, {
+        length: 5,
+      }).flat() as Tensor[],
+  },
+  'many examples': {
+    inputs: [sequence(4), ...weights],
+    f: (xs, w, u) => [vmap((x: Tensor) => recurrent()(stack([x, x.neg()]).expandDims(1), w, u)[1]!)(xs.at(0))],
+  },
+};
+
+describeOnGpu('scans', () => {
+  test.each(Object.entries(CASES))('%s', async (_, { inputs, f }) => {
+    const graph = tracedGraph(inputs, f);
+    expect(hasControl(compileGraph(graph, WEBGPU_TARGET))).toBe(true);
+    const want = evaluateGraph(graph, inputs);
+    for (const [i, { shape, data }] of (await runGraphAsync(gpu, graph, inputs)).entries()) {
+      expect(shape).toEqual(want[i]!.shape);
+      data.forEach((each, at) => {
+        const should = want[i]!.data[at]!;
+        expect(Math.abs(each - should)).toBeLessThanOrEqual(2e-5 * Math.max(1, Math.abs(should)));
+      });
+    }
+  });
+
+  test('a step is one submit, and makes nothing after the second one', async () => {
+    const { backend, counts } = await openCounted();
+    const inputs = [sequence(20), ...weights];
+    const program = compileGraph(tracedGraph(inputs, recurrent()), backend.target);
+    const executable = backend.compile(backend.emit(program));
+    const buffers: DeviceBuffer[] = [];
+    program.parameters.forEach((id, i) => {
+      buffers[id] = backend.allocate('f32', inputs[i]!.data.length, 'input');
+      backend.write(buffers[id], inputs[i]!.data);
+    });
+    for (const id of program.outputs) buffers[id] = backend.allocate('f32', program.buffers[id]!.size, 'result');
+    await backend.run(executable, buffers);
+    await backend.run(executable, buffers);
+    const before = { ...counts };
+    for (let i = 0; i < 5; i++) await backend.run(executable, buffers);
+    const { dispatches, submits, ...rest } = counts;
+    expect(rest).toEqual((({ dispatches: _d, submits: _s, ...others }) => others)(before));
+    expect(submits - before.submits).toBe(5);
+    expect(dispatches - before.dispatches).toBeGreaterThanOrEqual(5 * 20);
+    backend.destroy();
+  });
+});
+
+describe('programs', () => {
+  const made = (turns: number, f: (...x: Tensor[]) => Tensor[]): Program =>
+    compileGraph(tracedGraph([sequence(turns), ...weights], f), WEBGPU_TARGET);
+  test.each([
+    ['forwards', recurrent()],
+    ['with derivatives', slopes],
+  ])('have as many kernels and modules for few turns as for many, %s', (_, f) => {
+    const [few, many] = [made(8, f), made(200, f)];
+    expect(few.kernels.length).toBe(many.kernels.length);
+    expect(many.kernels.length).toBeLessThan(40);
+    expect(modulesOf(many).flat()).toHaveLength(modulesOf(few).flat().length);
+  });
+});
