@@ -2,7 +2,8 @@
  * One dispatch: calls that may run at once, as one WGSL module and one table of words. The module depends on the functions
  * and on which slab each operand lies in; sizes, offsets and numbers are in the table.
  *
- *   table   0, workgroups, calls n, then for each call (first workgroup, position of its record)
+ *   table   0, workgroups, calls n, for each branch around it (the index that chooses, which one this is, the last one), then
+ *           for each call (first workgroup, position of its record)
  *   record  variant, extent, grain, then for each operand its first word in its slab, or the number itself; then the number of
  *           rows of a batch, if the function asks for it
  */
@@ -12,8 +13,10 @@ import { helpersOf } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
 import { Writer } from '../../src/lower/writer.js';
 
-/** Words before the list of calls. */
-export const TABLE_HEAD = 3;
+const TABLE_HEAD = 3;
+const GATE = 3;
+/** The first word of the gate number `gate`; of the list of calls, where there are so many gates. */
+export const gateAt = (gate: number): number => TABLE_HEAD + GATE * gate;
 
 /** A function with its operands in these places. */
 export interface Variant {
@@ -32,8 +35,9 @@ function variantNames(variants: readonly Variant[]): string[] {
 }
 
 /** The entry: which call this workgroup belongs to, and which part of it. All of that is uniform: barriers may follow. */
-function printEntry(names: readonly string[], isSingle: boolean): string {
+function printEntry(names: readonly string[], isSingle: boolean, gates: number): string {
   const writer = new Writer();
+  const calls = gateAt(gates);
   writer.line(`@compute @workgroup_size(${WORKGROUP_SIZE})`);
   const parameters = [
     '@builtin(workgroup_id) group: vec3<u32>',
@@ -43,17 +47,21 @@ function printEntry(names: readonly string[], isSingle: boolean): string {
   writer.block(`fn main(${parameters.join(', ')})`, () => {
     writer.line('let number = group.x + group.y * groups.x;');
     writer.line('if (number >= table[1]) { return; }');
+    for (let i = 0; i < gates; i++) {
+      const [index, own, last] = [0, 1, 2].map((word) => `i32(table[${gateAt(i) + word}])`);
+      writer.line(`if (min(max(${index}, 0), ${last}) != ${own}) { return; }`);
+    }
     if (!isSingle) {
       writer.line('var call = 0u;');
       writer.line('var above = table[2];');
       writer.block('while (above - call > 1u)', () => {
         writer.line('let middle = (call + above) / 2u;');
-        writer.line(`if (table[${TABLE_HEAD}u + 2u * middle] <= number) { call = middle; } else { above = middle; }`);
+        writer.line(`if (table[${calls}u + 2u * middle] <= number) { call = middle; } else { above = middle; }`);
       });
     } else writer.line('let call = 0u;');
-    writer.line(`let record = table[${TABLE_HEAD + 1}u + 2u * call];`);
+    writer.line(`let record = table[${calls + 1}u + 2u * call];`);
     writer.line('let grain = table[record + 2u];');
-    writer.line(`let begin = (number - table[${TABLE_HEAD}u + 2u * call]) * grain;`);
+    writer.line(`let begin = (number - table[${calls}u + 2u * call]) * grain;`);
     writer.line('let end = i32(min(begin + grain, table[record + 1u]));');
     const run = (name: string): string => `${name}(i32(begin), end, i32(index), record);`;
     if (names.length === 1) writer.line(run(names[0]!));
@@ -67,8 +75,8 @@ function printEntry(names: readonly string[], isSingle: boolean): string {
   return writer.toString();
 }
 
-/** The module of a dispatch, of one call if `isSingle`, with `slabs` slabs bound. */
-export function printModule(variants: readonly Variant[], slabs: number, isSingle: boolean): string {
+/** The module of a dispatch, of one call if `isSingle`, with `slabs` slabs bound, in so many branches. */
+export function printModule(variants: readonly Variant[], slabs: number, isSingle: boolean, gates: number): string {
   const names = variantNames(variants);
   const ofVectors = variants.every(({ code }) => storesVectors(code));
   const functions = variants
@@ -89,6 +97,6 @@ export function printModule(variants: readonly Variant[], slabs: number, isSingl
     ].join('\n'),
     ...helpersOf(functions),
     functions,
-    printEntry(names, isSingle),
+    printEntry(names, isSingle, gates),
   ].join('\n\n');
 }

@@ -52,8 +52,32 @@ interface Layout {
   readonly tableBuffer: GPUBuffer;
   readonly slots: readonly Slot[];
   readonly sizes: readonly SizeSlot[];
+  /** By launch: the indices of branches that are copied into the table before it. */
+  readonly gates: ReadonlyMap<Launch, readonly Slot[]>;
   /** Memory of its own. */
   readonly blocks: readonly Block[];
+}
+
+/** The index of a branch is copied for all of its dispatches before the first of them, so that passes are as long as may be. */
+function gatesOf(
+  dispatches: readonly Dispatch[],
+  launches: readonly Launch[],
+  starts: readonly number[],
+): Map<Launch, Slot[]> {
+  const gates = new Map<Launch, Slot[]>();
+  const begins = new Map<number, Slot[]>();
+  dispatches.forEach((dispatch, i) => {
+    for (const { branch, word, ...slot } of dispatch.gates) {
+      let list = begins.get(branch);
+      if (list === undefined) {
+        list = gates.get(launches[i]!) ?? [];
+        begins.set(branch, list);
+        gates.set(launches[i]!, list);
+      }
+      list.push({ ...slot, word: starts[i]! + word });
+    }
+  });
+  return gates;
 }
 
 const words = new DataView(new ArrayBuffer(4));
@@ -276,9 +300,8 @@ export class WebGpuExecutable implements Executable {
       pending: undefined,
       table,
       tableBuffer: value,
-      slots: dispatches.flatMap(({ slots }, i) =>
-        slots.map((slot) => ({ ...slot, word: starts[i]! + slot.word })),
-      ),
+      slots: dispatches.flatMap(({ slots }, i) => slots.map((slot) => ({ ...slot, word: starts[i]! + slot.word }))),
+      gates: gatesOf(dispatches, launches, starts),
       sizes: dispatches.flatMap(({ sizes }, i) => sizes.map(({ word, size }) => ({ word: starts[i]! + word, size }))),
       blocks,
     };
@@ -316,6 +339,16 @@ export class WebGpuExecutable implements Executable {
     const { device, buffers } = this;
     const { stopwatch } = device;
     const clean = buffers.takeCleaning();
+    // Where indices are now: when it is encoded, buffers may be bound elsewhere.
+    const gates = new Map(
+      [...layout.gates].map(([launch, slots]) => [
+        launch,
+        slots.map(({ word, buffer, plus }) => {
+          const { slab, offset } = this.#bindings[buffer] as Block;
+          return { word, slab, at: offset + plus };
+        }),
+      ]),
+    );
     return () => {
       const encoder = device.gpu.createCommandEncoder();
       clean(encoder);
@@ -333,9 +366,19 @@ export class WebGpuExecutable implements Executable {
         pass?.end();
         pass = undefined;
       };
-      for (const { pipeline, group, table, x, y, before, after } of layout.launches) {
-        if (before.length > 0) endPass();
+      for (const launch of layout.launches) {
+        const { pipeline, group, table, x, y, before, after } = launch;
+        const chosen = gates.get(launch);
+        if (before.length > 0 || chosen !== undefined) endPass();
         before.forEach(copy);
+        for (const { word, slab, at } of chosen ?? [])
+          encoder.copyBufferToBuffer(
+            slab.buffer,
+            at * ELEMENT_BYTES,
+            layout.tableBuffer,
+            word * ELEMENT_BYTES,
+            ELEMENT_BYTES,
+          );
         pass ??= encoder.beginComputePass(stopwatch?.next());
         pass.setPipeline(pipeline.value!);
         pass.setBindGroup(0, group, table);

@@ -6,6 +6,7 @@ import { InternalError } from '../../src/core/errors.js';
 import type { SizeForm } from '../../src/core/extent.js';
 import type { Statement } from '../../src/lower/loops.js';
 import {
+  type BranchStep,
   type Call,
   launchesOf,
   type LaunchStep,
@@ -13,7 +14,7 @@ import {
   type Program,
   type Step,
 } from '../../src/lower/program.js';
-import { printModule, TABLE_HEAD, type Variant } from './dispatch.js';
+import { gateAt, printModule, type Variant } from './dispatch.js';
 import type { OperandPlace } from './function.js';
 import type { Block, Slab } from './slabs.js';
 
@@ -36,6 +37,19 @@ export interface Slot {
   /** Words from the beginning of the buffer. */
   readonly plus: number;
 }
+/** A word of the table into which the index of a branch is copied before the first dispatch of what `branch` numbers. */
+export interface Gate extends Slot {
+  readonly branch: number;
+}
+/** A branch that is being planned. */
+interface Chosen {
+  readonly number: number;
+  readonly index: number;
+  /** Which one it is of so many. */
+  readonly own: number;
+  readonly count: number;
+}
+
 /** Where a view begins in this turn: so many words from the beginning of a buffer. */
 type Start = Omit<Slot, 'word'>;
 /** A word of the table that follows from n, the number of rows of a batch. */
@@ -58,6 +72,7 @@ export interface Dispatch {
   readonly table: readonly number[];
   readonly slots: readonly Slot[];
   readonly sizes: readonly SizeSlot[];
+  readonly gates: readonly Gate[];
   readonly before: readonly Copy[];
   readonly after: readonly Copy[];
 }
@@ -77,6 +92,7 @@ const stores = (body: readonly Statement[], memory: number): boolean =>
 export class Planner {
   readonly #bindings: (Binding | undefined)[];
   readonly #launches: ReadonlyMap<LaunchStep, number>;
+  #branches = 0;
 
   constructor(
     readonly program: Program,
@@ -86,6 +102,8 @@ export class Planner {
     readonly allocate: (words: number) => Block,
     /** Of the views whose turn it is. */
     readonly starts = new Map<number, Start>(),
+    /** The branches around what is being planned, the outermost first. */
+    readonly chosen: Chosen[] = [],
   ) {
     this.#bindings = [...bindings];
     this.#launches = new Map(launchesOf(program).map((launch, i) => [launch, i]));
@@ -106,8 +124,19 @@ export class Planner {
         case 'loop':
           return this.#loop(step, mostTurns);
         case 'branch':
-          throw new InternalError('a branch on WebGPU');
+          return this.#branch(step, mostTurns);
       }
+    });
+  }
+
+  /** All branches are dispatched; the workgroups of those that are not chosen end at once. */
+  #branch({ index, branches }: BranchStep, mostTurns: number): Dispatch[] {
+    const number = this.#branches++;
+    return branches.flatMap((steps, own) => {
+      this.chosen.push({ number, index, own, count: branches.length });
+      const dispatches = this.#steps(steps, mostTurns);
+      this.chosen.pop();
+      return dispatches;
     });
   }
 
@@ -119,7 +148,7 @@ export class Planner {
       for (const { view, of, stride } of views) {
         const around = this.#binding(of);
         if (typeof around === 'number') throw new InternalError('an element of a number');
-        const { buffer, plus } = this.starts.get(of) ?? { buffer: of, plus: 0 };
+        const { buffer, plus } = this.#start(of);
         this.#bindings[view] = { slab: around.slab, offset: around.offset + at * stride, words: stride };
         this.starts.set(view, { buffer, plus: plus + at * stride });
       }
@@ -131,6 +160,9 @@ export class Planner {
     const binding = this.#bindings[buffer];
     if (binding === undefined) throw new InternalError(`buffer ${buffer} of ${this.program.name} is nowhere`);
     return binding;
+  }
+  #start(buffer: number): Start {
+    return this.starts.get(buffer) ?? { buffer, plus: 0 };
   }
   #slabs(call: Call): Slab[] {
     return call.operands.flatMap((buffer) => {
@@ -202,7 +234,7 @@ export class Planner {
     });
     // A view that moved is what was copied.
     const starts = new Map([...this.starts].filter(([view]) => bindings[view] === this.#bindings[view]));
-    const planner = new Planner(this.program, bindings, this.mostSlabs, this.allocate, starts);
+    const planner = new Planner(this.program, bindings, this.mostSlabs, this.allocate, starts, this.chosen);
     const dispatch = planner.#dispatch(launch, name, [call]);
     return {
       ...dispatch,
@@ -231,7 +263,14 @@ export class Planner {
     const records: number[] = [];
     const slots: Slot[] = [];
     const sizes: SizeSlot[] = [];
-    const recordsAt = TABLE_HEAD + 2 * calls.length;
+    const { chosen } = this;
+    const recordsAt = gateAt(chosen.length) + 2 * calls.length;
+    const gates: Gate[] = [];
+    chosen.forEach(({ number, index }, i) => {
+      const slot = { word: gateAt(i), ...this.#start(index) };
+      if (typeof this.#binding(index) === 'number') slots.push(slot);
+      else gates.push({ ...slot, branch: number });
+    });
     let groups = 0;
     for (const call of calls) {
       const bound = call.operands.map((buffer) => this.#binding(buffer));
@@ -241,8 +280,7 @@ export class Planner {
       if (call.grid.size !== undefined) sizes.push({ word: recordsAt + records.length + 1, size: call.grid.size });
       records.push(variantOf(call.code, places), call.grid.extent, call.grid.grain);
       bound.forEach((each, i) => {
-        const start = this.starts.get(call.operands[i]!) ?? { buffer: call.operands[i]!, plus: 0 };
-        slots.push({ word: recordsAt + records.length, ...start });
+        slots.push({ word: recordsAt + records.length, ...this.#start(call.operands[i]!) });
         records.push(typeof each === 'number' ? each : each.offset);
       });
       if (this.program.functions[call.code]!.size !== undefined) {
@@ -252,16 +290,25 @@ export class Planner {
       groups += groupsOf(call);
     }
     const isSingle = calls.length === 1;
+    const depth = chosen.length;
     return {
       launch,
       name,
-      key: `${slabs.length}${isSingle ? 'x' : 's'} ${[...numberOf.keys()].join(' ')}`,
-      print: () => printModule(variants, slabs.length, isSingle),
+      key: `${slabs.length}${isSingle ? 'x' : 's'}${chosen.length === 0 ? '' : `?${chosen.length}`} ${[...numberOf.keys()].join(' ')}`,
+      print: () => printModule(variants, slabs.length, isSingle, depth),
       slabs,
       groups,
-      table: [0, groups, calls.length, ...heads, ...records],
+      table: [
+        0,
+        groups,
+        calls.length,
+        ...chosen.flatMap(({ own, count }) => [0, own, count - 1]),
+        ...heads,
+        ...records,
+      ],
       slots,
       sizes,
+      gates,
       before: [],
       after: [],
     };

@@ -24,7 +24,7 @@ export const WEBGPU_TARGET: Target = {
   workers: WORKGROUPS,
   batches: true,
   reassociates: true,
-  loops: 'scans',
+  loops: 'counted',
   tile: undefined,
   whyUntiled: whyNotInTiles,
   decompositions: DECOMPOSITIONS_OF_SINGLES,

@@ -12,10 +12,20 @@ import { rebuild, rewriteGraph } from './rewrite.js';
 
 /** What a machine loops over. */
 export interface Loops {
-  /** Whether it loops and branches itself, or runs scans alone. */
-  readonly loops: boolean | 'scans';
+  /** Whether it loops and branches itself; or so, but for loops of unknown length and what is little work. */
+  readonly loops: boolean | 'counted';
   readonly dtypes: readonly DType[];
+  /** What has fewer elements costs less than a launch. */
+  readonly small: number;
 }
+
+/** Whether computing all branches, which are part of what is around them then, costs less than leaving one out. */
+const areSmall = (branches: readonly Graph[], small: number): boolean =>
+  branches.every(({ outputs }) =>
+    topologicalOrder(outputs).every(
+      ({ aval, primitive }) => aval.size <= small && primitive.kind !== 'contraction' && primitive.kind !== 'control',
+    ),
+  );
 
 /** Whether all of a loop can run on a machine of these dtypes: its host computes scalars, but not between turns. */
 function isWithin({ inputs }: Expr, graphs: readonly Graph[], dtypes: readonly DType[]): boolean {
@@ -33,7 +43,7 @@ function isWithin({ inputs }: Expr, graphs: readonly Graph[], dtypes: readonly D
 
 /** @throws UnsupportedError `NO_LOOPS` for a loop of unknown length where the machine has none. */
 export function unroll(graph: Graph, target: Loops): Graph {
-  const { loops, dtypes } = target;
+  const { loops, dtypes, small } = target;
   if (topologicalOrder(graph.outputs).every(({ primitive }) => primitive.control === undefined)) return graph;
   const results = new Map<Expr, readonly Expr[]>();
   return rewriteGraph(
@@ -44,7 +54,13 @@ export function unroll(graph: Graph, target: Loops): Graph {
       if (index !== undefined) return results.get(node.input())?.[index] ?? rebuild(node, inputs);
       if (control === undefined) return rebuild(node, inputs);
       const attributes = mapGraphs(node.attributes, (each) => unroll(each, target));
-      const runs = loops === 'scans' ? control.kind === 'scan' && isWithin(node, graphsOf(attributes), dtypes) : loops;
+      const graphs = graphsOf(attributes);
+      const runs =
+        loops === 'counted'
+          ? control.kind !== 'while' &&
+            isWithin(node, graphs, dtypes) &&
+            !(control.kind === 'branch' && areSmall(graphs, small))
+          : loops;
       if (runs && control.kind !== 'inline') return make(node.primitive, inputs, attributes);
       if (control.unroll === undefined)
         throw new UnsupportedError(

@@ -72,8 +72,11 @@ export interface Target extends FusionLimits {
   readonly batches?: true | string;
   /** Whether a float sum may be added up in another order than its expression says. */
   readonly reassociates: boolean;
-  /** Whether a program loops and branches itself, or runs scans alone; else turns are written out. */
-  readonly loops: boolean | 'scans';
+  /**
+   * Whether a program loops and branches itself, all but loops of unknown length if `counted`; else turns are written out, and
+   * all branches computed.
+   */
+  readonly loops: boolean | 'counted';
   /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */
   readonly tile: ((shape: TileShape) => TilePlan) | undefined;
   /** Of a target that has tiles: why `contraction` is computed without them, and slower so; undefined if it is not. */

@@ -1,5 +1,5 @@
-/** Scans as steps: what they compute, and that their turns cost neither kernels, pipelines nor submits. */
-import { concat, forLoop, grad, scan, stack, type Tensor, vmap } from 'lazuli';
+/** Scans and branches as steps: what they compute, and that their turns cost neither kernels, pipelines nor submits. */
+import { concat, cond, forLoop, grad, scan, stack, switchCase, type Tensor, vmap } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
@@ -66,6 +66,45 @@ const CASES: Readonly<Record<string, { readonly inputs: HostArray[]; readonly f:
       const [carry, ys] = scan((c: Tensor, x: Tensor) => scan(inner, c.sort(), x, { reverse: true }), xs.at(0, 0), xs);
       return [carry, ys, forLoop(0, 4, (i: Tensor, c: Tensor) => c.add(i).maximum(c.mul(2)), carry)];
     },
+  },
+  'one of two branches, with a derivative': {
+    inputs: [noise('f32', [40, 200]), noise('f32', [])],
+    f: (x, p) => {
+      const either = (y: Tensor): Tensor =>
+        cond(
+          p.greater(0),
+          (z: Tensor) => z.matmul(z.transpose()).sum(1),
+          (z: Tensor) => z.neg().sqrt().sum(1),
+          y,
+        );
+      return [either(x.abs()), either(x.abs().neg()), grad((y: Tensor) => either(y.square()).sum())(x)];
+    },
+  },
+  'branches in branches in a loop': {
+    inputs: [noise('f32', [6, 5000]), { dtype: 'i32', shape: [6], data: Int32Array.of(0, 2, -1, 1, 7, 1) }],
+    f: (xs, at) =>
+      scan(
+        (c: Tensor, [x, i]: readonly [Tensor, Tensor]) => {
+          const next = switchCase(
+            i,
+            [
+              (y: Tensor) => y.add(x),
+              (y: Tensor) =>
+                cond(
+                  y.sum().greater(0),
+                  (z: Tensor) => z.mul(0.5),
+                  (z: Tensor) => z.sub(x),
+                  y,
+                ),
+              (y: Tensor) => y.maximum(x),
+            ],
+            c,
+          );
+          return [next, next.sum()] as const;
+        },
+        xs.at(0),
+        [xs, at] as const,
+      ),
   },
   'states that change places': {
     inputs: [noise('f32', [7]), noise('f32', [7], 2)],
