@@ -1,5 +1,19 @@
 /** Scans and branches as steps: what they compute, and that their turns cost neither kernels, pipelines nor submits. */
-import { concat, cond, forLoop, grad, scan, stack, switchCase, type Tensor, vmap } from 'lazuli';
+import {
+  concat,
+  cond,
+  forLoop,
+  grad,
+  jit,
+  scan,
+  stack,
+  switchCase,
+  tensor,
+  type Tensor,
+  UnsupportedError,
+  vmap,
+  whileLoop,
+} from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
@@ -39,7 +53,7 @@ const slopes = (xs: Tensor, w: Tensor, u: Tensor): Tensor[] =>
       return last.sum().add(all.square().mean());
     },
     [0, 1, 2],
-  )(xs, w, u) as Tensor[];
+  )(xs, w, u);
 
 const CASES: Readonly<Record<string, { readonly inputs: HostArray[]; readonly f: (...x: Tensor[]) => Tensor[] }>> = {
   recurrent: { inputs: [sequence(6), ...weights], f: recurrent() },
@@ -108,10 +122,11 @@ const CASES: Readonly<Record<string, { readonly inputs: HostArray[]; readonly f:
   },
   'states that change places': {
     inputs: [noise('f32', [7]), noise('f32', [7], 2)],
-    f: (a, b) =>
-      scan(([x, y]: readonly [Tensor, Tensor]) => [[y, x.add(y)], x] as const, [a, b] as const, undefined, {
-        length: 5,
-      }).flat() as Tensor[],
+    f: (a, b) => {
+      const step = ([x, y]: readonly [Tensor, Tensor]): [[Tensor, Tensor], Tensor] => [[y, x.add(y)], x];
+      const [[x, y], all] = scan(step, [a, b] as [Tensor, Tensor], undefined, { length: 5 });
+      return [x, y, all];
+    },
   },
   'many examples': {
     inputs: [sequence(4), ...weights],
@@ -131,6 +146,35 @@ describeOnGpu('scans', () => {
         expect(Math.abs(each - should)).toBeLessThanOrEqual(2e-5 * Math.max(1, Math.abs(should)));
       });
     }
+  });
+
+  test('a number of the host chooses a branch; a loop of unknown length is an error', async () => {
+    const step = jit(
+      (x: Tensor, n: Tensor) =>
+        cond(
+          n.greater(0),
+          (y: Tensor) => y.matmul(y),
+          (y: Tensor) => y.sum(0, { keepDims: true }).add(y),
+          x,
+        ),
+      { backend: gpu },
+    ) as unknown as (x: Tensor, n: number) => Tensor;
+    const x = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect([...(await step(x, 2).data())]).toEqual([7, 10, 15, 22]);
+    expect([...(await step(x, -1).data())]).toEqual([5, 8, 7, 10]);
+    const unbounded = jit(
+      (y: Tensor) =>
+        whileLoop(
+          (c: Tensor) => c.less(9),
+          (c: Tensor) => c.add(1),
+          y,
+        ),
+      { backend: gpu },
+    );
+    expect(() => unbounded(tensor(1))).toThrow(UnsupportedError);
   });
 
   test('a step is one submit, and makes nothing after the second one', async () => {
