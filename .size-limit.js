@@ -38,7 +38,7 @@ const pages = [
   },
   // Of this 36 kB are the parser, acorn.
   { name: 'a page that lifts', import: '{ lift }', limit: '151.0 kB' },
-  { name: 'everything', import: '*', limit: '249.7 kB' },
+  { name: 'everything', import: '*', limit: '249.9 kB' },
 ];
 
 export default pages.map((page) => ({
