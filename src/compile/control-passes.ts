@@ -2,12 +2,22 @@
  * The passes for nodes that hold graphs. Whoever records such a node brings them, so that a page without loops and branches does
  * without.
  */
+import type { DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import { type Expr, type Graph, topologicalOrder } from '../core/expr.js';
 import type { BufferTable } from './buffer-table.js';
 import type { ControlUnit } from './control-unit.js';
 import type { Fused } from './fused.js';
 import type { Scheduled } from './schedule.js';
+
+/** What a machine loops over. */
+export interface Loops {
+  /** Whether it loops and branches itself; or so, but for loops of unknown length and what is little work. */
+  readonly loops: boolean | 'counted';
+  readonly dtypes: readonly DType[];
+  /** What has fewer elements costs less than a launch. */
+  readonly small: number;
+}
 
 /** A graph that was fused and scheduled. */
 export interface Compiled {
@@ -17,7 +27,7 @@ export interface Compiled {
 
 export interface ControlPasses {
   readonly joinScans: (graph: Graph) => Graph;
-  readonly unroll: (graph: Graph, loops: boolean) => Graph;
+  readonly unroll: (graph: Graph, target: Loops) => Graph;
   readonly separateCarries: (graph: Graph) => Graph;
   readonly shareCarries: (roots: readonly Expr[], buffers: BufferTable) => void;
   /** The unit of a control node; `compile` fuses and schedules its bodies. */

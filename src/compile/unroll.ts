@@ -8,16 +8,8 @@ import { type Expr, graphsOf, make, mapGraphs, topologicalOrder } from '../core/
 import type { Graph } from '../core/graph.js';
 import { resultPrimitive } from '../ops/control/results.js';
 import { isParameter } from '../ops/leaf.js';
+import type { Loops } from './control-passes.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
-
-/** What a machine loops over. */
-export interface Loops {
-  /** Whether it loops and branches itself; or so, but for loops of unknown length and what is little work. */
-  readonly loops: boolean | 'counted';
-  readonly dtypes: readonly DType[];
-  /** What has fewer elements costs less than a launch. */
-  readonly small: number;
-}
 
 /** Whether computing all branches, which are part of what is around them then, costs less than leaving one out. */
 const areSmall = (branches: readonly Graph[], small: number): boolean =>
