@@ -30,8 +30,10 @@ const MOST_REPEATS = 256;
 const ROUNDS = 3;
 /** What takes so long is measured once. */
 const SLOW_MS = 20;
-/** Milliseconds after which a search tries nothing more: where shaders take seconds to compile, as on software adapters. */
+/** Milliseconds after which a search tries nothing more: where shaders take seconds, as on software adapters. */
 const BUDGET_MS = 2000;
+/** Tiles whose shaders are compiled at once. */
+const AT_ONCE = 4;
 /** A tile that is so much slower than the best at first sight is not measured. */
 const HOPELESS = 3;
 /** So much faster than the default one a tile has to be. */
@@ -46,6 +48,14 @@ interface Choice {
 
 /** By adapter and class, for all devices of this process. */
 const CHOICES = new Map<string, Map<string, Choice>>();
+
+/** A contraction with one tile. */
+interface Trial {
+  /** A program that runs it `repeats` times, ready to run. */
+  open(repeats: number): Promise<WebGpuExecutable>;
+  /** Milliseconds of one run; undefined if `single` takes longer than `most`. */
+  measure(single: WebGpuExecutable, most: number): Promise<number | undefined>;
+}
 
 /** How long one run of a tile took. */
 export interface TileTime {
@@ -142,14 +152,29 @@ export class Tuner implements Tuning {
     const isOwn = (tile: GroupTile): boolean => tileText(tile) === tileText(own);
     const others = tilesFor(shape, this.device.limits.localBytes).filter((tile) => !isOwn(tile));
     const operands: DeviceBuffer[] = [];
+    const opened: WebGpuExecutable[] = [];
     try {
       for (const id of call.operands) operands[id] ??= this.#operand(program.buffers[id]!);
+      const trials = [own, ...others].map((tile) => ({
+        tile,
+        trial: this.#trial(program, code, tile, operands, opened),
+      }));
+      // Devices compile several shaders at a time.
+      const singles: Promise<WebGpuExecutable>[] = [];
+      const openUntil = (end: number): void => {
+        for (let i = singles.length; i < Math.min(end, trials.length); i++) {
+          singles[i] = trials[i]!.trial.open(1);
+          // It may be that nobody waits for it.
+          singles[i]!.catch(() => undefined);
+        }
+      };
       const tried: { tile: GroupTile; ms: number }[] = [];
       let best = Infinity;
       const end = performance.now() + BUDGET_MS;
-      for (const tile of [own, ...others]) {
-        if (performance.now() > end) break;
-        const ms = await this.#measure(program, code, tile, operands, HOPELESS * best);
+      for (const [i, { tile, trial }] of trials.entries()) {
+        if (i > 0 && performance.now() > end) break;
+        openUntil(i + AT_ONCE);
+        const ms = await trial.measure(await singles[i]!, HOPELESS * best);
         if (ms === undefined) continue;
         tried.push({ tile, ms });
         best = Math.min(best, ms);
@@ -163,6 +188,7 @@ export class Tuner implements Tuning {
       if (error instanceof LazuliError) return undefined;
       throw error;
     } finally {
+      for (const executable of opened) executable.release();
       for (const buffer of operands) if (buffer instanceof WebGpuBuffer) this.buffers.free(buffer);
     }
   }
@@ -172,14 +198,14 @@ export class Tuner implements Tuning {
     return home === 'host' ? hostMemory.allocate(dtype, 1, 'input') : this.buffers.allocate(dtype, size, 'result');
   }
 
-  /** Milliseconds of `code` with `tile`; undefined if one run takes longer than `most`. */
-  async #measure(
+  /** Programs of `code` with `tile` alone; they join `opened`. */
+  #trial(
     program: Program,
     code: TiledCode,
     tile: GroupTile,
     operands: readonly DeviceBuffer[],
-    most: number,
-  ): Promise<number | undefined> {
+    opened: WebGpuExecutable[],
+  ): Trial {
     const { device } = this;
     const { code: written, grid } = lowerInTiles(code, WEBGPU_TARGET, 'timed', () => tile);
     const launch: LaunchStep = {
@@ -191,6 +217,7 @@ export class Tuner implements Tuning {
     const open = async (repeats: number): Promise<WebGpuExecutable> => {
       const steps = Array.from({ length: repeats }, () => launch);
       const executable = new WebGpuExecutable({ ...one, steps }, device, this.buffers, this.pipelines);
+      opened.push(executable);
       await executable.prepare(operands);
       return executable;
     };
@@ -200,18 +227,18 @@ export class Tuner implements Tuning {
       await done;
       return ms;
     };
-    const single = await open(1);
-    await time(single);
-    const first = await time(single);
-    single.release();
-    if (first > most) return undefined;
-    if (first > SLOW_MS) return first;
-    const enough = device.hasTimestamps ? LEAST_MS : LEAST_HOST_MS;
-    const repeats = Math.min(MOST_REPEATS, Math.ceil(enough / first));
-    const many = await open(repeats);
-    let least = Infinity;
-    for (let i = 0; i < ROUNDS; i++) least = Math.min(least, (await time(many)) / repeats);
-    many.release();
-    return least;
+    const measure = async (single: WebGpuExecutable, most: number): Promise<number | undefined> => {
+      await time(single);
+      const first = await time(single);
+      if (first > most) return undefined;
+      if (first > SLOW_MS) return first;
+      const enough = device.hasTimestamps ? LEAST_MS : LEAST_HOST_MS;
+      const repeats = Math.min(MOST_REPEATS, Math.ceil(enough / first));
+      const many = await open(repeats);
+      let least = Infinity;
+      for (let i = 0; i < ROUNDS; i++) least = Math.min(least, (await time(many)) / repeats);
+      return least;
+    };
+    return { open, measure };
   }
 }

@@ -25,7 +25,7 @@ export function kernelProgram(
     outputs,
     updates: outputs.map((id, output) => ({ output, parameter: parameters.indexOf(id), inPlace: true })),
     buffers: program.buffers.map((buffer) =>
-      touched.has(buffer.id) ? outside(buffer) : { ...buffer, role: 'temporary', size: 0, offset: 0 },
+      touched.has(buffer.id) ? outside(buffer) : { ...buffer, role: 'temporary', home: 'device', size: 0, offset: 0 },
     ),
     arenaBytes: 0,
   };
