@@ -18,11 +18,21 @@ export interface GpuKernel {
   readonly fallbackReason?: string | null;
   destroy(): void;
 }
+/** A step that gpu.js recorded as a whole. */
+export interface GpuPipeline {
+  (...args: Argument[]): Promise<Float32Array[]>;
+  /** Where it ran, once it has. */
+  readonly backend: string | null;
+  readonly fallbackReason: string | null;
+  destroy(): Promise<void> | void;
+}
 export interface Gpu {
   createKernel(
     source: string,
     settings: { readonly output: readonly number[]; readonly argumentTypes: readonly string[] },
   ): GpuKernel;
+  /** Since gpu.js 2.24. Records the kernels that `step` calls on what stands for the arguments. */
+  createPipeline?(step: (...args: Argument[]) => Argument[]): GpuPipeline;
   destroy(): Promise<void> | void;
 }
 
@@ -50,9 +60,20 @@ const inexact = (values: ArrayLike<number>): number | undefined => {
   return undefined;
 };
 
+/** A step as one pipeline. */
+interface Recorded {
+  readonly run: GpuPipeline;
+  /** Buffers that are its arguments, and those that it gives. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  isChecked: boolean;
+}
+
 export class GpujsExecutable implements Executable {
   readonly program: Program;
   readonly #made: (Made | undefined)[] = [];
+  /** Undefined until it is asked for, null if there is none. */
+  #recorded: Recorded | null | undefined;
   /** Memory of temporaries, by buffer number. */
   readonly #temporaries: Place[] = [];
   readonly #outside: readonly number[];
@@ -106,6 +127,8 @@ export class GpujsExecutable implements Executable {
 
   async runAsync(table: readonly Place[]): Promise<void> {
     this.#checkInputs(table);
+    if (this.#recorded === undefined) this.#recorded = this.#record() ?? null;
+    if (this.#recorded !== null) return this.#replay(this.#recorded, table);
     for (const call of this.source.calls) {
       const results: Float32Array[] = [];
       for (const launch of call) results.push(await this.#start(launch, table));
@@ -113,7 +136,60 @@ export class GpujsExecutable implements Executable {
     }
   }
 
+  /**
+   * The step as one pipeline of gpu.js, whose arrays stay on the device until it ends; undefined where the host has to look at
+   * what a kernel gives: integers, which may not be exact, and elements that belong elsewhere.
+   */
+  #record(): Recorded | undefined {
+    const { buffers } = this.program;
+    const { calls, code } = this.source;
+    const launches = calls.flat();
+    const isWhole = ({ kernel, output }: Launch): boolean =>
+      code[kernel]!.places() === undefined &&
+      code[kernel]!.threads === buffers[output]!.size &&
+      buffers[output]!.dtype !== 'i32';
+    if (this.gpu.createPipeline === undefined || launches.length === 0 || !launches.every(isWhole)) return undefined;
+    const inputs: number[] = [];
+    const written = new Set<number>();
+    for (const call of calls) {
+      for (const id of call.flatMap(({ operands }) => operands))
+        if (!written.has(id) && !inputs.includes(id)) inputs.push(id);
+      for (const { output } of call) written.add(output);
+    }
+    const outputs = this.outputs.filter((id) => written.has(id));
+    const step = (...args: Argument[]): Argument[] => {
+      const values = new Map(inputs.map((id, i) => [id, args[i]!]));
+      for (const call of calls) {
+        const results = call.map((launch): [number, Argument] => {
+          const { run: kernel, numbers } = this.#madeFor(launch);
+          // While it is recorded a kernel gives what stands for its result.
+          return [
+            launch.output,
+            kernel(...launch.operands.map((id) => values.get(id)!), ...numbers) as unknown as Argument,
+          ];
+        });
+        for (const [id, result] of results) values.set(id, result);
+      }
+      return outputs.map((id) => values.get(id)!);
+    };
+    // gpu.js asks the function how many arguments there are.
+    const run = this.gpu.createPipeline(Object.defineProperty(step, 'length', { value: inputs.length }));
+    return { run, inputs, outputs, isChecked: false };
+  }
+
+  async #replay(recorded: Recorded, table: readonly Place[]): Promise<void> {
+    const { run, inputs, outputs } = recorded;
+    const results = await run(...inputs.map((id) => this.#argument(id, table)));
+    if (!recorded.isChecked) this.#checkMode(run.backend ?? 'cpu', run.backend === this.mode ? '' : run.fallbackReason);
+    recorded.isChecked = true;
+    outputs.forEach((id, i) => {
+      this.#put(table[id]!, id, results[i]!);
+    });
+  }
+
   release(): void {
+    void this.#recorded?.run.destroy();
+    this.#recorded = undefined;
     for (const made of this.#made) made?.run.destroy();
     this.#made.length = 0;
   }
@@ -132,13 +208,19 @@ export class GpujsExecutable implements Executable {
     return { run, numbers: numbers.map(([, value]) => value), threads, places, isChecked: false };
   }
 
+  #madeFor(launch: Launch): Made {
+    return (this.#made[launch.kernel] ??= this.#make(this.source.code[launch.kernel]!, launch));
+  }
+
+  #argument(id: number, table: readonly Place[]): Argument {
+    const { array } = table[id]!;
+    if (this.program.buffers[id]!.home === 'host') return array[0]!;
+    return array.length === 0 ? NOTHING : array;
+  }
+
   #start(launch: Launch, table: readonly Place[]): Float32Array | Promise<Float32Array> {
-    const made = (this.#made[launch.kernel] ??= this.#make(this.source.code[launch.kernel]!, launch));
-    const args = launch.operands.map((id): Argument => {
-      const { array } = table[id]!;
-      if (this.program.buffers[id]!.home === 'host') return array[0]!;
-      return array.length === 0 ? NOTHING : array;
-    });
+    const made = this.#madeFor(launch);
+    const args = launch.operands.map((id) => this.#argument(id, table));
     const result = made.run(...args, ...made.numbers);
     if (made.isChecked) return result;
     const check = (value: Float32Array): Float32Array => {
@@ -150,17 +232,18 @@ export class GpujsExecutable implements Executable {
 
   /** gpu.js falls back to another mode without an error. */
   #check(made: Made, result: Float32Array): void {
-    const mode = made.run.kernel.constructor.mode ?? 'cpu';
-    const reason = made.run.fallbackReason ?? '';
-    if (mode !== this.mode || reason !== '')
-      throw new BackendUnavailableError(
-        'GPUJS_FALLBACK',
-        `gpu.js ran a kernel of ${this.program.name} in mode '${mode}' instead of '${this.mode}'${reason === '' ? '' : `: ${reason}`}`,
-        `Choose another mode of gpujs({ mode }), or run it on 'js' or 'wasm'.`,
-      );
+    this.#checkMode(made.run.kernel.constructor.mode ?? 'cpu', made.run.fallbackReason ?? '');
     if (result.length !== made.threads)
       throw new InternalError(`gpu.js gave ${result.length} elements instead of ${made.threads}`);
     made.isChecked = true;
+  }
+  #checkMode(mode: string, reason: string | null): void {
+    if (mode !== this.mode || (reason ?? '') !== '')
+      throw new BackendUnavailableError(
+        'GPUJS_FALLBACK',
+        `gpu.js ran a kernel of ${this.program.name} in mode '${mode}' instead of '${this.mode}'${(reason ?? '') === '' ? '' : `: ${reason}`}`,
+        `Choose another mode of gpujs({ mode }), or run it on 'js' or 'wasm'.`,
+      );
   }
 
   #finish({ kernel, output }: Launch, table: readonly Place[], result: Float32Array): void {
@@ -172,10 +255,15 @@ export class GpujsExecutable implements Executable {
     if (dtype === 'i32') this.#checkIntegers(result, name, BackendUnavailableError);
     if (places !== undefined) {
       for (let i = 0; i < places.length; i++) if (places[i] !== NOWHERE) array[places[i]!] = result[i]!;
-    } else if (dtype === 'f32' && result.length === array.length && place !== this.#temporaries[output])
+    } else this.#put(place, output, result);
+  }
+
+  #put(place: Place, id: number, result: Float32Array): void {
+    const { dtype } = this.program.buffers[id]!;
+    if (dtype === 'f32' && result.length === place.array.length && place !== this.#temporaries[id])
       // gpu.js makes a new array for each result.
       place.array = result;
-    else array.set(result);
+    else place.array.set(result);
   }
 
   #checkIntegers(

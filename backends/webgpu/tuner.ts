@@ -223,7 +223,9 @@ export class Tuner implements Tuning {
     };
     const time = async (executable: WebGpuExecutable): Promise<number> => {
       let done: Promise<void> | undefined;
-      const ms = await timed(device, () => (done = executable.run(operands, program.batch?.capacity)));
+      const ms = await timed(device, () => {
+        done = executable.run(operands, program.batch?.capacity);
+      });
       await done;
       return ms;
     };

@@ -1,7 +1,7 @@
 /** Whole programs on gpu.js beside their meaning: kernels of every kind, in every mode that runs here. */
-import { add, gather, jit, matmul, softmax, tanh, tensor, type Tensor } from 'lazuli';
+import { Adadelta, add, gather, jit, matmul, softmax, tanh, tensor, type Tensor, TrainVar, valueAndGrad } from 'lazuli';
 import { gpujs, type GpujsBackend } from 'lazuli/gpujs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
@@ -120,6 +120,36 @@ describeOnGpu('in mode webgpu', () => {
   afterAll(() => backend.destroy());
   test.each(Object.entries(EXACT))('%s', (_, each) => check(backend, each, 0));
   test.each(Object.entries(NEAR))('%s', (_, each) => check(backend, each, 1e-5));
+
+  test('a step is one pipeline of gpu.js: several kernels, one submit that computes', async () => {
+    const adapter = await (globalThis as { navigator: { gpu: GPU } }).navigator.gpu.requestAdapter();
+    const device = await adapter!.requestDevice();
+    const passes = vi.spyOn(
+      Object.getPrototypeOf(device.createCommandEncoder()) as GPUCommandEncoder,
+      'beginComputePass',
+    );
+    const submits = vi.spyOn(Object.getPrototypeOf(device.queue) as GPUQueue, 'submit');
+    const w = new TrainVar(tensor([0.5, -1, 2]));
+    const opt = new Adadelta({ trainVars: { w } });
+    const step = jit(
+      (x: Tensor) => {
+        const [loss, grads] = valueAndGrad(() => w.value.mul(x).tanh().square().sum(), { vars: opt.varsToTrain })();
+        opt.update(grads);
+        return loss;
+      },
+      { backend },
+    );
+    const losses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      passes.mockClear();
+      submits.mockClear();
+      losses.push((await step(tensor([1, 2, 3])).data())[0]!);
+    }
+    expect(passes.mock.calls.length).toBeGreaterThan(3);
+    expect(submits).toHaveBeenCalledTimes(1);
+    expect(losses[2]).toBeLessThan(losses[0]!);
+    device.destroy();
+  });
 
   test('a run that fails is told to whoever reads its results', async () => {
     const square = jit((x: Tensor) => x.mul(x), { backend });

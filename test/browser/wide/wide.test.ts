@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
-import { build, type Rollup } from 'vite';
+import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSuite, suiteFile } from '../../conformance/read-suite.js';
 import { narrowCases } from '../../webgpu/cases.js';
@@ -71,9 +71,13 @@ describe.skipIf(skip)('in Chromium', () => {
       resolve: { alias: { lazuli: path('../../../src/index.ts') } },
       build: {
         write: false,
-        rollupOptions: { onwarn: ({ message }) => warnings.push(message) },
+        rolldownOptions: {
+          onLog: (level, { message }) => {
+            if (level === 'warn') warnings.push(message);
+          },
+        },
       },
-    })) as Rollup.RollupOutput;
+    })) as Rolldown.RolldownOutput;
     // Modules of Node that a page would need a polyfill for are warned of.
     expect(warnings).toEqual([]);
     const files = new Map(
