@@ -30,6 +30,8 @@ export class Stopwatch implements PassClock {
   /** Milliseconds of all passes together, once they are done. The watch ends. */
   async read(): Promise<number> {
     const { device } = this;
+    // What was queued may still wait for its turn.
+    await device.queue.given();
     const timed = Math.min(this.#passes, MOST_PASSES);
     if (timed === 0) return 0;
     const size = 2 * BYTES * timed;

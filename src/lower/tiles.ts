@@ -78,47 +78,55 @@ function sharedBytes(tile: GroupTile): number {
   return 4 * (tile.depth * (tile.height + tile.width + 2 * block) + SIDE * SIDE * block);
 }
 
+const tilesIn = ({ rows, columns, batch }: ContractionShape, { height, width }: GroupTile): number =>
+  Math.ceil(rows / height) * Math.ceil(columns / width) * batch;
+
 /** The largest square of which there are enough, or the smallest. */
-export function defaultTile({ rows, columns, batch }: ContractionShape, enough: number): GroupTile {
+export function defaultTile(shape: ContractionShape, enough: number): GroupTile {
   const fits = (size: number): boolean =>
     size === SIDE ||
-    (rows > size / 2 && columns > size / 2 && Math.ceil(rows / size) * Math.ceil(columns / size) * batch >= enough);
+    (shape.rows > size / 2 &&
+      shape.columns > size / 2 &&
+      // Tiles of 64 read vectors, and are worth it before there are as many.
+      tilesIn(shape, { height: size, width: size, depth: 1 }) >= (size === 64 ? enough / 2 : enough));
   const size = [128, 64, 32, SIDE].find(fits)!;
   return { height: size, width: size, depth: size === 128 ? 8 : 16 };
 }
 
-/** From the largest: those that many devices have no memory for come first. */
+/** From those that are the fastest most often. */
 const TILES: readonly GroupTile[] = [
-  { height: 256, width: 128, depth: 8 },
-  { height: 128, width: 256, depth: 8 },
-  { height: 128, width: 128, depth: 16 },
-  { height: 128, width: 128, depth: 8 },
-  { height: 128, width: 64, depth: 8 },
-  { height: 128, width: 64, depth: 16 },
-  { height: 64, width: 128, depth: 8 },
-  { height: 64, width: 128, depth: 16 },
-  { height: 64, width: 64, depth: 8 },
   { height: 64, width: 64, depth: 16 },
-  { height: 64, width: 32, depth: 16 },
-  { height: 32, width: 64, depth: 16 },
-  { height: 32, width: 32, depth: 16 },
-  { height: 32, width: 32, depth: 32 },
-  { height: 16, width: 64, depth: 32 },
-  { height: 64, width: 16, depth: 32 },
-  { height: 16, width: 32, depth: 32 },
-  { height: 16, width: 16, depth: 16 },
   { height: 16, width: 16, depth: 64 },
+  { height: 128, width: 128, depth: 16 },
+  { height: 32, width: 32, depth: 16 },
+  { height: 16, width: 16, depth: 16 },
+  { height: 128, width: 64, depth: 16 },
+  { height: 64, width: 128, depth: 16 },
+  { height: 32, width: 32, depth: 32 },
+  { height: 128, width: 128, depth: 8 },
+  { height: 64, width: 128, depth: 8 },
+  { height: 128, width: 64, depth: 8 },
+  { height: 16, width: 32, depth: 32 },
+  { height: 64, width: 16, depth: 32 },
 ];
 
-/** Tiles that may be the fastest: those that the product fills at least half, in memory of so many bytes. */
-export const tilesFor = (shape: ContractionShape, localBytes: number): GroupTile[] =>
-  TILES.filter(
-    (tile) =>
+/**
+ * Tiles that may be the fastest: those that the product fills at least half, in memory of so many bytes, and not so many or
+ * so few that others are sure to be faster.
+ */
+export const tilesFor = (shape: ContractionShape, localBytes: number, enough: number): GroupTile[] =>
+  TILES.filter((tile) => {
+    const count = tilesIn(shape, tile);
+    const isLeast = tile.height === SIDE && tile.width === SIDE;
+    return (
       (tile.height === SIDE || shape.rows > tile.height / 2) &&
       (tile.width === SIDE || shape.columns > tile.width / 2) &&
       tile.depth < 2 * Math.max(SIDE, shape.steps) &&
-      sharedBytes(tile) <= localBytes,
-  );
+      sharedBytes(tile) <= localBytes &&
+      (isLeast || count >= enough / 4) &&
+      (tile.height * tile.width > 32 * 32 || count <= 64 * enough || Math.min(shape.rows, shape.columns) <= 32)
+    );
+  });
 
 /** Contractions of one class share a tile: their extents lie between the same powers of two. */
 export function shapeClass({ dtype, rows, columns, steps, batch, alongSteps, isPlain }: ContractionShape): string {

@@ -39,7 +39,7 @@ describe('tiles', () => {
 
   test('the default is among those that are tried, and all fit in the memory of a group', () => {
     for (const shape of [shapeOf(2048, 64, 2048), shapeOf(100, 784, 500), shapeOf(20, 5, 2000, true)]) {
-      const tiles = tilesFor(shape, WORKGROUPS.localBytes);
+      const tiles = tilesFor(shape, WORKGROUPS.localBytes, WORKGROUPS.enough);
       expect(tiles.map(tileText)).toContain(tileText(defaultTile(shape, WORKGROUPS.enough)));
       expect(new Set(tiles.map(tileText)).size).toBe(tiles.length);
     }
@@ -54,7 +54,7 @@ describe('tiles', () => {
   test('every tile is WGSL within the limits of every device', () => {
     for (const epilogue of [false, true]) {
       const program = compileGraph(product(300, 40, 200, epilogue).graph, WEBGPU_TARGET);
-      for (const tile of tilesFor(tiledCodes(program)[0]!.shape, WORKGROUPS.localBytes)) {
+      for (const tile of tilesFor(tiledCodes(program)[0]!.shape, WORKGROUPS.localBytes, WORKGROUPS.enough)) {
         const [module] = modulesOf(retile(program, () => tile)).flat();
         expect(new WgslReflect(module).entry.compute.map((entry) => entry.name)).toEqual(['main']);
         const words = (pattern: RegExp, size: number): number => size * Number(pattern.exec(module!)?.[1] ?? 0);
@@ -81,7 +81,7 @@ describe('tiles', () => {
 describeOnGpu('tiles on the GPU', () => {
   // Of any size, on a product that is smaller than many of them and fills none.
   const program = compileGraph(product(300, 40, 200, true).graph, WEBGPU_TARGET);
-  const tiles = tilesFor(tiledCodes(program)[0]!.shape, WORKGROUPS.localBytes);
+  const tiles = tilesFor(tiledCodes(program)[0]!.shape, WORKGROUPS.localBytes, WORKGROUPS.enough);
   test.each(
     casesOf(
       'tiles',
@@ -101,7 +101,9 @@ describeOnGpu('tiles on the GPU', () => {
   test('a search finds one beside the steps; then nothing is made any more', async () => {
     const { backend, counts } = await openCounted({ tune: true });
     // Numbers of the host take part in this kernel and in another one.
-    const f = jit((x: Tensor, w: Tensor, a = 1, b = 2) => [x.matmul(w).mul(a), x.sum().mul(b)] as const, { backend });
+    const f = jit((x: Tensor, w: Tensor, a: Tensor, b: Tensor) => [x.matmul(w).mul(a), x.sum().mul(b)] as const, {
+      backend,
+    });
     const { graph, inputs } = product(100, 110, 100, false);
     const [x, w] = inputs.map(({ data, shape }) => tensor(data, { shape })) as [Tensor, Tensor];
     const want = evaluateGraph(graph, inputs)[0]!;
