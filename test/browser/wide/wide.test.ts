@@ -17,7 +17,7 @@ import type { TrainingReport } from './training-page.js';
 const SUITES = ['special-cases', 'stablehlo', 'float-legal', 'numpy'];
 const BACKENDS = ['js', 'wasm', 'webgpu'] as const;
 
-const PAGES = ['suites-page', 'training-page'].map((name) => new URL(`./${name}.ts`, import.meta.url));
+const PAGES = [new URL('./suites-page.ts', import.meta.url), new URL('./training-page.ts', import.meta.url)];
 
 describe.skipIf(skip)('in Chromium', () => {
   let browser: Browser;
