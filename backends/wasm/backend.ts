@@ -143,7 +143,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     },
     allocate: (dtype, size, purpose) => state().buffers.allocate(dtype, size, purpose),
     free: (buffer) => made?.buffers.free(buffer as HostBuffer),
-    demote: (buffer) => made?.buffers.demote(buffer as HostBuffer),
+    loosen: (buffer) => made?.buffers.loosen(buffer as HostBuffer),
     run: (executable, buffers, n) => (executable as WasmExecutable).call(buffers as readonly HostBuffer[], n),
     release: (executable) => (executable as WasmExecutable).release(),
     setThreads: (count, threadOptions) => state().pool.setThreads(count, threadOptions),

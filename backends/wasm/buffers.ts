@@ -69,7 +69,7 @@ export class WasmBuffers {
   #residentBytes = 0;
   #call = 0;
   /** Grows when a buffer that was fixed may move. */
-  demotions = 0;
+  loosened = 0;
   /** Buffers that were dropped give their memory back. */
   readonly #collected = new FinalizationRegistry<Cell>((cell) => this.#release(cell));
 
@@ -155,10 +155,10 @@ export class WasmBuffers {
    * The buffer is no Variable's any more: a small one moves to the heap now, a large one when its place is needed, so
    * that the values which a synchronous loop leaves behind do not wait for a finalizer.
    */
-  demote(buffer: HostBuffer): void {
+  loosen(buffer: HostBuffer): void {
     const cell = this.#cellOf(buffer);
     if (cell?.address === undefined || !cell.fixed) return;
-    this.demotions++;
+    this.loosened++;
     cell.fixed = false;
     this.#resident.add(cell);
     this.#residentBytes += bytesOf(cell);
@@ -166,7 +166,7 @@ export class WasmBuffers {
     else this.#makeRoom(RESIDENT_BYTES);
   }
 
-  /** Whether the buffer keeps its address until the next demotion. */
+  /** Whether the buffer keeps its address until it is loosened. */
   isFixed(buffer: HostBuffer): boolean {
     return this.#cellOf(buffer)?.fixed === true;
   }

@@ -64,7 +64,7 @@ export class WasmExecutable implements Executable {
   /** Numbers of the buffers outside, and those that came last time and are where they were: one look at each will do. */
   readonly #ids: Int32Array;
   readonly #settled: (HostBuffer | undefined)[];
-  #demotions = 0;
+  #loosened = 0;
   readonly #table: number;
   readonly #arenaBytes: number;
   readonly #holdings: Holdings;
@@ -130,8 +130,8 @@ export class WasmExecutable implements Executable {
     this.#refreshWorkspace();
     if (n !== this.#n) this.#resize(n!);
     const own = this.buffers;
-    if (this.#demotions !== own.demotions) {
-      this.#demotions = own.demotions;
+    if (this.#loosened !== own.loosened) {
+      this.#loosened = own.loosened;
       this.#settled.fill(undefined);
     }
     const staged = this.#staged;

@@ -65,7 +65,7 @@ export interface Backend {
   allocate(dtype: DType, size: number, purpose: BufferPurpose): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
   /** Told that `buffer` was a Variable's and now only old handles may read it: it need not stay where it is. */
-  demote?(buffer: DeviceBuffer): void;
+  loosen?(buffer: DeviceBuffer): void;
   write(buffer: DeviceBuffer, data: TypedArray): void;
   /** A fresh, unshared copy of the elements. */
   read(buffer: DeviceBuffer): TypedArray | Promise<TypedArray>;

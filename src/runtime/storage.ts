@@ -69,7 +69,7 @@ export class Storage {
   /** Its Variable has another value from now on: only old handles may still read this one. */
   leave(): void {
     this.unbind();
-    if (!this.#freed) this.#backend.demote?.(this.#buffer);
+    if (!this.#freed) this.#backend.loosen?.(this.#buffer);
   }
 
   get #usable(): DeviceBuffer {

@@ -79,12 +79,35 @@ const pow32 = <T>(b: Builder<T>, x: T, y: T): T => {
   return withCases(b, x, y, magnitude, b.less(b.bitcast(x, 'i32'), b.constant(0, 'i32')));
 };
 
-/** log₂ a = high + low for 0 < a < ∞, high having 21 bits. */
-function log2InParts<T>(b: Builder<T>, a: T): { high: T; low: T } {
-  const c = literals(b, 'f64');
-  const isSubnormal = b.less(a, c(2 ** -1022));
-  const { m, k } = split64(b, b.where(isSubnormal, b.mul(a, c(2 ** 54)), a));
-  const n = b.add(b.mul(b.cast(k, 'f64'), c(2 ** -20)), b.where(isSubnormal, c(-54), c(0)));
+/** In what xʸ by two parts differs between dtypes. */
+export interface PowParts {
+  readonly dtype: 'f32' | 'f64';
+  /** Exponents: of the smallest normal number, of what subnormal ones are multiplied by, of a unit of `split`'s k. */
+  readonly normal: number;
+  readonly up: number;
+  readonly unit: number;
+  readonly split: <T>(b: Builder<T>, x: T) => { m: T; k: T };
+  /** x without so many bits that products of two are exact. */
+  readonly head: <T>(b: Builder<T>, x: T) => T;
+  /** (3·atanh(s)/s − 3 − s²)/s⁴ in s² */
+  readonly series: readonly number[];
+  /** 2/(3·ln 2), and the same in two parts. */
+  readonly scale: readonly [whole: number, high: number, low: number];
+  /** Beyond these y and y·log₂|x| change nothing more. */
+  readonly largest: number;
+  readonly range: number;
+  /** 2^(high + low) for |high| ≤ `range`: 0 or ∞ beyond the range of the dtype. */
+  readonly exp2: <T>(b: Builder<T>, high: T, low: T) => T;
+  /** Whether the sign bit is set. */
+  readonly hasSign: <T>(b: Builder<T>, x: T) => T;
+}
+
+/** log₂ a = high + low for 0 < a < ∞, `high` being a head. */
+function log2InParts<T>(b: Builder<T>, a: T, { dtype, head, ...parts }: PowParts): { high: T; low: T } {
+  const c = literals(b, dtype);
+  const isSubnormal = b.less(a, c(2 ** parts.normal));
+  const { m, k } = parts.split(b, b.where(isSubnormal, b.mul(a, c(2 ** parts.up)), a));
+  const n = b.add(b.mul(b.cast(k, dtype), c(2 ** parts.unit)), b.where(isSubnormal, c(-parts.up), c(0)));
 
   // s = f/d in two parts.
   const f = b.sub(m, c(1));
@@ -98,7 +121,7 @@ function log2InParts<T>(b: Builder<T>, a: T): { high: T; low: T } {
 
   // 3·atanh(s)/s = 3 + s² + rest in two parts.
   const z = b.mul(s, s);
-  const rest = b.add(b.mul(b.mul(z, z), polynomial(b, z, LOG_64)), b.mul(sLow, b.add(sHigh, s)));
+  const rest = b.add(b.mul(b.mul(z, z), polynomial(b, z, parts.series)), b.mul(sLow, b.add(sHigh, s)));
   const square = b.mul(sHigh, sHigh);
   const seriesHigh = head(b, b.add(b.add(square, c(3)), rest));
   const seriesLow = b.sub(rest, b.sub(b.sub(seriesHigh, c(3)), square));
@@ -108,11 +131,30 @@ function log2InParts<T>(b: Builder<T>, a: T): { high: T; low: T } {
   const v = b.add(b.mul(sLow, seriesHigh), b.mul(seriesLow, s));
   const logHigh = head(b, b.add(u, v));
   const logLow = b.sub(v, b.sub(logHigh, u));
-  const top = b.mul(logHigh, c(LOG_SCALE_HIGH));
-  const bottom = b.add(b.mul(logHigh, c(LOG_SCALE_LOW)), b.mul(logLow, c(LOG_SCALE)));
+  const [scale, scaleHigh, scaleLow] = parts.scale;
+  const top = b.mul(logHigh, c(scaleHigh));
+  const bottom = b.add(b.mul(logHigh, c(scaleLow)), b.mul(logLow, c(scale)));
   const high = head(b, b.add(b.add(top, bottom), n));
   return { high, low: b.sub(bottom, b.sub(b.sub(high, n), top)) };
 }
+
+/** xʸ, with log₂|x| and its product with y in two parts, and the special cases of C99. */
+export const powInParts =
+  (parts: PowParts) =>
+  <T>(b: Builder<T>, x: T, y: T): T => {
+    const { head, range } = parts;
+    const c = literals(b, parts.dtype);
+    const a = b.abs(x);
+    const log2 = log2InParts(b, a, parts);
+    const boundedY = bounded(b, y, parts.largest);
+    const yHigh = head(b, boundedY);
+    const product = withEnds(b, a, y, b.mul(yHigh, log2.high));
+    const rest = b.add(b.mul(b.sub(boundedY, yHigh), log2.high), b.mul(boundedY, log2.low));
+    // Far outside the range, and at the ends of x, the high part alone decides.
+    const low = b.where(b.less(b.abs(product), c(range)), rest, c(0));
+    const magnitude = parts.exp2(b, bounded(b, product, range), low);
+    return withCases(b, x, y, magnitude, parts.hasSign(b, x));
+  };
 
 /** 2^(high + low) for |high| ≤ 1100 and |low| ≤ 1: 0 or ∞ beyond the range. */
 function exp2OfParts<T>(b: Builder<T>, high: T, low: T): T {
@@ -133,19 +175,20 @@ function exp2OfParts<T>(b: Builder<T>, high: T, low: T): T {
   return b.mul(scaled, b.where(isNegative, c(2 ** -512), c(2 ** 512)));
 }
 
-const pow64 = <T>(b: Builder<T>, x: T, y: T): T => {
-  const c = literals(b, 'f64');
-  const a = b.abs(x);
-  const log2 = log2InParts(b, a);
-  const boundedY = bounded(b, y, 2 ** 65);
-  const yHigh = head(b, boundedY);
-  const product = withEnds(b, a, y, b.mul(yHigh, log2.high));
-  const rest = b.add(b.mul(b.sub(boundedY, yHigh), log2.high), b.mul(boundedY, log2.low));
-  // Far outside the range, and at the ends of x, the high part alone decides.
-  const low = b.where(b.less(b.abs(product), c(1100)), rest, c(0));
-  const magnitude = exp2OfParts(b, bounded(b, product, 1100), low);
-  return withCases(b, x, y, magnitude, b.less(b.highWord(x), b.constant(0, 'i32')));
-};
+const pow64 = /* @__PURE__ */ powInParts({
+  dtype: 'f64',
+  normal: -1022,
+  up: 54,
+  unit: -20,
+  split: split64,
+  head,
+  series: LOG_64,
+  scale: [LOG_SCALE, LOG_SCALE_HIGH, LOG_SCALE_LOW],
+  largest: 2 ** 65,
+  range: 1100,
+  exp2: exp2OfParts,
+  hasSign: (b, x) => b.less(b.highWord(x), b.constant(0, 'i32')),
+});
 
 /**
  * xʸ. f32: within 0.51 ULP; f64: within 1 ULP. The special cases are those of C99 (and of the Array API): x⁰ = 1ʸ = 1 even
