@@ -6,6 +6,7 @@ import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { BufferTable } from './buffer-table.js';
 import { type Cluster, Clustering } from './cluster.js';
+import { nestedConcats } from './concats.js';
 import { type Compiled, type ControlPasses, isControl } from './control-passes.js';
 import type { Fused } from './fused.js';
 import type { Segment } from './kernel.js';
@@ -22,8 +23,9 @@ const MAX_ROUNDS = 4;
 /** The clusters from which {@link fuse} makes kernels. */
 export function clusterGraph(graph: Graph, limits: FusionLimits): { roots: Roots; clustering: Clustering } {
   const extra = new Set<Expr>();
+  const inPlace = nestedConcats(graph);
   for (let round = 0; ; round++) {
-    const roots = chooseRoots(graph, extra, limits.body);
+    const roots = chooseRoots(graph, extra, limits.body, inPlace);
     const clustering = new Clustering(graph, roots, limits);
     const recomputed = round < MAX_ROUNDS ? clustering.recomputed() : [];
     if (recomputed.length === 0) return { roots, clustering };

@@ -7,6 +7,8 @@ import { concatPrimitive } from '../ops/movement.js';
 import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops/reduction.js';
 import { argsortPrimitive } from '../ops/sorting.js';
 import type { BufferTable } from './buffer-table.js';
+import { type Part, partsOf, partsWithin } from './concats.js';
+import { storageOf } from './roots.js';
 import type { Cluster, Clustering, ClusterKind } from './cluster.js';
 import type { Segment, SegmentKind, Store } from './kernel.js';
 import { type BufferLookup, SegmentBuilder } from './segment.js';
@@ -35,6 +37,11 @@ class Nest {
       bufferOf: buffers.bufferOf,
       isLoaded: (stored) => clustering.of.has(stored) && clustering.of.get(stored) !== cluster,
     };
+  }
+
+  /** Whether the node has memory, of another cluster. */
+  isLoaded(stored: Expr): boolean {
+    return this.#lookup.isLoaded(stored);
   }
 
   begin(kind: SegmentKind, axes: readonly number[], reduceAxes: readonly number[] = []): SegmentBuilder {
@@ -139,16 +146,18 @@ function sort(nest: Nest): Segment[][] {
 /** One segment a part: together they are one launch. */
 function concat(nest: Nest): Segment[][] {
   const { root } = nest;
-  const { axis } = attributesOf(root, concatPrimitive)!;
-  let from = 0;
-  const segments = root.inputs.map((input) => {
-    const segment = nest.begin('map', input.shape);
-    const at = identity(input.shape.length);
-    const shifted = at.map((form, each) => (each === axis ? shiftForm(form, from) : form));
-    nest.store(segment, root, segment.value(input, at), shifted, 'inner');
-    from += input.shape[axis]!;
-    return segment.finish();
-  });
+  const within = (part: Part): Part[] => {
+    const inner = storageOf(part.input);
+    const isNested = inner.primitive === (concatPrimitive as unknown) && !nest.isLoaded(inner);
+    return isNested ? partsWithin(part)!.flatMap(within) : [part];
+  };
+  const segments = partsOf(root)
+    .flatMap(within)
+    .map(({ input, at }) => {
+      const segment = nest.begin('map', input.shape);
+      nest.store(segment, root, segment.value(input, identity(input.shape.length)), at, 'inner');
+      return segment.finish();
+    });
   return [segments];
 }
 

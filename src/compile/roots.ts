@@ -159,8 +159,16 @@ const hasAffineMove = (node: Expr): boolean =>
     node.shape.length,
   ) !== undefined;
 
-/** Chooses the roots; `extra` are nodes that an earlier round found to be computed twice, `maxBody` the core ops of a body. */
-export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: number): Roots {
+/**
+ * Chooses the roots; `extra` are nodes that an earlier round found to be computed twice, `maxBody` the core ops of a body, `inPlace`
+ * what is written where it ends up, and has no memory of its own.
+ */
+export function chooseRoots(
+  graph: Graph,
+  extra: ReadonlySet<Expr>,
+  maxBody: number,
+  inPlace: ReadonlySet<Expr> = new Set(),
+): Roots {
   const order = topologicalOrder(graph.outputs);
   const roots = new Set<Expr>(extra);
   const regions = new Regions(order, extra);
@@ -175,6 +183,7 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
   // Outputs, even plain parameters (they are copied), are stored; a reshape shares its input's memory.
   for (const output of graph.outputs) add(storageOf(output));
   for (const node of order) {
+    if (inPlace.has(node)) continue;
     if (ALWAYS_STORED.has(node.primitive.kind) || node.primitive === (copyPrimitive as unknown)) add(node);
     if (node.primitive.kind === 'control') node.inputs.forEach((input) => store(storageOf(input)));
     if (isLastCopy(node)) store(storageOf(node.input()));
@@ -189,7 +198,7 @@ export function chooseRoots(graph: Graph, extra: ReadonlySet<Expr>, maxBody: num
     if (node.primitive.kind === 'leaf') continue;
     if (node.primitive.kind === 'movement') {
       const input = storageOf(node.input());
-      if (isStored(input)) {
+      if (isStored(input) || inPlace.has(input)) {
         // A reshape of what is stored only renames it.
       } else if (node.primitive === reshapePrimitive) {
         // Under any other that merges axes there must be memory.

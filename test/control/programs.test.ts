@@ -49,6 +49,19 @@ test('the backward turns read one saved value a turn, which is what memory grows
   expect(bytes(40) - bytes(20)).toBe(20 * element * 2);
 });
 
+test('a checkpointed step keeps one carry a turn', () => {
+  const step = (h: Tensor): Tensor => h.matmul(w).tanh().matmul(u).tanh().matmul(w).tanh();
+  const bytes = (f: typeof step, turns: number): number =>
+    jit(
+      grad((h: Tensor) => scan((c: Tensor) => [f(c), null] as const, h, null, { length: turns })[0].sum()),
+      { backend: 'js' },
+    ).inspect(zeros([BATCH, WIDTH])).peakBytes;
+  const perTurn = (f: typeof step): number => (bytes(f, 40) - bytes(f, 20)) / 20;
+  const element = 4 * BATCH * WIDTH;
+  // Three results of tanh, or the carry alone.
+  expect([perTurn(step), perTurn(checkpoint(step))]).toEqual([3 * element, element]);
+});
+
 test('a checkpoint keeps its arguments alone', () => {
   const block = (h: Tensor, v: Tensor): Tensor => h.matmul(v).tanh().matmul(v).tanh().matmul(v).tanh();
   const peak = (f: typeof block): number =>
