@@ -428,8 +428,8 @@ test.each(['js', 'wasm'] as const)(
       });
     });
     expect(functions.length).toBeGreaterThan(backend === 'wasm' ? 5 : 0);
-    // The shortest ones only pass addresses on.
-    for (const { head, share, lines } of functions) if (lines > 30) expect(share, head).toBeGreaterThan(0.5);
+    // The shortest ones only pass addresses on; an epilogue declares many locals.
+    for (const { head, share, lines } of functions) if (lines > 30) expect(share, head).toBeGreaterThan(0.3);
   },
 );
 
