@@ -98,7 +98,7 @@ export class Runner {
     parameters: readonly Storage[],
     targets: readonly UpdateTarget[] = [],
     n?: number,
-    given: readonly (Storage | undefined)[] = [],
+    given?: readonly (Storage | undefined)[],
   ): (Storage | undefined)[] {
     const { program, backend, passed, isBound } = this;
     const buffers = this.#buffers;
@@ -133,7 +133,7 @@ export class Runner {
       const { dtype, size, count } = program.buffers[id]!;
       const home = this.#homes[id]!;
       const storage =
-        given[output] ?? Storage.allocate(home, dtype, count === undefined ? size : sizeAt(count, n!), 'result');
+        given?.[output] ?? Storage.allocate(home, dtype, count === undefined ? size : sizeAt(count, n!), 'result');
       made.push(output);
       buffers[id] = storage.bufferOn(home, 'result');
       results[output] = storage;

@@ -127,7 +127,9 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       const aval = avalOf(leaves[i]);
       if (aval === undefined || !sameAval(aval, avals[i]!)) return false;
     }
-    return entry.guards.every(holds) && entry.modes.every(([holder, mode]) => holder.training === mode);
+    // Most programs have neither, and a call is to take less than a microsecond.
+    if (entry.guards.length > 0 && !entry.guards.every(holds)) return false;
+    return entry.modes.length === 0 || entry.modes.every(([holder, mode]) => holder.training === mode);
   };
 
   /** The aval of a leaf of the call at hand; a number's for what has none, which another check refuses. */
