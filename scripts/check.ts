@@ -14,6 +14,7 @@ const parts = {
   types: 'check:types',
   layers: 'check:layers',
   unused: 'check:unused',
+  docs: 'docs',
   tests: 'test',
   package: 'check:package',
 } as const;

@@ -10,6 +10,7 @@ import { GPUJS_TARGET, type Mode, MODES } from './target.js';
 
 export type { GpujsBackend } from './backend.js';
 
+/** How gpu.js runs the kernels. */
 export interface GpujsOptions {
   /** How gpu.js runs kernels: in f64 on the calling thread, in f32 there, or in f32 on the GPU of `navigator.gpu`. */
   readonly mode: 'cpu' | 'webasm' | 'webgpu';

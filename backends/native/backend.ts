@@ -10,6 +10,7 @@ import type { NativeMemory } from './memory.js';
 import type { Pool } from './pool.js';
 import { Workspace } from './workspace.js';
 
+/** What {@link native} gives: the backend, its compiler, and what it was told. */
 export interface NativeBackend extends Backend {
   /** As it calls itself: `gcc 12.2.0`. */
   readonly compiler: string;

@@ -18,6 +18,7 @@ import { findToolchain } from './toolchain.js';
 
 export type { NativeBackend } from './backend.js';
 
+/** Which compiler is called, with which flags, and where programs are kept. */
 export interface NativeOptions {
   /** The C compiler, by name or path; the first of gcc, clang and cc that is there, unless given. */
   readonly compiler?: string;

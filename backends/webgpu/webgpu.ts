@@ -8,6 +8,7 @@ import { tilesOf } from './tuner.js';
 
 export type { WebGpuBackend } from './backend.js';
 
+/** Which adapter and device are used. */
 export interface WebGpuOptions {
   /** What `navigator.gpu.requestAdapter()` gave; its device is opened with the limits that it has. */
   readonly adapter?: GPUAdapter;

@@ -8,7 +8,9 @@ import type { leafType, LeafOf, MapLeaves, MappedLeaf } from './tree-types.js';
 
 /** How a class takes part in trees. `auxiliary` is compared by `Object.is`, or by its `key` where it is an object that has one. */
 export interface TreeNodeRegistration<T> {
+  /** Its parts, their names, and what is no part but belongs to the structure. */
   flatten(value: T): { children: readonly unknown[]; names?: readonly string[]; auxiliary?: unknown };
+  /** An instance of such parts. */
   unflatten(auxiliary: unknown, children: readonly unknown[]): T;
   /**
    * Whether instances have an identity: one that stands in a tree twice has its leaves there once, and is one object in
@@ -404,7 +406,9 @@ export function map(f: (...leaves: unknown[]) => unknown, first: unknown, ...res
   );
 }
 
+/** The leaves in order. */
 export const leaves = <T>(value: T): LeafOf<T>[] => flatten(value)[0];
+/** The structure without the leaves. */
 export const structure = <T>(value: T): TreeDef<T> => flatten(value)[1];
 
 /** The path of each leaf, as `.layers[0].weight`. */

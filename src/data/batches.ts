@@ -4,6 +4,7 @@ import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 import { inOrder, shuffled } from './order.js';
 import { type Batch, type Table, tableOf, take } from './table.js';
 
+/** How examples become batches. */
 export interface BatchOptions {
   /** Examples of a batch. */
   readonly size: number;
@@ -80,6 +81,7 @@ export class Batches<T> implements Iterable<Batch<T>>, Passes<Batch<T>> {
  */
 export const batches = <T>(tree: T, options: BatchOptions): Batches<T> => new Batches(tree, options);
 
+/** How many examples are held back, and in which order they are dealt. */
 export interface SplitOptions {
   /** A part below 1, or a number of examples. */
   readonly testSize: number;

@@ -4,6 +4,7 @@ import { checkOptions, describeValue } from '../core/options.js';
 
 /** What is used of the npm package `papaparse`. */
 export interface CsvParser {
+  /** Rows of cells, and what is wrong with them. */
   parse(
     text: string,
     config: { delimiter: string; skipEmptyLines: true },

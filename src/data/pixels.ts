@@ -18,6 +18,7 @@ export interface Drawable {
   readonly width: number;
   readonly height: number;
 }
+/** What is kept of each pixel. */
 export interface PixelOptions {
   /** 4: red, green, blue, alpha; 3: without alpha; 1: how bright it is. 4 unless given. */
   readonly channels?: 1 | 3 | 4;

@@ -15,12 +15,14 @@ import { dropped } from './dropout.js';
 import { checkKey, nextKey } from './keys.js';
 import { describe } from './reduction.js';
 
+/** Who may attend to whom. */
 export interface MaskOptions {
   /** bool, true where attention is allowed, or floats that are added to the scores; broadcasts to [..., length, keys]. */
   readonly mask?: Tensor | undefined;
   /** Whether position i attends to no j > i; false unless given. */
   readonly causal?: boolean;
 }
+/** Beside the mask: scale, and dropout of the weights. */
 export interface AttentionOptions extends MaskOptions {
   /** What scores are multiplied by; 1/√width unless given. */
   readonly scale?: number;

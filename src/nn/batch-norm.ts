@@ -9,6 +9,7 @@ import { checkCounts, checkInput, checkLayer, parameter } from './layer.js';
 import type { NormOptions } from './normalisation.js';
 import { describe } from './reduction.js';
 
+/** Of {@link BatchNorm}. */
 export interface BatchNormOptions extends NormOptions {
   /** The part of the running statistics that a batch leaves as it is; 0.9 unless given. */
   readonly momentum?: number;
@@ -54,6 +55,7 @@ export class BatchNorm extends Module {
     this.runningVariance = new Variable(ones([features], { dtype }));
   }
 
+  /** […, features] → the same shape; in training the running statistics are written. */
   call(x: Tensor): Tensor {
     checkInput(this, x, this.features, 2);
     const [mean, variance] = this.training ? this.ofBatch(x) : [this.runningMean.value, this.runningVariance.value];

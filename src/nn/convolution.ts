@@ -18,10 +18,12 @@ import { eachAxis, isChannelsFirst } from '../trace/windows.js';
 import { uniform } from './distributions.js';
 import { checkCounts, checkLayer, layerKeys, type LayerOptions, parameter } from './layer.js';
 
+/** Of convolutions as layers: those of {@link conv2d}, and `bias`. */
 export interface ConvLayerOptions extends ConvOptions, LayerOptions {
   /** Whether something is added to each channel; true unless given. */
   readonly bias?: boolean;
 }
+/** Of transposed convolutions as layers: those of {@link convTranspose2d}, and `bias`. */
 export interface ConvTransposeLayerOptions extends ConvTransposeOptions, ConvLayerOptions {}
 
 /** The extents of a window: one for all axes, or one each. */
@@ -79,6 +81,7 @@ abstract class Convolution extends Module {
     this.bias = hasBias ? begin(second, [outputs]) : null;
   }
 
+  /** [batch, …places, inputs] → [batch, …places, outputs]; with `layout: 'NCHW'` channels stand after the batch. */
   call(x: Tensor): Tensor {
     const { rank, convolve } = this.constructor as typeof Convolution;
     const y = convolve(x, this.weight.value, this.options);

@@ -6,6 +6,7 @@ import { checkRange, FINITE, INTEGER, NOT_NEGATIVE, type Range, UNIT } from '../
 import { Tensor } from '../trace/tensor.js';
 import { checkKey, fractions, narrow, words } from './keys.js';
 
+/** The range, [0, 1) unless given. */
 export interface UniformOptions {
   readonly min?: number;
   readonly max?: number;
@@ -29,6 +30,7 @@ export function uniform(k: Tensor, shape: Shape, options: UniformOptions = {}): 
   return options.min === undefined && options.max === undefined ? unit : unit.mul(max - min).add(min);
 }
 
+/** Mean and standard deviation, 0 and 1 unless given. */
 export interface NormalOptions {
   /** 0 unless given. */
   readonly mean?: number;
@@ -81,6 +83,7 @@ export function truncatedNormal(k: Tensor, shape: Shape, options: NormalOptions 
   return scaled('truncatedNormal', ratio.mul(x).mul(Math.SQRT2).clip(-2, 2), options);
 }
 
+/** The probability of true. */
 export interface BernoulliOptions {
   /** The probability of true, a number or a tensor that broadcasts to the shape; 0.5 unless given. */
   readonly p?: number | Tensor;
@@ -98,6 +101,7 @@ export function bernoulli(k: Tensor, shape: Shape, options: BernoulliOptions = {
   return fractions('bernoulli', k, shape).less(bound);
 }
 
+/** The range, whose upper end is left out. */
 export interface RandintOptions {
   /** The least; 0 unless given. */
   readonly min?: number;

@@ -38,6 +38,7 @@ export class Dropout extends Module {
     this.key.value = next;
     return mine;
   }
+  /** Any shape → the same; in training the key of the state advances. */
   call(x: Tensor): Tensor {
     return this.training ? dropped(x, this.rate, this.next()) : x;
   }

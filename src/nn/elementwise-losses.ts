@@ -25,6 +25,7 @@ export function l1(a: TensorLike, b: TensorLike, options: ReductionOptions = {})
   return reduced(sub(a, b).abs(), reduction);
 }
 
+/** Where squares end and absolute values begin, and the reduction. */
 export interface HuberOptions extends ReductionOptions {
   /** The difference from which on the loss is linear; 1 unless given. */
   readonly delta?: number;
@@ -43,6 +44,7 @@ export function huber(a: TensorLike, b: TensorLike, options: HuberOptions = {}):
   return reduced(where(distance.lessEqual(delta), near, distance.sub(delta / 2).mul(delta)), reduction);
 }
 
+/** Whether logits or probabilities are given, and the reduction. */
 export interface BinaryCrossEntropyOptions extends ReductionOptions {
   /** Whether the first argument holds logits, not probabilities; true unless given. */
   readonly fromLogits?: boolean;
@@ -108,6 +110,7 @@ export function cosineSimilarity(a: Tensor, b: Tensor, options: ReductionOptions
   return reduced(sub(1, along(a.mul(b)).div(norms)), reduction);
 }
 
+/** By how much the negative must be farther, and the reduction. */
 export interface TripletMarginOptions extends ReductionOptions {
   /** By how much the negative should be farther than the positive; 1 unless given. */
   readonly margin?: number;

@@ -10,7 +10,9 @@ import * as random from './distributions.js';
 
 export { normal, truncatedNormal, uniform } from './distributions.js';
 
+/** 0 everywhere; the key is not used. */
 export const zeros = (_key: Tensor, shape: Shape): Tensor => create.zeros(shape);
+/** 1 everywhere; the key is not used. */
 export const ones = (_key: Tensor, shape: Shape): Tensor => create.ones(shape);
 
 /** What goes into an output, and what an input goes into. @throws ShapeError `NO_FAN` */

@@ -8,6 +8,7 @@ import { TrainVar } from '../trace/variable.js';
 import { checkKey, nextKey, split } from './keys.js';
 import { describe } from './reduction.js';
 
+/** What every layer takes. */
 export interface LayerOptions {
   /** Of the parameters; `'f32'` unless given. */
   readonly dtype?: 'f32' | 'f64';

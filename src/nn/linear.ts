@@ -9,6 +9,7 @@ import { normal, uniform } from './distributions.js';
 import { checkCounts, checkInput, checkLayer, layerKeys, type LayerOptions, parameter } from './layer.js';
 import { describe } from './reduction.js';
 
+/** Of {@link Linear}. */
 export interface LinearOptions extends LayerOptions {
   /** Whether something is added; true unless given. */
   readonly bias?: boolean;
@@ -42,6 +43,7 @@ export class Linear extends Module {
     this.bias = hasBias ? parameter(uniform(second, [outputs], { min: -max, max }), options) : null;
   }
 
+  /** [batch, …, inputs] → [batch, …, outputs]. */
   call(x: Tensor): Tensor {
     checkInput(this, x, this.inputs);
     const product = x.matmul(this.weight.value);
@@ -69,6 +71,7 @@ export class Embedding extends Module {
     this.weight = parameter(normal(layerKeys(options, 1)[0]!, [count, width]), options);
   }
 
+  /** Integers of any shape → [...shape, width]. */
   call(indices: Tensor): Tensor {
     if (!(indices instanceof Tensor && isInteger(indices.dtype)))
       throw new DTypeError(

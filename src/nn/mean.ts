@@ -37,6 +37,7 @@ export class Mean extends Module {
   result(): Tensor {
     return this.total.value.div(this.count.value);
   }
+  /** Begins anew. */
   reset(): void {
     this.total.value = this.count.value = zeros([]);
   }

@@ -7,6 +7,7 @@ import type { Tensor } from '../trace/tensor.js';
 import type { TrainVar } from '../trace/variable.js';
 import { checkCounts, checkInput, checkLayer, type LayerOptions, parameter } from './layer.js';
 
+/** Of normalising layers. */
 export interface NormOptions extends LayerOptions {
   /** Added to the variance; 10⁻⁵ unless given. */
   readonly epsilon?: number;
@@ -48,6 +49,7 @@ export class LayerNorm extends Norm {
     super(features, options);
     this.bias = parameter(zeros([features]), options);
   }
+  /** Any shape whose last axis is the features → the same. */
   call(x: Tensor): Tensor {
     checkInput(this, x, this.features);
     return standardized(x, -1, this.epsilon).mul(this.weight.value).add(this.bias.value);
@@ -65,6 +67,7 @@ export class RMSNorm extends Norm {
   constructor(features: number, options: NormOptions = {}) {
     super(features, options);
   }
+  /** Any shape whose last axis is the features → the same. */
   call(x: Tensor): Tensor {
     checkInput(this, x, this.features);
     const inverse = x.square().mean(-1, { keepDims: true }).add(this.epsilon).rsqrt();
@@ -96,6 +99,7 @@ export class GroupNorm extends Norm {
       );
     this.bias = parameter(zeros([features]), options);
   }
+  /** Any shape whose last axis is the features → the same. */
   call(x: Tensor): Tensor {
     const { features, groups } = this;
     checkInput(this, x, features, 2);

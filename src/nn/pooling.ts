@@ -23,6 +23,7 @@ abstract class Pooling<Options extends PoolOptions> extends Module {
     eachAxis(this.name, 'size', size, rank, 1);
     if (options.strides !== undefined) eachAxis(this.name, 'strides', options.strides, rank, 1);
   }
+  /** [batch, …places, channels] → fewer places. */
   call(x: Tensor): Tensor {
     return (this.constructor as unknown as typeof Pooling).pool(x, this.size, this.options);
   }

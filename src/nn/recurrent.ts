@@ -15,6 +15,7 @@ import { uniform } from './distributions.js';
 import { checkCounts, checkInput, checkLayer, layerKeys, type LayerOptions, parameter } from './layer.js';
 import { describe } from './reduction.js';
 
+/** Of recurrent layers: how many, and in which directions. */
 export interface RecurrentOptions extends LayerOptions {
   /** Layers on each other; 1 unless given. */
   readonly layers?: number;
@@ -135,6 +136,7 @@ export class RNN extends Recurrent {
   protected static override readonly gates = 1;
   protected static override readonly step: Step = (_, x, h) => [x.add(h).tanh()];
 
+  /** [batch, time, inputs] → [batch, time, hidden], and the last state. */
   call(x: Tensor, state?: Tensor): [outputs: Tensor, state: Tensor] {
     const [y, [last]] = this.run(x, state && [state], 1);
     return [y, last!];
@@ -165,6 +167,7 @@ export class GRU extends Recurrent {
     return [n.add(z.mul(h!.sub(n)))];
   };
 
+  /** [batch, time, inputs] → [batch, time, hidden], and the last state. */
   call(x: Tensor, state?: Tensor): [outputs: Tensor, state: Tensor] {
     const [y, [last]] = this.run(x, state && [state], 1);
     return [y, last!];
@@ -189,6 +192,7 @@ export class LSTM extends Recurrent {
     return [o.sigmoid().mul(next.tanh()), next];
   };
 
+  /** [batch, time, inputs] → [batch, time, hidden], and the last state. */
   call(x: Tensor, state?: readonly [h: Tensor, c: Tensor]): [outputs: Tensor, state: [h: Tensor, c: Tensor]] {
     const [y, [h, c]] = this.run(x, state, 2);
     return [y, [h!, c!]];

@@ -6,7 +6,9 @@ import { checkChoice } from '../core/ranges.js';
 import { Tensor, tensor, type TensorData, type TensorLike } from '../trace/tensor.js';
 
 const REDUCTIONS = ['mean', 'sum', 'none'] as const;
+/** What becomes of the losses of examples: their mean, their sum, or none. */
 export type Reduction = (typeof REDUCTIONS)[number];
+/** Of losses. */
 export interface ReductionOptions {
   /** The mean, the sum, or the loss of each element; `'mean'` unless given. */
   readonly reduction?: Reduction;

@@ -24,6 +24,7 @@ export function permutation(k: Tensor, n: number): Tensor {
   return randomOrder(k, n);
 }
 
+/** Whether one may be drawn twice, and how likely each is. */
 export interface ChoiceOptions {
   /** Whether one may be drawn twice; true unless given. */
   readonly replace?: boolean;

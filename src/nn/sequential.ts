@@ -28,6 +28,7 @@ export class Sequential extends Module {
     });
     this.layers = layers;
   }
+  /** What the last layer makes of what the others made. */
   call(x: Tensor): Tensor {
     return this.layers.reduce((y, layer) => (typeof layer === 'function' ? layer(y) : layer.call(y)), x);
   }

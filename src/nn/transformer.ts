@@ -42,6 +42,7 @@ export class MultiHeadAttention extends Module {
     this.out = out!;
   }
 
+  /** [batch, length, width] → the same. */
   call(q: Tensor, k: Tensor = q, v: Tensor = k, options: MaskOptions = {}): Tensor {
     const { width, heads } = this;
     checkOptions(`${this.name}.call`, options, ['mask', 'causal']);
@@ -58,6 +59,7 @@ export class MultiHeadAttention extends Module {
   }
 }
 
+/** Of {@link TransformerBlock}. */
 export interface TransformerBlockOptions extends LayerOptions {
   /** The width between the two Linears; 4·width unless given. */
   readonly hidden?: number;
@@ -97,6 +99,7 @@ export class TransformerBlock extends Module {
     this.dropouts = dropout === 0 ? [] : keys.slice(3).map((key) => new Dropout(dropout, { key }));
   }
 
+  /** [batch, length, width] → the same. */
   call(x: Tensor, options: Pick<MaskOptions, 'mask'> = {}): Tensor {
     checkOptions(`${this.name}.call`, options, ['mask']);
     const branch = (i: number, y: Tensor): Tensor => this.dropouts[i]?.call(y) ?? y;

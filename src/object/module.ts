@@ -25,6 +25,7 @@ import { attributes, holdsState, type NamingMethod, walkNodes, walkVars } from '
 import type { LoadFileOptions } from './state-file.js';
 import { loadState, type LoadStateOptions, type LoadStateResult, type StateDict, stateNow } from './state.js';
 
+/** Which modules are collected, and by which names. */
 export interface NodesOptions {
   /** `'absolute'` unless given. */
   readonly method?: NamingMethod;
@@ -33,6 +34,7 @@ export interface NodesOptions {
   /** Whether the module itself is among them; true unless given. */
   readonly includeSelf?: boolean;
 }
+/** Which Variables are collected, and by which names. */
 export interface VarsOptions extends NodesOptions {
   /** Classes of Variables to leave out. */
   readonly excludeTypes?: readonly ClassOf<Variable>[];
@@ -89,6 +91,7 @@ export class Module extends ModuleNode {
   get [COPY](): object {
     return THIS_COPY;
   }
+  /** Unique among modules of its class, as BrainPy's. */
   get name(): string {
     return this[NAME];
   }
@@ -281,6 +284,7 @@ export class Module extends ModuleNode {
     await moveVariables(this.vars().values(), device);
     return this;
   }
+  /** Runs on the CPU from now on. */
   cpu(): Promise<this> {
     return this.to('cpu');
   }

@@ -16,6 +16,7 @@ import { type NamingMethod, variableAt, walkNodes, walkVars } from './walk.js';
 
 export { writeCheckpoint } from '../io/files.js';
 
+/** How a file fits a module: names, what is left out, what may be missing. */
 export interface LoadFileOptions {
   /** Whether each key is printed; false unless given. */
   readonly verbose?: boolean;

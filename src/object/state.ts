@@ -17,12 +17,14 @@ export type StateDict = Record<string, Record<string, Tensor>>;
 /** How a state dict is laid out: nested by node (`v2`), or flat with keys `node.key` (`v1`), nodes by their unique names. */
 export type StateFormat = 'v1' | 'v2';
 
+/** How strictly a state must fit. */
 export interface LoadStateOptions {
   /** Whether missing and unexpected keys are told on the console; true unless given. */
   readonly warn?: boolean;
   /** `'v2'` unless given, or attribute paths where the dict is flat. */
   readonly compatible?: StateFormat;
 }
+/** What did not fit. */
 export interface LoadStateResult {
   /** Variables that the dict does not have, and keys that are no Variable's. */
   readonly missingKeys: string[];

@@ -20,6 +20,7 @@ export const ADADELTA: Rule<AdadeltaScalar> = {
   },
 };
 
+/** Of {@link Adadelta}, with their defaults. */
 export interface AdadeltaOptions extends OptimizerOptions {
   readonly epsilon?: number;
   readonly rho?: number;

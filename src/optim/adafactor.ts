@@ -19,6 +19,7 @@ export interface AdafactorChoices {
   /** Of the running mean of steps; null for none. */
   readonly momentum?: number | null;
 }
+/** Of {@link Adafactor}, with their defaults. */
 export interface AdafactorOptions extends OptimizerOptions, AdafactorChoices {
   readonly decayRate?: number;
   readonly eps?: number;

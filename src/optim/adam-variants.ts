@@ -59,6 +59,7 @@ export const RADAM: Rule<AdamScalar> = {
   },
 };
 
+/** Of {@link NAdam}, with their defaults. */
 export interface NAdamOptions extends AdamOptions {
   /** ψ: how fast the momentum rises to β₁. */
   readonly momentumDecay?: number;

@@ -65,11 +65,13 @@ const ADAMW_AMSGRAD = adamwRule(true);
 export const adamwRuleFor = (options: { readonly amsgrad?: boolean }): Rule<AdamScalar> =>
   checkFlag('AdamW', 'amsgrad', optionOf(options, 'amsgrad', false)) ? ADAMW_AMSGRAD : ADAMW;
 
+/** Of {@link Adam}, with their defaults. */
 export interface AdamOptions extends OptimizerOptions {
   readonly beta1?: number;
   readonly beta2?: number;
   readonly eps?: number;
 }
+/** Of {@link AdamW}, with their defaults. */
 export interface AdamWOptions extends AdamOptions {
   /** Divide by the largest second moment so far. */
   readonly amsgrad?: boolean;

@@ -51,6 +51,7 @@ const ADAN_NO_PROX = adanRule(true);
 export const adanRuleFor = (options: { readonly noProx?: boolean }): Rule<AdanScalar> =>
   checkFlag('Adan', 'noProx', optionOf(options, 'noProx', false)) ? ADAN_NO_PROX : ADAN;
 
+/** Of {@link Adan}, with their defaults. */
 export interface AdanOptions extends OptimizerOptions {
   /** β₁, β₂, β₃. */
   readonly betas?: readonly [number, number, number];

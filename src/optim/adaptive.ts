@@ -28,9 +28,11 @@ export const RMSPROP: Rule<'epsilon' | 'rho'> = {
   },
 };
 
+/** Of {@link Adagrad}, with their defaults. */
 export interface AdagradOptions extends OptimizerOptions {
   readonly epsilon?: number;
 }
+/** Of {@link RMSProp}, with their defaults. */
 export interface RMSPropOptions extends AdagradOptions {
   readonly rho?: number;
 }

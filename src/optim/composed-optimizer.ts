@@ -8,6 +8,7 @@ import { Optimizer, type OptimizerOptions } from './optimizer.js';
 import { type Scheduler, withStandIns } from './scheduler.js';
 import { checkTransformation, type GradientTransformation, mapLeaves } from './transformation.js';
 
+/** Of {@link ComposedOptimizer}. */
 export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weightDecay'> {
   readonly transformation: GradientTransformation;
 }

@@ -25,6 +25,7 @@ const SHRINKS: Range = { holds: (v) => v > 0 && v < 1, text: 'between 0 and 1' }
 type Followed = Omit<CallSchedulerOptions, 'lr'>;
 const FOLLOWED = ['lastEpoch', 'lastCall', 'name'];
 
+/** Of {@link Warmup}. */
 export interface WarmupOptions extends Followed {
   /** Calls until the rate is that of `then`. */
   readonly steps: number;
@@ -65,6 +66,7 @@ export class Warmup extends CallScheduler {
   }
 }
 
+/** Of {@link SequentialLR}. */
 export interface SequentialLROptions extends Followed {
   readonly schedules: readonly (Scheduler | Variable | number)[];
   /** The calls at which all but the first begin, ascending. */
@@ -114,6 +116,7 @@ export class SequentialLR extends CallScheduler {
   }
 }
 
+/** Of {@link OneCycle}. */
 export interface OneCycleOptions extends CallSchedulerOptions {
   /** Calls of the whole cycle. */
   readonly totalSteps: number;
@@ -155,6 +158,7 @@ export class OneCycle extends CallScheduler {
   }
 }
 
+/** Of {@link ReduceLROnPlateau}. */
 export interface ReduceLROnPlateauOptions extends SchedulerOptions {
   readonly factor?: number;
   /** Measures without progress that are borne. */

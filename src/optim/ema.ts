@@ -9,6 +9,7 @@ import { sub } from '../trace/functions.js';
 import { Variable } from '../trace/variable.js';
 import { BELOW_ONE, checkRange } from './options.js';
 
+/** How slowly the average follows. */
 export interface EMAOptions {
   /** The part of the mean that stays with each update. */
   readonly decay?: number;
@@ -69,6 +70,7 @@ export class EMA extends Module {
     );
   }
 
+  /** How much of the average stays at each update. */
   get decay(): number {
     return this.rate.value.item();
   }

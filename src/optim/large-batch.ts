@@ -89,17 +89,20 @@ export const LION: Rule<'beta1' | 'beta2'> = {
   },
 };
 
+/** Of {@link LARS}, with their defaults. */
 export interface LARSOptions extends OptimizerOptions {
   readonly momentum?: number;
   /** How far a layer may move, as a part of its norm. */
   readonly tc?: number;
   readonly eps?: number;
 }
+/** Of {@link SM3}, with their defaults. */
 export interface SM3Options extends OptimizerOptions {
   readonly beta?: number;
   readonly momentum?: number;
   readonly eps?: number;
 }
+/** Of {@link Lion}, with their defaults. */
 export interface LionOptions extends OptimizerOptions {
   readonly beta1?: number;
   readonly beta2?: number;

@@ -46,6 +46,7 @@ export interface LookaheadChoices {
   /** How far the slow weights go towards the fast ones. */
   readonly slowStep?: number;
 }
+/** Of {@link Lookahead}, with their defaults. */
 export interface LookaheadOptions extends LookaheadChoices, Pick<OptimizerOptions, 'trainVars' | 'name'> {}
 
 /** {@link Lookahead} as a transformation. */

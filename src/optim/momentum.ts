@@ -27,7 +27,9 @@ const velocityRule = (name: string, nesterov: boolean): Rule<'momentum'> => ({
 export const MOMENTUM = velocityRule('Momentum', false);
 export const NESTEROV = velocityRule('MomentumNesterov', true);
 
+/** Of {@link SGD}. */
 export type SGDOptions = OptimizerOptions;
+/** Of {@link Momentum}, with their defaults. */
 export interface MomentumOptions extends OptimizerOptions {
   readonly momentum?: number;
 }

@@ -58,6 +58,7 @@ export interface MuonChoices {
   readonly steps?: number;
   readonly fallback?: GradientTransformation | Optimizer;
 }
+/** Of {@link Muon}, with their defaults. */
 export interface MuonOptions extends OptimizerOptions, MuonChoices {
   readonly momentum?: number;
 }

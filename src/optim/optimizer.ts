@@ -17,6 +17,7 @@ import { leafwise, type Rule } from './rule.js';
 import { asScheduler, countCall, counted, type Scheduler } from './scheduler.js';
 import { advance, type GradientTransformation } from './transformation.js';
 
+/** What every optimizer takes: rate, Variables, name. */
 export interface OptimizerOptions {
   /** The learning rate: a number, a Scheduler, or a Variable that holds it. */
   readonly lr?: number | Scheduler | Variable;
@@ -292,6 +293,7 @@ export abstract class Optimizer extends Module {
     return [['lr', String(this.lr)]];
   }
 
+  /** The class with its options. */
   override toString(): string {
     const options = this.shownOptions().map(([option, text]) => `${option}: ${text}`);
     return `${this.constructor.name}({ ${options.join(', ')} })`;

@@ -32,6 +32,7 @@ export const RPROP: Rule<RpropScalar> = {
   },
 };
 
+/** Of {@link Rprop}, with their defaults. */
 export interface RpropOptions extends OptimizerOptions {
   /** By how much a step shrinks where the sign turned, and grows where it stayed: [η₋, η₊]. */
   readonly etas?: readonly [number, number];

@@ -20,6 +20,7 @@ import {
   shown,
 } from './options.js';
 
+/** What every schedule takes: the rate that it begins with. */
 export interface SchedulerOptions {
   /** The rate that the schedule begins with; a Variable is used itself. */
   readonly lr: number | Variable;

@@ -30,6 +30,7 @@ const LATE = 1e-6;
 /** How many periods, of whole or other numbers of calls, have ended at call `i`. */
 const periodsAt = (i: Tensor, period: number): Tensor => i.add(LATE).div(period).floor();
 
+/** Of {@link StepLR}. */
 export interface StepLROptions extends SchedulerOptions {
   readonly stepSize: number;
   readonly gamma?: number;
@@ -53,6 +54,7 @@ export class StepLR extends Scheduler {
   }
 }
 
+/** Of {@link MultiStepLR}. */
 export interface MultiStepLROptions extends SchedulerOptions {
   readonly milestones: readonly number[];
   readonly gamma?: number;
@@ -80,6 +82,7 @@ export class MultiStepLR extends Scheduler {
   }
 }
 
+/** Of {@link CosineAnnealingLR}. */
 export interface CosineAnnealingLROptions extends SchedulerOptions {
   readonly tMax: number;
   readonly etaMin?: number;
@@ -104,6 +107,7 @@ export class CosineAnnealingLR extends Scheduler {
   }
 }
 
+/** Of {@link ExponentialLR}. */
 export interface ExponentialLROptions extends SchedulerOptions {
   readonly gamma: number;
 }
@@ -123,6 +127,7 @@ export class ExponentialLR extends Scheduler {
   }
 }
 
+/** Of schedules that are stepped by calls. */
 export interface CallSchedulerOptions extends SchedulerOptions {
   /** Calls that have ended, minus one; −1 unless given. */
   readonly lastCall?: number;
@@ -151,6 +156,7 @@ export abstract class CallScheduler extends Scheduler {
   }
 }
 
+/** Of {@link CosineAnnealingWarmRestarts}. */
 export interface CosineAnnealingWarmRestartsOptions extends CallSchedulerOptions {
   readonly numCallPerEpoch: number;
   /** Epochs of the first period. */
@@ -217,6 +223,7 @@ export class CosineAnnealingWarmRestarts extends CallScheduler {
   }
 }
 
+/** Of {@link ExponentialDecayLR}. */
 export interface ExponentialDecayLROptions extends CallSchedulerOptions {
   readonly decaySteps: number;
   readonly decayRate: number;
@@ -240,6 +247,7 @@ export class ExponentialDecayLR extends CallScheduler {
   }
 }
 
+/** Of {@link InverseTimeDecayLR}. */
 export interface InverseTimeDecayLROptions extends CallSchedulerOptions {
   readonly decaySteps: number;
   readonly decayRate: number;
@@ -268,6 +276,7 @@ export class InverseTimeDecayLR extends CallScheduler {
   }
 }
 
+/** Of {@link PolynomialDecayLR}. */
 export interface PolynomialDecayLROptions extends CallSchedulerOptions {
   readonly decaySteps: number;
   readonly finalLr: number;
@@ -295,6 +304,7 @@ export class PolynomialDecayLR extends CallScheduler {
   }
 }
 
+/** Of {@link PiecewiseConstantLR}. */
 export interface PiecewiseConstantLROptions extends Omit<CallSchedulerOptions, 'lr'> {
   readonly boundaries: readonly number[];
   /** One more than boundaries. */

@@ -30,7 +30,9 @@ export interface Outcome<State> {
 export interface GradientTransformation<State = Tree> {
   /** The Schedulers of its rules, which an optimizer has among its modules. A function, so that no walk finds them here. */
   schedulers?(): readonly Scheduler[];
+  /** The state that the first update takes. */
   init(params: Tree): State;
+  /** What is added to the parameters, and the next state. */
   update<P>(grads: P, state: State, params: P): Outcome<State> & { readonly updates: P };
   /** What `update` and {@link applyUpdates} give together, in the rule's own order of rounding; where there is one. */
   advance?<P>(grads: P, state: State, params: P): Outcome<State> & { readonly params: P };

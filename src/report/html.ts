@@ -18,6 +18,7 @@ import { STYLE } from './style.js';
 
 export type { Times } from './data.js';
 
+/** Of the page. */
 export interface HtmlOptions {
   /** Names of the two reports, `before` and `after` unless given. */
   readonly labels?: readonly [string, string];

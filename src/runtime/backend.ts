@@ -43,6 +43,7 @@ export interface ThreadCount {
 /** What a backend prints, which needs no device. */
 export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads' | 'tiles'>;
 
+/** What runs programs: allocates, compiles, reads and writes. Built in are `reference`, `js` and `wasm`. */
 export interface Backend {
   readonly name: string;
   /** Backends of equal `memory` read each other's buffers. */
@@ -54,18 +55,21 @@ export interface Backend {
   readonly interprets?: true;
   /** The device on which it runs, as its driver calls it, if that is no thread of this machine. */
   readonly adapter?: string;
-  /** The source's program may be `program` with other functions. */
+  /** The program's source, without a device where it can be shown so; its program may be `program` with other functions. */
   emit(program: Program): KernelSource;
   /** The tiles by which `kernel` multiplies, where they are chosen, and why these; undefined if it multiplies nothing. */
   tiles?(program: Program, kernel: Kernel): string | undefined;
+  /** What runs it. */
   compile(source: KernelSource): Executable;
   /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */
   release?(executable: Executable): void;
   /** Zeroed memory for `size` elements; what a `'result'` holds is unknown until its program has written all of it. */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): DeviceBuffer;
+  /** Gives memory back. */
   free(buffer: DeviceBuffer): void;
   /** Told that `buffer` was a Variable's and now only old handles may read it: it need not stay where it is. */
   loosen?(buffer: DeviceBuffer): void;
+  /** Fills memory. */
   write(buffer: DeviceBuffer, data: TypedArray): void;
   /** A fresh, unshared copy of the elements. */
   read(buffer: DeviceBuffer): TypedArray | Promise<TypedArray>;

@@ -1,6 +1,7 @@
 /** What a comparison of backends is. */
 import type { BackendChoice } from './registry.js';
 
+/** Which backends are compared, how often each runs, and what may differ. */
 export interface CompareOptions {
   /** Names or backends; the first is the yardstick. */
   readonly backends?: readonly BackendChoice[];
@@ -58,6 +59,7 @@ export interface ComparisonData {
   readonly backends: readonly ComparedBackend[];
 }
 
+/** What {@link compare} found, a row a backend. */
 export interface Comparison extends ComparisonData {
   /** A table. */
   toString(): string;

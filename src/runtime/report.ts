@@ -71,6 +71,7 @@ export interface ReportData {
   readonly profile: Profile | undefined;
 }
 
+/** What a jitted function compiled to: graph, kernels, loops, source, memory. */
 export interface Report extends ReportData {
   /** A page: what each kernel computes, where it comes from, what it moves; then the stages that are asked for. */
   text(options?: TextOptions): string;
@@ -111,6 +112,7 @@ export interface TraceEvent {
   readonly tid: number;
   readonly args: Readonly<Record<string, unknown>>;
 }
+/** Times in the form that chrome://tracing and Perfetto open. */
 export interface ChromeTrace {
   readonly traceEvents: readonly TraceEvent[];
   readonly displayTimeUnit: 'ms';

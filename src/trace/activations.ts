@@ -12,6 +12,7 @@ const { mul, where, greater } = arithmetic;
 const floating = (x: Operand): Expr => asFloat(asExpr(x));
 const of = (value: Expr, x: number): Expr => core.constantLike(value, x);
 
+/** Which formula. */
 export interface GeluOptions {
   /** By tanh instead of the error function: within 5·10⁻⁴. */
   readonly approximate?: 'tanh';

@@ -221,6 +221,7 @@ export const isInf: Unary = (x) => {
   return core.equal(core.abs(value), core.constantLike(value, Infinity));
 };
 
+/** What stands for NaN and the infinities. */
 export interface NanToNumOptions {
   /** In the place of NaN; 0 unless given. */
   readonly nan?: number;

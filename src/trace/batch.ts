@@ -20,6 +20,7 @@ import { evaluated } from './eager.js';
 import { drop } from './eager-scope.js';
 import { type Binding, withLocations } from './scope.js';
 
+/** Which arguments share a leading axis that may vary, and within which bounds. */
 export interface BatchOptions {
   /** Arguments whose leaves all have the batch as their leading axis, by their positions. */
   readonly args: readonly number[];

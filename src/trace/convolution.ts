@@ -20,6 +20,7 @@ import {
   windowCount,
 } from './windows.js';
 
+/** Strides, padding, dilation, groups, layout of a convolution. */
 export interface ConvOptions {
   /** Places between windows: a number, or one an axis. 1 if left out. */
   readonly strides?: number | readonly number[];
@@ -32,6 +33,7 @@ export interface ConvOptions {
   /** 'NHWC' if left out. */
   readonly layout?: ConvLayout;
 }
+/** Those of a convolution, and `outputPadding`. */
 export interface ConvTransposeOptions extends ConvOptions {
   /** Places after the last one that the extents are longer by. 0 if left out. */
   readonly outputPadding?: number | readonly number[];

@@ -10,6 +10,7 @@ import { checkDType, checkNumber, inDType, literalLike, type Operand } from './o
 import { isCompiling } from './scope.js';
 import { apply, type Tensor, type TensorLike } from './tensor.js';
 
+/** The dtype of what is made. */
 export interface CreateOptions {
   /** `f32` unless given. */
   readonly dtype?: DType;
@@ -31,7 +32,12 @@ function filled(name: string, shape: Shape, value: TensorLike, options?: CreateO
   }, value);
 }
 
+/**
+ * 0 in each element; f32 unless another dtype is given. @throws ShapeError `INVALID_SHAPE`
+ * @example zeros([2, 2]).shape; // [2, 2]
+ */
 export const zeros = (shape: Shape, options?: CreateOptions): Tensor => filled('zeros', shape, 0, options);
+/** 1 in each element, as {@link zeros}. */
 export const ones = (shape: Shape, options?: CreateOptions): Tensor => filled('ones', shape, 1, options);
 /** `value`, a number or boolean, in each element; booleans give bool. @throws DTypeError `NOT_A_NUMBER` */
 export const full = (shape: Shape, value: TensorLike, options?: CreateOptions): Tensor =>

@@ -5,6 +5,7 @@ import type { TreeDef } from '../core/tree.js';
 import { type BackendChoice, resolveBackend } from '../runtime/registry.js';
 import { type BatchOptions, checkBatchOptions } from './batch.js';
 
+/** How a function is compiled. */
 export interface JitOptions<S extends readonly number[] = readonly number[]> {
   /** What it runs on; the default backend at the time of the call unless given. */
   readonly backend?: BackendChoice;

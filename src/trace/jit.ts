@@ -39,6 +39,7 @@ import { isTracing, withLocations } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
 import type { PassedArguments, Traced, TracedArguments } from './traced-types.js';
 
+/** How often a jitted function was traced, compiled and called. */
 export interface JitStats {
   /** Times the function was recorded, programs compiled, calls that ran. */
   readonly traces: number;

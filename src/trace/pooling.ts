@@ -21,12 +21,14 @@ import {
   windowCount,
 } from './windows.js';
 
+/** Strides, padding and layout of pooling. */
 export interface PoolOptions {
   /** The size of the window if left out. */
   readonly strides?: number | readonly number[];
   readonly padding?: Padding;
   readonly layout?: ConvLayout;
 }
+/** Of average pooling. */
 export interface AvgPoolOptions extends PoolOptions {
   /** Whether elements of the padding count. False if left out. */
   readonly countPadding?: boolean;

@@ -4,6 +4,7 @@ import { formatNumber } from '../core/graph.js';
 import type { DType, TypedArray } from '../core/dtype.js';
 import { LazuliError, ShapeError } from '../core/errors.js';
 
+/** A number, a boolean, or arrays of these as nested as a tensor has axes. */
 export type NestedArray<E = number | boolean> = E | NestedArray<E>[];
 
 /** What Node's `console.log` asks objects for; a name, so that nothing of Node is imported. */

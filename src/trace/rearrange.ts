@@ -218,6 +218,7 @@ export function diag(operand: Operand, k = 0): Expr {
   return slice(ravel(x), [first], [last], [columns + 1]);
 }
 
+/** Which axis comes first. */
 export interface MeshgridOptions {
   /** `xy`, unless given: the first tensor lies along axis 1, the second along axis 0; `ij`: each along its own. */
   readonly indexing?: 'xy' | 'ij';
@@ -241,6 +242,7 @@ export function meshgrid(operands: readonly Operand[], options: MeshgridOptions 
   return vectors.map((x, i) => movement.broadcast(x, shape, [axisOf(i)]));
 }
 
+/** The dtype, if it is another than that of the tensor. */
 export interface LikeOptions {
   /** That of the tensor unless given. */
   readonly dtype?: DType;

@@ -9,10 +9,12 @@ import * as reduction from '../ops/reduction.js';
 import { asExpr, asFloat, literalLike, normalizeAxes, normalizeAxis, type Operand } from './operand.js';
 import { type Axis, checkElements, checkReduceOptions, counted, kept, type ReduceOptions } from './structure.js';
 
+/** By what squares are divided, and whether axes stay. */
 export interface VarianceOptions extends ReduceOptions {
   /** What the divisor, the count of elements, is less by; 0 unless given, 1 for the unbiased estimate. */
   readonly correction?: number;
 }
+/** The order of the norm, and whether axes stay. */
 export interface NormOptions extends ReduceOptions {
   /** The p of (Σ|x|ᵖ)^(1/p); 2 unless given. ±∞ gives the largest and the least magnitude, 0 the count of what is not 0. */
   readonly ord?: number;

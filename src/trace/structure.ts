@@ -33,6 +33,7 @@ import { isCompiling } from './scope.js';
 
 /** An axis, several, or all. */
 export type Axis = number | readonly number[] | null | undefined;
+/** Whether reduced axes stay, with extent 1. */
 export interface ReduceOptions {
   /** Keeps reduced axes with extent 1. */
   readonly keepDims?: boolean;

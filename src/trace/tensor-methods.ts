@@ -34,51 +34,67 @@ export abstract class TensorMethods<T> {
     op: (x: Operand, ...rest: R) => Expr[],
     ...rest: R
   ): T[];
+  /** The angle in [−π/2, π/2] of a sine. */
   asin(): T {
     return this.applied(arithmetic.asin);
   }
+  /** The angle in [0, π] of a cosine. */
   acos(): T {
     return this.applied(arithmetic.acos);
   }
+  /** The angle in (−π/2, π/2) of a tangent. */
   atan(): T {
     return this.applied(arithmetic.atan);
   }
+  /** The tangent of radians. */
   tan(): T {
     return this.applied(arithmetic.tan);
   }
+  /** The hyperbolic sine. */
   sinh(): T {
     return this.applied(arithmetic.sinh);
   }
+  /** The hyperbolic cosine. */
   cosh(): T {
     return this.applied(arithmetic.cosh);
   }
+  /** The inverse of `sinh`. */
   asinh(): T {
     return this.applied(arithmetic.asinh);
   }
+  /** The inverse of `cosh`; NaN below 1. */
   acosh(): T {
     return this.applied(arithmetic.acosh);
   }
+  /** The inverse of `tanh`; NaN outside [−1, 1]. */
   atanh(): T {
     return this.applied(arithmetic.atanh);
   }
+  /** 2ˣ. */
   exp2(): T {
     return this.applied(arithmetic.exp2);
   }
+  /** The logarithm to base 2. */
   log2(): T {
     return this.applied(arithmetic.log2);
   }
+  /** The logarithm to base 10. */
   log10(): T {
     return this.applied(arithmetic.log10);
   }
+  /** The cube root. */
   cbrt(): T {
     return this.applied(arithmetic.cbrt);
   }
+  /** 1 − erf(x), exact where it is small. */
   erfc(): T {
     return this.applied(arithmetic.erfc);
   }
+  /** Whether it is infinite: bool. */
   isInf(): T {
     return this.applied(arithmetic.isInf);
   }
+  /** All bits of integers turned. */
   bitwiseNot(): T {
     return this.applied(arithmetic.bitwiseNot);
   }
@@ -90,6 +106,7 @@ export abstract class TensorMethods<T> {
   logAddExp(other: Like<T>): T {
     return this.applied(arithmetic.logAddExp, other);
   }
+  /** Whether one is true and not both: bool. */
   logicalXor(other: Like<T>): T {
     return this.applied(arithmetic.logicalXor, other);
   }
@@ -114,6 +131,7 @@ export abstract class TensorMethods<T> {
   elu(alpha?: Like<T>): T {
     return this.applied(activations.elu, alpha);
   }
+  /** λ·elu(x, α) with the constants that keep mean and variance (Klambauer et al. 2017, arXiv:1706.02515). */
   selu(): T {
     return this.applied(activations.selu);
   }
@@ -133,6 +151,7 @@ export abstract class TensorMethods<T> {
   hardTanh(): T {
     return this.applied(activations.hardTanh);
   }
+  /** log σ(x), without overflow. */
   logSigmoid(): T {
     return this.applied(activations.logSigmoid);
   }
@@ -145,6 +164,7 @@ export abstract class TensorMethods<T> {
   variance(axis?: Axis, options?: statistics.VarianceOptions): T {
     return this.applied(statistics.variance, axis, options);
   }
+  /** The root of the variance; its derivative is 0 where all are equal. */
   std(axis?: Axis, options?: statistics.VarianceOptions): T {
     return this.applied(statistics.std, axis, options);
   }
@@ -152,15 +172,19 @@ export abstract class TensorMethods<T> {
   norm(axis?: Axis, options?: statistics.NormOptions): T {
     return this.applied(statistics.norm, axis, options);
   }
+  /** i32: how many are not 0, over the axes. */
   countNonZero(axis?: Axis, options?: ReduceOptions): T {
     return this.applied(statistics.countNonZero, axis, options);
   }
+  /** The products of all elements up to each, along an axis. */
   cumprod(axis?: number): T {
     return this.applied(statistics.cumprod, axis);
   }
+  /** The largest of all elements up to each, along an axis. */
   cummax(axis?: number): T {
     return this.applied(statistics.cummax, axis);
   }
+  /** The smallest of all elements up to each, along an axis. */
   cummin(axis?: number): T {
     return this.applied(statistics.cummin, axis);
   }
@@ -217,9 +241,11 @@ export abstract class TensorMethods<T> {
   roll(shift: Axes, axis?: Axes | null): T {
     return this.applied(rearrange.roll, shift, axis);
   }
+  /** Two axes in each other’s place. */
   swapAxes(first: number, second: number): T {
     return this.applied(rearrange.swapAxes, first, second);
   }
+  /** Axes at other places; the rest keep their order. */
   moveAxis(source: Axes, destination: Axes): T {
     return this.applied(rearrange.moveAxis, source, destination);
   }

@@ -105,9 +105,11 @@ export class Tensor extends TensorMethods<Tensor> {
     return this.#expr;
   }
 
+  /** Extents of the axes. */
   get shape(): Shape {
     return this.#expr.shape;
   }
+  /** The dtype of the elements. */
   get dtype(): DType {
     return this.#expr.dtype;
   }
@@ -151,6 +153,7 @@ export class Tensor extends TensorMethods<Tensor> {
   async array(): Promise<NestedArray> {
     return nested(await this.data(), this.shape, elementOf(this.dtype));
   }
+  /** As {@link array}, at once; CPU backends only. */
   arraySync(): NestedArray {
     return nested(this.dataSync(), this.shape, elementOf(this.dtype));
   }
@@ -226,12 +229,15 @@ export class Tensor extends TensorMethods<Tensor> {
     return applyToParts(op as (...operands: readonly unknown[]) => Expr[], this, ...rest);
   }
 
+  /** this + other, with broadcasting as NumPy does. */
   add(other: TensorLike): Tensor {
     return apply(arithmetic.add, this, other);
   }
+  /** this − other. */
   sub(other: TensorLike): Tensor {
     return apply(arithmetic.sub, this, other);
   }
+  /** this · other, element by element. */
   mul(other: TensorLike): Tensor {
     return apply(arithmetic.mul, this, other);
   }
@@ -239,6 +245,7 @@ export class Tensor extends TensorMethods<Tensor> {
   div(other: TensorLike): Tensor {
     return apply(arithmetic.div, this, other);
   }
+  /** This to the power of the exponent. */
   pow(exponent: TensorLike): Tensor {
     return apply(arithmetic.pow, this, exponent);
   }
@@ -250,115 +257,152 @@ export class Tensor extends TensorMethods<Tensor> {
   fmod(other: TensorLike): Tensor {
     return apply(arithmetic.fmod, this, other);
   }
+  /** ⌊this / other⌋. */
   floorDivide(other: TensorLike): Tensor {
     return apply(arithmetic.floorDivide, this, other);
   }
+  /** The larger of each two elements; NaN if one is. */
   maximum(other: TensorLike): Tensor {
     return apply(arithmetic.maximum, this, other);
   }
+  /** The smaller of each two elements; NaN if one is. */
   minimum(other: TensorLike): Tensor {
     return apply(arithmetic.minimum, this, other);
   }
+  /** Whether this = other: bool. */
   equal(other: TensorLike): Tensor {
     return apply(arithmetic.equal, this, other);
   }
+  /** Whether this ≠ other: bool. */
   notEqual(other: TensorLike): Tensor {
     return apply(arithmetic.notEqual, this, other);
   }
+  /** Whether this < other: bool. */
   less(other: TensorLike): Tensor {
     return apply(arithmetic.less, this, other);
   }
+  /** Whether this ≤ other: bool. */
   lessEqual(other: TensorLike): Tensor {
     return apply(arithmetic.lessEqual, this, other);
   }
+  /** Whether this > other: bool. */
   greater(other: TensorLike): Tensor {
     return apply(arithmetic.greater, this, other);
   }
+  /** Whether this ≥ other: bool. */
   greaterEqual(other: TensorLike): Tensor {
     return apply(arithmetic.greaterEqual, this, other);
   }
+  /** Whether both are true (not 0): bool. */
   logicalAnd(other: TensorLike): Tensor {
     return apply(arithmetic.logicalAnd, this, other);
   }
+  /** Whether one is true: bool. */
   logicalOr(other: TensorLike): Tensor {
     return apply(arithmetic.logicalOr, this, other);
   }
+  /** Whether it is 0: bool. */
   logicalNot(): Tensor {
     return apply(arithmetic.logicalNot, this);
   }
+  /** The bits that both have; integers or booleans. */
   bitwiseAnd(other: TensorLike): Tensor {
     return apply(arithmetic.bitwiseAnd, this, other);
   }
+  /** The bits that one has; integers or booleans. */
   bitwiseOr(other: TensorLike): Tensor {
     return apply(arithmetic.bitwiseOr, this, other);
   }
+  /** The bits that one has and not both; integers or booleans. */
   bitwiseXor(other: TensorLike): Tensor {
     return apply(arithmetic.bitwiseXor, this, other);
   }
+  /** The bits of integers moved to higher places. */
   leftShift(other: TensorLike): Tensor {
     return apply(arithmetic.leftShift, this, other);
   }
+  /** The bits of integers moved to lower places; those of i32 keep the sign. */
   rightShift(other: TensorLike): Tensor {
     return apply(arithmetic.rightShift, this, other);
   }
 
+  /** −x. */
   neg(): Tensor {
     return apply(arithmetic.neg, this);
   }
+  /** |x|. */
   abs(): Tensor {
     return apply(arithmetic.abs, this);
   }
+  /** −1, 0 or 1. */
   sign(): Tensor {
     return apply(arithmetic.sign, this);
   }
+  /** x². */
   square(): Tensor {
     return apply(arithmetic.square, this);
   }
+  /** √x; NaN below 0. */
   sqrt(): Tensor {
     return apply(arithmetic.sqrt, this);
   }
+  /** 1/√x. */
   rsqrt(): Tensor {
     return apply(arithmetic.rsqrt, this);
   }
+  /** 1/x. */
   reciprocal(): Tensor {
     return apply(arithmetic.reciprocal, this);
   }
+  /** eˣ. */
   exp(): Tensor {
     return apply(arithmetic.exp, this);
   }
+  /** eˣ − 1, exact for small x. */
   expm1(): Tensor {
     return apply(arithmetic.expm1, this);
   }
+  /** The natural logarithm. */
   log(): Tensor {
     return apply(arithmetic.log, this);
   }
+  /** log(1 + x), exact for small x. */
   log1p(): Tensor {
     return apply(arithmetic.log1p, this);
   }
+  /** The sine of radians. */
   sin(): Tensor {
     return apply(arithmetic.sin, this);
   }
+  /** The cosine of radians. */
   cos(): Tensor {
     return apply(arithmetic.cos, this);
   }
+  /** The hyperbolic tangent. */
   tanh(): Tensor {
     return apply(arithmetic.tanh, this);
   }
+  /** 1/(1 + e⁻ˣ). */
   sigmoid(): Tensor {
     return apply(arithmetic.sigmoid, this);
   }
+  /** max(x, 0). */
   relu(): Tensor {
     return apply(arithmetic.relu, this);
   }
+  /** The error function, 2/√π ∫₀ˣ e^(−t²) dt. */
   erf(): Tensor {
     return apply(arithmetic.erf, this);
   }
+  /** log(1 + eˣ), without overflow. */
   softplus(): Tensor {
     return apply(arithmetic.softplus, this);
   }
+  /** The largest integer that is not above. */
   floor(): Tensor {
     return apply(arithmetic.floor, this);
   }
+  /** The smallest integer that is not below. */
   ceil(): Tensor {
     return apply(arithmetic.ceil, this);
   }
@@ -366,12 +410,15 @@ export class Tensor extends TensorMethods<Tensor> {
   round(): Tensor {
     return apply(arithmetic.round, this);
   }
+  /** The integer part. */
   trunc(): Tensor {
     return apply(arithmetic.trunc, this);
   }
+  /** Whether it is no number: bool. */
   isNaN(): Tensor {
     return apply(arithmetic.isNaN, this);
   }
+  /** Whether it is neither infinite nor NaN: bool. */
   isFinite(): Tensor {
     return apply(arithmetic.isFinite, this);
   }
@@ -383,70 +430,92 @@ export class Tensor extends TensorMethods<Tensor> {
   bitcast(dtype: 'f32' | 'i32' | 'u32'): Tensor {
     return apply(arithmetic.bitcast, this, dtype);
   }
+  /** The elements in another dtype; floats become integers by cutting, at the ends of the range. */
   cast(dtype: DType): Tensor {
     return apply(arithmetic.cast, this, dtype);
   }
+  /** The value, of which no derivative is taken. */
   stopGradient(): Tensor {
     return apply(structure.stopGradient, this);
   }
 
+  /** The product of matrices, [m, k]·[k, n] → [m, n], with broadcasting of the axes before; vectors as in NumPy. */
   matmul(other: TensorLike): Tensor {
     return apply(structure.matmul, this, other);
   }
+  /** The sum over the axes, all unless given. */
   sum(axis?: Axis, options?: ReduceOptions): Tensor {
     return apply(structure.sum, this, axis, options);
   }
+  /** The mean over the axes, all unless given. */
   mean(axis?: Axis, options?: ReduceOptions): Tensor {
     return apply(structure.mean, this, axis, options);
   }
+  /** The product over the axes, all unless given. */
   prod(axis?: Axis, options?: ReduceOptions): Tensor {
     return apply(structure.prod, this, axis, options);
   }
+  /** The largest element over the axes, all unless given. */
   max(axis?: Axis, options?: ReduceOptions): Tensor {
     return apply(structure.max, this, axis, options);
   }
+  /** The smallest element over the axes, all unless given. */
   min(axis?: Axis, options?: ReduceOptions): Tensor {
     return apply(structure.min, this, axis, options);
   }
+  /** Whether one is true over the axes: bool. */
   any(axis?: Axis, options?: ReduceOptions): Tensor {
     return apply(structure.any, this, axis, options);
   }
+  /** Whether all are true over the axes: bool. */
   all(axis?: Axis, options?: ReduceOptions): Tensor {
     return apply(structure.all, this, axis, options);
   }
+  /** i32: the index of the first largest element along an axis, of the flat tensor unless one is given. */
   argmax(axis?: number | null, options?: ReduceOptions): Tensor {
     return apply(structure.argmax, this, axis, options);
   }
+  /** i32: the index of the first smallest element along an axis, of the flat tensor unless one is given. */
   argmin(axis?: number | null, options?: ReduceOptions): Tensor {
     return apply(structure.argmin, this, axis, options);
   }
+  /** The sums of all elements up to each, along an axis, the first unless given. */
   cumsum(axis?: number): Tensor {
     return apply(structure.cumsum, this, axis);
   }
+  /** The elements in another shape; −1 stands for the extent that is left. */
   reshape(shape: Shape): Tensor {
     return apply(structure.reshape, this, shape);
   }
+  /** The axes in another order, backwards unless given. */
   transpose(axes?: readonly number[]): Tensor {
     return apply(structure.transpose, this, axes);
   }
+  /** The elements repeated along axes of extent 1 and new ones in front. */
   broadcastTo(shape: Shape): Tensor {
     return apply(structure.broadcastTo, this, shape);
   }
+  /** The elements from `begin` up to `end`, an index an axis, in strides. */
   slice(begin: readonly number[], end?: readonly number[], strides?: readonly number[]): Tensor {
     return apply(structure.slice, this, begin, end, strides);
   }
+  /** `widths` elements before and after, one pair an axis, or one for all. */
   pad(widths: number | readonly [number, number] | readonly (readonly [number, number])[], value?: TensorLike): Tensor {
     return apply(structure.pad, this, widths as never, value as never);
   }
+  /** The elements backwards along the axes, all unless given. */
   flip(axis?: Axis): Tensor {
     return apply(structure.flip, this, axis);
   }
+  /** With new axes of extent 1 at these places. */
   expandDims(axis: number | readonly number[]): Tensor {
     return apply(structure.expandDims, this, axis as never);
   }
+  /** Without these axes of extent 1, all of them unless given. */
   squeeze(axis?: Axis): Tensor {
     return apply(structure.squeeze, this, axis);
   }
+  /** The slices at integer `indices` along an axis, 0 unless given; NaN for an index outside. */
   gather(indices: TensorLike, axis?: number): Tensor {
     return apply(structure.gather, this, indices, axis as never);
   }
@@ -465,12 +534,15 @@ export class Tensor extends TensorMethods<Tensor> {
   dynamicUpdateSlice(update: TensorLike, starts: readonly TensorLike[]): Tensor {
     return apply(structure.dynamicUpdateSlice, this, update, starts);
   }
+  /** eˣ / Σ eˣ along an axis, the last unless given. */
   softmax(axis?: Axis): Tensor {
     return apply(structure.softmax, this, axis);
   }
+  /** log(softmax(x)), without overflow. */
   logSoftmax(axis?: Axis): Tensor {
     return apply(structure.logSoftmax, this, axis);
   }
+  /** log Σ eˣ over the axes, without overflow. */
   logSumExp(axis?: Axis, options?: ReduceOptions): Tensor {
     return apply(structure.logSumExp, this, axis, options);
   }
@@ -478,6 +550,7 @@ export class Tensor extends TensorMethods<Tensor> {
 
 refuseMissing(TensorMethods, indexError);
 
+/** The shape of flat data, and the dtype. */
 export interface TensorOptions {
   readonly shape?: Shape;
   readonly dtype?: DType;

@@ -28,6 +28,7 @@ export type PassedArguments<A extends readonly unknown[], S extends readonly num
   [I in keyof A]: IsIn<I, S> extends true ? A[I] : Passed<A[I]>;
 };
 
+/** By what a function is differentiated, and whether it returns more than the loss. */
 export interface GradOptions {
   /** Variables to differentiate by; the gradients are shaped as this tree. */
   readonly vars?: unknown;

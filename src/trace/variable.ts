@@ -56,12 +56,15 @@ export class Variable implements UpdateTarget {
     return new Variable(apply(asExpr, value), name, true);
   }
 
+  /** Extents of the axes. */
   get shape(): readonly number[] {
     return this.aval.shape;
   }
+  /** The dtype of the elements. */
   get dtype(): Aval['dtype'] {
     return this.aval.dtype;
   }
+  /** Number of axes. */
   get ndim(): number {
     return this.aval.shape.length;
   }

@@ -16,6 +16,7 @@ import type { PassedArguments, Traced } from './traced-types.js';
 /** Where examples lie: an axis (from the end if it is negative), null where all share one, or a tree of these. */
 export type Axes = number | null | readonly Axes[] | { readonly [key: string]: Axes };
 
+/** Where examples lie in arguments and results. */
 export interface VmapOptions {
   /** Axes of the arguments, 0 unless given: one for all, or an array with one (or a tree of them) an argument. */
   readonly inAxes?: Axes;

@@ -15,6 +15,7 @@ export interface History {
   readonly stopped: 'running' | 'finished' | 'early' | 'aborted';
 }
 
+/** Title and size of the picture. */
 export interface PlotOptions {
   readonly title?: string;
   readonly width?: number;

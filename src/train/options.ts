@@ -18,10 +18,13 @@ export type Source<B> = (Iterable<B> | AsyncIterable<B>) & Partial<Passes<B>>;
 /** What is read of an AbortSignal. */
 export interface Signal {
   readonly aborted: boolean;
+  /** Called with a listener when a run begins. */
   addEventListener(type: 'abort', listener: () => void): void;
+  /** Called with it when the run ends. */
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
+/** Where a run is stored, what of it, and how often. */
 export interface CheckpointOptions {
   /** The file, `.safetensors` or `.npz`. */
   readonly path: string;
@@ -31,6 +34,7 @@ export interface CheckpointOptions {
   readonly every?: number;
 }
 
+/** When a run ends because it learns no more. */
 export interface EarlyStopping {
   /** Epochs without progress after which it ends. */
   readonly patience: number;
@@ -42,6 +46,7 @@ export interface EarlyStopping {
   readonly mode?: 'min' | 'max';
 }
 
+/** What `onStep` gets. */
 export interface StepReport {
   /** From 1, as in the progress line. */
   readonly epoch: number;
@@ -50,6 +55,7 @@ export interface StepReport {
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
 }
+/** What `onEpoch` gets. */
 export interface EpochReport {
   /** From 1. */
   readonly epoch: number;
@@ -59,6 +65,7 @@ export interface EpochReport {
   readonly history: History;
 }
 
+/** How {@link fit} trains. */
 export interface FitOptions {
   readonly epochs: number;
   /** Called after each epoch. */

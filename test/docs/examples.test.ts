@@ -16,6 +16,9 @@ const FILES = [
   ),
   'object/module.ts',
   'io/checkpoint.ts',
+  'trace/functions.ts',
+  'trace/more-functions.ts',
+  'trace/create.ts',
   'trace/lift/lift.ts',
 ].filter((path) => source(path).includes('@example'));
 

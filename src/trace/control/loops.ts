@@ -31,6 +31,7 @@ import {
   valueOf,
 } from './body.js';
 
+/** How many turns, and in which direction. */
 export interface ScanOptions {
   /** How many turns; needed where there are no sequences, else it must be their extent. */
   readonly length?: number;

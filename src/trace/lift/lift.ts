@@ -22,6 +22,7 @@ import { Compound, describe, isScalar, Unknown, type Value } from './values.js';
 
 export type { LiftConstant } from './globals.js';
 
+/** Constants that the lifted function sees. */
 export interface LiftOptions {
   /** What the function uses from around it, by name: numbers, booleans, and plain objects and arrays of them. */
   readonly constants?: LiftConstants;
