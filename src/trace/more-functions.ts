@@ -330,7 +330,7 @@ export const onesLike = (x: TensorLike, options?: rearrange.LikeOptions): Tensor
 
 /**
  * Einstein's summation, as NumPy's: spaces, '...', repeated labels and an implicit result are understood.
- * @example einsum('bij, bjk->bik', a, b)
+ * @example einsum('ij,jk->ik', ones([2, 3]), ones([3, 2])).ravel().arraySync(); // [3, 3, 3, 3]
  * @throws OptionError `EINSUM` for a specification that does not parse; ShapeError `EINSUM_RANK`, `SHAPE_MISMATCH`.
  */
 export const einsum = (spec: string, ...tensors: readonly TensorLike[]): Tensor => apply(sums.einsum, spec, tensors);
