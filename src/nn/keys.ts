@@ -49,11 +49,11 @@ export const narrow = (x: Tensor, from: number, to: number): Tensor =>
   apply((node: Expr) => movement.slice(node, [from], [to]), x);
 
 /** @throws OptionError `NOT_A_KEY` */
-export function checkKey(op: string, key: unknown): Tensor {
+export function checkKey(op: string, key: unknown, owner = `random.${op}`): Tensor {
   if (!(key instanceof Tensor) || key.dtype !== 'u32' || key.size !== 2)
     throw new OptionError(
       'NOT_A_KEY',
-      `random.${op} got ${describeValue(key)} as its key`,
+      `${owner} got ${describeValue(key)} as its key`,
       'Make one with random.key(seed).',
     );
   return key;

@@ -26,7 +26,7 @@ export type Layer = { call(x: Tensor): Tensor } | ((x: Tensor) => Tensor);
 export function checkLayer(owner: string, options: LayerOptions, more: readonly string[] = []): void {
   checkOptions(owner, options, [...more, 'dtype', 'key', 'name']);
   if (options.dtype !== undefined) checkChoice(owner, 'dtype', options.dtype, DTYPES);
-  if (options.key !== undefined) checkKey(owner, options.key);
+  if (options.key !== undefined) checkKey(owner, options.key, owner);
 }
 
 /** Positive integers, as extents are. @throws OptionError `OPTION_RANGE` */
