@@ -71,14 +71,16 @@ describe('batches', () => {
     for (const count of counts.values()) expect(Math.abs(count - 100)).toBeLessThan(40);
   });
 
-  test('1,000 batches compile nothing after the first', () => {
+  test('1,000 batches by `batches` and `at` compile nothing after the first', () => {
     const js = counting();
     setDefaultBackend(js.backend);
     const source = batches({ x: rows(50), y: new Int32Array(50) }, { size: 5, shuffle: true });
     let compiled: number | undefined;
+    let i = 0;
     for (let pass = 0; pass < 100; pass++)
       for (const { x, y } of source) {
         x.mul(2).dataSync();
+        x.at(i++ % 5, -1).dataSync();
         y.dataSync();
         compiled ??= js.compiled;
       }
