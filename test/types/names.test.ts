@@ -38,7 +38,7 @@ const METHODS = words(`
   reshape transpose broadcastTo slice pad gather expandDims squeeze flip softmax logSoftmax logSumExp cast clip stopGradient
   asin acos atan atan2 tan sinh cosh asinh acosh atanh exp2 log2 log10 cbrt erfc logAddExp isInf nanToNum logicalXor
   bitwiseNot copySign variance std norm cumprod cummax cummin countNonZero
-  takeAlongAxis scatter scatterAdd dynamicSlice dynamicUpdateSlice at
+  sort argsort topK takeAlongAxis scatter scatterAdd dynamicSlice dynamicUpdateSlice at
   split unstack tile repeat roll swapAxes moveAxis ravel outer tril triu diag
   leakyRelu elu selu silu mish softSign hardTanh logSigmoid glu
 `);
@@ -120,6 +120,11 @@ describe('defaults', () => {
       [3, 1, 2],
       [0, 5, 4],
     ]);
+    expect(numbers(m.sort())).toEqual([
+      [1, 2, 3],
+      [0, 4, 5],
+    ]);
+    expect(numbers(m.topK(1).indices)).toEqual([[0], [1]]);
     expect(numbers(m.scatter(tensor([1], { dtype: 'i32' }), tensor([[9, 9, 9]])))).toEqual([
       [3, 1, 2],
       [9, 9, 9],
@@ -211,6 +216,7 @@ describe('types', () => {
 
   test('of functions and results', () => {
     expectTypeOf(conv2d).parameter(2).toEqualTypeOf<ConvOptions | undefined>();
+    expectTypeOf(x.topK(1).values).toEqualTypeOf<Tensor>();
     expectTypeOf(x.split(2)).toEqualTypeOf<Tensor[]>();
     expectTypeOf<ReturnType<nn.LSTM['call']>>().toExtend<[Tensor, [Tensor, Tensor]]>();
     expectTypeOf<nn.MultiHeadAttention['call']>().parameter(1).toEqualTypeOf<Tensor | undefined>();
