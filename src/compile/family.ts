@@ -144,7 +144,10 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
     const graphs: MemberGraphs[] = [];
     for (const key of Object.keys(node.attributes)) {
       const values = nodes.map((each) => each!.attributes[key]!);
-      if (values.every((value) => attributesKey({ value }) === attributesKey({ value: values[0]! }))) continue;
+      const bodies = values.map((value) => graphsOf({ value }));
+      const isSame = values.every((value) => attributesKey({ value }) === attributesKey({ value: values[0]! }));
+      // Graphs that are the same for all n may take it too.
+      if (isSame && bodies[0]!.length === 0) continue;
       const unlike = (): Difference =>
         differ(
           `${key} of ${node.primitive.name} is ${values.map((value) => attributesKey({ [key]: value })).join(', ')} for ${sizes.join(', ')}`,
@@ -166,13 +169,12 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
         sized[key] = merged as (SizeForm | number)[];
       } else {
         // Bodies of loops, branches.
-        const lists = values.map((value) => graphsOf({ value }));
-        const [{ length }] = lists as [Graph[]];
-        if (length === 0 || lists.some((list) => list.length !== length)) return unlike();
+        const [{ length }] = bodies as [Graph[]];
+        if (length === 0 || bodies.some((list) => list.length !== length)) return unlike();
         const families: GraphFamily[] = [];
         for (let at = 0; at < length; at++) {
           const family = familyOf(
-            lists.map((list) => list[at]!),
+            bodies.map((list) => list[at]!),
             sizes,
           );
           if ('what' in family) return differ(`in the body of ${node.primitive.name} ${family.what}`, i);
@@ -257,14 +259,6 @@ function instantiate(
         if (takes) {
           inputs.splice(place, 0, size!);
           if (typeof attributes.constants === 'number') attributes.constants++;
-          // Graphs that are the same for all n take it too.
-          for (const [key, value] of Object.entries(node.attributes)) {
-            const [first] = graphsOf({ value });
-            if (first === undefined || graphs.some((each) => each.key === key)) continue;
-            const fixed = (graph: Graph): GraphFamily => ({ at: () => graph, readsSize: false, alike: () => true });
-            const all = graphsOf({ value }).map((graph) => graphTaking(fixed(graph), n, place));
-            attributes[key] = isGraph(value) ? all[0]! : all;
-          }
         }
         for (const { key, families, isList } of graphs) {
           const all = families.map((family) => (takes ? graphTaking(family, n, place) : family.at(n)));
