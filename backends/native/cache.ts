@@ -84,13 +84,16 @@ const digestOf = (key: string, content: Uint8Array): Buffer =>
 export class LibraryCache {
   readonly directory: string;
   readonly #seed: string;
+  readonly #most: number;
 
-  /** `version` is that of the package: another may print other programs under the same text. */
+  /** `version` is that of the package: another may print other programs under the same text. At most about `most` bytes stay. */
   constructor(
     directory: string,
     readonly toolchain: Toolchain,
     version: string,
+    most = MOST_BYTES,
   ) {
+    this.#most = most;
     this.directory = checkDirectory(directory);
     const { compiler, version: compilerVersion, flags, processor } = toolchain;
     this.#seed = JSON.stringify([version, compiler, compilerVersion, flags, processor, process.arch, process.platform]);
@@ -177,7 +180,7 @@ export class LibraryCache {
     for (const { path, size, at } of files) {
       bytes += size;
       const isStale = path.endsWith('.tmp') && now - at > STALE_MILLISECONDS;
-      if (isStale || (bytes > MOST_BYTES && path !== kept && !path.endsWith('.tmp'))) rmSync(path, { force: true });
+      if (isStale || (bytes > this.#most && path !== kept && !path.endsWith('.tmp'))) rmSync(path, { force: true });
     }
   }
 }

@@ -52,7 +52,7 @@ export function runCompiler(compiler: string, parameters: readonly string[], sou
 const firstLines = (text: string): string => text.trim().split('\n').slice(0, 8).join('\n') || 'it said nothing';
 
 /** What makes the bits of every backend, whatever else is asked for. */
-const SEMANTICS = ['-fwrapv', '-fno-strict-aliasing', '-fno-math-errno', '-fno-fast-math'];
+export const SEMANTICS = ['-fwrapv', '-fno-strict-aliasing', '-fno-math-errno', '-fno-fast-math'];
 
 const unavailable = (facts: string, remedy = INSTALL): BackendUnavailableError =>
   new BackendUnavailableError('NO_COMPILER', facts, remedy);

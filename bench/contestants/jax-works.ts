@@ -2,6 +2,7 @@
 import { blockUntilReady, jit, nn, numpy as np, valueAndGrad } from '@jax-js/jax';
 import { gradientSeed, PERCEPTRON, perceptronInputs, rowLabels, SEEDS, uniform } from '../run/inputs.js';
 import type { Makers, Task } from '../run/serve.js';
+import { makeLayers } from './jax-layers.js';
 
 type A = np.Array;
 type Slots = { x: A; s: A; d: A };
@@ -76,6 +77,8 @@ function adam(size: number, learningRate: number, decay?: number): Task {
 }
 
 export const makers: Makers = {
+  ...makeLayers({ loop, independent }),
+
   adadelta({ count, size }) {
     const grads = Array.from({ length: count }, (_, p) => array(uniform(size, gradientSeed(p))));
     const state = { value: grads.map((): Slots => ({ x: zeros([size]), s: zeros([size]), d: zeros([size]) })) };

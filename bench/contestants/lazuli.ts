@@ -2,6 +2,7 @@
 import * as lazuli from 'lazuli';
 import { gradientSeed, rowLabels, SEEDS, uniform } from '../run/inputs.js';
 import { chooseBackend } from './backend.js';
+import { layerMakers } from './lazuli-layers.js';
 import { makePerceptron, perceptronBatch } from './perceptron.js';
 import { type Makers, repeated, serve, type Task, THREADS } from '../run/serve.js';
 
@@ -25,6 +26,8 @@ function updates(count: number, size: number, make: (trainVars: Parameters) => O
 }
 
 const makers: Makers = {
+  ...layerMakers,
+
   adadelta: ({ count, size }) => updates(count, size, (trainVars) => new lazuli.Adadelta({ trainVars })),
   adam: ({ count, size }) => updates(count, size, (trainVars) => new lazuli.Adam({ trainVars, lr: 0.001 })),
   adamw: ({ count, size }) =>

@@ -21,6 +21,8 @@ except ImportError as error:
     sys.exit(0)
 torch.set_num_threads(THREADS)
 
+from pytorch_layers import make_layers  # noqa: E402, needs torch
+
 
 def uniform(length, seed, scale=1.0):
     """The numbers of run/inputs.ts."""
@@ -119,6 +121,7 @@ MAKERS = {
     "matmul": matmul,
     "crossEntropy": cross_entropy,
     "perceptron": perceptron,
+    **make_layers(uniform),
 }
 
 # Debian's reference BLAS is ten times slower than OpenBLAS; which one is linked is a system setting.

@@ -1,10 +1,12 @@
 /**
- * TensorFlow.js on its WebAssembly backend, with its own optimizers. Its Adadelta divides by the accumulator of the
+ * TensorFlow.js on its WebAssembly backend (`node tfjs.js cpu`: on its plain one), with its own optimizers. Its Adadelta divides by the accumulator of the
  * step before instead of the new one (tfjs-core 4.22, adadelta_optimizer), so its results differ from the paper's.
  */
+import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { gradientSeed, PERCEPTRON, perceptronInputs, rowLabels, SEEDS, uniform } from '../run/inputs.js';
+import { layerMakers } from './tfjs-layers.js';
 import { type Makers, repeated, serve, type Task } from '../run/serve.js';
 
 const WRONG_ADADELTA = 'its Adadelta divides by the accumulator before the update';
@@ -20,6 +22,8 @@ function updates(count: number, size: number, optimizer: tf.Optimizer, note?: st
 }
 
 const makers: Makers = {
+  ...layerMakers,
+
   adadelta: ({ count, size }) => updates(count, size, tf.train.adadelta(1, 0.95, 1e-6), WRONG_ADADELTA),
   adam: ({ count, size }) => updates(count, size, tf.train.adam(0.001, 0.9, 0.999, 1e-8)),
 
@@ -77,7 +81,8 @@ const makers: Makers = {
 };
 
 await serve(async () => {
-  if (!(await tf.setBackend('wasm'))) throw new Error('the wasm backend does not start');
+  const backend = process.argv[2] ?? 'wasm';
+  if (!(await tf.setBackend(backend))) throw new Error(`the backend ${backend} does not start`);
   await tf.ready();
   // tfjs-core registers no derivatives by itself, and its file that does so cannot be imported by Node as it is.
   await import(new URL('../../tfjs-gradients.js', import.meta.url).href);

@@ -16,7 +16,7 @@ const EPOCHS = 6;
 const [mode, threads, file] = process.argv.slice(2) as [string, string, string | undefined];
 await chooseBackend(mode === 'export' ? 'js' : mode, Number(threads));
 
-const { train, test } = loadDigits();
+const { train, test } = await loadDigits();
 const { batch, sizes } = PERCEPTRON;
 const [initialKey, orderKey] = random.split(random.key(1), 2) as [Tensor, Tensor];
 const keys = random.split(initialKey, 2 * (sizes.length - 1));

@@ -12,6 +12,8 @@ export interface Contestant {
   readonly threads: number;
   /** Processes that run at the same time, each the whole work; the time counts per work done. */
   readonly processes: number;
+  /** Whether it runs only where a work names it. */
+  readonly onRequest: boolean;
   /** Milliseconds of quiet after a burst: worker threads that spin on an empty queue disturb whoever comes next. */
   readonly rest: number;
   /** How it starts, or why it cannot. */
@@ -79,7 +81,8 @@ export async function prepareLibrary(): Promise<void> {
     logLevel: 'error',
   });
   // What lies in the folder imports itself by this name, as a user's code does.
-  const manifest = { name: 'lazuli', type: 'module', sideEffects: false, exports: './src/index.js' };
+  const exports = { '.': './src/index.js', './native': './backends/native/native.js' };
+  const manifest = { name: 'lazuli', type: 'module', sideEffects: false, exports };
   writeFileSync(`${CACHE}package.json`, JSON.stringify(manifest));
 }
 
@@ -97,6 +100,7 @@ export function makeContestants(): Contestant[] {
     command,
     threads: 1,
     processes: 1,
+    onRequest: false,
     rest: 1,
     ...more,
   });
@@ -105,12 +109,13 @@ export function makeContestants(): Contestant[] {
   const contestants = [
     make('wasm', 'Lazuli wasm', lazuli('wasm')),
     make('wasm-all', `Lazuli wasm, ${ALL_THREADS} threads`, lazuli('wasm'), all),
-    make('wasm-twice', 'Lazuli wasm, 2 processes', lazuli('wasm'), { processes: 2 }),
+    make('wasm-twice', 'Lazuli wasm, 2 processes', lazuli('wasm'), { processes: 2, onRequest: true }),
     make('native', 'Lazuli native', lazuli('native')),
     make('native-all', `Lazuli native, ${ALL_THREADS} threads`, lazuli('native'), all),
     make('js', 'Lazuli js', lazuli('js')),
     make('jax', 'jax-js', script('contestants/jax')),
     make('tfjs', 'TensorFlow.js wasm', script('contestants/tfjs')),
+    make('tfjs-cpu', 'TensorFlow.js cpu', script('contestants/tfjs', 'cpu'), { onRequest: true }),
     make('gpujs', 'gpu.js webasm', script('contestants/gpujs')),
     make('torch', 'PyTorch', torch),
     // OpenBLAS' idle threads spin for about 2^26 cycles.

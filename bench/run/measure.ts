@@ -44,6 +44,9 @@ const MAX_ROUNDS = 200;
 /** Bursts of warming up at least: on a busy machine an engine's compiler thread gets its turn late. */
 const WARM_BURSTS = 12;
 
+/** Who takes so many times the effort is warm, and heard often enough. */
+const SLOW = 10;
+
 interface Entry {
   readonly runner: Runner;
   readonly mode: string;
@@ -72,7 +75,11 @@ async function warm(runner: Runner, mode: string, effort: Effort): Promise<numbe
     const milliseconds = await burst(runner, mode, calls);
     spent += milliseconds * runner.contestant.processes;
     const fitting = Math.max(1, Math.round((calls * effort.burst) / Math.max(milliseconds, 1e-3)));
-    if (bursts >= WARM_BURSTS && spent >= effort.warmUp && (calls >= fitting / 2 || milliseconds >= effort.burst))
+    if (
+      (bursts >= WARM_BURSTS || spent >= SLOW * effort.warmUp) &&
+      spent >= effort.warmUp &&
+      (calls >= fitting / 2 || milliseconds >= effort.burst)
+    )
       return fitting;
     calls = Math.min(fitting, calls * 4);
   }
@@ -81,8 +88,8 @@ async function warm(runner: Runner, mode: string, effort: Effort): Promise<numbe
 async function prepare(
   runner: Runner,
   benchmark: Benchmark,
-  expected: readonly (readonly number[])[],
-): Promise<{ base: Measurement; modes: readonly string[] }> {
+  expected: readonly (readonly number[])[] | undefined,
+): Promise<{ base: Measurement; modes: readonly string[]; results?: readonly (readonly number[])[] }> {
   const { contestant } = runner;
   const base = { work: benchmark.id, contestant: contestant.id, title: contestant.title };
   const greeting = await runner.greeting;
@@ -98,7 +105,7 @@ async function prepare(
   const late = failed(answer);
   if (late !== undefined) return { base: late, modes: [] };
   if (!('results' in answer)) throw new Error(`${contestant.id} answered ${JSON.stringify(answer)}`);
-  const error = largestError(answer.results, expected);
+  const error = largestError(answer.results, expected ?? answer.results);
   return {
     base: {
       ...base,
@@ -108,6 +115,7 @@ async function prepare(
       ...(answer.note === undefined ? {} : { note: answer.note }),
     },
     modes: answer.modes,
+    results: answer.results,
   };
 }
 
@@ -117,7 +125,7 @@ export async function measure(
   contestants: readonly Contestant[],
   effort: Effort,
 ): Promise<Measurement[]> {
-  const expected = benchmark.expected();
+  let expected = benchmark.expected();
   const bases: Measurement[] = [];
   const entries: (Entry & { readonly base: Measurement })[] = [];
   const runners: Runner[] = [];
@@ -125,7 +133,8 @@ export async function measure(
     for (const contestant of contestants) {
       const runner = new Runner(contestant);
       runners.push(runner);
-      let { base, modes } = await prepare(runner, benchmark, expected);
+      let { base, modes, results } = await prepare(runner, benchmark, expected);
+      expected ??= results;
       try {
         for (const mode of modes)
           entries.push({ base, runner, mode, calls: await warm(runner, mode, effort), samples: [] });
@@ -147,13 +156,17 @@ export async function measure(
   });
 }
 
+/** Whether an entry would take the others' time. */
+const isSlow = ({ samples, calls }: Entry, { warmUp }: Effort): boolean =>
+  samples.length >= 2 && samples.reduce((a, b) => a + b, 0) * calls >= SLOW * warmUp;
+
 /** Rounds of one burst each, every other round backwards, until the time is used. Who fails is out, with what it had. */
 async function takeTurns(entries: readonly Entry[], effort: Effort): Promise<void> {
   const failed = new Set<Entry>();
   const end = performance.now() + effort.seconds * 1000;
   for (let round = 0; round < MAX_ROUNDS && (round < MIN_ROUNDS || performance.now() < end); round++)
     for (const entry of round % 2 === 0 ? entries : [...entries].reverse()) {
-      if (failed.has(entry)) continue;
+      if (failed.has(entry) || isSlow(entry, effort)) continue;
       try {
         const milliseconds = await burst(entry.runner, entry.mode, entry.calls);
         entry.samples.push(milliseconds / entry.calls);

@@ -46,6 +46,24 @@ const threadCommands = (): Record<string, readonly string[]> => ({
   ...(ALL_THREADS > 1 ? { 'wasm-all': script('probes/threads', 'wasm', String(ALL_THREADS)) } : {}),
 });
 
+/** Those of a table that was asked for alone. */
+const OF_TABLES = ['build', 'epoch', 'attention'];
+
+/** Training runs of a size, with random images: by backend and threads, PyTorch beside. */
+function epochCommands(): Record<string, readonly string[]> {
+  const run = (backend: string, threads: number): string[] => script('probes/epoch', backend, String(threads));
+  const torch = torchCommand();
+  const python = fileURLToPath(new URL('../probes/epoch.py', import.meta.url));
+  return {
+    native: run('native', 1),
+    'native-all': run('native', ALL_THREADS),
+    wasm: run('wasm', 1),
+    ...('missing' in torch
+      ? {}
+      : { torch: [torch[0]!, python, '1'], 'torch-all': [torch[0]!, python, String(ALL_THREADS)] }),
+  };
+}
+
 export const PROBES: readonly Probe[] = [
   { id: 'launches', commands: () => lazuli('launches'), repeats: 1 },
   { id: 'calls', commands: () => lazuli('calls'), repeats: 3 },
@@ -55,7 +73,11 @@ export const PROBES: readonly Probe[] = [
   { id: 'convolutions', commands: () => lazuli('convolutions'), repeats: 1 },
   { id: 'peak', commands: peakCommands, repeats: 1 },
   { id: 'mnist', commands: mnistCommands, repeats: 1 },
+  { id: 'build', commands: () => ({ native: script('probes/build') }), repeats: 3 },
+  { id: 'epoch', commands: epochCommands, repeats: 1 },
+  { id: 'attention', commands: () => ({ wasm: script('probes/attention') }), repeats: 1 },
 ];
+export const COMMON_PROBES = PROBES.flatMap(({ id }) => (OF_TABLES.includes(id) ? [] : [id]));
 
 /** What a probe found, by `contestant probe name`. */
 export function runProbe(probe: Probe, takesPart: (contestant: string) => boolean): Findings {

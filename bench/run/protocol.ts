@@ -24,6 +24,16 @@ export type Work =
     }
   /** Value and gradient of softmax cross-entropy over logits [rows, classes]. */
   | { readonly kind: 'crossEntropy'; readonly rows: number; readonly classes: number }
+  /** A training step of a net of convolutions with Adam (`layer-inputs.ts` has the shapes of this and what follows). */
+  | { readonly kind: 'net'; readonly name: 'digits' | 'lenet' }
+  /** A training step of a transformer's block with Adam: mean squared error. */
+  | { readonly kind: 'transformer' }
+  /** The derivatives of attention by its three operands. */
+  | { readonly kind: 'attention' }
+  /** The derivatives of a GRU by its weights: the library's layer, or a loop over the cell's formula. */
+  | { readonly kind: 'gru'; readonly form: 'layer' | 'scan' }
+  /** The gradient of a perceptron for a batch, or for each of its examples. */
+  | { readonly kind: 'examples'; readonly form: 'batch' | 'each' }
   /** A whole training step of the perceptron 784-500-300-10: tanh, batch of 100, Adadelta. */
   | { readonly kind: 'perceptron' };
 

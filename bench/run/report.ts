@@ -14,6 +14,9 @@ export interface Results {
   readonly measurements: readonly Measurement[];
   readonly findings: Readonly<Record<string, number | string>>;
   readonly targets: readonly TargetRow[];
+  /** The files' name, and the arguments that they came from. */
+  readonly name: string;
+  readonly command: string;
 }
 
 /** A time in the unit in which it has one to three digits before the point. */
@@ -60,15 +63,18 @@ const escaped = (cell: string): string => cell.replaceAll('|', '\\|');
 const markdownTable = (headings: readonly string[], body: readonly (readonly string[])[]): string =>
   [headings, headings.map(() => '---'), ...body].map((row) => `| ${row.map(escaped).join(' | ')} |`).join('\n');
 
-function markdown({ machine, effort, benchmarks, measurements, findings, targets }: Results): string {
+function markdown(results: Results): string {
+  const { machine, effort, benchmarks, measurements, findings, targets, name, command } = results;
   const versions = [...new Set(measurements.flatMap(({ version }) => (version === undefined ? [] : [version])))];
   return [
-    '# Lazuli beside its peers',
-    `\`npm run bench\` wrote this page on ${machine.date}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${machine.load} before the start.`,
+    TITLES[name]!,
+    `\`${command}\` wrote this page on ${machine.date}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${machine.load} before the start.`,
     `Contestants: ${versions.join('; ')}.`,
     `Each has a process of its own; they take turns in bursts of about ${effort.burst} ms, ${effort.seconds} s for each work. ` +
       'Medians of the bursts, the 10th and 90th percentile, and the 1st ("quiet": the machine with nobody else on it). ' +
-      "Every contestant's results are compared with plain loops in f64 in the same run. " +
+      (name === 'LAYERS'
+        ? "Results are compared with PyTorch's in the same run. "
+        : "Every contestant's results are compared with plain loops in f64 in the same run. ") +
       'Adadelta of TensorFlow.js divides by the accumulator before the update instead of the new one, so its results ' +
       'are wrong; its times are those of its own optimizer.',
     '## Targets',
@@ -96,14 +102,21 @@ function markdown({ machine, effort, benchmarks, measurements, findings, targets
   ].join('\n\n');
 }
 
-/** Writes bench/RESULTS.md and bench/results.json, formatted as the repository's other files. */
+const TITLES: Readonly<Record<string, string>> = {
+  RESULTS: '# Lazuli beside its peers',
+  NATIVE: '# The native backend beside its peers',
+  LAYERS: '# Layers beside their peers',
+};
+
+/** Writes bench/RESULTS.md and bench/results.json, or others' of another name, formatted as the repository's other files. */
 export async function writeResults(results: Results): Promise<void> {
   const { format, resolveConfig } = await import('prettier');
-  const file = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
-  const options = { ...(await resolveConfig(file('RESULTS.md'))) };
-  const { machine, effort, measurements, findings, targets } = results;
+  const file = (each: string): string => fileURLToPath(new URL(`../${each}`, import.meta.url));
+  const { machine, effort, measurements, findings, targets, name } = results;
+  const [page, data] = [`${name}.md`, `${name.toLowerCase()}.json`];
+  const options = { ...(await resolveConfig(file(page))) };
   const json = JSON.stringify({ machine, effort, targets, measurements, findings });
-  await writeFile(file('RESULTS.md'), await format(markdown(results), { ...options, parser: 'markdown' }));
-  await writeFile(file('results.json'), await format(json, { ...options, parser: 'json' }));
-  console.log('\nwrote bench/RESULTS.md and bench/results.json');
+  await writeFile(file(page), await format(markdown(results), { ...options, parser: 'markdown' }));
+  await writeFile(file(data), await format(json, { ...options, parser: 'json' }));
+  console.log(`\nwrote bench/${page} and bench/${data}`);
 }

@@ -2,10 +2,8 @@
  * What Lazuli set out to reach, as data: each row computes its measured value from one run. Nothing here fails; a row
  * without figures says so.
  */
-import type { Benchmark } from '../work/benchmark.js';
 import { aligned } from './columns.js';
-import type { Measurement } from './measure.js';
-import type { Statistics } from './statistics.js';
+import { amount, Figures, ratio, type Run, type Target } from './figures.js';
 
 export interface TargetRow {
   readonly name: string;
@@ -17,61 +15,8 @@ export interface TargetRow {
   readonly met: 'yes' | 'no' | 'not measured';
 }
 
-interface Run {
-  readonly benchmarks: readonly Benchmark[];
-  readonly measurements: readonly Measurement[];
-  readonly findings: Readonly<Record<string, number | string>>;
-}
-
-/** A value and its bound; NaN where this run has no figures for it. */
-interface Target {
-  readonly name: string;
-  readonly bound: readonly ['≥' | '≤' | '=', number];
-  readonly unit: string;
-  readonly value: (run: Figures) => number;
-}
-
-/** Access to one run; missing figures become NaN, which no row reports as measured. */
-class Figures {
-  constructor(
-    readonly run: Run,
-    readonly statistic: 'median' | 'quiet',
-  ) {}
-  time(work: string, contestant: string): Statistics | undefined {
-    return this.run.measurements.find((each) => each.work === work && each.contestant === contestant)?.time;
-  }
-  milliseconds(work: string, contestant: string): number {
-    return this.time(work, contestant)?.[this.statistic] ?? NaN;
-  }
-  /** How many times faster `contestant` is than `other`, by the chosen statistic. */
-  speedup(work: string, contestant: string, other: string): number {
-    return this.milliseconds(work, other) / this.milliseconds(work, contestant);
-  }
-  gflops(work: string, contestant: string): number {
-    const { flops } = this.run.benchmarks.find(({ id }) => id === work) ?? {};
-    return (flops ?? NaN) / (this.time(work, contestant)?.quiet ?? NaN) / 1e6;
-  }
-  found(name: string): number {
-    const value = this.run.findings[name];
-    return typeof value === 'number' ? value : NaN;
-  }
-}
-
 const PRODUCTS = ['matmul 512×512×512', 'matmul 100×784×500', 'matmul 784×100×500 Aᵀ', 'matmul 100×500×784 Bᵀ'];
 const STEP = 'perceptron step';
-
-const ratio = (name: string, bound: Target['bound'], value: Target['value']): Target => ({
-  name,
-  bound,
-  unit: ' ×',
-  value,
-});
-const amount = (name: string, unit: string, bound: Target['bound'], value: Target['value']): Target => ({
-  name,
-  bound,
-  unit,
-  value,
-});
 
 /** The part of what two independent processes gain that two threads gain. */
 const threads = (work: string): Target =>
@@ -160,9 +105,9 @@ const holds = ([relation, bound]: Target['bound'], value: number): boolean =>
 const shown = (value: number, unit: string): string => `${Number(value.toPrecision(3))}${unit}`;
 
 /** Every target beside what this run measured. */
-export function targetRows(run: Run): TargetRow[] {
+export function targetRows(run: Run, targets: readonly Target[] = TARGETS): TargetRow[] {
   const [medians, quiets] = [new Figures(run, 'median'), new Figures(run, 'quiet')];
-  return TARGETS.map(({ name, bound, unit, value }) => {
+  return targets.map(({ name, bound, unit, value }) => {
     const [measured, quiet] = [value(medians), value(quiets)];
     const goal = `${bound[0]} ${bound[1]}${unit}`;
     if (Number.isNaN(measured)) return { name, goal, measured: '', quiet: '', met: 'not measured' };

@@ -16,7 +16,7 @@ import { UsageError } from './usage.js';
 
 const HELP = `Shows what a step compiles to, how long its kernels take, and whether backends agree.
 
-  lazuli inspect FILE [--backend NAME] [--all] [--html OUT]
+  lazuli inspect FILE [--backend NAME] [--all] [--machine-code] [--html OUT]
   lazuli profile FILE [--backend NAME] [--runs N] [--trace OUT]
   lazuli compare FILE [--backends A,B,…] [--tolerance ULP] [--repeats N] [--bisect] [--svg OUT]
 
@@ -24,8 +24,9 @@ FILE (.js, .mjs, .ts, .mts) exports a jitted function as 'step' and its argument
 function that gives them. A .ts file needs tsx (npm install --save-dev tsx) where Node does not strip types.
 
   --export NAME      the export that is looked at instead of 'step'
-  --backend NAME     reference, js, wasm, or one that FILE makes known; the step's own unless given
+  --backend NAME     reference, js, wasm, native, or one that FILE makes known; the step's own unless given
   --all              inspect: graphs, loops and sources too
+  --machine-code     inspect: what the compiler made of the source too, with --backend native
   --html OUT         inspect: writes the report as a page
   --runs N           profile: calls that are timed (default 20)
   --trace OUT        profile: writes a trace for Perfetto or chrome://tracing
@@ -44,6 +45,7 @@ const OPTIONS = {
   export: { type: 'string' },
   backend: { type: 'string' },
   all: { type: 'boolean' },
+  'machine-code': { type: 'boolean' },
   html: { type: 'string' },
   runs: { type: 'string' },
   trace: { type: 'string' },
@@ -95,19 +97,27 @@ function numberOf(name: string, text: string | undefined, otherwise: number, lea
   throw new UsageError(`--${name} takes ${kind} from ${least}, not ${JSON.stringify(text)}`);
 }
 
-const backendOf = (name: string): BackendChoice => name as BackendChoice;
+/** The backend of this name; `native` is opened, by its entry's name, so that it is the library that the file imports. */
+async function backendOf(name: string): Promise<BackendChoice> {
+  if (name !== 'native') return name as BackendChoice;
+  const entry = 'lazuli/native';
+  return ((await import(entry)) as { native(): Promise<BackendChoice> }).native();
+}
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   inspect: {
-    options: ['backend', 'all', 'html'],
+    options: ['backend', 'all', 'machine-code', 'html'],
     numbers: {},
-    async run({ step, args, file }, { backend, all, html }) {
-      const report = backend === undefined ? step.inspect(...args) : step.inspectOn(backendOf(backend), ...args);
+    async run({ step, args, file }, { backend, all = false, 'machine-code': machineCode = false, html }) {
+      const report = backend === undefined ? step.inspect(...args) : step.inspectOn(await backendOf(backend), ...args);
       if (html !== undefined) {
         const page = await loadReport();
-        writeFileSync(html, await page.toHTML(report, { sources: { [basename(file)]: readFileSync(file, 'utf8') } }));
+        writeFileSync(
+          html,
+          await page.toHTML(report, { sources: { [basename(file)]: readFileSync(file, 'utf8') }, machineCode }),
+        );
       }
-      const text = all === true ? report.text({ graph: true, kernels: true, source: true }) : String(report);
+      const text = report.text({ graph: all, kernels: all, source: all, machineCode });
       return { result: report, text, ok: true };
     },
   },
@@ -115,7 +125,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     options: ['backend', 'runs', 'trace'],
     numbers: { runs: [20, 1] },
     async run({ step, args }, { backend, trace }, { setDefaultBackend }, { runs }) {
-      if (backend !== undefined) setDefaultBackend(backendOf(backend));
+      if (backend !== undefined) setDefaultBackend(await backendOf(backend));
       const profile = await step.profile(runs!, ...args);
       if (backend !== undefined && profile.backend !== backend)
         throw new UsageError(`the step names its own backend, ${profile.backend}: --backend cannot change it`);
@@ -128,7 +138,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     numbers: { tolerance: [0, 0], repeats: [5, 1] },
     async run({ step, args }, { backends, bisect = false, svg }, { compare }, numbers) {
       const comparison = await compare(step, args, {
-        ...(backends === undefined ? {} : { backends: backends.split(',').map((name) => backendOf(name.trim())) }),
+        ...(backends === undefined
+          ? {}
+          : { backends: await Promise.all(backends.split(',').map((name) => backendOf(name.trim()))) }),
         ...numbers,
         bisect,
       });

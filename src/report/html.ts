@@ -5,7 +5,7 @@
 import { OptionError } from '../core/errors.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import type { Report } from '../runtime/report.js';
-import { subjectOf } from '../runtime/inspect.js';
+import { machineCodeOf, subjectOf } from '../runtime/inspect.js';
 import { base } from './client/base.js';
 import { charts } from './client/charts.js';
 import { code } from './client/code.js';
@@ -26,6 +26,8 @@ export interface HtmlOptions {
   readonly profile?: Times | readonly (Times | undefined)[];
   /** The user's files by their names (`train.ts`), so that the page shows the lines themselves. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** Whether the page has the machine code, which a backend of `lazuli/native` shows where objdump is installed. */
+  readonly machineCode?: boolean;
 }
 
 const escaped = (text: string): string =>
@@ -71,13 +73,13 @@ const EXPLORE = `
 /**
  * One self-contained HTML file of a report (`step.inspect(…)`), or of two with what differs.
  *
- * @throws OptionError `NOT_A_REPORT`
+ * @throws OptionError `NOT_A_REPORT`; UnsupportedError `NO_MACHINE_CODE`
  */
 export async function toHTML(
   report: Report | readonly [before: Report, after: Report],
   options: HtmlOptions = {},
 ): Promise<string> {
-  checkOptions('toHTML', options, ['labels', 'profile', 'sources']);
+  checkOptions('toHTML', options, ['labels', 'profile', 'sources', 'machineCode']);
   const reports = Array.isArray(report) ? (report as readonly Report[]) : [report as Report];
   const profiles = Array.isArray(options.profile)
     ? (options.profile as readonly (Times | undefined)[])
@@ -98,7 +100,9 @@ export async function toHTML(
       );
     const label =
       options.labels?.[i] ?? (reports.length === 1 ? each.name : `${['before', 'after'][i]!} (${each.backend})`);
-    return reportView(each, subject, label, profiles[i] ?? each.profile);
+    const view = reportView(each, subject, label, profiles[i] ?? each.profile);
+    if (options.machineCode !== true) return view;
+    return { ...view, texts: [...view.texts, { title: 'Machine code', text: machineCodeOf(subject) }] };
   });
   const [first, second] = views;
   const data: PageData = {

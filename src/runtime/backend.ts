@@ -41,7 +41,7 @@ export interface ThreadCount {
 }
 
 /** What a backend prints, which needs no device. */
-export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads' | 'tiles'>;
+export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads' | 'tiles' | 'disassemble'>;
 
 /** What runs programs: allocates, compiles, reads and writes. Built in are `reference`, `js` and `wasm`. */
 export interface Backend {
@@ -82,6 +82,8 @@ export interface Backend {
   run(executable: Executable, buffers: readonly DeviceBuffer[], n?: number): void | Promise<void>;
   /** Milliseconds that the device itself takes for the runs that `work` queues; absent where its clock may not be read. */
   timed?(work: () => void): Promise<number>;
+  /** What becomes of a source that is compiled to machine code, as text. */
+  disassemble?(source: KernelSource): string;
   /** The threads that take part now, the calling one included. A backend without this computes on the calling one. */
   threads?(): ThreadCount;
 }

@@ -1,4 +1,5 @@
 /** What a call compiles to, as data and as text. Each part is made when it is first read; none of them runs anything. */
+import { UnsupportedError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { type Graph, printGraph } from '../core/graph.js';
 import { checkOptions } from '../core/options.js';
@@ -122,12 +123,13 @@ export function makeReport(subject: Subject): Report {
   };
   const methods: Omit<Report, keyof ReportData> = {
     text(options = {}) {
-      checkOptions('text', options, ['graph', 'kernels', 'source']);
+      checkOptions('text', options, ['graph', 'kernels', 'source', 'machineCode']);
       return [
         pageText(program, data),
         ...(options.graph === true ? [data.graph, data.simplified] : []),
         ...(options.kernels === true ? [data.program, data.loops] : []),
         ...(options.source === true ? [data.source] : []),
+        ...(options.machineCode === true ? [machineCodeOf(subject)] : []),
       ].join('\n\n');
     },
     toString: () => methods.text(),
@@ -137,6 +139,16 @@ export function makeReport(subject: Subject): Report {
   const data: ReportData = lazily(fields, methods);
   subjects.set(data, subject);
   return data as Report;
+}
+
+/** @throws UnsupportedError `NO_MACHINE_CODE` */
+export function machineCodeOf({ backend, source }: Pick<Subject, 'backend' | 'source'>): string {
+  if (backend.disassemble !== undefined) return backend.disassemble(source());
+  throw new UnsupportedError(
+    'NO_MACHINE_CODE',
+    `${backend.name} shows no machine code`,
+    'Inspect on a backend that await native() opened.',
+  );
 }
 
 /** The graph as text; with n for what follows from the number of rows, from the graphs of some of them. */

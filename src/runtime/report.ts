@@ -45,6 +45,8 @@ export interface TextOptions {
   readonly kernels?: boolean;
   /** What the backend emitted. */
   readonly source?: boolean;
+  /** What the compiler made of that, on a backend of `lazuli/native` where objdump is installed. */
+  readonly machineCode?: boolean;
 }
 
 export interface ReportData {
@@ -73,7 +75,10 @@ export interface ReportData {
 
 /** What a jitted function compiled to: graph, kernels, loops, source, memory. */
 export interface Report extends ReportData {
-  /** A page: what each kernel computes, where it comes from, what it moves; then the stages that are asked for. */
+  /**
+   * A page: what each kernel computes, where it comes from, what it moves; then the stages that are asked for.
+   * @throws UnsupportedError `NO_MACHINE_CODE` where the backend has none to show
+   */
   text(options?: TextOptions): string;
   /** The page alone. */
   toString(): string;

@@ -1,6 +1,7 @@
 /** Whole training steps against PyTorch's autograd in f64: every loss, the first gradients, the last parameters. */
-import { setDefaultBackend } from 'lazuli';
+import { type BackendChoice, setDefaultBackend } from 'lazuli';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cpu, describeOnNative } from '../native/support.js';
 import { BACKENDS } from '../support/backends.js';
 import { CASES, expectClose, NAMED_CASES, run } from '../support/training-steps.js';
 
@@ -28,14 +29,23 @@ describe.each(BACKENDS)('on %s', (backend) => {
   });
 });
 
+function bits(golden: (typeof CASES)[number], backend: BackendChoice, dtype: 'f32' | 'f64' = 'f32'): number[][] {
+  setDefaultBackend(backend);
+  const { losses, final } = run(golden, dtype, true);
+  const all = [losses, ...final.map((x) => [...x.dataSync()])];
+  setDefaultBackend('js');
+  return all;
+}
+
 test('every backend gives the same bits', () => {
   for (const golden of CASES) {
-    const [first, ...others] = BACKENDS.map((backend) => {
-      setDefaultBackend(backend);
-      const { losses, final } = run(golden, 'f32', true);
-      return [losses, ...final.map((x) => [...x.dataSync()])];
-    });
-    setDefaultBackend('js');
+    const [first, ...others] = BACKENDS.map((backend) => bits(golden, backend));
     for (const other of others) expect(other).toEqual(first);
   }
+});
+
+describeOnNative('on native', () => {
+  test.each(['f32', 'f64'] as const)('the same bits in %s', (dtype) => {
+    for (const golden of CASES) expect(bits(golden, cpu, dtype)).toEqual(bits(golden, 'js', dtype));
+  });
 });

@@ -1,5 +1,5 @@
 /** What can go wrong around the compiler and its cache: typed errors, nothing written, or built again. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -11,11 +11,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jit, type LazuliError, ones, setThreads, type Tensor, TrainVar, zeros } from 'lazuli';
+import { jit, type LazuliError, ones, setThreads, tensor, type Tensor, TrainVar, zeros } from 'lazuli';
 import { native, type NativeOptions } from 'lazuli/native';
 import { expect, test } from 'vitest';
+import { LibraryCache } from '../../backends/native/cache.js';
+import { findToolchain } from '../../backends/native/toolchain.js';
 import { cpu, describeOnNative, DIRECTORY } from './support.js';
 
 /** The error of opening a backend. */
@@ -143,12 +145,61 @@ describeOnNative('the compiler and its cache', () => {
     expect(readdirSync(made)).toHaveLength(2);
   });
 
-  test('a process with threads ends by itself, and so does one whose worker has a backend too', () => {
+  test('fma is another entry of the cache, whose sums of products alone have other bits', async () => {
+    const cacheDirectory = fresh();
+    const [apart, together] = [
+      await native({ cacheDirectory, threads: 1 }),
+      await native({ cacheDirectory, threads: 1, fma: true }),
+    ];
+    // 1 + 2⁻¹² squared has a last bit that rounding apart loses.
+    const x = tensor(new Float32Array(64).fill(1 + 2 ** -12));
+    const run = (backend: typeof apart): number[][] =>
+      jit((v: Tensor) => [v.mul(v).sub(1), v.mul(3), v.sub(1).div(v)], { backend })(x).map((each) => [
+        ...each.dataSync(),
+      ]);
+    const [a, b] = [run(apart), run(together)];
+    expect(a[0]![0]).toBe(Math.fround(Math.fround((1 + 2 ** -12) ** 2) - 1));
+    expect(b[0]![0]).toBe((1 + 2 ** -12) ** 2 - 1);
+    expect(b.slice(1)).toEqual(a.slice(1));
+    expect(readdirSync(cacheDirectory)).toHaveLength(4);
+  });
+
+  test('a directory has other libraries for another version of the package, and stays small', () => {
+    const directory = fresh();
+    const toolchain = findToolchain({ compiler: undefined, flags: ['-O0'], fma: false });
+    const sources = [1, 2, 3, 4].map((i) => `int f${i}(void) { return ${i}; }`);
+    const [older, newer] = ['1.0.0', '2.0.0'].map((version) => new LibraryCache(directory, toolchain, version));
+    const first = older!.library(sources[0]!);
+    expect(newer!.library(sources[0]!)).not.toBe(first);
+    expect(older!.library(sources[0]!)).toBe(first);
+    const { size } = statSync(first);
+    const small = new LibraryCache(directory, toolchain, '1.0.0', 2.5 * size);
+    const paths = sources.map((source) => {
+      const path = small.library(source);
+      small.touch(path);
+      return path;
+    });
+    // What was used last stays.
+    const left = readdirSync(directory);
+    expect(left.length).toBeLessThanOrEqual(2);
+    expect(left).toContain(basename(paths[3]!));
+  });
+
+  test('processes that build at once in an empty directory all get the library', async () => {
+    const cacheDirectory = fresh();
+    const program = `const cpu = await native({ cacheDirectory: ${JSON.stringify(cacheDirectory)}, threads: 1, flags: ['-O0'] });
+      console.log(jit((x) => x.mul(3).sum(), { backend: cpu })(ones([100])).item());`;
+    expect(await Promise.all([started(program), started(program), started(program)])).toEqual(['300', '300', '300']);
+    expect(readdirSync(cacheDirectory)).toHaveLength(2);
+    expect(readdirSync(cacheDirectory).every((name) => name.endsWith('.so'))).toBe(true);
+  });
+
+  test('a process with threads ends by itself, and so does one whose worker has a backend too', async () => {
     const program = `const cpu = await native({ cacheDirectory: ${JSON.stringify(DIRECTORY)}, threads: 3, smallTasks: true });
       const x = ones([5000]);
       const sum = jit((x) => x.mul(2).sum(), { backend: cpu })(x).item();`;
     expect(
-      inProcess(`${program}
+      await started(`${program}
         if (isMainThread) new Worker(new URL(import.meta.url)).on('message', (theirs) => console.log(sum, theirs));
         else parentPort.postMessage(sum);`),
     ).toBe('10000 10000');
@@ -178,7 +229,7 @@ describeOnNative('the compiler and its cache', () => {
 });
 
 /** What a module with these lines prints in a process of its own. */
-function inProcess(body: string): string {
+function started(body: string): Promise<string> {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const path = join(fresh(), 'program.mjs');
   const own = (file: string): string => JSON.stringify(join(root, file));
@@ -190,11 +241,12 @@ function inProcess(body: string): string {
      const { native } = await import(${own('backends/native/native.ts')});
      ${body}`,
   );
-  const { stdout, stderr, status } = spawnSync('node', [path], {
-    cwd: root,
-    encoding: 'utf8',
-    timeout: 120_000,
+  return new Promise((resolve, reject) => {
+    const child = spawn('node', [path], { cwd: root, timeout: 120_000 });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', (status) => (status === 0 ? resolve(stdout.trim()) : reject(new Error(stderr))));
   });
-  expect(status, stderr).toBe(0);
-  return stdout.trim();
 }

@@ -1,0 +1,246 @@
+#include <stdint.h>
+#define KERNEL static __attribute__((noinline)) void
+#define ENTRY __attribute__((visibility("default"))) void
+#define least(a, b) ((a) < (b) ? (a) : (b))
+typedef void kernel(void *const *b, long begin, long end);
+typedef void phase(void *context, long from, long to, long thread);
+struct pool { void (*fork)(struct pool *, phase *, void *, long); };
+typedef float f32v __attribute__((vector_size(32)));
+typedef float f32u __attribute__((vector_size(32), aligned(4)));
+typedef float f32h __attribute__((vector_size(16)));
+typedef int32_t i32v __attribute__((vector_size(32)));
+typedef int32_t i32u __attribute__((vector_size(32), aligned(4)));
+typedef int32_t i32h __attribute__((vector_size(16)));
+typedef uint32_t u32v __attribute__((vector_size(32)));
+typedef uint32_t u32u __attribute__((vector_size(32), aligned(4)));
+typedef uint32_t u32h __attribute__((vector_size(16)));
+typedef double f64v __attribute__((vector_size(32)));
+typedef double f64u __attribute__((vector_size(32), aligned(8)));
+typedef int64_t i64v __attribute__((vector_size(32)));
+typedef int64_t i64u __attribute__((vector_size(32), aligned(8)));
+typedef uint64_t u64v __attribute__((vector_size(32)));
+typedef uint64_t u64u __attribute__((vector_size(32), aligned(8)));
+typedef uint8_t b8v __attribute__((vector_size(8)));
+typedef uint8_t b8u __attribute__((vector_size(8), aligned(1)));
+static inline __attribute__((always_inline)) f32v splat_f32(float x) {
+  return (f32v){x, x, x, x, x, x, x, x};
+}
+static inline __attribute__((always_inline)) f32v select_f32(i32v m, f32v a, f32v b) {
+  return (f32v)((m & (i32v)a) | (~m & (i32v)b));
+}
+
+KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
+  (void)begins;
+  long k = 0;
+  if (count == 16) {
+    const float *const b = from + first * 1 + group * 70;
+    for (; k < steps; k++) {
+      *(f32u *)(to + k * 16 + 0) = *(const f32u *)(b + k * 70 + 0);
+      *(f32u *)(to + k * 16 + 8) = *(const f32u *)(b + k * 70 + 8);
+    }
+  }
+  for (long lane = 0; lane < count; lane += 16) {
+    const long own = least(16, count - lane);
+    long at[16];
+    for (long l = 0; l < own; l++) {
+      long rest = first + lane + l;
+      const long x0 = rest;
+      at[l] = x0 * 1l;
+    }
+    for (long i = k; i < steps; i++) {
+      long rest = group + i;
+      const long x0 = rest;
+      const float *const place = from + x0 * 70l;
+      for (long l = 0; l < own; l++) to[i * 16 + l] = place[at[l]];
+      for (long l = own; l < 16; l++) to[i * 16 + l] = 0;
+    }
+  }
+}
+
+KERNEL s0_contraction_tile6x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
+  f32v c0_0 = {0}, c0_1 = {0};
+  f32v c1_0 = {0}, c1_1 = {0};
+  f32v c2_0 = {0}, c2_1 = {0};
+  f32v c3_0 = {0}, c3_1 = {0};
+  f32v c4_0 = {0}, c4_1 = {0};
+  f32v c5_0 = {0}, c5_1 = {0};
+  for (long k = 0; k < steps; k++, a += 1, b += 16) {
+    const f32v b0 = *(const f32u *)(b + 0);
+    const f32v b1 = *(const f32u *)(b + 8);
+    const f32v a0 = splat_f32(a[0]);
+    const f32v p0 = a0 * b0;
+    const f32v p1 = a0 * b1;
+    c0_0 += p0;
+    const f32v a1 = splat_f32(a[150]);
+    const f32v p2 = a1 * b0;
+    c0_1 += p1;
+    const f32v p3 = a1 * b1;
+    c1_0 += p2;
+    const f32v a2 = splat_f32(a[300]);
+    const f32v p4 = a2 * b0;
+    c1_1 += p3;
+    const f32v p5 = a2 * b1;
+    c2_0 += p4;
+    const f32v a3 = splat_f32(a[450]);
+    const f32v p6 = a3 * b0;
+    c2_1 += p5;
+    const f32v p7 = a3 * b1;
+    c3_0 += p6;
+    const f32v a4 = splat_f32(a[600]);
+    const f32v p8 = a4 * b0;
+    c3_1 += p7;
+    const f32v p9 = a4 * b1;
+    c4_0 += p8;
+    const f32v a5 = splat_f32(a[750]);
+    const f32v p10 = a5 * b0;
+    c4_1 += p9;
+    const f32v p11 = a5 * b1;
+    c5_0 += p10;
+    c5_1 += p11;
+  }
+  if (add) {
+    *(f32u *)(c) += c0_0;
+    *(f32u *)(c + 8) += c0_1;
+    *(f32u *)(c + pitch) += c1_0;
+    *(f32u *)(c + pitch + 8) += c1_1;
+    *(f32u *)(c + 2 * pitch) += c2_0;
+    *(f32u *)(c + 2 * pitch + 8) += c2_1;
+    *(f32u *)(c + 3 * pitch) += c3_0;
+    *(f32u *)(c + 3 * pitch + 8) += c3_1;
+    *(f32u *)(c + 4 * pitch) += c4_0;
+    *(f32u *)(c + 4 * pitch + 8) += c4_1;
+    *(f32u *)(c + 5 * pitch) += c5_0;
+    *(f32u *)(c + 5 * pitch + 8) += c5_1;
+  }
+  else {
+    *(f32u *)(c) = c0_0;
+    *(f32u *)(c + 8) = c0_1;
+    *(f32u *)(c + pitch) = c1_0;
+    *(f32u *)(c + pitch + 8) = c1_1;
+    *(f32u *)(c + 2 * pitch) = c2_0;
+    *(f32u *)(c + 2 * pitch + 8) = c2_1;
+    *(f32u *)(c + 3 * pitch) = c3_0;
+    *(f32u *)(c + 3 * pitch + 8) = c3_1;
+    *(f32u *)(c + 4 * pitch) = c4_0;
+    *(f32u *)(c + 4 * pitch + 8) = c4_1;
+    *(f32u *)(c + 5 * pitch) = c5_0;
+    *(f32u *)(c + 5 * pitch + 8) = c5_1;
+  }
+}
+
+KERNEL s0_contraction_tile2x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
+  f32v c0_0 = {0}, c0_1 = {0};
+  f32v c1_0 = {0}, c1_1 = {0};
+  for (long k = 0; k < steps; k++, a += 1, b += 16) {
+    const f32v b0 = *(const f32u *)(b + 0);
+    const f32v b1 = *(const f32u *)(b + 8);
+    const f32v a0 = splat_f32(a[0]);
+    const f32v p0 = a0 * b0;
+    const f32v p1 = a0 * b1;
+    c0_0 += p0;
+    const f32v a1 = splat_f32(a[150]);
+    const f32v p2 = a1 * b0;
+    c0_1 += p1;
+    const f32v p3 = a1 * b1;
+    c1_0 += p2;
+    c1_1 += p3;
+  }
+  if (add) {
+    *(f32u *)(c) += c0_0;
+    *(f32u *)(c + 8) += c0_1;
+    *(f32u *)(c + pitch) += c1_0;
+    *(f32u *)(c + pitch + 8) += c1_1;
+  }
+  else {
+    *(f32u *)(c) = c0_0;
+    *(f32u *)(c + 8) = c0_1;
+    *(f32u *)(c + pitch) = c1_0;
+    *(f32u *)(c + pitch + 8) = c1_1;
+  }
+}
+
+KERNEL s0_contraction_epilogue(void *const *b, long outer, float *block, long row0, long row1, long column0, long column1) {
+  float *const p0 = b[0];
+  float *const p1 = b[1];
+  float *const p2 = b[2];
+  float *const p3 = b[3];
+  float *const p4 = block - row0 * 16 - column0;
+  const float v0 = 0.0f;
+  const f32v v1 = splat_f32(v0);
+  for (long i0 = row0; i0 < row1; i0++) {
+    const long end_i1 = column1;
+    long i1 = column0;
+    for (; i1 + 15 < end_i1; i1 += 16) {
+      const f32v v2 = *(const f32u *)(p4 + 16 * i0 + i1);
+      const f32v v3 = *(const f32u *)(p2 + i1);
+      const f32v v4 = v2 + v3;
+      const i32v v5 = v4 <= v1;
+      const f32v v6 = select_f32(v5, v1, v4);
+      *(f32u *)(p3 + 70 * i0 + i1) = v6;
+      const f32v v7 = *(const f32u *)(p4 + 16 * i0 + i1 + 8);
+      const f32v v8 = *(const f32u *)(p2 + i1 + 8);
+      const f32v v9 = v7 + v8;
+      const i32v v10 = v9 <= v1;
+      const f32v v11 = select_f32(v10, v1, v9);
+      *(f32u *)(p3 + 70 * i0 + i1 + 8) = v11;
+    }
+    for (; i1 + 7 < end_i1; i1 += 8) {
+      const f32v v2 = *(const f32u *)(p4 + 16 * i0 + i1);
+      const f32v v3 = *(const f32u *)(p2 + i1);
+      const f32v v4 = v2 + v3;
+      const i32v v5 = v4 <= v1;
+      const f32v v6 = select_f32(v5, v1, v4);
+      *(f32u *)(p3 + 70 * i0 + i1) = v6;
+    }
+    for (; i1 < end_i1; i1++) {
+      const float v12 = p4[16 * i0 + i1];
+      const float v13 = p2[i1];
+      const float v14 = v12 + v13;
+      const int v15 = v14 <= v0;
+      const float v16 = v15 ? v0 : v14;
+      p3[70 * i0 + i1] = v16;
+    }
+  }
+}
+
+KERNEL s0_contraction(void *context, long from, long to, long thread) {
+  void *const *const b = context;
+  float *const packed = (float *)((char *)b[4] + thread * 10752);
+  float *const sums = packed + 2400;
+  for (long task = from; task < to; task++) {
+    const long outer = task / 1 / 5;
+    const long row0 = task % 1 * 18, row1 = least(row0 + 18, 14);
+    const long column0 = task / 1 % 5 * 16;
+    const long columns = least(16, 70 - column0), rows = row1 - row0;
+    const float *const left = (float *)b[0] + 0;
+    const float *const right = (float *)b[1] + 0;
+    const long begins_left[] = {0};
+    const long begins_right[] = {0};
+    float *const results = sums;
+    const long pitch = 16;
+    for (long group = 0; group < 150; group += 2048) {
+      const long depth = least(2048, 150 - group);
+      s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      for (long r = 0, own; r < rows; r += own) {
+        own = rows - r >= 6 ? 6 : 2;
+        if (own == 6) {
+          for (long k = 0; k < depth; k += 128) {
+            s0_contraction_tile6x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, packed + k * 16, results + r * pitch, pitch, least(128, depth - k), k > 0);
+          }
+        }
+        else {
+          for (long k = 0; k < depth; k += 128) {
+            s0_contraction_tile2x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, packed + k * 16, results + r * pitch, pitch, least(128, depth - k), k > 0);
+          }
+        }
+      }
+    }
+    s0_contraction_epilogue(b, outer, sums, row0, row1, column0, column0 + columns);
+  }
+}
+
+ENTRY lazuli_run(void *const *b, struct pool *pool) {
+  // k0
+  if (pool) pool->fork(pool, s0_contraction, (void *)(b + 0), 5);
+  else s0_contraction((void *)(b + 0), 0, 5, 0);
+}
