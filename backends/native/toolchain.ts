@@ -51,8 +51,8 @@ export function runCompiler(compiler: string, parameters: readonly string[], sou
 
 const firstLines = (text: string): string => text.trim().split('\n').slice(0, 8).join('\n') || 'it said nothing';
 
-/** What makes the bits of every backend, whatever else is asked for. */
-export const SEMANTICS = ['-fwrapv', '-fno-strict-aliasing', '-fno-math-errno', '-fno-fast-math'];
+/** What makes the bits of every backend, whatever else is asked for; -fno-fast-math asks for errno again, so it comes first. */
+export const SEMANTICS = ['-fwrapv', '-fno-strict-aliasing', '-fno-fast-math', '-fno-math-errno'];
 
 const unavailable = (facts: string, remedy = INSTALL): BackendUnavailableError =>
   new BackendUnavailableError('NO_COMPILER', facts, remedy);
