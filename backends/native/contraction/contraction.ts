@@ -102,14 +102,12 @@ class ContractionPrinter {
   }
 
   /** How the tile finds its factors, packed or where they are. */
-  #strides(rows: number, packed: boolean): TileStrides {
+  #strides(packed: boolean): TileStrides {
     const { plan } = this;
-    const [axis = { left: 0, right: 0 }] = plan.reduced;
+    const packedLeft = plan.byRows ? { row: plan.pitch, step: 1 } : { row: 1, step: plan.pitch };
     return {
-      ...(plan.packsLeft
-        ? { row: 1, step: plan.sizes.rows === undefined ? rows : plan.tileRows }
-        : { row: plan.left.lanes[0]?.left ?? 0, step: axis.left }),
-      right: packed ? plan.panel : axis.right,
+      ...(plan.packsLeft ? packedLeft : { row: plan.left.lanes[0]?.left ?? 0, step: plan.left.steps[0]?.left ?? 0 }),
+      right: packed ? plan.panel : (plan.right.steps[0]?.right ?? 0),
     };
   }
 
@@ -125,8 +123,8 @@ class ContractionPrinter {
     const { plan } = this;
     for (const rows of this.#tileRows) {
       if (!plan.packsRight && this.mostPanels > (this.#hasEdge ? 1 : 0))
-        this.#parts.push(printTile(`${this.#name}_plain`, plan, rows, plan.vectors, this.#strides(rows, false)));
-      if (this.#packs) this.#parts.push(printTile(this.#name, plan, rows, plan.vectors, this.#strides(rows, true)));
+        this.#parts.push(printTile(`${this.#name}_plain`, plan, rows, plan.vectors, this.#strides(false)));
+      if (this.#packs) this.#parts.push(printTile(this.#name, plan, rows, plan.vectors, this.#strides(true)));
     }
   }
 
@@ -185,6 +183,7 @@ class ContractionPrinter {
       writer.line(`${this.#type} *const sums = packed + ${scratch.right};`);
       if (plan.packsLeft)
         writer.line(`${this.#type} *const tiles = sums + ${scratch.sums * (1 + Math.max(0, plan.levels - 2))};`);
+      if (plan.packsRight && plan.steps <= GROUP) writer.line('long panel = -1;');
       writer.block('for (long task = from; task < to; task++)', () => {
         writer.line(`const long outer = task / ${this.blocks} / ${this.panels};`);
         this.#printOuter(writer, 'outer', (i) => `o${i}`);
@@ -237,7 +236,7 @@ class ContractionPrinter {
     const writer = this.#writer;
     const { levels, panel } = plan;
     const steps = this.#steps;
-    const [axis = { left: 0, right: 0 }] = plan.reduced;
+    const axis = { left: plan.left.steps[0]?.left ?? 0, right: plan.right.steps[0]?.right ?? 0 };
     const uppers = Math.max(0, levels - 2);
     /** Where the first row, or column, of a task is. */
     const first = (side: Side): string =>
@@ -252,8 +251,13 @@ class ContractionPrinter {
       writer.line(`const long depth = least(${GROUP}, ${steps} - group);`);
       const pack = (): void =>
         writer.line(`${this.#name}_pack_right(right, begins_right, packed, column0, columns, group, depth);`);
-      if (plan.packsRight) pack();
-      else if (this.#hasEdge) {
+      if (plan.packsRight && plan.steps > GROUP) pack();
+      else if (plan.packsRight) {
+        // The next block of rows finds the panel packed.
+        writer.line(`if (task / ${this.blocks} != panel)`);
+        pack();
+        writer.line(`panel = task / ${this.blocks};`);
+      } else if (this.#hasEdge) {
         writer.line(`const long isPacked = columns != ${panel};`);
         writer.line('if (isPacked)');
         pack();
@@ -295,14 +299,11 @@ class ContractionPrinter {
   #printTiles(rows: number, first: (side: Side) => string): void {
     const { plan } = this;
     const writer = this.#writer;
-    const { levels, panel, tileRows, sizes } = plan;
-    const [axis = { left: 0, right: 0 }] = plan.reduced;
+    const { levels, panel } = plan;
+    const axis = { left: plan.left.steps[0]?.left ?? 0, right: plan.right.steps[0]?.right ?? 0 };
     const target = levels > 1 ? 'total' : 'results + r * pitch';
     const pitch = levels > 1 ? String(panel) : 'pitch';
-    const packed =
-      sizes.rows === undefined
-        ? `tiles + r * depth + k * ${rows}`
-        : `tiles + r / ${tileRows} * ${tileRows} * depth + r % ${tileRows} + k * ${tileRows}`;
+    const packed = plan.byRows ? `tiles + r * ${plan.pitch} + k` : `tiles + r + k * ${plan.pitch}`;
     const a = plan.packsLeft ? packed : `${first('left')} + r * ${plan.left.lanes[0]?.left ?? 0} + k * ${axis.left}`;
     const call = (isPacked: boolean): void =>
       writer.line(

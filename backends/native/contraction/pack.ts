@@ -1,98 +1,183 @@
-/** Packing: a panel of the right operand as rows of whole vectors, zero beyond the last column; tiles of the left one. */
+/**
+ * Packing, by runs of an operand's innermost axis, which vectors copy where its elements lie side by side: panels of the right
+ * operand, with zeros beyond the last column, and a block of the left one, row by row or step by step. What is outside of
+ * bounds is 0, and found once for each run.
+ */
+import { bytesPerElement } from '../../../src/core/dtype.js';
+import type { ContractBound } from '../../../src/lower/loops.js';
 import { Writer } from '../../../src/lower/writer.js';
 import { memoryType } from '../emit/types.js';
 import type { Axis, ContractionPlan, Side } from './plan.js';
 import { tileTypes } from './tile.js';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+/** Copies of so many bytes are written out. */
+const SHORT_BYTES = 256;
 
 /**
  * Prints `pack(from, begins, to, first, count, group, steps)`: steps from `group` on of `count` lanes (rows or columns) from
  * `first` on. `from` is where all indices are 0, `begins` what each bound begins with there.
  */
 export function printPack(name: string, plan: ContractionPlan, side: Side): string {
-  const { dtype, reduced, tileRows, panel } = plan;
-  const { lanes: axes, bounds } = plan[side];
-  const type = memoryType(dtype);
-  const width = side === 'left' ? tileRows : panel;
+  const type = memoryType(plan.dtype);
   const writer = new Writer();
   const head = `KERNEL ${name}_pack_${side}(const ${type} *from, const long *begins, ${type} *to, long first, long count, long group, long steps)`;
   writer.block(head, () => {
-    writer.line(`(void)begins;`);
-    writer.line('long k = 0;');
-    if (side === 'right') printFastRight(writer, plan);
-    const numbers = range(bounds.length);
-    writer.block(`for (long lane = 0; lane < count; lane += ${width})`, () => {
-      writer.line(`const long own = least(${width}, count - lane);`);
-      writer.line(`long at[${width}]${numbers.map((b) => `, at${b}[${width}]`).join('')};`);
-      writer.block('for (long l = 0; l < own; l++)', () => {
-        writer.line('long rest = first + lane + l;');
-        printCoordinates(writer, axes);
-        writer.line(`at[l] = ${formOf(axes.map((axis) => axis[side]))};`);
-        for (const b of numbers) writer.line(`at${b}[l] = begins[${b}] + ${formOf(bounds[b]!.own)};`);
-      });
-      writer.block('for (long i = k; i < steps; i++)', () => {
-        writer.line('long rest = group + i;');
-        printCoordinates(writer, reduced);
-        writer.line(`const ${type} *const place = from + ${formOf(reduced.map((axis) => axis[side]))};`);
-        for (const b of numbers) writer.line(`const long at_k${b} = ${formOf(bounds[b]!.reduced)};`);
-        const inside = numbers.map((b) => `(unsigned long)(at${b}[l] + at_k${b}) < ${bounds[b]!.size}`).join(' && ');
-        const value = inside === '' ? 'place[at[l]]' : `${inside} ? place[at[l]] : 0`;
-        // A tile of the left operand has the rows that are there, a panel of the right one zeros beyond.
-        const rows = plan.sizes.rows === undefined ? 'own' : String(width);
-        const target = side === 'left' ? `to[lane * steps + i * ${rows} + l]` : `to[i * ${width} + l]`;
-        writer.line(`for (long l = 0; l < own; l++) ${target} = ${value};`);
-        if (side === 'right') writer.line(`for (long l = own; l < ${width}; l++) ${target} = 0;`);
-      });
-    });
+    writer.line('(void)begins;');
+    if (side === 'right') printRight(writer, plan);
+    else if (plan.byRows) printRuns(writer, plan, side, 'lanes', plan.pitch);
+    else printRuns(writer, plan, side, 'steps', plan.pitch);
   });
   return writer.toString();
 }
 
-/** Declares the coordinates `x0`, `x1`, … of the joined index `rest`. */
-function printCoordinates(writer: Writer, axes: readonly Axis[]): void {
-  for (let i = axes.length - 1; i >= 0; i--)
-    if (i === 0) writer.line('const long x0 = rest;');
-    else writer.line(`const long x${i} = rest % ${axes[i]!.extent}; rest /= ${axes[i]!.extent};`);
+/** Declares the coordinates `NAME0`, `NAME1`, … of a joined index. */
+function printCoordinates(writer: Writer, name: string, index: string, axes: readonly Axis[]): void {
+  axes.forEach((axis, i) => {
+    const inner = axes.slice(i + 1).map(({ extent }) => ` / ${extent}`);
+    const outermost = i === 0 ? '' : ` % ${axis.extent}`;
+    writer.line(`const long ${name}${i} = (${index})${inner.join('')}${outermost};`);
+  });
 }
 /** Σ stride · coordinate. */
-const formOf = (strides: readonly number[]): string => {
-  const terms = strides.flatMap((stride, i) => (stride === 0 ? [] : [`x${i} * ${stride}l`]));
+const formOf = (strides: readonly number[], name: string): string => {
+  const terms = strides.flatMap((stride, i) => (stride === 0 ? [] : [`${name}${i} * ${stride}l`]));
   return terms.length === 0 ? '0' : terms.join(' + ');
 };
 
-/** Panels of whole vectors of the right operand, where its columns or its steps are side by side. */
-function printFastRight(writer: Writer, plan: ContractionPlan): void {
-  const { lanes, vectors, panel, right, reduced } = plan;
-  if (lanes === 1 || right.bounds.length > 0 || right.lanes.length > 1 || reduced.length > 1) return;
-  const { register, memory } = tileTypes(plan);
-  const step = reduced[0]?.right ?? 0;
-  const column = right.lanes[0]?.right ?? 0;
-  const isRows = column === 1;
-  if (!isRows && !(step === 1 && column > 1)) return;
-  writer.block(`if (count == ${panel})`, () => {
-    writer.line(`const ${memoryType(plan.dtype)} *const b = from + first * ${column} + group * ${step};`);
-    if (isRows)
-      writer.block('for (; k < steps; k++)', () => {
-        for (const v of range(vectors))
-          writer.line(
-            `*(${memory} *)(to + k * ${panel} + ${v * lanes}) = *(const ${memory} *)(b + k * ${step} + ${v * lanes});`,
-          );
-      });
-    else
-      writer.block(`for (; k + ${lanes} <= steps; k += ${lanes})`, () =>
-        writer.block(`for (long j = 0; j < ${panel}; j += ${lanes})`, () => {
-          printTranspose(
-            writer,
-            register,
-            memory,
-            lanes,
-            (row) => `b + (j + ${row}) * ${column} + k`,
-            (row) => `to + (k + ${row}) * ${panel} + j`,
-          );
-        }),
+/** How an operand is walked along its lanes or its steps. */
+interface Walk {
+  readonly axes: readonly Axis[];
+  /** The index, and how many there are. */
+  readonly first: string;
+  readonly count: string;
+  readonly boundStrides: (bound: ContractBound) => readonly number[];
+}
+
+/** Prints loops that write `pitch` elements apart what each index of `outer` has along the other axes, run by run. */
+function printRuns(writer: Writer, plan: ContractionPlan, side: Side, outer: 'lanes' | 'steps', pitch: number): void {
+  const { lanes, steps, bounds } = plan[side];
+  const type = memoryType(plan.dtype);
+  const walks: Record<'lanes' | 'steps', Walk> = {
+    lanes: { axes: lanes, first: 'first', count: 'count', boundStrides: ({ own }) => own },
+    steps: { axes: steps, first: 'group', count: 'steps', boundStrides: ({ reduced }) => reduced },
+  };
+  const around = walks[outer];
+  const along = walks[outer === 'lanes' ? 'steps' : 'lanes'];
+  const last = along.axes.length - 1;
+  const inner = along.axes[last];
+  const extent = inner?.extent ?? 1;
+  const stride = inner?.[side] ?? 0;
+  const numbers = range(bounds.length);
+  writer.block(`for (long i = 0; i < ${around.count}; i++, to += ${pitch})`, () => {
+    printCoordinates(writer, 'y', `${around.first} + i`, around.axes);
+    writer.line(`const ${type} *const line = from + ${formOf(around.axes.map((axis) => axis[side]), 'y')};`); // prettier-ignore
+    for (const b of numbers)
+      writer.line(`const long line${b} = begins[${b}] + ${formOf(around.boundStrides(bounds[b]!), 'y')};`);
+    writer.block(`for (long j = 0, n; j < ${along.count}; j += n)`, () => {
+      printCoordinates(writer, 'x', `${along.first} + j`, along.axes);
+      writer.line(
+        last > 0
+          ? `n = least(${extent} - x${last}, ${along.count} - j);`
+          : // One axis is one run.
+            `n = ${along.count} - j;`,
       );
+      writer.line(`const ${type} *const place = line + ${formOf(along.axes.map((axis) => axis[side]), 'x')};`); // prettier-ignore
+      writer.line('long low = 0, high = n;');
+      for (const b of numbers) {
+        const { size } = bounds[b]!;
+        const strides = along.boundStrides(bounds[b]!);
+        writer.line(`const long at${b} = line${b} + ${formOf(strides, 'x')};`);
+        printNarrow(writer, `at${b}`, strides[last] ?? 0, size);
+      }
+      if (bounds.length > 0) {
+        writer.line('low = least(low, n);');
+        writer.line('if (high < low) high = low;');
+        writer.line('for (long l = 0; l < low; l++) to[j + l] = 0;');
+        writer.line('for (long l = high; l < n; l++) to[j + l] = 0;');
+      }
+      const bytes = extent * bytesPerElement(plan.dtype);
+      const copy = (size: string): string => `__builtin_memcpy(to + j + low, place + low, ${size});`;
+      if (stride !== 1) writer.line(`for (long l = low; l < high; l++) to[j + l] = place[l * ${stride}l];`);
+      else if (last > 0 && bytes <= SHORT_BYTES && bytes > 16) {
+        writer.line(`if (high - low == ${extent}) ${copy(String(bytes))}`);
+        writer.line(`else for (long l = low; l < high; l++) to[j + l] = place[l];`);
+      } else if (bytes <= 16) writer.line('for (long l = low; l < high; l++) to[j + l] = place[l];');
+      else writer.line(copy(`(high - low) * sizeof(${type})`));
+    });
   });
+}
+
+/** Narrows `low … high` to the indices x with 0 ≤ at + stride · x < size. */
+function printNarrow(writer: Writer, at: string, stride: number, size: number): void {
+  const most = (name: string, value: string): void =>
+    writer.block('', () => {
+      writer.line(`const long bound = ${value};`);
+      writer.line(name === 'low' ? 'if (bound > low) low = bound;' : 'if (bound < high) high = bound;');
+    });
+  const by = Math.abs(stride);
+  const up = (x: string): string => (by === 1 ? x : `(${x} + ${by - 1}) / ${by}`);
+  if (stride === 0) writer.line(`if ((unsigned long)${at} >= ${size}) high = 0;`);
+  else if (stride > 0) {
+    writer.line(`if (${at} < 0)`);
+    most('low', up(`-${at}`));
+    most('high', `${at} >= ${size} ? 0 : ${up(`(${size} - ${at})`)}`);
+  } else {
+    writer.line(`if (${at} >= ${size})`);
+    most('low', `(${at} - ${size}) / ${by} + 1`);
+    most('high', `${at} < 0 ? 0 : ${at} / ${by} + 1`);
+  }
+}
+
+/** A panel of the right operand: step by step, vectors where its columns lie side by side, transposed where its steps do. */
+function printRight(writer: Writer, plan: ContractionPlan): void {
+  const { lanes, vectors, panel, right } = plan;
+  const { register, memory } = tileTypes(plan);
+  const type = memoryType(plan.dtype);
+  const inner = right.steps[right.steps.length - 1];
+  const column = right.lanes[0]?.right ?? 0;
+  const isSimple = lanes > 1 && right.bounds.length === 0 && right.lanes.length <= 1;
+  const place = (): void => {
+    printCoordinates(writer, 'x', 'group + k', right.steps);
+    writer.line(`const ${type} *const b = from + first * ${column} + ${formOf(right.steps.map((axis) => axis.right), 'x')};`); // prettier-ignore
+  };
+  if (isSimple && column === 1)
+    writer.block(`if (count == ${panel})`, () => {
+      writer.block(`for (long k = 0; k < steps; k++, to += ${panel})`, () => {
+        place();
+        for (const v of range(vectors))
+          writer.line(`*(${memory} *)(to + ${v * lanes}) = *(const ${memory} *)(b + ${v * lanes});`);
+      });
+      writer.line('return;');
+    });
+  else if (isSimple && column > 1 && inner?.right === 1)
+    writer.block(`if (count == ${panel})`, () => {
+      writer.block('for (long k = 0, n; k < steps; k += n)', () => {
+        place();
+        const last = right.steps.length - 1;
+        writer.line(last > 0 ? `n = least(${inner.extent} - x${last}, steps - k);` : 'n = steps - k;');
+        writer.line('long l = 0;');
+        writer.block(`for (; l + ${lanes} <= n; l += ${lanes})`, () =>
+          writer.block(`for (long j = 0; j < ${panel}; j += ${lanes})`, () =>
+            printTranspose(
+              writer,
+              register,
+              memory,
+              lanes,
+              (row) => `b + (j + ${row}) * ${column} + l`,
+              (row) => `to + (k + l + ${row}) * ${panel} + j`,
+            ),
+          ),
+        );
+        writer.line(
+          `for (; l < n; l++) for (long j = 0; j < ${panel}; j++) to[(k + l) * ${panel} + j] = b[j * ${column} + l];`,
+        );
+      });
+      writer.line('return;');
+    });
+  writer.line(`${type} *const begin = to;`);
+  printRuns(writer, plan, 'right', 'steps', panel);
+  writer.line(`for (long k = 0; k < steps; k++) for (long j = count; j < ${panel}; j++) begin[k * ${panel} + j] = 0;`);
 }
 
 /** Prints the transposition of a square of vectors: halves of rows change places, then quarters, down to elements. */

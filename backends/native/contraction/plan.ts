@@ -14,9 +14,13 @@ import { MACHINES, type MachineName } from '../machines.js';
 export type Axis = Pick<ContractAxis, 'extent' | 'left' | 'right'>;
 export type Side = 'left' | 'right';
 
-/** An operand: the axes of its rows or columns, and bounds outside of which it is 0. */
+/**
+ * An operand: the axes of its rows or columns, those of the steps, and bounds outside of which it is 0. Neighbouring axes are
+ * joined where one stride walks both and there are no bounds.
+ */
 export interface Operand {
   readonly lanes: readonly Axis[];
+  readonly steps: readonly Axis[];
   readonly bounds: readonly ContractBound[];
 }
 
@@ -30,10 +34,8 @@ export interface ContractionPlan {
   readonly sizes: Readonly<Record<'rows' | 'columns' | 'steps', SizeForm | undefined>>;
   /** Levels of totals around the innermost chain. */
   readonly levels: number;
-  /** Neighbouring axes are joined where one stride walks both and no bound divides them. */
   readonly left: Operand;
   readonly right: Operand;
-  readonly reduced: readonly Axis[];
   /** Elements of a vector; 1 in scalar code, for a single column. */
   readonly lanes: number;
   /** Rows and vectors of a register tile, and how many vectors an addition stands behind its multiplication. */
@@ -45,6 +47,9 @@ export interface ContractionPlan {
   /** Rows of a task. */
   readonly block: number;
   readonly packsLeft: boolean;
+  /** Whether a packed left operand has the steps of a row side by side, else the rows of a step; and elements between them. */
+  readonly byRows: boolean;
+  readonly pitch: number;
   readonly packsRight: boolean;
 }
 
@@ -57,13 +62,13 @@ const FEW_PANELS = 8;
 /** Strides of whole pages lie in the same few lines of the first-level cache. */
 const PAGE = 4096;
 
-/** Neighbouring axes that one stride walks count as one. */
-function joinAxes(axes: readonly Axis[]): Axis[] {
+/** Neighbouring axes that one stride of the operand walks count as one. */
+function joinAxes(axes: readonly Axis[], side: Side): Axis[] {
   const joined: Axis[] = [];
   for (const axis of axes) {
     if (axis.extent === 1) continue;
     const last = joined[joined.length - 1];
-    if (last?.left === axis.extent * axis.left && last.right === axis.extent * axis.right)
+    if (last?.[side] === axis.extent * axis[side])
       joined[joined.length - 1] = { ...axis, extent: last.extent * axis.extent };
     else joined.push(axis);
   }
@@ -78,17 +83,19 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
   const { dtype, order } = shape;
   const joined = { rows: joinedSize(shape.rows), columns: joinedSize(shape.columns), steps: joinedSize(shape.reduced) };
   const [rows, columns, steps] = [joined.rows.extent, joined.columns.extent, joined.steps.extent];
-  const isFree = shape.left.bounds.length + shape.right.bounds.length === 0;
-  const join = (axes: readonly Axis[]): readonly Axis[] => (isFree ? joinAxes(axes) : axes);
-  const left: Operand = { lanes: join(shape.rows), bounds: shape.left.bounds };
-  const right: Operand = { lanes: join(shape.columns), bounds: shape.right.bounds };
+  const operand = (side: Side, own: readonly Axis[]): Operand => {
+    const { bounds } = shape[side];
+    const join = (axes: readonly Axis[]): readonly Axis[] => (bounds.length === 0 ? joinAxes(axes, side) : axes);
+    return { lanes: join(own), steps: join(shape.reduced), bounds };
+  };
+  const left = operand('left', shape.rows);
+  const right = operand('right', shape.columns);
   const { width, registers } = MACHINES[machine];
   const bytes = bytesPerElement(dtype);
   const lanes = columns === 1 ? 1 : (4 * width) / bytes;
-  const reduced = join(shape.reduced);
   /** Whether a tile may read the operand where it is. */
-  const isPlain = ({ lanes: own, bounds }: Operand): boolean =>
-    own.length <= 1 && bounds.length === 0 && reduced.length <= 1;
+  const isPlain = ({ lanes: own, steps: along, bounds }: Operand): boolean =>
+    own.length <= 1 && bounds.length === 0 && along.length <= 1;
   const many = registers === 32;
   const sums = many ? 24 : 12;
   // Few rows: no panel is used twice, so nothing is packed, and the tile is as wide as it can be.
@@ -104,6 +111,12 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
   const limit = LEFT_BYTES / (Math.max(1, depth) * bytes);
   const panels = Math.ceil(columns / panel);
   const block = evenly(rows, panels < FEW_PANELS ? Math.min(limit, 8 * tileRows) : limit, tileRows);
+  /** How many elements of the left operand lie side by side along these axes. */
+  const run = (axes: readonly Axis[]): number => {
+    const inner = axes[axes.length - 1];
+    return inner?.left === 1 ? inner.extent : 1;
+  };
+  const byRows = run(left.steps) >= run(left.lanes);
   return {
     dtype,
     rows,
@@ -113,13 +126,15 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
     levels: order.restarts.length,
     left,
     right,
-    reduced,
     lanes,
     tileRows,
     vectors,
     late: many ? 4 : 1,
     panel,
     block,
+    byRows,
+    // Rows do not lie whole pages apart.
+    pitch: byRows ? depth + 16 : block,
     packsLeft: !isPlain(left) || (((left.lanes[0]?.left ?? 0) * bytes) % PAGE === 0 && rows > 1 && panels >= 4),
     packsRight,
   };
@@ -136,7 +151,7 @@ export function scratchOf(plan: ContractionPlan): {
   const depth = Math.min(GROUP, plan.steps);
   // An edge of the columns is packed in any case.
   const right = depth * plan.panel;
-  const left = plan.packsLeft ? depth * plan.block : 0;
+  const left = plan.packsLeft ? plan.pitch * (plan.byRows ? plan.block : depth) : 0;
   const level = plan.block * plan.panel;
   const all = right + left + level * (1 + Math.max(0, plan.levels - 2));
   return { left, right, sums: level, level, all };
