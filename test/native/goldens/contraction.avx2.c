@@ -31,30 +31,28 @@ static inline __attribute__((always_inline)) f32v select_f32(i32v m, f32v a, f32
 
 KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
   (void)begins;
-  long k = 0;
   if (count == 16) {
-    const float *const b = from + first * 1 + group * 70;
-    for (; k < steps; k++) {
-      *(f32u *)(to + k * 16 + 0) = *(const f32u *)(b + k * 70 + 0);
-      *(f32u *)(to + k * 16 + 8) = *(const f32u *)(b + k * 70 + 8);
+    for (long k = 0; k < steps; k++, to += 16) {
+      const long x0 = (group + k);
+      const float *const b = from + first * 1 + x0 * 70l;
+      *(f32u *)(to + 0) = *(const f32u *)(b + 0);
+      *(f32u *)(to + 8) = *(const f32u *)(b + 8);
+    }
+    return;
+  }
+  float *const begin = to;
+  for (long i = 0; i < steps; i++, to += 16) {
+    const long y0 = (group + i);
+    const float *const line = from + y0 * 70l;
+    for (long j = 0, n; j < count; j += n) {
+      const long x0 = (first + j);
+      n = count - j;
+      const float *const place = line + x0 * 1l;
+      long low = 0, high = n;
+      __builtin_memcpy(to + j + low, place + low, (high - low) * sizeof(float));
     }
   }
-  for (long lane = 0; lane < count; lane += 16) {
-    const long own = least(16, count - lane);
-    long at[16];
-    for (long l = 0; l < own; l++) {
-      long rest = first + lane + l;
-      const long x0 = rest;
-      at[l] = x0 * 1l;
-    }
-    for (long i = k; i < steps; i++) {
-      long rest = group + i;
-      const long x0 = rest;
-      const float *const place = from + x0 * 70l;
-      for (long l = 0; l < own; l++) to[i * 16 + l] = place[at[l]];
-      for (long l = own; l < 16; l++) to[i * 16 + l] = 0;
-    }
-  }
+  for (long k = 0; k < steps; k++) for (long j = count; j < 16; j++) begin[k * 16 + j] = 0;
 }
 
 KERNEL s0_contraction_tile6x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
@@ -207,6 +205,7 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
   void *const *const b = context;
   float *const packed = (float *)((char *)b[4] + thread * 10752);
   float *const sums = packed + 2400;
+  long panel = -1;
   for (long task = from; task < to; task++) {
     const long outer = task / 1 / 5;
     const long row0 = task % 1 * 18, row1 = least(row0 + 18, 14);
@@ -220,7 +219,9 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
     const long pitch = 16;
     for (long group = 0; group < 150; group += 2048) {
       const long depth = least(2048, 150 - group);
+      if (task / 1 != panel)
       s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      panel = task / 1;
       for (long r = 0, own; r < rows; r += own) {
         own = rows - r >= 6 ? 6 : 2;
         if (own == 6) {

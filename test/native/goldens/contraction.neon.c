@@ -31,30 +31,28 @@ static inline __attribute__((always_inline)) f32v select_f32(i32v m, f32v a, f32
 
 KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
   (void)begins;
-  long k = 0;
   if (count == 8) {
-    const float *const b = from + first * 1 + group * 70;
-    for (; k < steps; k++) {
-      *(f32u *)(to + k * 8 + 0) = *(const f32u *)(b + k * 70 + 0);
-      *(f32u *)(to + k * 8 + 4) = *(const f32u *)(b + k * 70 + 4);
+    for (long k = 0; k < steps; k++, to += 8) {
+      const long x0 = (group + k);
+      const float *const b = from + first * 1 + x0 * 70l;
+      *(f32u *)(to + 0) = *(const f32u *)(b + 0);
+      *(f32u *)(to + 4) = *(const f32u *)(b + 4);
+    }
+    return;
+  }
+  float *const begin = to;
+  for (long i = 0; i < steps; i++, to += 8) {
+    const long y0 = (group + i);
+    const float *const line = from + y0 * 70l;
+    for (long j = 0, n; j < count; j += n) {
+      const long x0 = (first + j);
+      n = count - j;
+      const float *const place = line + x0 * 1l;
+      long low = 0, high = n;
+      __builtin_memcpy(to + j + low, place + low, (high - low) * sizeof(float));
     }
   }
-  for (long lane = 0; lane < count; lane += 8) {
-    const long own = least(8, count - lane);
-    long at[8];
-    for (long l = 0; l < own; l++) {
-      long rest = first + lane + l;
-      const long x0 = rest;
-      at[l] = x0 * 1l;
-    }
-    for (long i = k; i < steps; i++) {
-      long rest = group + i;
-      const long x0 = rest;
-      const float *const place = from + x0 * 70l;
-      for (long l = 0; l < own; l++) to[i * 8 + l] = place[at[l]];
-      for (long l = own; l < 8; l++) to[i * 8 + l] = 0;
-    }
-  }
+  for (long k = 0; k < steps; k++) for (long j = count; j < 8; j++) begin[k * 8 + j] = 0;
 }
 
 KERNEL s0_contraction_tile12x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
@@ -267,6 +265,7 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
   void *const *const b = context;
   float *const packed = (float *)((char *)b[4] + thread * 5568);
   float *const sums = packed + 1200;
+  long panel = -1;
   for (long task = from; task < to; task++) {
     const long outer = task / 1 / 9;
     const long row0 = task % 1 * 24, row1 = least(row0 + 24, 14);
@@ -280,7 +279,9 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
     const long pitch = 8;
     for (long group = 0; group < 150; group += 2048) {
       const long depth = least(2048, 150 - group);
+      if (task / 1 != panel)
       s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      panel = task / 1;
       for (long r = 0, own; r < rows; r += own) {
         own = rows - r >= 12 ? 12 : 2;
         if (own == 12) {

@@ -28,51 +28,55 @@ static inline __attribute__((always_inline)) f32v splat_f32(float x) {
 
 KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
   (void)begins;
-  long k = 0;
-  for (long lane = 0; lane < count; lane += 16) {
-    const long own = least(16, count - lane);
-    long at[16];
-    for (long l = 0; l < own; l++) {
-      long rest = first + lane + l;
-      const long x0 = rest;
-      at[l] = x0 * 1l;
+  if (count == 16) {
+    for (long k = 0; k < steps; k++, to += 16) {
+      const long x0 = (group + k);
+      const float *const b = from + first * 1 + x0 * 9l;
+      *(f32u *)(to + 0) = *(const f32u *)(b + 0);
+      *(f32u *)(to + 8) = *(const f32u *)(b + 8);
     }
-    for (long i = k; i < steps; i++) {
-      long rest = group + i;
-      const long x2 = rest % 3; rest /= 3;
-      const long x1 = rest % 3; rest /= 3;
-      const long x0 = rest;
-      const float *const place = from + x0 * 81l + x1 * 27l + x2 * 9l;
-      for (long l = 0; l < own; l++) to[i * 16 + l] = place[at[l]];
-      for (long l = own; l < 16; l++) to[i * 16 + l] = 0;
+    return;
+  }
+  float *const begin = to;
+  for (long i = 0; i < steps; i++, to += 16) {
+    const long y0 = (group + i);
+    const float *const line = from + y0 * 9l;
+    for (long j = 0, n; j < count; j += n) {
+      const long x0 = (first + j);
+      n = count - j;
+      const float *const place = line + x0 * 1l;
+      long low = 0, high = n;
+      __builtin_memcpy(to + j + low, place + low, (high - low) * sizeof(float));
     }
   }
+  for (long k = 0; k < steps; k++) for (long j = count; j < 16; j++) begin[k * 16 + j] = 0;
 }
 
 KERNEL s0_contraction_pack_left(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
   (void)begins;
-  long k = 0;
-  for (long lane = 0; lane < count; lane += 6) {
-    const long own = least(6, count - lane);
-    long at[6], at0[6], at1[6];
-    for (long l = 0; l < own; l++) {
-      long rest = first + lane + l;
-      const long x2 = rest % 4; rest /= 4;
-      const long x1 = rest % 3; rest /= 3;
-      const long x0 = rest;
-      at[l] = x0 * 126l + x1 * 42l + x2 * 6l;
-      at0[l] = begins[0] + x1 * 2l;
-      at1[l] = begins[1] + x2 * 2l;
-    }
-    for (long i = k; i < steps; i++) {
-      long rest = group + i;
-      const long x2 = rest % 3; rest /= 3;
-      const long x1 = rest % 3; rest /= 3;
-      const long x0 = rest;
-      const float *const place = from + x0 * 21l + x1 * 3l + x2 * 1l;
-      const long at_k0 = x0 * 1l;
-      const long at_k1 = x1 * 1l;
-      for (long l = 0; l < own; l++) to[lane * steps + i * own + l] = (unsigned long)(at0[l] + at_k0) < 6 && (unsigned long)(at1[l] + at_k1) < 7 ? place[at[l]] : 0;
+  for (long i = 0; i < count; i++, to += 43) {
+    const long y0 = (first + i) / 3 / 4;
+    const long y1 = (first + i) / 4 % 3;
+    const long y2 = (first + i) % 4;
+    const float *const line = from + y0 * 126l + y1 * 42l + y2 * 6l;
+    const long line0 = begins[0] + y1 * 2l;
+    const long line1 = begins[1] + y2 * 2l;
+    for (long j = 0, n; j < steps; j += n) {
+      const long x0 = (group + j) / 3 / 3;
+      const long x1 = (group + j) / 3 % 3;
+      const long x2 = (group + j) % 3;
+      n = least(3 - x2, steps - j);
+      const float *const place = line + x0 * 21l + x1 * 3l + x2 * 1l;
+      long low = 0, high = n;
+      const long at0 = line0 + x0 * 1l;
+      if ((unsigned long)at0 >= 6) high = 0;
+      const long at1 = line1 + x1 * 1l;
+      if ((unsigned long)at1 >= 7) high = 0;
+      low = least(low, n);
+      if (high < low) high = low;
+      for (long l = 0; l < low; l++) to[j + l] = 0;
+      for (long l = high; l < n; l++) to[j + l] = 0;
+      for (long l = low; l < high; l++) to[j + l] = place[l];
     }
   }
 }
@@ -84,34 +88,34 @@ KERNEL s0_contraction_tile6x2(const float *a, const float *b, float *c, long pit
   f32v c3_0 = {0}, c3_1 = {0};
   f32v c4_0 = {0}, c4_1 = {0};
   f32v c5_0 = {0}, c5_1 = {0};
-  for (long k = 0; k < steps; k++, a += 6, b += 16) {
+  for (long k = 0; k < steps; k++, a += 1, b += 16) {
     const f32v b0 = *(const f32u *)(b + 0);
     const f32v b1 = *(const f32u *)(b + 8);
     const f32v a0 = splat_f32(a[0]);
     const f32v p0 = a0 * b0;
     const f32v p1 = a0 * b1;
     c0_0 += p0;
-    const f32v a1 = splat_f32(a[1]);
+    const f32v a1 = splat_f32(a[43]);
     const f32v p2 = a1 * b0;
     c0_1 += p1;
     const f32v p3 = a1 * b1;
     c1_0 += p2;
-    const f32v a2 = splat_f32(a[2]);
+    const f32v a2 = splat_f32(a[86]);
     const f32v p4 = a2 * b0;
     c1_1 += p3;
     const f32v p5 = a2 * b1;
     c2_0 += p4;
-    const f32v a3 = splat_f32(a[3]);
+    const f32v a3 = splat_f32(a[129]);
     const f32v p6 = a3 * b0;
     c2_1 += p5;
     const f32v p7 = a3 * b1;
     c3_0 += p6;
-    const f32v a4 = splat_f32(a[4]);
+    const f32v a4 = splat_f32(a[172]);
     const f32v p8 = a4 * b0;
     c3_1 += p7;
     const f32v p9 = a4 * b1;
     c4_0 += p8;
-    const f32v a5 = splat_f32(a[5]);
+    const f32v a5 = splat_f32(a[215]);
     const f32v p10 = a5 * b0;
     c4_1 += p9;
     const f32v p11 = a5 * b1;
@@ -150,9 +154,10 @@ KERNEL s0_contraction_tile6x2(const float *a, const float *b, float *c, long pit
 
 KERNEL s0_contraction(void *context, long from, long to, long thread) {
   void *const *const b = context;
-  float *const packed = (float *)((char *)b[3] + thread * 5888);
+  float *const packed = (float *)((char *)b[3] + thread * 7424);
   float *const sums = packed + 432;
   float *const tiles = sums + 384;
+  long panel = -1;
   for (long task = from; task < to; task++) {
     const long outer = task / 1 / 1;
     const long row0 = task % 1 * 24, row1 = least(row0 + 24, 24);
@@ -168,13 +173,15 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
     const long pitch = isWhole ? 9 : 16;
     for (long group = 0; group < 27; group += 2048) {
       const long depth = least(2048, 27 - group);
+      if (task / 1 != panel)
       s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      panel = task / 1;
       s0_contraction_pack_left(left, begins_left, tiles, row0, rows, group, depth);
       for (long r = 0, own; r < rows; r += own) {
         own = 6;
         {
           for (long k = 0; k < depth; k += 128) {
-            s0_contraction_tile6x2(tiles + r * depth + k * 6, packed + k * 16, results + r * pitch, pitch, least(128, depth - k), k > 0);
+            s0_contraction_tile6x2(tiles + r * 43 + k, packed + k * 16, results + r * pitch, pitch, least(128, depth - k), k > 0);
           }
         }
       }
