@@ -158,7 +158,7 @@ const WITHOUT_NUMBERS = (
   'floor ceil round trunc isNaN isFinite bitcast cast stopGradient matmul sum mean prod max min any all argmax argmin ' +
   'cumsum reshape transpose broadcastTo flip expandDims squeeze softmax logSoftmax logSumExp ' +
   'asin acos atan tan sinh cosh asinh acosh atanh exp2 log2 log10 cbrt erfc isInf bitwiseNot selu silu mish softSign hardTanh ' +
-  'logSigmoid glu countNonZero cumprod cummax cummin swapAxes moveAxis ravel tile repeat diag norm'
+  'logSigmoid glu countNonZero cumprod cummax cummin swapAxes moveAxis ravel tile repeat diag norm sort argsort topK'
 ).split(' ');
 /** An exponent is part of the program. */
 const CONSTANT = ['pow'];
