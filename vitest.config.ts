@@ -54,8 +54,10 @@ const ALONE = [
   'test/wasm/{failure,programs,threads}.test.ts',
 ];
 
-/** Whole suites in a browser, which have a command of their own: `npm run test:browser`. */
-const WIDE = 'test/browser/wide/**';
+/** What opens a browser has a command of its own, `npm run test:browser`. */
+const IN_BROWSER = ['test/browser/**/*.test.ts', 'test/package/cdn.test.ts', 'test/report/page.test.ts'];
+/** Those of them that know no build, so that `--mode dist` runs the others. */
+const FROM_SOURCE = 'test/browser/wide/**';
 
 /** What all kinds of files have in common. */
 const project = (mode: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
@@ -75,12 +77,12 @@ export default defineConfig(({ mode }) => ({
   test: {
     projects:
       mode === 'browser'
-        ? [project(mode, { name: 'browser', include: ['test/browser/**/*.test.ts'] })]
+        ? [project(mode, { name: 'browser', include: IN_BROWSER })]
         : [
             project(mode, {
               name: 'shared',
               include: ['test/**/*.test.ts'],
-              exclude: [...ALONE, WIDE],
+              exclude: [...ALONE, ...(mode === 'dist' ? [FROM_SOURCE] : IN_BROWSER)],
               isolate: false,
               sequence: { groupOrder: 0 },
             }),

@@ -50,7 +50,7 @@ for (let i = 0; i < ROUNDS; i++) {
   times.ours.push(time(ours));
   times.byHand.push(time(byHand));
 }
-const elements = w.value.dataSync();
+const elements = w.value.dataSync() as Float32Array;
 const far = elements.reduce((most, each, i) => Math.max(most, Math.abs(each - x[i]!)), 0);
 const [mine, theirs] = [median(times.ours), median(times.byHand)];
 console.log(

@@ -2,7 +2,7 @@
  * Lazuli in a page as in Node: the same programs, the same bits, on every CPU backend, whether or not the page may share
  * memory among threads, and whether or not its security policy allows code from strings. Also in a Worker, and in a Node
  * process that allows no code from strings.
- * What takes longer is in `wide/`, which `npm run test:browser` runs.
+ * Whole suites are in `wide/`.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

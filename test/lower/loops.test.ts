@@ -147,7 +147,7 @@ describe.each(Object.entries(TARGETS))('%s', (name, target) => {
         fc.pre(isExact(graph, target));
         check(graph, target, INPUTS);
       }),
-      { numRuns: runs(80), seed: Number(process.env.LAZULI_SEED ?? 1) },
+      { numRuns: runs(40), seed: Number(process.env.LAZULI_SEED ?? 1) },
     );
   });
 });

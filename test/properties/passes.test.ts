@@ -45,7 +45,7 @@ const derivatives = (program: readonly Instruction[]): Graph =>
     return [value, ...gradients];
   });
 
-const RUNS = runs(80);
+const RUNS = runs(50);
 const options = { numRuns: RUNS, seed: Number(process.env.LAZULI_SEED ?? 1) };
 
 describe('random programs keep their bits through every pass', () => {

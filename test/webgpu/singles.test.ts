@@ -4,6 +4,7 @@ import { DECOMPOSITIONS_OF_SINGLES } from '../../backends/webgpu/singles/decompo
 import { arrayBuilder } from '../../src/ops/evaluate.js';
 import { TRANSCENDENTALS } from '../../src/ops/transcendental/table.js';
 import { tracedGraph } from '../support/graphs.js';
+import { runs } from '../support/runs.js';
 import { error32, generator } from '../transcendental/measure.js';
 import { isFlushed, isWithin } from './accuracy.js';
 import { runGraphAsync } from './run.js';
@@ -15,9 +16,9 @@ const fromBits = (bits: number): number => (words.setUint32(0, bits), words.getF
 function points(): Float32Array {
   const random = generator(1);
   const xs: number[] = [0, -0, NaN, Infinity, -Infinity, 0.5, Math.PI / 4, 3.4e38];
-  for (let i = 0; i < 60_000; i++) xs.push(fromBits(Math.floor(random() * 2 ** 32)), (random() - 0.5) * 40);
+  for (let i = 0; i < runs(20_000); i++) xs.push(fromBits(Math.floor(random() * 2 ** 32)), (random() - 0.5) * 40);
   // Near multiples of π/2 the digits of the product cancel.
-  for (let k = 1; k <= 10_000; k++)
+  for (let k = 1; k <= runs(3500); k++)
     xs.push((k * Math.PI) / 2, Math.round(random() * 2 ** (53 * random())) * (Math.PI / 2));
   return Float32Array.from(xs);
 }
@@ -26,7 +27,7 @@ function pairs(): [Float32Array, Float32Array] {
   const x: number[] = [];
   const y: number[] = [];
   const add = (base: number, exponent: number): void => void (x.push(base), y.push(exponent));
-  for (let i = 0; i < 20_000; i++) {
+  for (let i = 0; i < runs(7000); i++) {
     add(random() * 10, (random() - 0.5) * 20);
     add(Math.exp((random() - 0.5) * 176), (random() - 0.5) * 3);
     add(1 + (random() - 0.5) * 1e-3, (random() - 0.5) * 2e5);
