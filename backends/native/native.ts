@@ -90,6 +90,7 @@ export async function native(options: NativeOptions = {}): Promise<NativeBackend
     resize: poolLibrary.func('lazuli_pool_resize', 'int', ['intptr_t', 'int']) as PoolLibrary['resize'],
     destroy: poolLibrary.func('lazuli_pool_delete', 'void', ['intptr_t']) as PoolLibrary['destroy'],
   };
+  (poolLibrary.func('lazuli_keep_memory', 'void', []) as () => void)();
   const addressOf: AddressOf = (view) => Number(koffi.address(view));
   return createNativeBackend(
     {

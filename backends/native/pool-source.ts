@@ -4,6 +4,8 @@
  * A fork publishes a phase and the number of its tasks; whoever is awake claims tasks one by one, the calling thread too.
  * Workers spin for a moment after each fork, so that the next one of the same step finds them awake, and then sleep on a
  * condition. The ticket holds the number of the fork beside that of the next task, so that a claim that comes late fails.
+ *
+ * The library also tells the process's allocator to keep what was freed.
  */
 
 /** Workers spin for so long before they sleep; the phases of a step lie closer together, and waking one takes 50 µs. */
@@ -17,6 +19,9 @@ export const POOL_SOURCE = `#define _GNU_SOURCE
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define EXPORT __attribute__((visibility("default")))
 #define CLOSED UINT32_MAX
@@ -160,5 +165,13 @@ EXPORT void lazuli_pool_delete(struct pool *p) {
   pthread_cond_destroy(&p->wake);
   pthread_mutex_destroy(&p->mutex);
   free(p);
+}
+
+/* Results come and go with each step: what was freed stays with the process, for new pages cost more than the work on them. */
+EXPORT void lazuli_keep_memory(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
 }
 `;
