@@ -11,7 +11,7 @@ import { chosen, INPUTS } from '../properties/programs.js';
 import { noise } from '../support/arrays.js';
 import { BACKENDS, THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
-import { tracedGraph } from '../support/graphs.js';
+import { traced } from '../support/graphs.js';
 import { runs } from '../support/runs.js';
 import { COMPILED, type Control, PLAIN, runBlock, type Statement, statements, type Store } from './random-programs.js';
 
@@ -143,9 +143,12 @@ describeOnNative('random programs of loops and branches on native, many at a tim
   test('have the bits of the interpreter', () => {
     const kinds = PURE.filter((kind) => kind !== 'while');
     const programs = fc.sample(fc.tuple(statements(kinds, 2), fc.nat(65535)), { numRuns: runs(4), seed });
-    const graphs = programs.map(([block, bits]) =>
-      tracedGraph(INPUTS, (...inputs) => chosen([inputs[0]!, ...runBlock(block, inputs, COMPILED, NONE)], bits)),
-    );
-    expect(failures(graphs.map((graph, i) => ({ name: `program ${i}`, graph, inputs: INPUTS })))).toEqual([]);
+    const cases = programs.map(([block, bits], i) => {
+      const { graph, captured } = traced(INPUTS, (...inputs) =>
+        chosen([inputs[0]!, ...runBlock(block, inputs, COMPILED, NONE)], bits),
+      );
+      return { name: `program ${i}`, graph, inputs: [...INPUTS, ...captured.map(arrayOf)] };
+    });
+    expect(failures(cases)).toEqual([]);
   });
 });

@@ -26,20 +26,34 @@ export function graphOf(inputs: readonly HostArray[], build: (...parameters: Exp
   });
 }
 
+/** A graph, and the tensors that it captured: its parameters after those that were asked for. */
+export interface Traced {
+  readonly graph: Graph;
+  readonly captured: readonly Tensor[];
+}
+
 /** What `build` makes of tensors like `inputs`, as a graph. */
-export function tracedGraph(inputs: readonly HostArray[], build: (...inputs: Tensor[]) => readonly Tensor[]): Graph {
+export const tracedGraph = (inputs: readonly HostArray[], build: (...inputs: Tensor[]) => readonly Tensor[]): Graph =>
+  traced(inputs, build).graph;
+
+/** As {@link tracedGraph}, for a `build` that may also use tensors that are there already. */
+export function traced(inputs: readonly HostArray[], build: (...inputs: Tensor[]) => readonly Tensor[]): Traced {
   const scope = new TraceScope('traced');
   const parameters = inputs.map(({ shape, dtype }, i) => {
     const aval = { shape, dtype, weak: false } as Tensor['expr']['aval'];
     return new Tensor(scope.parameter({ aval }, `x${i}`, { kind: 'argument', leaf: i }));
   });
-  return withScope(scope, () => {
+  const graph = withScope(scope, () => {
     const outputs = build(...parameters).map((x) => x.expr);
     return scope.toGraph(
       outputs,
       outputs.map((_, i) => `y${i}`),
     );
   });
+  return {
+    graph,
+    captured: scope.bindings.flatMap((each) => (each.kind === 'capture' ? [new Tensor(each.expr)] : [])),
+  };
 }
 
 /** One primitive applied to parameters like `inputs`. */
