@@ -12,8 +12,11 @@ import { workerMain, type WorkerMessage } from './worker.js';
 
 /** Workers spin for so long before they park: a step's forks lie closer together, and waking one takes 50–100 µs. */
 const SPIN_MILLISECONDS = 1;
-/** A task that shows no progress for so long belongs to a worker that is dead; tasks are made to take 20 ms at most. */
-const DEAD_MILLISECONDS = 600;
+/**
+ * A task that shows no progress for so long belongs to a worker that is dead: tasks are made to take 20 ms at most, but a
+ * machine with more to do than it has cores may hold one back for a second. A worker that fails says so at once.
+ */
+const DEAD_MILLISECONDS = 5000;
 /** More threads than this are never started unasked. */
 const DEFAULT_LIMIT = 16;
 
