@@ -2,6 +2,7 @@
  * Run before every test file. Those that share a process share the library in it too: each begins as in a new process
  * (the usual backend, names and keys from the start, every pass verified), and what it leaves behind is put back.
  */
+import fc from 'fast-check';
 import { afterAll, vi } from 'vitest';
 import '../../src/connected.js';
 import { setVerification } from '../../src/lower/pipeline.js';
@@ -10,6 +11,8 @@ import { seed } from '../../src/nn/keys.js';
 import { clearNameCache } from '../../src/object/naming.js';
 import { setDefaultBackend } from '../../src/runtime/registry.js';
 
+// One choice of cases for everybody; another with LAZULI_SEED.
+fc.configureGlobal({ seed: Number(process.env.LAZULI_SEED ?? 1) });
 setVerification(verifier);
 setDefaultBackend('wasm');
 clearNameCache();
