@@ -4,9 +4,10 @@ import type { NativeTarget } from './target.js';
 import type { Backend, Emitter, Executable, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { registerThreads } from '../../src/runtime/registry.js';
+import { planContraction, threadBytesOf } from './contraction/plan.js';
 import { emitProgram, type NativeSource } from './emit/program.js';
 import { type Code, NativeExecutable } from './executable.js';
-import type { NativeMemory } from './memory.js';
+import type { MakeBytes, NativeMemory } from './memory.js';
 import type { Pool } from './pool.js';
 import { Workspace } from './workspace.js';
 
@@ -29,16 +30,25 @@ const THREADS_NANOSECONDS = 100_000;
 /** A fork costs 0.3 µs while the workers spin; phases below this do not gain from it. */
 const FORK_NANOSECONDS = 4000;
 
-/** For tests: work is cut as small as may be, and programs of any size run on all threads. */
+/** What tests set: an option of {@link native} under this key. */
+export const TUNING = Symbol('tuning');
 export interface Tuning {
-  readonly smallTasks: boolean;
+  /** Work is cut as small as may be, and programs of any size run on all threads. */
+  readonly smallTasks?: boolean;
+  /** Where memory comes from. */
+  readonly makeBytes?: MakeBytes;
 }
 
 export const emitter = (
   target: NativeTarget,
-  { smallTasks }: Tuning,
-): Pick<Emitter, 'target' | 'emit'> & { emit(program: Program): NativeSource } => ({
+  { smallTasks = false }: Tuning,
+): Pick<Emitter, 'target' | 'emit' | 'threadBytes'> & { emit(program: Program): NativeSource } => ({
   target,
+  threadBytes: ({ functions }) =>
+    functions.reduce((most, { body }) => {
+      const statement = body.find((each) => each.kind === 'contract');
+      return statement === undefined ? most : Math.max(most, threadBytesOf(planContraction(target.machine, statement)));
+    }, 0),
   emit: (program) => emitProgram(program, { forkFrom: smallTasks ? 0 : FORK_NANOSECONDS, smallTasks }),
 });
 
@@ -61,7 +71,7 @@ export function createNativeBackend(
   const workspace = new Workspace(memory);
   const own = new WeakRef(pool);
   registerThreads((count) => own.deref()?.setThreads(count));
-  const threadsFrom = tuning.smallTasks ? 0 : THREADS_NANOSECONDS;
+  const threadsFrom = tuning.smallTasks === true ? 0 : THREADS_NANOSECONDS;
   const compileAll = (sources: readonly KernelSource[]): NativeExecutable[] => {
     const own = sources as readonly NativeSource[];
     return load(own).map((code, i) => new NativeExecutable(own[i]!, code, memory, workspace, pool, threadsFrom));
@@ -75,9 +85,10 @@ export function createNativeBackend(
     processor,
     compile: (source) => compileAll([source])[0]!,
     compileAll,
-    allocate: (dtype, size) => memory.allocate(dtype, size),
+    allocate: (dtype, size, purpose) => memory.allocate(dtype, size, purpose),
+    free: (buffer) => memory.free(buffer as HostBuffer),
     run: (executable, buffers, n) => (executable as NativeExecutable).call(buffers as readonly HostBuffer[], n),
-    release: (executable) => (executable as NativeExecutable).code.unload(),
+    release: (executable) => (executable as NativeExecutable).release(),
     setThreads: (count) => pool.setThreads(count),
     threads: () => pool.threads,
     disassemble: (source) => disassemble(source as NativeSource),

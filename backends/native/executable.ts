@@ -4,7 +4,7 @@ import type { TypedArray } from '../../src/core/dtype.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import type { NativeSource } from './emit/program.js';
-import type { NativeMemory } from './memory.js';
+import type { Block, NativeMemory } from './memory.js';
 import type { Pool } from './pool.js';
 import type { Workspace } from './workspace.js';
 
@@ -23,6 +23,7 @@ export class NativeExecutable implements Executable {
   readonly #given: (HostBuffer | undefined)[];
   readonly #arrays: (TypedArray | undefined)[];
   readonly #temporaries: readonly { readonly offset: number; readonly words: readonly number[] }[];
+  readonly #tableBlock: Block;
   readonly #table: Uint32Array;
   readonly #address: number;
   readonly #isParallel: boolean;
@@ -59,10 +60,17 @@ export class NativeExecutable implements Executable {
     this.#words = this.#ids.map((id) => places[id]!);
     this.#given = this.#ids.map(() => undefined);
     this.#arrays = this.#ids.map(() => undefined);
-    const { buffer, offset, address } = memory.block(8 * words);
+    this.#tableBlock = memory.block(8 * words, true);
+    const { buffer, offset, address } = this.#tableBlock;
     this.#table = new Uint32Array(buffer, offset, 2 * words);
     this.#address = address;
     this.#isParallel = parallelNanoseconds > 0 && parallelNanoseconds >= threadsFrom;
+  }
+
+  /** Gives its memory back and unloads the program; it is not called again. */
+  release(): void {
+    this.memory.give(this.#tableBlock);
+    this.code.unload();
   }
 
   /** Runs the program on `buffers`, by buffer number, for n rows. Nothing is written before all memory is there. */

@@ -1,36 +1,73 @@
 /**
  * Memory of the native backend: typed arrays over blocks outside V8's heap that begin at multiples of 64 bytes, whose address
- * is known. The garbage collector frees a block with the array, and counts its bytes while it lives, so a synchronous loop
- * stays flat though no finalizer runs in it. All of them are host buffers to the other CPU backends.
+ * is known. What is freed is handed out again, by classes of size, so that the results of a steady step take turns on warm
+ * pages. What is dropped goes with its array, which V8 frees in a synchronous loop too, where no finalizer runs, and whose bytes
+ * it counts while they live. All of them are host buffers to the other CPU backends.
  */
+import { Buffer, constants } from 'node:buffer';
 import { bytesPerElement, type DType, type TypedArray, viewArray } from '../../src/core/dtype.js';
+import { InternalError } from '../../src/core/errors.js';
+import { classBytes } from '../../src/runtime/allocator.js';
+import type { BufferPurpose } from '../../src/runtime/backend.js';
 import { type HostBuffer, withMemory } from '../../src/runtime/host-memory.js';
 
 const ALIGNMENT = 64;
-/** Buffers of at most so many bytes share a block. */
+/** Buffers of at most so many bytes share a block, and are not handed out again. */
 const SMALL_BYTES = 256;
 const CHUNK_BYTES = 4096;
+/** Bytes of freed blocks that are kept. */
+const KEPT_BYTES = 1 << 28;
 
 /** Finds the address of memory outside the heap. */
 export type AddressOf = (view: ArrayBuffer | ArrayBufferView) => number;
 
+/** Bytes of any content, unless zeros are asked for. @throws RangeError if there are not so many. */
+export type MakeBytes = (bytes: number, zeroed: boolean) => ArrayBufferLike;
+
+const makeBytes: MakeBytes = (bytes, zeroed) =>
+  zeroed || bytes > constants.MAX_LENGTH ? new ArrayBuffer(bytes) : Buffer.allocUnsafeSlow(bytes).buffer;
+
 /** A block of bytes, and its address. */
 export interface Block {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   readonly offset: number;
   readonly address: number;
+  readonly bytes: number;
 }
 
 export class NativeBuffer implements HostBuffer {
-  /** What `address` is the address of; `array` is another where a backend moved the elements. */
-  readonly own: TypedArray;
+  #array: TypedArray | undefined;
+  /** Its block, if that may be handed out again. */
+  #block: Block | undefined;
+
   constructor(
+    readonly owner: NativeMemory,
     readonly dtype: DType,
     readonly size: number,
-    readonly array: TypedArray,
+    array: TypedArray,
     readonly address: number,
+    block: Block | undefined,
   ) {
-    this.own = array;
+    this.#array = array;
+    this.#block = block;
+  }
+
+  /** The elements; a backend that moved them has put another property here. */
+  get array(): TypedArray {
+    return this.own;
+  }
+
+  /** What `address` is the address of. */
+  get own(): TypedArray {
+    if (this.#array === undefined) throw new InternalError('a native buffer was used after it was freed');
+    return this.#array;
+  }
+
+  /** Takes its memory from it; nobody uses it any more. */
+  release(): Block | undefined {
+    const block = this.#block;
+    this.#array = this.#block = undefined;
+    return block;
   }
 }
 
@@ -43,34 +80,83 @@ interface Foreign {
 export class NativeMemory {
   #chunk: Block | undefined;
   #used = 0;
+  /** Freed blocks by size. */
+  readonly #kept = new Map<number, Block[]>();
+  #keptBytes = 0;
   readonly #foreign = new WeakMap<HostBuffer, Foreign>();
 
-  constructor(readonly addressOf: AddressOf) {}
+  constructor(
+    readonly addressOf: AddressOf,
+    readonly make: MakeBytes = makeBytes,
+  ) {}
 
-  /** Zeroed bytes. @throws UnsupportedError `OUT_OF_MEMORY` */
-  block(bytes: number, what = `${bytes} bytes`): Block {
-    const buffer = withMemory(what, () => new ArrayBuffer(bytes + ALIGNMENT));
-    const start = this.addressOf(buffer);
+  /** Bytes of any content, unless zeros are asked for. @throws UnsupportedError `OUT_OF_MEMORY` */
+  block(bytes: number, zeroed: boolean, what = `${bytes} bytes`): Block {
+    const size = classBytes(bytes);
+    const kept = this.#kept.get(size)?.pop();
+    if (kept !== undefined) {
+      this.#keptBytes -= size;
+      if (zeroed) new Uint8Array(kept.buffer, kept.offset, bytes).fill(0);
+      return kept;
+    }
+    const buffer = withMemory(what, () => {
+      try {
+        return this.make(size + ALIGNMENT, zeroed);
+      } catch (error) {
+        if (this.#keptBytes === 0) throw error;
+        this.#forget();
+        return this.make(size + ALIGNMENT, zeroed);
+      }
+    });
+    const start = this.addressOf(buffer as ArrayBuffer);
     const offset = (ALIGNMENT - (start % ALIGNMENT)) % ALIGNMENT;
-    return { buffer, offset, address: start + offset };
+    return { buffer, offset, address: start + offset, bytes: size };
   }
 
-  /** Zeroed memory for `size` elements. @throws UnsupportedError `OUT_OF_MEMORY` */
-  allocate(dtype: DType, size: number): NativeBuffer {
+  /** Takes a block back, to be handed out again. */
+  give(block: Block): void {
+    const { bytes } = block;
+    if (bytes > KEPT_BYTES) return;
+    if (this.#keptBytes + bytes > KEPT_BYTES) this.#forget();
+    this.#keptBytes += bytes;
+    const kept = this.#kept.get(bytes);
+    if (kept === undefined) this.#kept.set(bytes, [block]);
+    else kept.push(block);
+  }
+
+  /** Memory for `size` elements, zeroed unless a program will write it. @throws UnsupportedError `OUT_OF_MEMORY` */
+  allocate(dtype: DType, size: number, purpose: BufferPurpose): NativeBuffer {
     const bytes = size * bytesPerElement(dtype);
-    let place: Block;
-    if (bytes > SMALL_BYTES) place = this.block(bytes, `${size} elements of ${dtype}`);
-    else {
-      const room = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
-      if (this.#chunk === undefined || this.#used + room > CHUNK_BYTES) {
-        this.#chunk = this.block(CHUNK_BYTES);
-        this.#used = 0;
-      }
-      const { buffer, offset, address } = this.#chunk;
-      place = { buffer, offset: offset + this.#used, address: address + this.#used };
-      this.#used += room;
+    const block =
+      bytes > SMALL_BYTES ? this.block(bytes, purpose !== 'result', `${size} elements of ${dtype}`) : undefined;
+    const { buffer, offset, address } = block ?? this.#partOfChunk(bytes);
+    return new NativeBuffer(this, dtype, size, viewArray(dtype, buffer, offset, size), address, block);
+  }
+
+  /** Zeroed bytes of a block that several buffers share. */
+  #partOfChunk(bytes: number): Block {
+    const room = Math.max(1, Math.ceil(bytes / ALIGNMENT)) * ALIGNMENT;
+    if (this.#chunk === undefined || this.#used + room > CHUNK_BYTES) {
+      this.#chunk = this.block(CHUNK_BYTES, true);
+      this.#used = 0;
     }
-    return new NativeBuffer(dtype, size, viewArray(dtype, place.buffer, place.offset, size), place.address);
+    const { buffer, offset, address } = this.#chunk;
+    const used = this.#used;
+    this.#used += room;
+    return { buffer, offset: offset + used, address: address + used, bytes: room };
+  }
+
+  /** Gives the memory of `buffer` back now, if it is of this memory. */
+  free(buffer: HostBuffer): void {
+    if (!(buffer instanceof NativeBuffer) || buffer.owner !== this) return;
+    const block = buffer.release();
+    if (block !== undefined) this.give(block);
+  }
+
+  /** Leaves what was kept to the garbage collector. */
+  #forget(): void {
+    this.#kept.clear();
+    this.#keptBytes = 0;
   }
 
   /** Where the elements of a buffer are now. */

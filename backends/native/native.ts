@@ -6,7 +6,7 @@ import type * as Koffi from 'koffi';
 import { BackendUnavailableError, OptionError } from '../../src/core/errors.js';
 import { checkFlag, checkOptions, describeValue } from '../../src/core/options.js';
 import { registerEmitter } from '../../src/runtime/registry.js';
-import { createNativeBackend, emitter, type NativeBackend } from './backend.js';
+import { createNativeBackend, emitter, type NativeBackend, type Tuning, TUNING } from './backend.js';
 import { defaultCacheDirectory, LibraryCache } from './cache.js';
 import { ENTRY, joinSources } from './emit/program.js';
 import type { Code } from './executable.js';
@@ -63,9 +63,9 @@ async function loadKoffi(): Promise<typeof Koffi> {
  * @throws UnsupportedError `NATIVE_PLATFORM`, `NATIVE_PROCESSOR`
  */
 export async function native(options: NativeOptions = {}): Promise<NativeBackend> {
-  checkOptions('native', options, ['compiler', 'flags', 'cacheDirectory', 'fma', 'threads', 'smallTasks']);
+  checkOptions('native', options, ['compiler', 'flags', 'cacheDirectory', 'fma', 'threads']);
   const { compiler, flags = [], cacheDirectory, fma = false, threads } = options;
-  const { smallTasks = false } = options as { smallTasks?: boolean };
+  const { [TUNING]: tuning = {} } = options as { [TUNING]?: Tuning };
   checkText('compiler', compiler);
   checkText('cacheDirectory', cacheDirectory);
   checkFlag('native', 'fma', fma);
@@ -97,7 +97,7 @@ export async function native(options: NativeOptions = {}): Promise<NativeBackend
       compiler: toolchain.version,
       processor: toolchain.processor,
       target: nativeTarget(toolchain.machine),
-      memory: new NativeMemory(addressOf),
+      memory: new NativeMemory(addressOf, tuning.makeBytes),
       pool: new Pool(pool, availableParallelism(), threads),
       load(sources): Code[] {
         const [only] = sources;
@@ -123,12 +123,12 @@ export async function native(options: NativeOptions = {}): Promise<NativeBackend
         return stdout;
       },
     },
-    { smallTasks },
+    tuning,
   );
 }
 
 registerEmitter({
   name: 'native',
-  ...emitter(nativeTarget(process.arch === 'arm64' ? 'neon' : 'avx2'), { smallTasks: false }),
+  ...emitter(nativeTarget(process.arch === 'arm64' ? 'neon' : 'avx2'), {}),
   threads: () => ({ count: 1, reason: 'no compiler was asked yet: await native() does' }),
 });

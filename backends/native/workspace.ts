@@ -6,7 +6,6 @@ import type { Block, NativeMemory } from './memory.js';
 
 export class Workspace {
   #block: Block | undefined;
-  bytes = -1;
   /** Grows when the block moves. */
   version = 0;
 
@@ -14,9 +13,10 @@ export class Workspace {
 
   /** The address of at least `bytes` bytes; if there are not so many, nothing changes. @throws UnsupportedError `OUT_OF_MEMORY` */
   require(bytes: number): number {
-    if (this.#block === undefined || bytes > this.bytes) {
-      this.#block = this.memory.block(bytes, `${bytes} bytes of temporaries`);
-      this.bytes = bytes;
+    if (this.#block === undefined || bytes > this.#block.bytes) {
+      const former = this.#block;
+      this.#block = this.memory.block(bytes, false, `${bytes} bytes of temporaries`);
+      if (former !== undefined) this.memory.give(former);
       this.version++;
     }
     return this.#block.address;

@@ -54,6 +54,13 @@ function sufficientClass(units: number): number {
   return units < STEPS || units % 2 ** (31 - Math.clz32(units) - STEPS_LOG2) === 0 ? found : found + 1;
 }
 
+/** `bytes` rounded up to the least of its class, so that what is freed suffices whoever asks for about as much. */
+export function classBytes(bytes: number): number {
+  const units = roundUp(bytes) / ALIGNMENT;
+  const step = units < STEPS ? 1 : 2 ** (31 - Math.clz32(units) - STEPS_LOG2);
+  return Math.ceil(units / step) * step * ALIGNMENT;
+}
+
 /** Addresses in [0, 2³²]; every address and size is a multiple of {@link ALIGNMENT}. */
 export class Allocator {
   readonly #heads: (Block | undefined)[] = new Array<Block | undefined>(CLASSES).fill(undefined);

@@ -41,7 +41,7 @@ export interface ThreadCount {
 }
 
 /** What a backend prints, which needs no device. */
-export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads' | 'tiles' | 'disassemble'>;
+export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads' | 'tiles' | 'threadBytes' | 'disassemble'>;
 
 /** What runs programs: allocates, compiles, reads and writes. Built in are `reference`, `js` and `wasm`. */
 export interface Backend {
@@ -59,6 +59,8 @@ export interface Backend {
   emit(program: Program): KernelSource;
   /** The tiles by which `kernel` multiplies, where they are chosen, and why these; undefined if it multiplies nothing. */
   tiles?(program: Program, kernel: Kernel): string | undefined;
+  /** Bytes in which each thread packs what `program` multiplies, beside the program's own memory. */
+  threadBytes?(program: Program): number;
   /** What runs it. */
   compile(source: KernelSource): Executable;
   /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */

@@ -103,7 +103,7 @@ export function makeReport(subject: Subject): Report {
     backend: () => backend.name,
     threads: () => threadsOf(backend),
     launches: () => countLaunches(program.steps),
-    peakBytes: () => program.peakBytes,
+    peakBytes: () => program.peakBytes + data.threads.count * (backend.threadBytes?.(program) ?? 0),
     kernels: () => kernels.map(reportOf),
     buffers: () =>
       memoriesOf(program).map((buffer) => ({

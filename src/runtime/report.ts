@@ -56,7 +56,7 @@ export interface ReportData {
   readonly threads: ThreadCount;
   /** How often one call launches a kernel; loops of unknown length count once, of branches the longest. */
   readonly launches: number;
-  /** Bytes of parameters, results and temporaries together. */
+  /** Bytes of parameters, results and temporaries together, and of what threads pack. */
   readonly peakBytes: number;
   readonly kernels: readonly KernelReport[];
   readonly buffers: readonly BufferReport[];

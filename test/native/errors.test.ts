@@ -195,7 +195,7 @@ describeOnNative('the compiler and its cache', () => {
   });
 
   test('a process with threads ends by itself, and so does one whose worker has a backend too', async () => {
-    const program = `const cpu = await native({ cacheDirectory: ${JSON.stringify(DIRECTORY)}, threads: 3, smallTasks: true });
+    const program = `const cpu = await native({ cacheDirectory: ${JSON.stringify(DIRECTORY)}, threads: 3, [TUNING]: { smallTasks: true } });
       const x = ones([5000]);
       const sum = jit((x) => x.mul(2).sum(), { backend: cpu })(x).item();`;
     expect(
@@ -239,6 +239,7 @@ function started(body: string): Promise<string> {
      (await import(${own('node_modules/tsx/dist/esm/api/index.mjs')})).register();
      const { jit, ones } = await import(${own('src/index.ts')});
      const { native } = await import(${own('backends/native/native.ts')});
+     const { TUNING } = await import(${own('backends/native/backend.ts')});
      ${body}`,
   );
   return new Promise((resolve, reject) => {

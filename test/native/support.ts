@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { native, type NativeBackend, type NativeOptions } from 'lazuli/native';
 import { describe } from 'vitest';
+import { TUNING } from '../../backends/native/backend.js';
 import type { HostArray } from '../../src/core/array.js';
 import type { Graph } from '../../src/core/graph.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
@@ -23,7 +24,12 @@ export const DIRECTORY = mkdtempSync(join(tmpdir(), 'lazuli-native-'));
 process.on('exit', () => rmSync(DIRECTORY, { recursive: true, force: true }));
 
 /** Three threads share everything, cut as small as may be; the compiler spends no time on speed. */
-const OPTIONS = { cacheDirectory: DIRECTORY, threads: 3, flags: ['-O0'], smallTasks: true } as NativeOptions;
+const OPTIONS = {
+  cacheDirectory: DIRECTORY,
+  threads: 3,
+  flags: ['-O0'],
+  [TUNING]: { smallTasks: true },
+} as NativeOptions;
 
 async function open(): Promise<{ readonly backend: NativeBackend | undefined; readonly reason: string }> {
   try {

@@ -4,7 +4,6 @@
  * runs it. Finished sums go to the result, or block by block through the epilogue.
  */
 import { sizeOf } from '../../../src/core/aval.js';
-import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { ContractMemory, ContractStatement, LoopFunction } from '../../../src/lower/loops.js';
 import { Writer } from '../../../src/lower/writer.js';
 import { CONTRACTION_BLOCK, CONTRACTION_GROUP } from '../../../src/ops/order.js';
@@ -13,7 +12,7 @@ import { sizeText } from '../emit/size.js';
 import { memoryType } from '../emit/types.js';
 import type { MachineName } from '../machines.js';
 import { printPack } from './pack.js';
-import { type ContractionPlan, GROUP, type Side, planContraction, scratchOf } from './plan.js';
+import { type ContractionPlan, GROUP, type Side, planContraction, scratchOf, threadBytesOf } from './plan.js';
 import { printTile, tileName, type TileStrides } from './tile.js';
 
 /** A contraction's functions, and what a call of it needs. */
@@ -78,7 +77,7 @@ class ContractionPrinter {
     this.blocks = sizes.rows === undefined ? String(this.mostBlocks) : `((${this.#rows} + ${block - 1}) / ${block})`;
     this.panels =
       sizes.columns === undefined ? String(this.mostPanels) : `((${this.#columns} + ${panel - 1}) / ${panel})`;
-    this.threadBytes = Math.ceil((scratchOf(plan).all * bytesPerElement(plan.dtype)) / 64) * 64;
+    this.threadBytes = threadBytesOf(plan);
   }
 
   /** Whether the last panel may be no whole one. */

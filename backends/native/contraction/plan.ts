@@ -157,6 +157,10 @@ export function scratchOf(plan: ContractionPlan): {
   return { left, right, sums: level, level, all };
 }
 
+/** The same in bytes, whole lines of the cache. */
+export const threadBytesOf = (plan: ContractionPlan): number =>
+  Math.ceil((scratchOf(plan).all * bytesPerElement(plan.dtype)) / 64) * 64;
+
 /** The target's plan of a tile. */
 export function planTile(machine: MachineName, shape: TileShape): TilePlan {
   const plan = planContraction(machine, shape);
