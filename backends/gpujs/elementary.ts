@@ -136,6 +136,15 @@ function gelu<T>(b: Builder<T>, x: T): T {
   return b.where(b.lessEqual(x, c(-13)), b.where(b.equal(x, x), c(-0), x), b.where(b.less(c(13), x), x, grown));
 }
 
+/** Φ(x) + x·φ(x). */
+function geluSlope<T>(b: Builder<T>, x: T): T {
+  const c = literals(b, 'f32');
+  const near = bounded(b, x, 13);
+  const density = b.mul(exp(b, b.mul(c(-0.5), b.mul(near, near))), c(1 / Math.sqrt(2 * Math.PI)));
+  const cumulative = b.mul(c(0.5), b.add(c(1), erf(b, b.mul(near, c(Math.SQRT1_2)))));
+  return b.where(b.equal(x, x), b.add(cumulative, b.mul(near, density)), x);
+}
+
 /** sin(x + turns·π/2): exact reduction up to some hundred turns, f32's own precision beyond. */
 function sine<T>(b: Builder<T>, x: T, turns: number): T {
   const c = literals(b, 'f32');
@@ -199,6 +208,7 @@ export const ELEMENTARY: Decompositions = {
   softplus: (b, [x]) => softplus(b, x!),
   erf: (b, [x]) => erf(b, x!),
   gelu: (b, [x]) => gelu(b, x!),
+  geluSlope: (b, [x]) => geluSlope(b, x!),
   pow: (b, [x, y]) => pow(b, x!, y!),
   exp2: (b, [x]) => exp2(b, x!),
   log2: (b, [x]) => b.mul(log(b, x!), b.constant(Math.LOG2E, 'f32')),

@@ -8,6 +8,7 @@ import type { Attributes, Expr, Primitive, TensorBuilder } from '../core/expr.js
 import { define } from './define.js';
 import type { Builder } from './builder.js';
 import { DECOMPOSITIONS, type TranscendentalName } from './transcendental/decompositions.js';
+import { geluSlope } from './transcendental/gelu.js';
 
 type Derivative = (t: TensorBuilder, g: Expr, inputs: readonly Expr[], y: Expr) => readonly (Expr | null)[];
 
@@ -15,20 +16,17 @@ const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 const like = (t: TensorBuilder, x: Expr, value: number): Expr => t.constantLike(x, value);
 
 /**
- * Φ(x) + x·φ(x), the derivative of y = gelu(x). Below −1, where 1 + erf(x/√2) cancels, Φ(x) is y/x; elsewhere that has no
- * derivative at 0. x² = h² + (x − h)(x + h) with h² exact, since an error of x² is one of φ(x) as large as x² times it.
+ * φ(x)·(2 − x²), the second derivative of gelu. x² = h² + (x − h)(x + h) with h² exact, since an error of x² is one of φ(x) as
+ * large as x² times it.
  */
-function geluSlope(t: TensorBuilder, x: Expr, y: Expr): Expr {
+function geluCurvature(t: TensorBuilder, x: Expr): Expr {
   const c = (value: number): Expr => like(t, x, value);
-  const below = t.less(x, c(-1));
-  const erf = t.call('erf', t.mul(t.where(below, c(0), x), c(Math.SQRT1_2)));
-  const cumulative = t.where(below, t.div(y, t.where(below, x, c(1))), t.mul(c(0.5), t.add(c(1), erf)));
-  // φ(x) is 0 in f64 from 39 on, and x·φ(x) at ∞ too.
+  // φ(x) is 0 in f64 from 39 on, and x²·φ(x) at ∞ too.
   const near = t.maximum(c(-64), t.minimum(c(64), x));
   const h = t.mul(t.round(t.mul(near, c(16))), c(1 / 16));
   const exp = (a: Expr, b: Expr): Expr => t.call('exp', t.mul(c(-0.5), t.mul(a, b)));
   const density = t.mul(exp(h, h), t.mul(c(1 / Math.sqrt(2 * Math.PI)), exp(t.sub(near, h), t.add(near, h))));
-  return t.add(cumulative, t.mul(near, density));
+  return t.mul(density, t.sub(c(2), t.mul(near, near)));
 }
 
 /** 1 − x². */
@@ -71,7 +69,7 @@ const DERIVATIVES: Readonly<Record<TranscendentalName, Derivative>> = {
   softplus: (t, g, [x]) => [t.mul(g, t.call('sigmoid', x!))],
   erf: (t, g, [x]) => [t.mul(g, bell(t, x!))],
   erfc: (t, g, [x]) => [t.neg(t.mul(g, bell(t, x!)))],
-  gelu: (t, g, [x], y) => [t.mul(g, geluSlope(t, x!, y))],
+  gelu: (t, g, [x]) => [t.mul(g, t.call('geluSlope', x!))],
   /** b·a^(b−1) and a^b·ln a; where b is 0 or a is not positive, that side's derivative is taken as 0. */
   pow: (t, g, [a, b], y) => {
     const zero = like(t, a!, 0);
@@ -84,8 +82,11 @@ const DERIVATIVES: Readonly<Record<TranscendentalName, Derivative>> = {
   },
 };
 
-function defineComposite(name: TranscendentalName): Primitive {
-  const decompose: <T>(b: Builder<T>, ...operands: T[]) => T = DECOMPOSITIONS[name];
+function defineComposite(
+  name: string,
+  decompose: <T>(b: Builder<T>, ...operands: T[]) => T,
+  derivative: Derivative,
+): Primitive {
   return define<Attributes>({
     name,
     kind: 'elementwise',
@@ -96,12 +97,19 @@ function defineComposite(name: TranscendentalName): Primitive {
       return x!;
     },
     decompose: (builder, inputs) => decompose(builder, ...inputs),
-    vjp: (g, node, t) => DERIVATIVES[name](t, g, node.inputs, node),
+    vjp: (g, node, t) => derivative(t, g, node.inputs, node),
   });
 }
 
 const composites = new Map<string, Primitive>(
-  (Object.keys(DECOMPOSITIONS) as TranscendentalName[]).map((name) => [name, defineComposite(name)]),
+  (Object.keys(DECOMPOSITIONS) as TranscendentalName[]).map((name) => [
+    name,
+    defineComposite(name, DECOMPOSITIONS[name], DERIVATIVES[name]),
+  ]),
+);
+composites.set(
+  'geluSlope',
+  defineComposite('geluSlope', geluSlope, (t, g, [x]) => [t.mul(g, geluCurvature(t, x!))]),
 );
 
 /** The primitive of this name. */

@@ -1,5 +1,5 @@
 /** The derivative of gelu to the last few bits, also where Φ(x) is tiny, on every backend; its own derivative; its ends. */
-import { grad, jit, type Tensor, tensor } from 'lazuli';
+import { grad, jit, type Tensor, tensor, zeros } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import { BACKENDS } from '../support/backends.js';
 
@@ -55,6 +55,14 @@ const second = grad((x: Tensor) => first(x).sum());
 /** Relative errors; near the zero at −0.75 relative to what is added there. Below the normal numbers a bound is absolute. */
 const bound = (x: number, want: number, relative: number, least: number): number =>
   relative * Math.max(Math.abs(want), Math.abs(x) < 2 ? 0.25 : 0) + least;
+
+test('beside gelu itself, the slope takes a handful of ops', () => {
+  const flops = (f: (x: Tensor) => Tensor[]): number =>
+    jit(f, { backend: 'js' })
+      .inspect(zeros([1000]))
+      .kernels.reduce((sum, kernel) => sum + kernel.flops, 0) / 1000;
+  expect(flops((x) => [x.gelu(), first(x)]) - flops((x) => [x.gelu()])).toBeLessThan(12);
+});
 
 describe.each(BACKENDS)('on %s', (backend) => {
   describe.each([

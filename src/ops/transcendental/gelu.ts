@@ -62,24 +62,42 @@ export const erfc = <T>(b: Builder<T>, x: T): T => {
   return b.where(b.less(x, c(0)), b.sub(c(2), tail), tail);
 };
 
+/** a = |x|, e^(−a²/2) and Φ(−a), both times `scale`, which keeps them normal. */
+function tailOf<T>(b: Builder<T>, x: T): { a: T; bell: T; tail: T } & Pick<Tail, 'limit' | 'scale'> {
+  const dtype = b.dtypeOf(x);
+  const c = literals(b, dtype);
+  const { limit, center, shift, coefficients, scale } = dtype === 'f64' ? TAIL_64 : TAIL_32;
+  const a = b.minimum(b.abs(x), c(limit));
+  const divisor = b.add(a, c(shift));
+  const q = b.div(b.sub(a, c(center)), divisor);
+  const bell = expOfSquare(b, a);
+  return { a, bell, tail: b.mul(b.div(polynomial(b, q, coefficients), divisor), bell), limit, scale };
+}
+
 /** x·Φ(x), with Φ(x) = 1 − Φ(−x) from 0 on. */
-const geluWith =
-  ({ limit, center, shift, coefficients, scale }: Tail) =>
-  <T>(b: Builder<T>, x: T): T => {
-    const c = literals(b, b.dtypeOf(x));
-    const a = b.minimum(b.abs(x), c(limit));
-    const divisor = b.add(a, c(shift));
-    const q = b.div(b.sub(a, c(center)), divisor);
-    const tail = b.mul(b.div(polynomial(b, q, coefficients), divisor), expOfSquare(b, a));
-    // The tail is scaled back last, so that x·Φ(x) is rounded once where it is subnormal.
-    const negative = b.less(x, c(0));
-    const phi = b.where(negative, tail, b.sub(c(1), b.mul(tail, c(1 / scale))));
-    return b.mul(b.mul(b.maximum(x, c(-limit)), phi), b.where(negative, c(1 / scale), c(1)));
-  };
+const geluOf = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, b.dtypeOf(x));
+  const { tail, limit, scale } = tailOf(b, x);
+  // The tail is scaled back last, so that x·Φ(x) is rounded once where it is subnormal.
+  const negative = b.less(x, c(0));
+  const phi = b.where(negative, tail, b.sub(c(1), b.mul(tail, c(1 / scale))));
+  return b.mul(b.mul(b.maximum(x, c(-limit)), phi), b.where(negative, c(1 / scale), c(1)));
+};
 
 /**
  * x·Φ(x) = ½·x·(1 + erf(x/√2)), the exact gelu. f32: within 5.5 ULP; f64: within 6 ULP, also for x ≪ 0.
  * Source: Hendrycks & Gimpel 2016, arXiv:1606.08415; the form of the tail is M. Shepherd & J. Laframboise, "Chebyshev
  * approximation of (1 + 2x)exp(x²)erfc x in 0 ≤ x < ∞", Math. Comp. 36, 1981.
  */
-export const gelu = byDtype('gelu', geluWith(TAIL_32), geluWith(TAIL_64));
+export const gelu = byDtype('gelu', geluOf, geluOf);
+
+/**
+ * Φ(x) + x·φ(x), the derivative of gelu: with d = |x|·φ(x) − Φ(−|x|) it is 1 + d from 0 on, and −d below. Beside gelu, of
+ * which it has all parts, it is nine ops more.
+ */
+export const geluSlope = <T>(b: Builder<T>, x: T): T => {
+  const c = literals(b, b.dtypeOf(x));
+  const { a, bell, tail, scale } = tailOf(b, x);
+  const d = b.mul(b.sub(b.mul(b.mul(a, c(1 / Math.sqrt(2 * Math.PI))), bell), tail), c(1 / scale));
+  return b.where(b.less(x, c(0)), b.neg(d), b.add(c(1), d));
+};
