@@ -381,7 +381,7 @@ interface Loops {
 }
 
 /** Drops loops of one turn and joins neighbours that every access walks as one. */
-function tidyLoops(
+export function tidyLoops(
   axes: readonly number[],
   reduceAxes: readonly number[],
   body: readonly BareNode[],

@@ -15,6 +15,7 @@ import type { Target } from './target.js';
 import { joinHost } from './host.js';
 import { lower } from './lower.js';
 import type { Program } from './program.js';
+import { splitMaps } from './split.js';
 
 /** Checks of what a pass made. */
 export interface Verifier {
@@ -51,8 +52,9 @@ interface Stages extends Scheduled {
   readonly fused: Fused;
 }
 
-/** Stages → Program: lower, plan. */
-function finish({ graph, divided, simplified, fused, kernels, work, updates }: Stages, target: Target): Program {
+/** Stages → Program: split, lower, plan. */
+function finish({ graph, divided, simplified, fused, work, updates, ...stages }: Stages, target: Target): Program {
+  const kernels = target.workers.kind === 'workgroups' ? stages.kernels : stages.kernels.map(splitMaps);
   const lowered = lower(kernels, work, fused.buffers, target);
   const plan = planBuffers(simplified, fused, kernels, work, updates, lowered.scratch, target.elementBytes);
   const whole = joinHost(graph, divided, fused, plan.buffers, updates);
