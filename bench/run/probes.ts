@@ -46,6 +46,11 @@ const threadCommands = (): Record<string, readonly string[]> => ({
   ...(ALL_THREADS > 1 ? { 'wasm-all': script('probes/threads', 'wasm', String(ALL_THREADS)) } : {}),
 });
 
+function buildCommands(): Record<string, readonly string[]> {
+  const [node, file] = script('probes/build') as [string, string];
+  return { native: [node, '--expose-gc', file] };
+}
+
 /** Those of a table that was asked for alone. */
 const OF_TABLES = ['build', 'epoch', 'attention'];
 
@@ -73,7 +78,7 @@ export const PROBES: readonly Probe[] = [
   { id: 'convolutions', commands: () => lazuli('convolutions'), repeats: 1 },
   { id: 'peak', commands: peakCommands, repeats: 1 },
   { id: 'mnist', commands: mnistCommands, repeats: 1 },
-  { id: 'build', commands: () => ({ native: script('probes/build') }), repeats: 3 },
+  { id: 'build', commands: buildCommands, repeats: 3 },
   { id: 'epoch', commands: epochCommands, repeats: 1 },
   { id: 'attention', commands: () => ({ wasm: script('probes/attention') }), repeats: 1 },
 ];

@@ -258,19 +258,19 @@ function helperTexts(width: number): ReadonlyMap<string, string> {
 
 const cached = new Map<number, ReadonlyMap<string, string>>();
 
-/** The helpers that `text` calls, and those that they call, for vectors of `width` elements. */
-export function helpersFor(text: string, width: number): string[] {
+/** The helpers that `sources` call, and those that they call, for vectors of `width` elements. */
+export function helpersFor(sources: readonly string[], width: number): string[] {
   let texts = cached.get(width);
   if (texts === undefined) cached.set(width, (texts = helperTexts(width)));
   const used = new Set<string>();
   const visit = (source: string): void => {
-    for (const [name] of source.matchAll(/\b[a-z]\w+(?=\()/g)) {
+    for (const name of new Set(source.match(/\b[a-z]\w+(?=\()/g))) {
       const found = texts.get(name);
       if (found === undefined || used.has(name)) continue;
       used.add(name);
       visit(found);
     }
   };
-  visit(text);
+  sources.forEach(visit);
   return [...texts].flatMap(([name, own]) => (used.has(name) ? [own] : []));
 }

@@ -35,7 +35,7 @@ export interface EmitOptions {
 /** A program's C, and the shape of its table. */
 export interface NativeSource extends KernelSource {
   /** The functions and the entry, without what every source begins with. */
-  readonly body: string;
+  readonly parts: readonly string[];
   readonly calls: readonly CallLayout[];
   /** Addresses in the table. */
   readonly words: number;
@@ -138,17 +138,19 @@ class ProgramPrinter {
       );
       loops.print(program.steps);
     });
-    const kernels = launches.map((step) => {
-      const used = new Set(step.phases.flat().map(({ code }) => code));
-      return [...[...used].map((code) => functions[code]!), ...texts.get(step)!].join('\n');
-    });
-    const body = [...functions, ...this.#lists, this.#entry.toString()].join('\n\n');
+    const parts = [...functions, ...this.#lists, this.#entry.toString()];
     return {
       backend: 'native',
       program,
-      text: withHead(body, width, program.batch !== undefined),
-      body,
-      kernels,
+      text: withHead(parts, width, program.batch !== undefined),
+      parts,
+      // Only reports ask for them.
+      get kernels() {
+        return launches.map((step) => {
+          const used = new Set(step.phases.flat().map(({ code }) => code));
+          return [...[...used].map((code) => functions[code]!), ...texts.get(step)!].join('\n');
+        });
+      },
       calls: this.calls,
       words: this.#words,
       parallelNanoseconds: this.#parallel,
@@ -231,10 +233,12 @@ class ProgramPrinter {
   }
 }
 
-/** A whole source: declarations, the helpers that `body` calls, `body`. */
-function withHead(body: string, width: number, hasSize: boolean): string {
-  const tasks = body.includes('run_tasks') ? [runTasks(hasSize)] : [];
-  return [HEAD, vectorTypes(width), ...helpersFor(body, width), ...tasks, '', body, ''].join('\n');
+/** A whole source: declarations, the helpers that `parts` call, `parts`. */
+function withHead(parts: readonly string[], width: number, hasSize: boolean): string {
+  const tasks = parts.some((part) => part.includes('run_tasks')) ? [runTasks(hasSize)] : [];
+  const head = [HEAD, vectorTypes(width), ...helpersFor(parts, width), ...tasks].join('\n');
+  // Copied once, by who reads it, not by a join for each part of it.
+  return parts.reduce((text, part) => `${text}\n\n${part}`, head) + '\n';
 }
 
 /**
@@ -243,9 +247,9 @@ function withHead(body: string, width: number, hasSize: boolean): string {
  */
 export function joinSources(sources: readonly NativeSource[]): string {
   const names = new RegExp(`\\b(s\\d+_\\w+|list\\d+|${ENTRY})\\b`, 'g');
-  const bodies = sources.map(({ body }, i) => body.replaceAll(names, `$1_${i}`));
+  const all = sources.flatMap(({ parts }, i) => parts.map((part) => part.replaceAll(names, `$1_${i}`)));
   const { target, batch } = sources[0]!.program;
-  return withHead(bodies.join('\n\n'), target.width, batch !== undefined);
+  return withHead(all, target.width, batch !== undefined);
 }
 
 /** Prints `program` as C. */
