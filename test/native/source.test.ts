@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { conv2d, scan, softmax, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
-import { emitProgram, joinSources, type NativeSource } from '../../backends/native/emit/program.js';
-import type { MachineName } from '../../backends/native/machines.js';
+import { emitProgram, headOf, joinSources, type NativeSource } from '../../backends/native/emit/program.js';
+import { MACHINES, type MachineName } from '../../backends/native/machines.js';
 import { nativeTarget } from '../../backends/native/target.js';
 import { SEMANTICS } from '../../backends/native/toolchain.js';
 import type { HostArray } from '../../src/core/array.js';
@@ -21,7 +21,7 @@ import { noise } from '../support/arrays.js';
 import { difference } from '../support/bits.js';
 import { tracedGraph } from '../support/graphs.js';
 import { casesOf } from '../support/runs.js';
-import { DIRECTORY } from './support.js';
+import { DIRECTORY, IS_REQUIRED } from './support.js';
 
 interface Program {
   readonly inputs: HostArray[];
@@ -78,15 +78,30 @@ const graphOf = ({ inputs, f }: Program): Graph => tracedGraph(inputs, f);
 const emitted = (machine: MachineName, program: Program): NativeSource =>
   emitProgram(compileGraph(graphOf(program), nativeTarget(machine)), { forkFrom: 0, smallTasks: false });
 
-describe.each(Object.keys(PROGRAMS))('%s', (name) => {
-  const machines: MachineName[] = name === 'contraction' ? ['avx2', 'neon'] : ['avx2'];
-  test.each(machines)('for %s', (machine) => {
-    const text = emitted(machine, PROGRAMS[name]!).text;
-    const file = fileURLToPath(new URL(`goldens/${name}.${machine}.c`, import.meta.url));
-    if (process.env.UPDATE_GOLDENS === '1') writeFileSync(file, text);
-    if (!existsSync(file)) expect.fail(`there is no golden ${file}; make it with UPDATE_GOLDENS=1`);
-    expect(text, 'refresh with UPDATE_GOLDENS=1').toBe(readFileSync(file, 'utf8'));
+function expectGolden(name: string, text: string): void {
+  const file = fileURLToPath(new URL(`goldens/${name}.c`, import.meta.url));
+  if (process.env.UPDATE_GOLDENS === '1') writeFileSync(file, text);
+  if (!existsSync(file)) expect.fail(`there is no golden ${file}; make it with UPDATE_GOLDENS=1`);
+  expect(text, 'refresh with UPDATE_GOLDENS=1').toBe(readFileSync(file, 'utf8'));
+}
+
+describe('goldens', () => {
+  test('what sources begin with', () => {
+    const parts = Object.values(ALL).flatMap((program) => emitted('avx2', program).parts);
+    expectGolden('head.avx2', `${headOf(parts, 8, false)}\n`);
   });
+
+  test.each([...Object.keys(PROGRAMS).map((name) => [name, 'avx2'] as const), ['contraction', 'neon'] as const])(
+    '%s for %s',
+    (name, machine) => {
+      const { text, parts } = emitted(machine, PROGRAMS[name]!);
+      const head = headOf(parts, MACHINES[machine].width, false);
+      const body = `${parts.join('\n\n')}\n`;
+      expect(text).toBe(`${head}\n\n${body}`);
+      const helpers = [...head.matchAll(/^static inline.* (\w+)\(/gm)].map(([, helper]) => helper);
+      expectGolden(`${name}.${machine}`, `// Calls ${helpers.join(', ')}.\n\n${body}`);
+    },
+  );
 });
 
 const COMPILERS: readonly (readonly [compiler: string, machine: MachineName, flags: readonly string[]])[] = [
@@ -98,10 +113,16 @@ const COMPILERS: readonly (readonly [compiler: string, machine: MachineName, fla
   ['aarch64-linux-gnu-gcc', 'neon', ['-march=armv8-a']],
 ];
 const isThere = (command: string): boolean => spawnSync(command, ['--version']).error === undefined;
+/** Says what is skipped; where everything is required, that is a failure. */
+function skip(what: string): void {
+  if (IS_REQUIRED) throw new Error(`required by LAZULI_REQUIRE_NATIVE: ${what}`);
+  console.warn(`skipped: ${what}`);
+}
 const HERE = COMPILERS.filter(([compiler, machine]) => {
-  const suits = machine === 'neon' || process.arch === 'x64';
-  if (!suits || !isThere(compiler)) console.warn(`skipped: C for ${machine} by ${compiler}, which is not here`);
-  return suits && isThere(compiler);
+  if (machine !== 'neon' && process.arch !== 'x64') return false;
+  const isHere = isThere(compiler);
+  if (!isHere) skip(`C for ${machine} by ${compiler}, which is not here`);
+  return isHere;
 });
 const FLAGS = ['-x', 'c', '-std=gnu11', '-O1', '-ffp-contract=off', ...SEMANTICS];
 
@@ -148,7 +169,7 @@ int main(void) {
 
 const QEMU = ['qemu-aarch64', 'qemu-aarch64-static'].find(isThere);
 const CAN_RUN = QEMU !== undefined && isThere('aarch64-linux-gnu-gcc');
-if (!CAN_RUN) console.warn('skipped: C for neon run by qemu-aarch64, which is not here beside aarch64-linux-gnu-gcc');
+if (!CAN_RUN) skip('C for neon run by qemu-aarch64, which is not here beside aarch64-linux-gnu-gcc');
 
 test.skipIf(!CAN_RUN).each(casesOf('programs on arm64', Object.keys(ALL), 1))(
   'on arm64 %s has the bits of the interpreter',

@@ -1,6 +1,6 @@
 /**
  * The native backend that all tests of a file share, and many programs at once: the compiler starts once for all of them.
- * LAZULI_REQUIRE_NATIVE makes a missing compiler a failure; elsewhere these suites are skipped, by name.
+ * LAZULI_REQUIRE_NATIVE makes a compiler that is missing a failure; elsewhere these suites are skipped, by name.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

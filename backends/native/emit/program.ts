@@ -233,13 +233,15 @@ class ProgramPrinter {
   }
 }
 
-/** A whole source: declarations, the helpers that `parts` call, `parts`. */
-function withHead(parts: readonly string[], width: number, hasSize: boolean): string {
+/** What a source begins with: declarations, and the helpers that `parts` call. */
+export function headOf(parts: readonly string[], width: number, hasSize: boolean): string {
   const tasks = parts.some((part) => part.includes('run_tasks')) ? [runTasks(hasSize)] : [];
-  const head = [HEAD, vectorTypes(width), ...helpersFor(parts, width), ...tasks].join('\n');
-  // Copied once, by who reads it, not by a join for each part of it.
-  return parts.reduce((text, part) => `${text}\n\n${part}`, head) + '\n';
+  return [HEAD, vectorTypes(width), ...helpersFor(parts, width), ...tasks].join('\n');
 }
+
+/** A whole source. It is copied once, by who reads it, not by a join for each part of it. */
+const withHead = (parts: readonly string[], width: number, hasSize: boolean): string =>
+  parts.reduce((text, part) => `${text}\n\n${part}`, headOf(parts, width, hasSize)) + '\n';
 
 /**
  * One source for several programs of one target, so that the compiler starts once: the entry of program i is `lazuli_run_i`.

@@ -1,46 +1,4 @@
-#include <stdint.h>
-#define KERNEL static __attribute__((noinline)) void
-#define ENTRY __attribute__((visibility("default"))) void
-#define least(a, b) ((a) < (b) ? (a) : (b))
-typedef void kernel(void *const *b, long begin, long end);
-typedef void phase(void *context, long from, long to, long thread);
-struct pool { void (*fork)(struct pool *, phase *, void *, long); };
-typedef float f32v __attribute__((vector_size(32)));
-typedef float f32u __attribute__((vector_size(32), aligned(4)));
-typedef float f32h __attribute__((vector_size(16)));
-typedef int32_t i32v __attribute__((vector_size(32)));
-typedef int32_t i32u __attribute__((vector_size(32), aligned(4)));
-typedef int32_t i32h __attribute__((vector_size(16)));
-typedef uint32_t u32v __attribute__((vector_size(32)));
-typedef uint32_t u32u __attribute__((vector_size(32), aligned(4)));
-typedef uint32_t u32h __attribute__((vector_size(16)));
-typedef double f64v __attribute__((vector_size(32)));
-typedef double f64u __attribute__((vector_size(32), aligned(8)));
-typedef int64_t i64v __attribute__((vector_size(32)));
-typedef int64_t i64u __attribute__((vector_size(32), aligned(8)));
-typedef uint64_t u64v __attribute__((vector_size(32)));
-typedef uint64_t u64u __attribute__((vector_size(32), aligned(8)));
-typedef uint8_t b8v __attribute__((vector_size(8)));
-typedef uint8_t b8u __attribute__((vector_size(8), aligned(1)));
-static inline __attribute__((always_inline)) f32v splat_f32(float x) {
-  return (f32v){x, x, x, x, x, x, x, x};
-}
-static inline __attribute__((always_inline)) f32v abs_vf32(f32v x) {
-  return (f32v)((i32v)x & INT32_MAX);
-}
-static inline __attribute__((always_inline)) f32v sqrt_vf32(f32v x) {
-  f32v y;
-#if defined(__AVX512F__)
-  __asm__("vsqrtps %1, %0" : "=v"(y) : "v"(x));
-#elif defined(__AVX__)
-  __asm__("vsqrtps %1, %0" : "=x"(y) : "x"(x));
-#elif defined(__ARM_NEON) && defined(__aarch64__)
-  __asm__("fsqrt %0.4s, %1.4s" : "=w"(y) : "w"(x));
-#else
-  for (int i = 0; i < 8; i++) y[i] = __builtin_sqrtf(x[i]);
-#endif
-  return y;
-}
+// Calls splat_f32, abs_vf32, sqrt_vf32.
 
 KERNEL s0_map(void *const *b, long begin, long end) {
   float *const p0 = b[0];

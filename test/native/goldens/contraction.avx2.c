@@ -1,33 +1,4 @@
-#include <stdint.h>
-#define KERNEL static __attribute__((noinline)) void
-#define ENTRY __attribute__((visibility("default"))) void
-#define least(a, b) ((a) < (b) ? (a) : (b))
-typedef void kernel(void *const *b, long begin, long end);
-typedef void phase(void *context, long from, long to, long thread);
-struct pool { void (*fork)(struct pool *, phase *, void *, long); };
-typedef float f32v __attribute__((vector_size(32)));
-typedef float f32u __attribute__((vector_size(32), aligned(4)));
-typedef float f32h __attribute__((vector_size(16)));
-typedef int32_t i32v __attribute__((vector_size(32)));
-typedef int32_t i32u __attribute__((vector_size(32), aligned(4)));
-typedef int32_t i32h __attribute__((vector_size(16)));
-typedef uint32_t u32v __attribute__((vector_size(32)));
-typedef uint32_t u32u __attribute__((vector_size(32), aligned(4)));
-typedef uint32_t u32h __attribute__((vector_size(16)));
-typedef double f64v __attribute__((vector_size(32)));
-typedef double f64u __attribute__((vector_size(32), aligned(8)));
-typedef int64_t i64v __attribute__((vector_size(32)));
-typedef int64_t i64u __attribute__((vector_size(32), aligned(8)));
-typedef uint64_t u64v __attribute__((vector_size(32)));
-typedef uint64_t u64u __attribute__((vector_size(32), aligned(8)));
-typedef uint8_t b8v __attribute__((vector_size(8)));
-typedef uint8_t b8u __attribute__((vector_size(8), aligned(1)));
-static inline __attribute__((always_inline)) f32v splat_f32(float x) {
-  return (f32v){x, x, x, x, x, x, x, x};
-}
-static inline __attribute__((always_inline)) f32v select_f32(i32v m, f32v a, f32v b) {
-  return (f32v)((m & (i32v)a) | (~m & (i32v)b));
-}
+// Calls splat_f32, select_f32.
 
 KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
   (void)begins;
