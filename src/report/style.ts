@@ -48,7 +48,7 @@ nav a { color: var(--soft); text-decoration: none; } nav a:hover { color: var(--
 nav #theme { margin-left: auto; }
 main { max-width: 1560px; margin: 0 auto; padding: 18px 28px 60px; display: grid; gap: 20px; grid-template-columns: minmax(0, 1fr); }
 main > section { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; padding: 18px 20px 20px; box-shadow: var(--shadow); content-visibility: auto; contain-intrinsic-size: auto 700px; }
-#explore { content-visibility: visible; }
+#explore { content-visibility: visible; } .waiting { min-height: 700px; }
 .note { color: var(--soft); font-size: 13px; margin-bottom: 10px; max-width: 90ch; }
 .empty { color: var(--faint); font-size: 13px; padding: 10px; }
 
@@ -88,9 +88,10 @@ button:disabled { opacity: 0.45; cursor: default; }
 #stages { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 12px; }
 .stage { border: 1px solid var(--line); border-radius: 9px; overflow: hidden; min-width: 0; }
 .code { height: 480px; overflow: auto; position: relative; padding: 6px 0; } .code h4 { padding: 4px 12px; }
-.row { display: flex; width: max-content; min-width: 100%; padding-right: 14px; line-height: 1.5; font-size: 12px; border-left: 3px solid transparent; }
-.row .number { flex: none; width: 44px; padding-right: 12px; text-align: right; color: var(--faint); font-family: var(--mono); font-size: 11px; line-height: 18px; user-select: none; }
-.row code { white-space: pre; tab-size: 2; } #program .row:not(.link) { opacity: 0.62; }
+.lines { width: max-content; min-width: 100%; }
+.row { padding-right: 14px; font: 12px/18px var(--mono); white-space: pre; tab-size: 2; border-left: 3px solid transparent; }
+.row .number { display: inline-block; width: 44px; padding-right: 12px; text-align: right; color: var(--faint); font-size: 11px; user-select: none; }
+.row code { font: inherit; } #program .row:not(.link) code, #program .row:not(.link) code span { color: var(--soft); }
 .row.link { cursor: pointer; } .row.link:hover { background: var(--raised); } #program .row.link { border-left-color: color-mix(in srgb, var(--accent) 40%, transparent); }
 .row.on, .row.link.on:hover, #program .row.on { background: var(--glow); border-left-color: var(--gold); }
 .row:focus-visible { outline-offset: -2px; }
@@ -110,7 +111,7 @@ svg text { font-family: var(--text); fill: var(--ink); }
 .node:focus-visible, .group:focus-visible, .bar:focus-visible, .dot:focus-visible, .block:focus-visible { outline: none; }
 .node:focus-visible rect, .group:focus-visible rect, .bar:focus-visible rect, .block:focus-visible rect, .dot:focus-visible circle { stroke: var(--gold); stroke-width: 3; }
 
-.chart { width: 100%; height: auto; display: block; } .chart .tick { font-size: 11px; fill: var(--soft); font-variant-numeric: tabular-nums; } .chart .label { font: 11px var(--mono); }
+.chart { width: 100%; min-width: 760px; height: auto; display: block; } #memory-chart, #roofline-chart, #timeline-chart { overflow-x: auto; } .chart .tick { font-size: 11px; fill: var(--soft); font-variant-numeric: tabular-nums; } .chart .label { font: 11px var(--mono); }
 .grid { stroke: var(--line); } .area { fill: var(--accent); fill-opacity: 0.14; stroke: var(--accent); stroke-opacity: 0.5; }
 .bar, .dot, .block { cursor: pointer; } .bar.temporary rect { fill: var(--accent); } .bar.scratch rect { fill: var(--gold); } .bar.parameter rect { fill: var(--faint); fill-opacity: 0.55; } .bar.output rect { fill: var(--update); }
 .bar circle { fill: var(--surface); stroke: var(--ink); stroke-width: 1; } .bar circle.written { fill: var(--ink); } .bar:hover rect { filter: brightness(1.12); }
@@ -128,6 +129,6 @@ details pre, .diff { margin: 0; padding: 10px 14px; overflow: auto; max-height: 
 .diff { font: 12px/1.5 var(--mono); white-space: pre; padding: 8px 0; } .diff div { padding: 0 12px; width: max-content; min-width: 100%; } .diff .sign { display: inline-block; width: 18px; color: var(--soft); } .diff .added { background: var(--added); } .diff .removed { background: var(--removed); } .diff .gap { color: var(--faint); }
 #difference h3 { margin: 16px 0 6px; }
 .keys { color: var(--soft); font-size: 12.5px; margin-top: 10px; } kbd { font: 11px var(--mono); border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 4px; padding: 0 5px; background: var(--raised); }
-@media (max-width: 1000px) { .panels { grid-template-columns: minmax(0, 1fr); } #stages { grid-auto-flow: row; } #program { height: 320px; } #figures { margin-left: 0; } header, nav > div, main { padding-left: 14px; padding-right: 14px; } }
-@media print { nav { position: static; } .scroll, .code, #program, #graph { height: auto; max-height: none; overflow: visible; } }
+@media (max-width: 1000px) { .panels { grid-template-columns: minmax(0, 1fr); } #stages { grid-auto-flow: row; } #program { height: 320px; } #figures { margin-left: 0; } .code { height: auto; min-height: 60px; max-height: 480px; } html { scroll-padding-top: 80px; } header, nav > div, main { padding-left: 14px; padding-right: 14px; } }
+@media print { nav { position: static; } main > section { content-visibility: visible; } .scroll, .code, #program, #graph { height: auto; max-height: none; overflow: visible; } }
 `;

@@ -104,7 +104,7 @@ describe.skipIf(skip)('in Chromium', () => {
   async function open(
     html: string,
     visit: (page: Page) => Promise<void>,
-    scheme: 'light' | 'dark' = 'light',
+    { scheme = 'light', idle = true }: { scheme?: 'light' | 'dark'; idle?: boolean } = {},
   ): Promise<void> {
     const file = join(folder, 'report.html');
     writeFileSync(file, html);
@@ -118,8 +118,9 @@ describe.skipIf(skip)('in Chromium', () => {
     });
     try {
       const page = await context.newPage();
+      if (!idle) await page.addInitScript(() => Object.assign(window, { requestIdleCallback: () => 0 }));
       await page.goto(href);
-      await page.waitForSelector('body[data-ready]', { timeout: 60_000 });
+      await page.waitForSelector(`body[data-ready]${idle ? '[data-complete]' : ''}`, { timeout: 60_000 });
       await visit(page);
       expect(complaints).toEqual([]);
     } finally {
@@ -162,6 +163,40 @@ describe.skipIf(skip)('in Chromium', () => {
       // On a page as wide as a telephone nothing is wider than it, but for what scrolls by itself.
       await page.setViewportSize({ width: 400, height: 800 });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(400);
+    });
+  });
+
+  test('a section is drawn when it comes near, when a link asks for it, before printing, or when nothing else is to be done', async () => {
+    const report = reportOf(Adadelta);
+    const html = await toHTML([report, report], { profile: [timesOf(report), timesOf(report)] });
+    const sections = ['kernels', 'boundaries', 'memory', 'roofline', 'timeline', 'history', 'texts'];
+    await open(
+      html,
+      async (page) => {
+        const drawn = (): Promise<string[]> =>
+          page.evaluate(
+            (ids) => ids.filter((id) => !document.getElementById(id)!.classList.contains('waiting')),
+            sections,
+          );
+        expect(await drawn()).toEqual([]);
+        expect(await count(page, '#graph .node')).toBeGreaterThan(0);
+        await page.click('nav [href="#history"]');
+        expect(await count(page, '#history-table tbody tr')).toBe(2);
+        expect(await drawn()).not.toContain('kernels');
+        // What is drawn late shows what was selected before.
+        await page.locator('#strip button').nth(1).click();
+        await page.locator('#kernels').scrollIntoViewIfNeeded();
+        await page.waitForSelector('#kernel-table tr.on');
+        await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+        expect(await drawn()).toEqual(sections);
+      },
+      { idle: false },
+    );
+    await open(html, async (page) => {
+      await page.waitForSelector('body[data-complete]');
+      await page.click('#reports button:first-child');
+      await page.waitForSelector('body[data-complete]');
+      expect(await count(page, '#kernel-table tbody tr')).toBe(report.launches);
     });
   });
 
@@ -290,7 +325,7 @@ describe.skipIf(skip)('in Chromium', () => {
           expect(await isDark(page)).toBe(scheme === 'light');
           expect(await contrast(page)).toBeGreaterThan(4.5);
         },
-        scheme,
+        { scheme },
       );
   });
 

@@ -71,12 +71,59 @@ export function base(page: Page): void {
     (document.getElementById('clear') as HTMLButtonElement).disabled = text === '';
   });
 
+  const waiting = new Map<Element, () => void>();
+  const drawNow = (section: Element): void => {
+    const draw = waiting.get(section);
+    if (draw === undefined) return;
+    waiting.delete(section);
+    near.unobserve(section);
+    section.classList.remove('waiting');
+    draw();
+    if (waiting.size === 0) document.body.dataset['complete'] = '';
+  };
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) drawNow(target);
+    },
+    { rootMargin: '300px' },
+  );
+  page.whenIdle = (work) => {
+    if ('requestIdleCallback' in window) requestIdleCallback(work, { timeout: 2000 });
+    else setTimeout(work, 50);
+  };
+  const drawAll = (): void => {
+    for (const section of [...waiting.keys()]) drawNow(section);
+  };
+  /** One section a turn, so that the page answers meanwhile. */
+  const drawIdly = (): void => {
+    const [next] = waiting.keys();
+    if (next === undefined) return;
+    drawNow(next);
+    page.whenIdle(drawIdly);
+  };
+  page.later = (id, draw) => {
+    const section = document.getElementById(id)!;
+    waiting.set(section, draw);
+    section.classList.add('waiting');
+    near.observe(section);
+  };
+  addEventListener('beforeprint', drawAll);
+  document.addEventListener('click', ({ target }) => {
+    const href = (target as Element).closest('a[href^="#"]')?.getAttribute('href');
+    const section = href === undefined || href === null ? null : document.querySelector(href);
+    if (section !== null) drawNow(section);
+  });
+
   page.show = (report) => {
     page.report = page.data.reports[report]!;
+    delete document.body.dataset['complete'];
+    for (const section of waiting.keys()) near.unobserve(section);
+    waiting.clear();
     for (const button of document.querySelectorAll('#reports button'))
       button.setAttribute('aria-pressed', String(button === document.querySelectorAll('#reports button')[report]));
     for (const draw of page.onShow) draw();
     page.select({ by: '' });
+    page.whenIdle(drawIdly);
   };
 
   page.walk = (list, buttons) => {

@@ -1,4 +1,5 @@
 /** Memory over the program, the roofline and the timeline. */
+import type { TimesView } from '../page-data.js';
 import type { Page } from './page.js';
 
 export function charts(page: Page): void {
@@ -61,6 +62,8 @@ export function charts(page: Page): void {
       .sort((a, b) => b.bytes - a.bytes);
     const order = [...temporaries, ...others];
     const rows = all ? order : order.slice(0, ROWS);
+    /** Dots of neighbours stay apart. */
+    const dot = Math.min(1, (at(1) - at(0)) / 6);
     const largest = Math.max(1, ...order.map(({ bytes }) => bytes));
     const bars = rows.flatMap(({ name, type, role, bytes, lifetime: [first, last] }, row) => {
       const y = top + 34 + row * 18;
@@ -91,7 +94,7 @@ export function charts(page: Page): void {
             rx: Math.min(3, height / 2),
           }),
           ...uses.map(([i, how]) =>
-            svg('circle', { cx: (at(i) + at(i + 1)) / 2, cy: y, r: how === 'written' ? 3 : 2, class: how }),
+            svg('circle', { cx: (at(i) + at(i + 1)) / 2, cy: y, r: dot * (how === 'written' ? 3 : 2), class: how }),
           ),
         ),
         text(WIDTH - 62, y + 4, page.bytes(bytes), 'start', 'tick'),
@@ -143,16 +146,15 @@ export function charts(page: Page): void {
     readonly y: number;
   }
 
-  function drawRoofline(): void {
-    const { kernels, times } = page.report;
-    const points = kernels.flatMap(({ flops, bytesRead, bytesWritten }, kernel): Point[] => {
+  const pointsOf = ({ kernels, times }: Page['report']): Point[] =>
+    kernels.flatMap(({ flops, bytesRead, bytesWritten }, kernel) => {
       const ms = times?.kernels[kernel]?.medianMs ?? 0;
       const bytes = bytesRead + bytesWritten;
       return ms > 0 && flops > 0 && bytes > 0 ? [{ kernel, ms, x: flops / bytes, y: flops / ms / 1e6 }] : [];
     });
-    document.getElementById('roofline')!.hidden = points.length === 0;
-    document.querySelector<HTMLElement>('nav [href="#roofline"]')!.hidden = points.length === 0;
-    if (points.length === 0) return;
+
+  function drawRoofline(points: readonly Point[]): void {
+    const { kernels } = page.report;
     const [width, height] = [WIDTH, 420];
     const decades = (values: readonly number[]): [number, number] => [
       Math.floor(Math.log10(Math.min(...values))),
@@ -264,12 +266,8 @@ export function charts(page: Page): void {
     page.walk(drawing, list);
   }
 
-  function drawTimeline(): void {
-    const { kernels, times } = page.report;
-    const has = times !== undefined && times.kernels.some((each) => each !== undefined);
-    document.getElementById('timeline')!.hidden = !has;
-    document.querySelector<HTMLElement>('nav [href="#timeline"]')!.hidden = !has;
-    if (!has) return;
+  function drawTimeline(times: TimesView): void {
+    const { kernels } = page.report;
     const total = times.kernels.reduce((sum, each) => sum + (each?.medianMs ?? 0), 0);
     const at = (ms: number): number => 20 + ((WIDTH - 40) * ms) / Math.max(total, 1e-9);
     let before = 0;
@@ -326,9 +324,20 @@ export function charts(page: Page): void {
 
   page.onShow.push(() => {
     all = false;
-    drawMemory();
-    drawRoofline();
-    drawTimeline();
+    page.later('memory', drawMemory);
+    const { times } = page.report;
+    const points = pointsOf(page.report);
+    const timed = (id: string, has: boolean, draw: () => void): void => {
+      document.getElementById(id)!.hidden = !has;
+      document.querySelector<HTMLElement>(`nav [href="#${id}"]`)!.hidden = !has;
+      if (has)
+        page.later(id, () => {
+          draw();
+          mark();
+        });
+    };
+    timed('roofline', points.length > 0, () => drawRoofline(points));
+    timed('timeline', times?.kernels.some((each) => each !== undefined) === true, () => drawTimeline(times!));
   });
   page.onSelect.push(mark);
 }

@@ -4,7 +4,8 @@ import type { Page } from './page.js';
 
 export function code(page: Page): void {
   const { html } = page;
-  /** Lines that are written at once. */
+  /** Lines that a panel shows, and those that are written at once after them. */
+  const SEEN = 40;
   const SLICE = 150;
 
   // Colours -------------------------------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ export function code(page: Page): void {
           'The lines of the program are not known here: its files were merged by a bundler, or the function gives another program now.',
         ),
       );
-    const list = page.fill('program', ...parts);
+    const list = page.fill('program', html('div', { class: 'lines' }, ...parts));
     page.walk(
       list,
       userRows.map(({ element }) => element),
@@ -163,12 +164,17 @@ export function code(page: Page): void {
     const build = page.report.builds[stage.build]!;
     const matched = build.match[kernel]!;
     const writers: (() => void)[] = [];
-    const body = html('div', {
-      class: 'code',
-      tabindex: 0,
-      role: 'region',
-      'aria-label': `${stage.title} of the kernel`,
-    });
+    const body = html('div', { class: 'lines' });
+    const panel = html(
+      'div',
+      {
+        class: 'code',
+        tabindex: 0,
+        role: 'region',
+        'aria-label': `${stage.title} of the kernel`,
+      },
+      body,
+    );
     const links: HTMLElement[] = [];
     let count = 0;
     for (const each of matched) {
@@ -192,21 +198,21 @@ export function code(page: Page): void {
     }
     if (matched.length === 0)
       body.append(html('p', { class: 'empty' }, 'No kernel of this backend computes the same.'));
-    page.walk(body, links);
+    page.walk(panel, links);
     // A contraction has thousands of lines of WebAssembly: first what is seen, then the rest.
     const mine = turn;
-    const write = (from: number): void => {
+    const write = (from: number, to: number): void => {
       if (mine !== turn) return;
-      for (const each of writers.slice(from, from + SLICE)) each();
-      if (from + SLICE < writers.length) setTimeout(write, 0, from + SLICE);
+      for (const each of writers.slice(from, to)) each();
+      if (to < writers.length) page.whenIdle(() => write(to, to + SLICE));
       else if (from > 0) mark();
     };
-    write(0);
+    write(0, SEEN);
     return html(
       'section',
       { class: 'stage' },
       html('h3', {}, stage.title, html('small', {}, `${stage.note} · ${count} lines`)),
-      body,
+      panel,
     );
   }
 

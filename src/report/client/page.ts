@@ -27,6 +27,9 @@ export interface Page {
   /** Called after each change of the selection. */
   readonly onSelect: ((selection: Selection) => void)[];
   show: (report: number) => void;
+  /** Draws a section when it comes near the window or is asked for, else when the browser has nothing else to do. */
+  later: (section: string, draw: () => void) => void;
+  whenIdle: (work: () => void) => void;
   select: (selection: Partial<Selection> & { readonly by: string }) => void;
   selectKernel: (kernel: number, by: string) => void;
   selectNodes: (nodes: Iterable<number>, by: string, text?: string) => void;

@@ -290,12 +290,15 @@ export function tables(page: Page): void {
   let isFirst = true;
   page.onShow.push(() => {
     drawFigures();
-    drawKernels();
-    drawBoundaries();
-    drawHistory();
-    drawTexts();
     if (isFirst) drawDifference();
     isFirst = false;
+    page.later('kernels', () => {
+      drawKernels();
+      mark();
+    });
+    page.later('boundaries', drawBoundaries);
+    page.later('history', drawHistory);
+    page.later('texts', drawTexts);
   });
   page.onSelect.push(mark);
 }
