@@ -127,6 +127,8 @@ const REFUSED: readonly [
   ['(x) => undefined', 'undefined', 1, 'LIFT_STRUCTURE', /is undefined/, /numbers and booleans/],
   ['(x) => import("a")', 'import("a")', 1, 'LIFT_SYNTAX', /imported/, /argument/],
   ['(x) => { for (const k in x) return k; }', 'for (const k in x) return k;', 1, 'LIFT_SYNTAX', /for … in/, /keys/],
+  ['(x) => ({ __proto__: { x } })', '__proto__: { x }', 1, 'LIFT_SYNTAX', /a prototype/, /Copy its members/],
+  ['(x) => { const p = { x }; return p.toString ? 1 : x; }', 'p.toString', 1, 'LIFT_VALUE', /has no toString/, /there/],
   ['(x) => ({ get a() { return x; } })', 'get a() { return x; }', 1, 'LIFT_SYNTAX', /accessor/, /Write the value/],
 ];
 

@@ -148,6 +148,14 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     q ??= y;
     return (p.a?.b ?? x) + q + (p.a === undefined ? 1 : 2);
   }`,
+  'a place is found once, before its value': `(x: number, y: number) => {
+    const a = [1, 2, 3, 4];
+    let i = 0;
+    const next = () => { i++; return a; };
+    a[i++] += x; a[i++]! *= y; a[i] = i--; next()[i]!++; a[i]! += (i = 3, x);
+    return [...a, i];
+  }`,
+  'any number of arguments': '(...all: number[]) => all[0]! * all.length + all[1]!',
   'a sequence': '(x: number, y: number) => { let a; return (a = x, a += y, a * 2); }',
   constants: '(x: number, y: number) => x * rho + y * table.steps[1]! + (flag ? 1 : 0)',
 };

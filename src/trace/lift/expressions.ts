@@ -63,11 +63,11 @@ export abstract class Evaluator extends Places {
       case 'AssignmentExpression':
         return this.#assignment(node, scope);
       case 'UpdateExpression': {
-        const target = node.argument as Target;
-        const before = this.scalar(this.evaluate(target, scope), target);
+        const target = this.reference(node.argument as Target, scope);
+        const before = this.scalar(target.read(), node.argument);
         const old = isExpr(before) ? this.arithmetic.toNumber(before) : Number(before);
         const value = this.arithmetic.binary(node.operator === '++' ? '+' : '-', old, 1);
-        this.assign(target, value, scope);
+        target.write(value);
         return node.prefix ? value : old;
       }
       case 'SequenceExpression':
@@ -191,25 +191,26 @@ export abstract class Evaluator extends Places {
 
   #assignment(node: AssignmentExpression, scope: Scope): Value {
     const { left, operator } = node;
-    if (operator === '=') {
+    if (left.type !== 'Identifier' && left.type !== 'MemberExpression') {
       const value = this.evaluate(node.right, scope);
       this.assign(left, value, scope);
       return value;
     }
-    const target = left as Target;
-    const before = this.evaluate(target, scope);
+    const target = this.reference(left, scope);
     const set = (): Value => {
       const value = this.evaluate(node.right, scope);
-      this.assign(target, value, scope);
+      target.write(value);
       return value;
     };
+    if (operator === '=') return set();
+    const before = target.read();
     const operation = operator.slice(0, -1);
     if (operation === '&&' || operation === '||' || operation === '??')
-      return this.#logical(operation, before, target, set);
+      return this.#logical(operation, before, left, set);
     if (!isOperator(operation)) return this.refuse(node);
     const right = this.scalar(this.evaluate(node.right, scope), node.right);
-    const value = this.arithmetic.binary(operation, this.scalar(before, target), right);
-    this.assign(target, value, scope);
+    const value = this.arithmetic.binary(operation, this.scalar(before, left), right);
+    target.write(value);
     return value;
   }
 
@@ -261,6 +262,8 @@ export abstract class Evaluator extends Places {
       }
       if (property.kind !== 'init')
         throw this.source.error(property, 'LIFT_SYNTAX', 'an accessor is defined', 'Write the value: { x: … }.');
+      if (!property.computed && !property.shorthand && /^['"]?__proto__/.test(this.source.quote(property.key)))
+        throw this.source.error(property, 'LIFT_SYNTAX', 'a prototype is set', 'Copy its members: { ...p, x: … }.');
       return [[this.keyOf(property, scope), this.evaluate(property.value, scope)]];
     });
     return this.compound(entries, false);

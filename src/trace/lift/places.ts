@@ -13,6 +13,11 @@ import { Machine, Undecided } from './machine.js';
 import { Builtin, Compound, describe, isScalar, type Scope, UNINITIALISED, Unknown, type Value } from './values.js';
 
 export type Target = Identifier | MemberExpression;
+/** A name or member, whose object and key are evaluated once and before what is written. */
+interface Reference {
+  readonly read: () => Value;
+  readonly write: (value: Value) => void;
+}
 /** Receives a value at a place of a pattern. */
 type Put = (target: Target, value: Value) => void;
 
@@ -95,7 +100,7 @@ export abstract class Places extends Machine {
       const { cell, isArray, fixed } = object;
       if (cell.value.has(key)) return cell.value.get(key);
       if (isArray && key === 'length') return cell.value.size;
-      if (isArray ? /^\d+$/.test(key) : fixed !== 'namespace') return undefined;
+      if (isArray ? /^\d+$/.test(key) : fixed !== 'namespace' && !(key in Object.prototype)) return undefined;
       if (isArray) remedy = 'Write a for loop over the indices.';
       else if (key === 'random')
         remedy = 'Pass a tensor of random.uniform(key, shape): a program gives the same for the same arguments.';
@@ -148,10 +153,21 @@ export abstract class Places extends Machine {
   }
 
   protected assign(pattern: Pattern, value: Value, scope: Scope): void {
-    this.bind(pattern, value, scope, (target, part) => {
-      if (target.type === 'Identifier') this.#assignName(target, part, scope);
-      else this.#assignMember(target, part, scope);
-    });
+    this.bind(pattern, value, scope, (target, part) => this.reference(target, scope).write(part));
+  }
+
+  protected reference(target: Target, scope: Scope): Reference {
+    if (target.type === 'Identifier')
+      return {
+        read: () => this.evaluate(target, scope),
+        write: (value) => this.#assignName(target, value, scope),
+      };
+    const object = this.evaluate(target.object, scope);
+    const key = this.keyOf({ computed: target.computed, key: target.property }, scope);
+    return {
+      read: () => this.read(object, key, target),
+      write: (value) => this.#assignMember(target, object, key, value),
+    };
   }
 
   /** @throws LiftError `LIFT_MUTATION` */
@@ -173,9 +189,7 @@ export abstract class Places extends Machine {
     this.memory.write(binding.cell, value);
   }
 
-  #assignMember(target: MemberExpression, value: Value, scope: Scope): void {
-    const object = this.evaluate(target.object, scope);
-    const key = this.keyOf({ computed: target.computed, key: target.property }, scope);
+  #assignMember(target: MemberExpression, object: Value, key: string, value: Value): void {
     const what = this.source.quote(target);
     if (object instanceof Unknown || (object instanceof Compound && object.fixed === 'outside'))
       this.#refuseMutation(

@@ -14,7 +14,7 @@ import type { Expr } from '../../core/expr.js';
 import { isExpr } from './arithmetic.js';
 import { Evaluator } from './expressions.js';
 import { type Arrival, Path } from './machine.js';
-import { Cell, type Changes, Closure, Scope, UNINITIALISED, type Value } from './values.js';
+import { Cell, type Changes, Closure, Scope, UNINITIALISED, Unknown, type Value } from './values.js';
 
 /** Turns of one loop, and of all loops of a call together. */
 const MAX_TURNS = 10_000;
@@ -123,7 +123,11 @@ export class Interpreter extends Evaluator {
     }
     this.#declare(scope, node.params.flatMap(namesIn), UNINITIALISED);
     node.params.forEach((pattern, i) => {
-      if (pattern.type === 'RestElement') this.#initialise(pattern.argument, this.array(args.slice(i)), scope);
+      // How many arguments there are, only a call tells.
+      const isOpen = this.#calls === 1 && args[i] instanceof Unknown;
+      if (pattern.type === 'RestElement' && !isOpen)
+        this.#initialise(pattern.argument, this.array(args.slice(i)), scope);
+      else if (pattern.type === 'RestElement') this.#initialise(pattern.argument, args[i], scope);
       else this.#initialise(pattern, args[i], scope);
     });
     if (node.body.type !== 'BlockStatement') return this.evaluate(node.body, scope);
