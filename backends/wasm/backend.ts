@@ -34,6 +34,7 @@ export const WASM_TARGET: Target = {
   loops: true,
   tile: planTile,
   whyUntiled: whyNotWhole,
+  keepsPacked: true,
   lower: lowerSegment,
 };
 

@@ -53,6 +53,8 @@ export interface ScratchRequest {
   readonly size: number;
   /** Position of the kernel. */
   readonly kernel: number;
+  /** Whether it is in use in all turns of the innermost loop around the kernel. */
+  readonly isKept?: boolean;
 }
 
 export interface BufferPlan {
@@ -130,6 +132,8 @@ class Lifetimes {
 
   /** Numbers of kernels by the clock, whose ticks are kernels and ends of loops. */
   readonly at: number[] = [];
+  /** By kernel: when the innermost loop around it runs. */
+  readonly loops = new Map<number, { readonly first: number; readonly last: number }>();
 
   constructor(
     readonly specs: readonly BufferSpec[],
@@ -148,10 +152,11 @@ class Lifetimes {
     if (this.last[base]! < to) this.last[base] = to;
   }
 
-  /** Returns what was touched and what of that ends with its turn. */
-  #run(work: readonly Work[]): { used: Set<BufferId>; locals: Set<BufferId> } {
+  /** Returns what was touched and what of that ends with its turn, and the kernels that stand in no loop of `work`. */
+  #run(work: readonly Work[]): { kernels: number[]; used: Set<BufferId>; locals: Set<BufferId> } {
     const used = new Set<BufferId>();
     const locals = new Set<BufferId>();
+    const kernels: number[] = [];
     for (const each of work) {
       if (each.kind === 'kernel') {
         const kernel = this.kernels[each.kernel]!;
@@ -160,6 +165,7 @@ class Lifetimes {
           used.add(buffer);
         }
         this.at[this.#clock++] = each.kernel;
+        kernels.push(each.kernel);
         continue;
       }
       const begin = this.#clock;
@@ -172,6 +178,9 @@ class Lifetimes {
         for (const { of } of each.views) own.add(of);
         if (typeof each.turns !== 'number') this.#touch(each.turns.predicate, begin, this.#clock);
       }
+      const inside = parts.flatMap((part) => part.kernels);
+      if (each.kind === 'branch') kernels.push(...inside);
+      else for (const kernel of inside) this.loops.set(kernel, { first: begin, last: this.#clock });
       this.at[this.#clock] = this.at[this.#clock - 1] ?? 0;
       for (const id of own) {
         used.add(id);
@@ -179,7 +188,7 @@ class Lifetimes {
       }
       this.#clock++;
     }
-    return { used, locals };
+    return { kernels, used, locals };
   }
 }
 
@@ -192,7 +201,7 @@ export function planBuffers(
   scratch: readonly ScratchRequest[],
   elementBytes: (dtype: DType) => number,
 ): BufferPlan {
-  const { first, last, at } = new Lifetimes(fused.buffers, kernels, work);
+  const { first, last, at, loops } = new Lifetimes(fused.buffers, kernels, work);
   const end = at.length;
   const clockOf = kernels.map((_, kernel) => at.indexOf(kernel));
   const names = new Map<BufferId, string>();
@@ -209,7 +218,8 @@ export function planBuffers(
     lastUse: spec.role === 'temporary' ? last[id]! : end,
   }));
 
-  for (const { kernel, ...spec } of scratch)
+  for (const { kernel, isKept, ...spec } of scratch) {
+    const during = isKept === true ? loops.get(kernel) : undefined;
     buffers.push({
       id: buffers.length,
       name: `s${buffers.length}`,
@@ -219,12 +229,15 @@ export function planBuffers(
       shape: [spec.size],
       role: 'scratch',
       offset: 0,
-      firstUse: clockOf[kernel]!,
-      lastUse: clockOf[kernel]!,
+      firstUse: during?.first ?? clockOf[kernel]!,
+      lastUse: during?.last ?? clockOf[kernel]!,
     });
+  }
 
   const lastUsedBy: Buffer[][] = at.map(() => []);
-  for (const buffer of buffers) if (buffer.role === 'temporary') lastUsedBy[buffer.lastUse]?.push(buffer);
+  for (const buffer of buffers)
+    if (buffer.role === 'temporary' || (buffer.role === 'scratch' && buffer.firstUse < buffer.lastUse))
+      lastUsedBy[buffer.lastUse]?.push(buffer);
 
   const scratchOf = at.map((_, position) =>
     buffers.filter((buffer) => buffer.role === 'scratch' && buffer.firstUse === position),
@@ -260,7 +273,7 @@ export function planBuffers(
       offsets.set(buffer.id, arena.take(bytes));
     }
     for (const buffer of scratchOf[position]!)
-      arena.give({ offset: offsets.get(buffer.id)!, bytes: align(buffer.bytes) });
+      if (buffer.lastUse === position) arena.give({ offset: offsets.get(buffer.id)!, bytes: align(buffer.bytes) });
     for (const buffer of ending) {
       if (taken.has(buffer) || !offsets.has(buffer.id)) continue;
       arena.give({ offset: offsets.get(buffer.id)!, bytes: align(buffer.bytes) });

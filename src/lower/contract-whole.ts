@@ -10,6 +10,7 @@ import type { ScalarOp } from '../core/scalar-op.js';
 import { withoutDead } from '../compile/body.js';
 import type { ScalarNode, Segment } from '../compile/kernel.js';
 import type { DType } from '../core/dtype.js';
+import type { Kept } from './kept.js';
 import type { Scratch } from './lowered.js';
 import type { Target } from './target.js';
 import { formOf, type FunctionBuilder } from './builder.js';
@@ -60,7 +61,12 @@ export function whyNotWhole({ contraction, body, reduceAxes }: Segment): string 
 }
 
 /** Writes the statement, and the epilogue inside it; returns the memory that the tile asks for. */
-export function wholeContraction(builder: FunctionBuilder, segment: Segment, target: Target): readonly Scratch[] {
+export function wholeContraction(
+  builder: FunctionBuilder,
+  segment: Segment,
+  target: Target,
+  same?: Kept,
+): readonly Scratch[] {
   const { axes, reduceAxes, sizes, body, reductions, contraction, stores } = segment;
   if (sizes?.slice(axes.length + 1).some(Boolean)) throw batchLayout('a batch axis is added up inside another axis');
   const factors = [contraction!.lhs, contraction!.rhs].map((node) => {
@@ -127,18 +133,23 @@ export function wholeContraction(builder: FunctionBuilder, segment: Segment, tar
       size,
     })),
   });
+  const { lhs = false, rhs = false } = same ?? {};
   const shape = {
     dtype: left.load.dtype,
     order: reductions[0]!.order,
+    outer: outer.map((axis) => axisOf(axis)),
     rows: rows.map((axis) => axisOf(axis)),
     columns: columns.map((axis) => axisOf(axis)),
     reduced: reduceAxes.map((extent, i) => axisOf(axes.length + i, extent)),
     left: factorOf(left, rows),
     right: factorOf(right, columns),
+    ...(same === undefined ? {} : { kept: turned ? { left: rhs, right: lhs } : { left: lhs, right: rhs } }),
   };
-  const { pitch, packedBytes } = target.tile!(shape);
+  const { pitch, packedBytes, kept } = target.tile!(shape);
   const scratch =
-    packedBytes === 0 ? [] : [{ dtype: shape.dtype, size: packedBytes / target.elementBytes(shape.dtype) }];
+    packedBytes === 0
+      ? []
+      : [{ dtype: shape.dtype, size: packedBytes / target.elementBytes(shape.dtype), isKept: kept !== undefined }];
   const [packed] = scratch.map(({ dtype }) => builder.operand(dtype));
   const epilogue: Epilogue = isPlain
     ? { kind: 'store', output: { memory: store!.operand, offset: store!.map.offset } }
@@ -148,7 +159,7 @@ export function wholeContraction(builder: FunctionBuilder, segment: Segment, tar
   builder.push({
     kind: 'contract',
     ...shape,
-    outer: outer.map((axis) => axisOf(axis)),
+    kept,
     ...(packed === undefined ? {} : { packed }),
     epilogue,
   });

@@ -206,6 +206,8 @@ export interface ContractStatement {
   readonly right: ContractFactor;
   /** Memory for packed operands, where the target's tile asks for some. */
   readonly packed?: MemoryId;
+  /** Factors that stay packed from one turn of the loop around to the next; the first word of `packed` is 0 before the first. */
+  readonly kept?: { readonly left: boolean; readonly right: boolean } | undefined;
   readonly epilogue: Epilogue;
 }
 

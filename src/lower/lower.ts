@@ -1,13 +1,14 @@
 /** Kernel[] → steps: each kernel's segments as loop functions, written once for segments that run the same code. */
 import type { BufferSpec } from '../compile/buffer-table.js';
 import type { ScratchRequest } from '../compile/buffers.js';
-import type { Kernel, Segment } from '../compile/kernel.js';
+import type { BufferId, Kernel, Segment } from '../compile/kernel.js';
 import type { Work } from '../compile/work.js';
 import type { Target } from './target.js';
 import { segmentNanoseconds } from './cost.js';
 import type { LoopFunction } from './loops.js';
 import type { Call, LaunchStep, Step } from './program.js';
 import type { LoweredSegment } from './lowered.js';
+import { type Kept, keptFactors, writtenAround } from './kept.js';
 import { segmentKey } from './segment.js';
 
 export interface Lowered {
@@ -54,24 +55,28 @@ export function lower(
   const functions: LoopFunction[] = [];
   const scratch: ScratchRequest[] = [];
   const lowered = new Map<string, LoweredSegment & { readonly first: number }>();
-  const lowerOnce = (segment: Segment): LoweredSegment & { readonly first: number } => {
+  const lowerOnce = (segment: Segment, kept: Kept | undefined): LoweredSegment & { readonly first: number } => {
     const fills = fillsBuffers(segment, specs, target.width);
-    const key = segmentKey(segment, target, fills);
+    const key = segmentKey(segment, target, fills) + (kept === undefined ? '' : JSON.stringify(kept));
     let found = lowered.get(key);
     if (found === undefined) {
       const first = functions.length;
-      found = { ...target.lower(segment, target, `s${lowered.size}_${segment.kind}`, fills), first };
+      found = { ...target.lower(segment, target, `s${lowered.size}_${segment.kind}`, fills, kept), first };
       functions.push(...found.functions.map(({ code }) => code));
       lowered.set(key, found);
     }
     return found;
   };
+  const around = writtenAround(kernels, work, specs);
   const launches = kernels.map((kernel, position): LaunchStep => {
     const phases: Call[][] = [];
+    const keeps: BufferId[] = [];
     for (const segment of kernel.segments) {
       if (isEmpty(segment)) continue;
-      const { first, functions: own, scratch: needed } = lowerOnce(segment);
+      const kept = target.keepsPacked === true ? keptFactors(segment, around[position], specs) : undefined;
+      const { first, functions: own, scratch: needed } = lowerOnce(segment, kept);
       const extra = needed.map((each) => buffers + scratch.push({ ...each, kernel: position }) - 1);
+      keeps.push(...extra.filter((_, i) => needed[i]!.isKept));
       const nanoseconds = segmentNanoseconds(segment);
       own.forEach(({ grid }, i) => {
         const extent = grid.extent ?? segment.axes[0]!;
@@ -84,7 +89,7 @@ export function lower(
         });
       });
     }
-    return { kind: 'launch', kernel, phases };
+    return { kind: 'launch', kernel, phases, ...(keeps.length === 0 ? {} : { keeps }) };
   });
   const stepsOf = (list: readonly Work[]): Step[] =>
     list.map((each): Step => {

@@ -24,6 +24,8 @@ export interface LoweredFunction {
 export interface Scratch {
   readonly dtype: DType;
   readonly size: number;
+  /** Whether it stays what it is from one turn of the loop around to the next. */
+  readonly isKept?: boolean;
 }
 
 /** Functions that compute a segment, one after another. */

@@ -59,7 +59,7 @@ export function printLoops(code: LoopFunction): string {
     }
   };
   const contract = (statement: ContractStatement, depth: number): void => {
-    const { outer, rows, columns, reduced, left, right, packed, epilogue } = statement;
+    const { outer, rows, columns, reduced, left, right, packed, kept, epilogue } = statement;
     const named = (name: string, axes: readonly ContractAxis[]): string[] =>
       axes.map((_, i) => (axes.length === 1 && name !== 'o' && name !== 'k' ? name : `${name}${i}`));
     const axesOf = (name: string, axes: readonly ContractAxis[]): string[] =>
@@ -70,7 +70,9 @@ export function printLoops(code: LoopFunction): string {
     const over = [...axesOf('o', outer), ...axesOf('row', rows), ...axesOf('column', columns), ...axesOf('k', reduced)];
     const at = (place: ContractMemory): string =>
       memory(place.memory) + (place.offset === 0 ? '' : ` + ${place.offset}`);
-    const within = packed === undefined ? '' : `, packed in ${memory(packed)}`;
+    const keeps = [kept?.left === true ? ['left'] : [], kept?.right === true ? ['right'] : []].flat().join(' and ');
+    const within =
+      packed === undefined ? '' : `, packed in ${memory(packed)}${keeps === '' ? '' : `, ${keeps} in the first turn`}`;
     line(depth, `contract ${at(left)} · ${at(right)} over ${over.join(', ')}${within}`);
     for (const [which, { bounds }, name, axes] of [
       ['left', left, 'row', rows],

@@ -40,6 +40,8 @@ export interface LaunchStep {
   readonly kind: 'launch';
   readonly kernel: Kernel;
   readonly phases: readonly Phase[];
+  /** Scratch memory that stays from turn to turn of the innermost loop around, before which its first word becomes 0. */
+  readonly keeps?: readonly BufferId[];
 }
 
 /** The host computes scalars, before the launches that follow it: see `compile/host.ts`. */

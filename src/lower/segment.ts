@@ -10,6 +10,7 @@ import type { ReductionOrder } from '../ops/order.js';
 import { FunctionBuilder } from './builder.js';
 import { expandContraction } from './contract.js';
 import { wholeContraction, whyNotWhole } from './contract-whole.js';
+import type { Kept } from './kept.js';
 import type { LoopFunction } from './loops.js';
 import { Nest, type Space } from './nest.js';
 import { axisRange, gridRange, mapLoops, type Range, wholeRange } from './parallel.js';
@@ -98,7 +99,13 @@ function scattersAlong(body: readonly ScalarNode[], stores: readonly Store[], ax
 }
 
 /** The functions of `segment` on `target`. */
-export function lowerSegment(segment: Segment, target: Target, name: string): LoweredSegment {
+export function lowerSegment(
+  segment: Segment,
+  target: Target,
+  name: string,
+  _fills = false,
+  kept?: Kept,
+): LoweredSegment {
   if (segment.kind === 'sort') return sortRows(segment, target, name);
   const order = loopOrder(segment);
   const extents = [...segment.axes, ...segment.reduceAxes];
@@ -126,7 +133,7 @@ export function lowerSegment(segment: Segment, target: Target, name: string): Lo
     return alone(build((builder) => expandContraction(builder, segment, axis)));
   if (segment.kind === 'contraction' && whyNotWhole(segment) === undefined) {
     let scratch: readonly Scratch[] = [];
-    const code = build((builder) => (scratch = wholeContraction(builder, segment, target)));
+    const code = build((builder) => (scratch = wholeContraction(builder, segment, target, kept)));
     // It divides its own work, in phases.
     return { functions: [{ code, grid: { extent: 1, grain: 1 } }], scratch };
   }

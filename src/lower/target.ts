@@ -5,6 +5,7 @@ import type { Decompositions } from '../compile/decompose.js';
 import type { FusionLimits } from '../compile/limits.js';
 import type { Segment } from '../compile/kernel.js';
 import type { DType } from '../core/dtype.js';
+import type { Kept } from './kept.js';
 import type { ContractStatement } from './loops.js';
 import type { LoweredSegment } from './lowered.js';
 
@@ -47,13 +48,18 @@ export interface ContractionShape {
 export type TileOf = (shape: ContractionShape) => GroupTile | undefined;
 
 /** One contraction of rows and columns, as a backend's own tile sees it. */
-export type TileShape = Pick<ContractStatement, 'dtype' | 'order' | 'rows' | 'columns' | 'reduced' | 'left' | 'right'>;
+export type TileShape = Pick<
+  ContractStatement,
+  'dtype' | 'order' | 'outer' | 'rows' | 'columns' | 'reduced' | 'left' | 'right' | 'kept'
+>;
 /** What a tile needs and gives. */
 export interface TilePlan {
   /** Elements between two rows of a block of finished sums. */
   readonly pitch: number;
   /** Bytes of memory that all workers share: packed operands. What each worker has of its own is the backend's matter. */
   readonly packedBytes: number;
+  /** The factors of {@link TileShape.kept} that stay packed. */
+  readonly kept?: TileShape['kept'];
 }
 
 export interface Target extends FusionLimits {
@@ -79,13 +85,15 @@ export interface Target extends FusionLimits {
   readonly loops: boolean | 'counted';
   /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */
   readonly tile: ((shape: TileShape) => TilePlan) | undefined;
+  /** Whether the tile can keep from turn to turn what it has packed of a factor that a loop does not change. */
+  readonly keepsPacked?: boolean;
   /** Of a target that has tiles: why `contraction` is computed without them, and slower so; undefined if it is not. */
   readonly whyUntiled?: (contraction: Segment) => string | undefined;
   /** For a machine without f64: primitives that compute f32 in f64 elsewhere, made of f32 and integers alone. */
   readonly decompositions?: Decompositions;
   /**
    * Decides the loops of a segment: `lowerSegment`, or `lowerForWorkgroups`. A backend names it, so that a page holds only what
-   * its backends need. `fills`: the segment's stores end in whole vectors, or where their buffers end.
+   * its backends need. `fills`: the segment's stores end in whole vectors, or where their buffers end. `kept`: what the loop around does not change.
    */
-  readonly lower: (segment: Segment, target: Target, name: string, fills: boolean) => LoweredSegment;
+  readonly lower: (segment: Segment, target: Target, name: string, fills: boolean, kept?: Kept) => LoweredSegment;
 }

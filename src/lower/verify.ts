@@ -96,7 +96,10 @@ function verifyProgram(program: Program): void {
     if (!written.has(output)) throw new InternalError(`the output b${output} of ${program.name} is never written`);
   }
   let alive: Buffer[] = [];
-  const temporaries = program.buffers.filter((buffer) => buffer.role === 'temporary' && buffer.size > 0);
+  const temporaries = program.buffers.filter(
+    ({ role, size, firstUse, lastUse }) =>
+      size > 0 && (role === 'temporary' || (role === 'scratch' && firstUse < lastUse)),
+  );
   for (const b of temporaries.sort((x, y) => x.firstUse - y.firstUse)) {
     alive = alive.filter((a) => a.lastUse > b.firstUse);
     for (const a of alive)

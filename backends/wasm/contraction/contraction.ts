@@ -57,7 +57,7 @@ export const blockPitch = (shape: ContractionShape): number => blockOf(shape).co
 
 /** Bytes for what is packed. */
 export const packingBytes = (shape: ContractionShape): number =>
-  strategyOf(shape) === 'packed' ? packedBytes(planPacked(shape)) : 0;
+  strategyOf(shape) === 'packed' ? packedBytes(shape, planPacked(shape)) : 0;
 
 /** Bytes of scratch memory for `threads` threads: the context, and a block of results each. */
 export function scratchBytes(shape: ContractionShape, threads: number): number {

@@ -25,7 +25,7 @@ import { Levels, type BaseLevel, type Place } from './levels.js';
 import { packKind } from './pack.js';
 import { packPhase, type Side } from './pack-phase.js';
 import { emitWindowPhase } from './pack-windows.js';
-import { planPacked, type PackedPlan, type ContractionShape } from './plan.js';
+import { headerBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
 import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
 
 const ZEROS = Array<number>(16).fill(0);
@@ -82,11 +82,12 @@ export function emitPacked(
     store('leftK', shape.left.k);
     store('rightLane', shape.right.n);
     store('rightK', shape.right.k);
-    address('packedLeft', 0);
-    address('packedRight', plan.leftBytes);
+    const header = headerBytes(shape);
+    address('packedLeft', header);
+    address('packedRight', header + plan.leftBytes);
     address('blocks', CONTEXT_BYTES, scratch);
     if (plan.zeroBytes > 0) {
-      const zeros = plan.leftBytes + plan.rightBytes;
+      const zeros = header + plan.leftBytes + plan.rightBytes;
       address('zeros', zeros);
       const at = f.local('i32', 'at');
       f.i32(0).set(at);
@@ -126,16 +127,22 @@ export function emitPacked(
       store(side, from);
       address(target, packed);
     };
+    /** Packs in any case, or an operand that is kept where it is not there yet. */
+    const onceKept = (side: Side, emit: () => void): void => {
+      if (shape.kept?.[side] === true) f.get(memory).memory('i32.load').op('i32.eqz').if(emit);
+      else emit();
+    };
     eachBlock(f, n, shape.n, plan.columnsPacked, (first, columns) => {
       store('firstColumn', first);
       store('columns', columns);
       ceilDivide(push(f, columns), tileColumns(ops)).set(count);
-      pack('right', packRight, plan.leftBytes, tileColumns(ops), plan.columnsPacked);
+      onceKept('right', () => pack('right', packRight, header + plan.leftBytes, tileColumns(ops), plan.columnsPacked));
       eachBlock(f, m, shape.m, plan.rowsPacked, (firstRow, rows) => {
         store('firstRow', firstRow);
         store('rows', rows);
         ceilDivide(push(f, rows), TILE_ROWS).set(count);
-        pack('left', packLeft, 0, TILE_ROWS, plan.rowsPacked);
+        onceKept('left', () => pack('left', packLeft, header, TILE_ROWS, plan.rowsPacked));
+        if (shape.kept !== undefined) f.get(memory).i32(1).memory('i32.store');
         ceilDivide(push(f, rows), plan.taskRows);
         ceilDivide(push(f, columns), plan.taskColumns).op('i32.mul').set(count);
         const products = shape.k * Math.min(shape.m, plan.rowsPacked) * Math.min(shape.n, plan.columnsPacked);

@@ -72,6 +72,8 @@ export interface ContractionShape {
     /** The extent of the outermost reduced axis. */
     readonly outermost?: SizeForm | undefined;
   };
+  /** Operands that stay packed from call to call, once the first word of the packed memory is not 0. */
+  readonly kept?: { readonly left: boolean; readonly right: boolean } | undefined;
   /** Operands that these strides do not describe. */
   readonly windows: { readonly left?: WindowedOperand; readonly right?: WindowedOperand };
 }
@@ -149,5 +151,19 @@ function zerosOf(operand: WindowedOperand, bytes: number): number {
   return roundUp(hasRuns(operand) ? (run!.extent - 1) * Math.abs(run!.stride) + bytes : bytes, 16) + 16;
 }
 
-/** Bytes of both packed operands, and of zeros. */
-export const packedBytes = (plan: PackedPlan): number => plan.leftBytes + plan.rightBytes + plan.zeroBytes;
+/** Bytes before the packed operands, where one of them is kept: a cache line with the word that says so. */
+export const headerBytes = ({ kept }: ContractionShape): number => (kept === undefined ? 0 : 64);
+
+/** Bytes of both packed operands, of zeros, and of the header. */
+export const packedBytes = (shape: ContractionShape, plan: PackedPlan): number =>
+  headerBytes(shape) + plan.leftBytes + plan.rightBytes + plan.zeroBytes;
+
+/** Of `kept` what can be: operands that are packed whole, once a call. */
+export function keepable(shape: ContractionShape): ContractionShape['kept'] {
+  const { kept, m, n } = shape;
+  if (kept === undefined) return undefined;
+  const plan = planPacked(shape);
+  const right = kept.right && n <= plan.columnsPacked;
+  const left = kept.left && n <= plan.columnsPacked && m <= plan.rowsPacked;
+  return left || right ? { left, right } : undefined;
+}

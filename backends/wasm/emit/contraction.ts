@@ -14,9 +14,9 @@ import type {
   LoopFunction,
 } from '../../../src/lower/loops.js';
 import type { FunctionReference, Local } from '../body.js';
-import { blockPitch, emitContraction, packingBytes, scratchBytes } from '../contraction/contraction.js';
+import { blockPitch, emitContraction, packingBytes, scratchBytes, strategyOf } from '../contraction/contraction.js';
 import type { ContractionKit, Destination } from '../contraction/kit.js';
-import { blockOrder, type ContractionShape, type WindowedOperand } from '../contraction/plan.js';
+import { blockOrder, type ContractionShape, keepable, type WindowedOperand } from '../contraction/plan.js';
 import { pushSize, scale } from '../loops.js';
 import { FunctionPrinter, loadSize } from './function.js';
 import type { Helpers } from './helpers.js';
@@ -30,7 +30,7 @@ function sizeOfJoined([outer, ...inner]: readonly ContractAxis[]): SizeForm | un
 }
 
 /** The shape with its strides in bytes. */
-function inBytes({ dtype, rows, columns, reduced, left, right }: TileShape): ContractionShape {
+function inBytes({ dtype, rows, columns, reduced, left, right, kept }: TileShape): ContractionShape {
   const bytes = bytesPerElement(dtype);
   const steps = extentOf(reduced);
   const [row, column, k] = [rows, columns, reduced].map((axes) => axes[axes.length - 1]);
@@ -52,6 +52,7 @@ function inBytes({ dtype, rows, columns, reduced, left, right }: TileShape): Con
     dtype,
     ...((sizes.m ?? sizes.n ?? sizes.k) ? { sizes: { ...sizes, outermost: reduced[0]?.size } } : {}),
     order: blockOrder(steps),
+    ...(kept === undefined ? {} : { kept }),
     m: extentOf(rows),
     n: extentOf(columns),
     k: steps,
@@ -71,8 +72,15 @@ function inBytes({ dtype, rows, columns, reduced, left, right }: TileShape): Con
 
 /** The target's plan of a tile. */
 export function planTile(shape: TileShape): TilePlan {
-  const own = inBytes(shape);
-  return { pitch: blockPitch(own) / bytesPerElement(shape.dtype), packedBytes: packingBytes(own) };
+  const all = inBytes(shape);
+  // Outer indices take turns in one memory.
+  const kept = shape.outer.length === 0 && strategyOf(all) === 'packed' ? keepable(all) : undefined;
+  const own = { ...all, kept };
+  return {
+    pitch: blockPitch(own) / bytesPerElement(shape.dtype),
+    packedBytes: packingBytes(own),
+    ...(kept && { kept }),
+  };
 }
 
 /** Bytes of scratch memory that the contraction needs with `threads` threads. */

@@ -36,25 +36,35 @@ export class StepEmitter {
     readonly launch: (step: LaunchStep) => void,
   ) {}
 
-  emit(steps: readonly Step[]): void {
+  emit(steps: readonly Step[], isInside = false): void {
     for (const step of steps)
-      if (step.kind === 'launch') this.launch(step);
-      else if (step.kind === 'loop') this.#loop(step);
-      else if (step.kind === 'branch') this.#branch(step);
+      if (step.kind === 'launch') {
+        if (!isInside) this.#begin([step]);
+        this.launch(step);
+      } else if (step.kind === 'loop') this.#loop(step);
+      else if (step.kind === 'branch') this.#branch(step, isInside);
   }
 
   #pushAddress(id: BufferId): FunctionBody {
     return this.f.get(this.table).memory('i32.load', this.placesOf(id)[0]);
   }
 
+  /** Notes that nothing is packed yet of what stays from turn to turn. */
+  #begin(steps: readonly Step[]): void {
+    for (const step of steps)
+      if (step.kind === 'launch') for (const id of step.keeps ?? []) this.#pushAddress(id).i32(0).memory('i32.store');
+      else if (step.kind === 'branch') step.branches.forEach((branch) => this.#begin(branch));
+  }
+
   #loop({ turns, reverse, views, steps }: LoopStep): void {
     const { f, table, program } = this;
+    this.#begin(typeof turns === 'number' ? steps : [...turns.test, ...steps]);
     if (typeof turns !== 'number') {
       f.block((exit) => {
         f.loop((again) => {
-          this.emit(turns.test);
+          this.emit(turns.test, true);
           this.#pushAddress(turns.predicate).memory('i32.load8_u').op('i32.eqz').brIf(exit);
-          this.emit(steps);
+          this.emit(steps, true);
           f.br(again);
         });
       });
@@ -74,20 +84,20 @@ export class StepEmitter {
     countUp(f, turn, turns, 1, () => {
       for (const { address, places } of elements)
         for (const place of places) f.get(table).get(address).memory('i32.store', place);
-      this.emit(steps);
+      this.emit(steps, true);
       for (const { address, step } of elements) f.increment(address, step);
     });
   }
 
-  #branch({ index, branches }: BranchStep): void {
+  #branch({ index, branches }: BranchStep, isInside: boolean): void {
     const { f } = this;
     const chosen = f.local('i32', 'chosen');
     this.#pushAddress(index).memory('i32.load').set(chosen);
     const emitFrom = (i: number): void => {
-      if (i === branches.length - 1) return this.emit(branches[i]!);
+      if (i === branches.length - 1) return this.emit(branches[i]!, isInside);
       f.get(chosen).i32(i).op('i32.le_s');
       f.if(
-        () => this.emit(branches[i]!),
+        () => this.emit(branches[i]!, isInside),
         () => emitFrom(i + 1),
       );
     };
