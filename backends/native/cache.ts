@@ -23,9 +23,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import process from 'node:process';
-import { BackendUnavailableError, OptionError } from '../../src/core/errors.js';
+import { BackendUnavailableError, LazuliError, OptionError } from '../../src/core/errors.js';
 import { runCompiler, type Toolchain } from './toolchain.js';
 
 const DIGEST_BYTES = 32;
@@ -42,10 +42,9 @@ const refuse = (facts: string, cause?: unknown): OptionError =>
 export function defaultCacheDirectory(): string {
   const { XDG_CACHE_HOME } = process.env;
   if (process.platform === 'darwin') return join(homedir(), 'Library/Caches/lazuli');
-  return join(
-    XDG_CACHE_HOME !== undefined && XDG_CACHE_HOME !== '' ? XDG_CACHE_HOME : join(homedir(), '.cache'),
-    'lazuli',
-  );
+  // A relative one is to be ignored, the specification says.
+  const isGiven = XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME);
+  return join(isGiven ? XDG_CACHE_HOME : join(homedir(), '.cache'), 'lazuli');
 }
 
 /** @throws OptionError `CACHE_DIRECTORY` unless it is the user's own and nobody else's to write. */
@@ -100,8 +99,29 @@ export class LibraryCache {
   }
 
   /**
-   * The path of the library that `source` compiles to.
+   * What `open` makes of the library that `source` compiles to. One that cannot be opened is built again: another process may
+   * have removed it just now.
    * @throws BackendUnavailableError `COMPILER_FAILED` with the compiler's message and the place of the source
+   * @throws OptionError `CACHE_DIRECTORY` if it cannot be written any more
+   */
+  open<T>(source: string, flags: readonly string[], open: (path: string) => T): T {
+    for (let isSecond = false; ; isSecond = true) {
+      const path = this.library(source, flags);
+      try {
+        const opened = open(path);
+        this.touch(path);
+        return opened;
+      } catch (cause) {
+        // It may be good where it lies, but not for this process.
+        rmSync(path, { force: true });
+        if (isSecond) throw this.#failure(source, flags, `made what cannot be loaded: ${String(cause)}`, cause);
+      }
+    }
+  }
+
+  /**
+   * The path of the library that `source` compiles to.
+   * @throws as {@link open}
    */
   library(source: string, flags: readonly string[] = []): string {
     const key = createHash('sha256')
@@ -112,8 +132,29 @@ export class LibraryCache {
       .digest('hex')
       .slice(0, 40);
     const path = join(this.directory, `${key}.so`);
-    if (!this.#isGood(key, path)) this.#build(key, path, source, flags);
+    if (this.#isGood(key, path)) return path;
+    try {
+      // Somebody may have removed it since it was checked.
+      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      this.#build(key, path, source, flags);
+    } catch (cause) {
+      if (cause instanceof LazuliError) throw cause;
+      throw refuse(`the cache directory ${this.directory} cannot be written: ${String(cause)}`, cause);
+    }
     return path;
+  }
+
+  /** Keeps the source, for who wants to see what is wrong with it. */
+  #failure(source: string, flags: readonly string[], facts: string, cause?: unknown): BackendUnavailableError {
+    const { compiler, flags: own } = this.toolchain;
+    const place = join(this.directory, `${createHash('sha256').update(source).digest('hex').slice(0, 40)}.c`);
+    writeFileSync(place, source, { mode: 0o600 });
+    return new BackendUnavailableError(
+      'COMPILER_FAILED',
+      `${compiler} ${facts}`,
+      `The source is ${place}, the arguments were ${[...own, ...flags].join(' ')}.`,
+      { cause },
+    );
   }
 
   /** Whether the file is the user's own and as it was written. */
@@ -141,15 +182,7 @@ export class LibraryCache {
     const made = join(this.directory, `${key}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
     try {
       const { failure } = runCompiler(compiler, [...own, ...flags, '-o', made, '-', '-lm'], source);
-      if (failure !== undefined || !existsSync(made)) {
-        const place = join(this.directory, `${key}.c`);
-        writeFileSync(place, source, { mode: 0o600 });
-        throw new BackendUnavailableError(
-          'COMPILER_FAILED',
-          `${compiler} ${failure ?? 'made no file'}`,
-          `The source is ${place}, the arguments were ${[...own, ...flags].join(' ')}.`,
-        );
-      }
+      if (failure !== undefined || !existsSync(made)) throw this.#failure(source, flags, failure ?? 'made no file');
       const content = readFileSync(made);
       writeFileSync(made, digestOf(key, content), { flag: 'a' });
       chmodSync(made, 0o600);
@@ -160,10 +193,10 @@ export class LibraryCache {
     this.#clean(path);
   }
 
-  /** Marks a library as used now. */
+  /** Marks a library as used now, if it is still there: what is loaded needs its file no more. */
   touch(path: string): void {
     const now = new Date();
-    utimesSync(path, now, now);
+    if (existsSync(path)) utimesSync(path, now, now);
   }
 
   /** Removes the libraries that were used longest ago, but for `kept`, until the rest is small, and what nobody will finish. */

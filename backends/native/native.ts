@@ -77,20 +77,16 @@ export async function native(options: NativeOptions = {}): Promise<NativeBackend
   const toolchain = findToolchain({ compiler, flags, fma });
   const cache = new LibraryCache(cacheDirectory ?? defaultCacheDirectory(), toolchain, FORMAT);
 
-  const open = (path: string): Koffi.LibraryHandle => {
+  const poolFlags = ['-pthread', ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : [])];
+  const pool = cache.open(POOL_SOURCE, poolFlags, (path): PoolLibrary => {
     const library = koffi.load(path);
-    cache.touch(path);
-    return library;
-  };
-  const poolLibrary = open(
-    cache.library(POOL_SOURCE, ['-pthread', ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : [])]),
-  );
-  const pool: PoolLibrary = {
-    create: poolLibrary.func('lazuli_pool_new', 'intptr_t', []) as PoolLibrary['create'],
-    resize: poolLibrary.func('lazuli_pool_resize', 'int', ['intptr_t', 'int']) as PoolLibrary['resize'],
-    destroy: poolLibrary.func('lazuli_pool_delete', 'void', ['intptr_t']) as PoolLibrary['destroy'],
-  };
-  (poolLibrary.func('lazuli_keep_memory', 'void', []) as () => void)();
+    (library.func('lazuli_keep_memory', 'void', []) as () => void)();
+    return {
+      create: library.func('lazuli_pool_new', 'intptr_t', []) as PoolLibrary['create'],
+      resize: library.func('lazuli_pool_resize', 'int', ['intptr_t', 'int']) as PoolLibrary['resize'],
+      destroy: library.func('lazuli_pool_delete', 'void', ['intptr_t']) as PoolLibrary['destroy'],
+    };
+  });
   const addressOf: AddressOf = (view) => Number(koffi.address(view));
   return createNativeBackend(
     {
@@ -102,11 +98,13 @@ export async function native(options: NativeOptions = {}): Promise<NativeBackend
       load(sources): Code[] {
         const [only] = sources;
         const isOne = sources.length === 1;
-        const library = open(cache.library(isOne ? only!.text : joinSources(sources)));
-        return sources.map((_, i) => ({
-          run: library.func(isOne ? ENTRY : `${ENTRY}_${i}`, 'void', ['intptr_t', 'intptr_t']) as Code['run'],
-          unload: () => isOne && library.unload(),
-        }));
+        return cache.open(isOne ? only!.text : joinSources(sources), [], (path) => {
+          const library = koffi.load(path);
+          return sources.map((_, i) => ({
+            run: library.func(isOne ? ENTRY : `${ENTRY}_${i}`, 'void', ['intptr_t', 'intptr_t']) as Code['run'],
+            unload: () => isOne && library.unload(),
+          }));
+        });
       },
       disassemble({ text }) {
         const { stdout, error } = spawnSync('objdump', ['-d', '--no-show-raw-insn', cache.library(text)], {

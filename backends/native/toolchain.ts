@@ -52,10 +52,19 @@ export function runCompiler(compiler: string, parameters: readonly string[], sou
 const firstLines = (text: string): string => text.trim().split('\n').slice(0, 8).join('\n') || 'it said nothing';
 
 /** What makes the bits of every backend, whatever else is asked for; -fno-fast-math asks for errno again, so it comes first. */
-export const SEMANTICS = ['-fwrapv', '-fno-strict-aliasing', '-fno-fast-math', '-fno-math-errno'];
+export const SEMANTICS = [
+  '-fwrapv',
+  '-fno-strict-aliasing',
+  '-fno-fast-math',
+  '-fno-math-errno',
+  '-fno-single-precision-constant',
+];
 
 const unavailable = (facts: string, remedy = INSTALL): BackendUnavailableError =>
   new BackendUnavailableError('NO_COMPILER', facts, remedy);
+
+/** Macros of instruction sets that a processor may lack. */
+const INSTRUCTIONS = /^__(SSE|SSSE|AVX|FMA|F16C|BMI|LZCNT|ADX|SHA|VAES|VPCLMUL|GFNI|AMX|ARM_FEATURE)/;
 
 /** The macros that a compiler defines. */
 function macrosOf(text: string): Map<string, string> {
@@ -86,6 +95,39 @@ function machineOf(macros: ReadonlyMap<string, string>, compiler: string): Machi
     `${compiler} compiles for a processor that is neither x86-64 nor arm64`,
     `Run it on 'wasm'.`,
   );
+}
+
+/** @throws OptionError `COMPILER_FLAG` for flags that make what this processor cannot run. */
+function checkInstructions(
+  flags: readonly string[],
+  macros: ReadonlyMap<string, string>,
+  usual: ReadonlyMap<string, string>,
+): void {
+  const foreign = [...macros.keys()].filter((macro) => INSTRUCTIONS.test(macro) && !usual.has(macro));
+  if (foreign.length > 0)
+    throw new OptionError(
+      'COMPILER_FLAG',
+      `the flags ${flags.join(' ')} ask for instructions that this processor lacks: ${foreign.join(', ')}`,
+      'Leave them out; what this processor has is used unasked.',
+    );
+}
+
+/** All arguments but for the files; the user's stand before what makes the bits. */
+function flagsOf(
+  macros: ReadonlyMap<string, string>,
+  own: readonly string[],
+  flags: readonly string[],
+  fma: boolean,
+): string[] {
+  // Expressions stay where they are written: additions come late after their multiplications.
+  const order = macros.has('__clang__') ? [] : ['-fno-tree-ter', '-fno-tree-vectorize'];
+  // With -Ofast, compilers link a beginning that flushes subnormals, of all JavaScript in the process too.
+  const begin = process.platform === 'linux' ? ['-nostartfiles'] : [];
+  const registers = macros.has('__x86_64__') ? ['-mfpmath=sse'] : [];
+  return [
+    ...['-x', 'c', '-std=gnu11', '-O2', ...own, ...order, ...flags, '-w', '-shared', '-fPIC', '-fvisibility=hidden'],
+    ...[...begin, ...SEMANTICS, ...registers, `-ffp-contract=${fma ? 'fast' : 'off'}`],
+  ];
 }
 
 export interface ToolchainOptions {
@@ -129,22 +171,19 @@ export function findToolchain({ compiler, flags, fma }: ToolchainOptions): Toolc
       tried.push(`${name} says nothing that a C compiler says`);
       continue;
     }
+    if (flags.some((flag) => flag.startsWith('-m')))
+      checkInstructions(flags, macros, macrosOf(probe(name, own).stdout));
     const isClang = macros.has('__clang__');
     if (!isClang && Number(macros.get('__GNUC__')) < 12) {
       tried.push(`${name} is gcc ${version}, and gcc 12 is the oldest that knows __builtin_shufflevector`);
       continue;
     }
-    // Expressions stay where they are written: additions come late after their multiplications.
-    const order = isClang ? [] : ['-fno-tree-ter', '-fno-tree-vectorize'];
     return {
       compiler: name,
       version: isClang ? version : `gcc ${version}`,
       machine: machineOf(macros, name),
       processor: cpus()[0]?.model ?? process.arch,
-      flags: [
-        ...['-x', 'c', '-std=gnu11', '-O2', ...own, ...order, ...flags],
-        ...['-w', '-shared', '-fPIC', '-fvisibility=hidden', ...SEMANTICS, `-ffp-contract=${fma ? 'fast' : 'off'}`],
-      ],
+      flags: flagsOf(macros, own, flags, fma),
     };
   }
   throw unavailable(`no C compiler works: ${tried.join('; ')}`);

@@ -15,9 +15,13 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jit, type LazuliError, ones, setThreads, tensor, type Tensor, TrainVar, zeros } from 'lazuli';
 import { native, type NativeOptions } from 'lazuli/native';
-import { expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { LibraryCache } from '../../backends/native/cache.js';
 import { findToolchain } from '../../backends/native/toolchain.js';
+import { evaluateGraph } from '../../src/ops/evaluate.js';
+import { noise } from '../support/arrays.js';
+import { expectSameBits } from '../support/bits.js';
+import { runGraph, tracedGraph } from '../support/graphs.js';
 import { cpu, describeOnNative, DIRECTORY } from './support.js';
 
 /** The error of opening a backend. */
@@ -40,6 +44,44 @@ function pretender(script: string): string {
 const double = (backend: Awaited<ReturnType<typeof native>>): number[] => [
   ...jit((x: Tensor) => x.mul(2), { backend })(ones([3])).dataSync(),
 ];
+
+/** What one says of itself that has these macros. */
+const saying = (...macros: string[]): string =>
+  pretender(['__STDC__ 1', '__VERSION__ "12.2.0"', ...macros].map((macro) => `echo '#define ${macro}'`).join('\n'));
+
+describe('what the backend is not for', () => {
+  const { platform } = process;
+  afterEach(() => Object.defineProperty(process, 'platform', { value: platform }));
+
+  test('Windows', async () => {
+    Object.defineProperty(process, 'platform', { value: 'win32' });
+    const error = await failure({});
+    expect(error).toMatchObject({ name: 'UnsupportedError', code: 'NATIVE_PLATFORM' });
+  });
+
+  test('other processors, and compilers that are too old', async () => {
+    for (const macros of [
+      ['__GNUC__ 12', '__x86_64__ 1'],
+      ['__GNUC__ 12', '__i386__ 1'],
+      ['__clang__ 1', '__riscv 1'],
+    ])
+      expect(await failure({ compiler: saying(...macros) })).toMatchObject({ code: 'NATIVE_PROCESSOR' });
+    const old = await failure({ compiler: saying('__GNUC__ 11', '__x86_64__ 1', '__AVX2__ 1') });
+    expect(old).toMatchObject({ name: 'BackendUnavailableError', code: 'NO_COMPILER' });
+    expect(old.message).toContain('gcc 12 is the oldest');
+  });
+
+  test('a Node without koffi: what is missing, and how to install it', async () => {
+    const hook = `export const resolve = (name, context, next) => {
+      if (name === 'koffi') throw new Error('nobody has ' + name);
+      return next(name, context);
+    }`;
+    expect(
+      await started(`(await import('node:module')).register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(hook))});
+        await native().catch(({ name, message }) => console.log(name, message));`),
+    ).toMatch(/^BackendUnavailableError NO_KOFFI: .*nobody has koffi.*npm install koffi/s);
+  });
+});
 
 describeOnNative('the compiler and its cache', () => {
   test('a compiler that is missing, prints nonsense, is killed or fails', async () => {
@@ -77,6 +119,73 @@ describeOnNative('the compiler and its cache', () => {
     expect([...w.value.dataSync()]).toEqual([0, 0, 0]);
   });
 
+  test('one that makes what is no library, which is not kept', async () => {
+    const cacheDirectory = fresh();
+    const compiler = pretender(
+      `case "$*" in *-dM*) exec gcc "$@";; esac
+      while [ $# -gt 0 ]; do [ "$1" = -o ] && echo nonsense > "$2"; shift; done`,
+    );
+    const error = await failure({ compiler, cacheDirectory });
+    expect(error).toMatchObject({ name: 'BackendUnavailableError', code: 'COMPILER_FAILED' });
+    expect(error.message).toMatch(/made what cannot be loaded: .*The source is \S+\.c/s);
+    expect(readdirSync(cacheDirectory).map((name) => name.split('.')[1])).toEqual(['c']);
+  });
+
+  test('a directory that goes while it is used is made again; one that cannot be is an error, and nothing written', async () => {
+    const cacheDirectory = join(fresh(), 'own');
+    const backend = await native({ cacheDirectory, threads: 1, flags: ['-O0'] });
+    rmSync(cacheDirectory, { recursive: true });
+    const w = new TrainVar(zeros([3]));
+    const step = (by: number): (() => void) => jit(() => void (w.value = w.value.add(by)), { backend });
+    step(1)();
+    expect(statSync(cacheDirectory).mode & 0o777).toBe(0o700);
+    rmSync(cacheDirectory, { recursive: true });
+    writeFileSync(cacheDirectory, '');
+    // Another constant is another program.
+    expect(step(2)).toThrow(expect.objectContaining({ name: 'OptionError', code: 'CACHE_DIRECTORY' }) as Error);
+    expect([...w.value.dataSync()]).toEqual([1, 1, 1]);
+  });
+
+  test('flags that would change results have no effect, and none is for another processor', async () => {
+    const flags = ['-Ofast', '-funsafe-math-optimizations', '-fsingle-precision-constant', '-ffp-contract=fast'];
+    if (process.arch === 'x64') {
+      flags.push('-mfpmath=387');
+      // No processor has both.
+      const foreign = await failure({ flags: ['-mfma4', '-mamx-int8'] });
+      expect(foreign).toMatchObject({ name: 'OptionError', code: 'COMPILER_FLAG' });
+      expect(foreign.message).toContain('this processor lacks');
+    }
+    const fast = await native({ cacheDirectory: DIRECTORY, threads: 1, flags });
+    const [x, y] = [noise('f32', [37, 50]), noise('f32', [50, 20], 2)];
+    const graph = tracedGraph([x, y], (a, b) => [
+      a.matmul(b),
+      a.sum(1),
+      a.mul(a).add(a),
+      a.div(3).maximum(-0),
+      ...[0.1, NaN, Infinity, -Infinity, -0, 1e-45, 5e-324, Number.MAX_VALUE].map((c) => a.cast('f64').mul(c)),
+      a.abs().sqrt().add(a.exp()),
+    ]);
+    const want = evaluateGraph(graph, [x, y]);
+    runGraph(fast, graph, [x, y]).forEach((got, i) => expectSameBits(got, want[i]!, `output ${i}`));
+    // Nor do subnormals of the process itself.
+    const tiny = Number('1e-320');
+    expect(tiny / 2).toBeGreaterThan(0);
+  });
+
+  test('two versions of the package at once', async () => {
+    const options = { cacheDirectory: DIRECTORY, threads: 2, flags: ['-O0'] };
+    const mine = await native(options);
+    vi.resetModules();
+    const lazuli = await import('lazuli');
+    const theirs = await (await import('lazuli/native')).native(options);
+    expect(lazuli.jit).not.toBe(jit);
+    const other = lazuli.jit((x: InstanceType<typeof lazuli.Tensor>) => x.mul(2), { backend: theirs });
+    for (let i = 0; i < 3; i++) {
+      expect(double(mine)).toEqual([2, 2, 2]);
+      expect([...other(lazuli.ones([3])).dataSync()]).toEqual([2, 2, 2]);
+    }
+  });
+
   test('options that are none', async () => {
     for (const options of [
       { threads: 0 },
@@ -107,7 +216,8 @@ describeOnNative('the compiler and its cache', () => {
     expect(await failure({ cacheDirectory: inside })).toMatchObject({ code: 'CACHE_DIRECTORY' });
     const file = join(fresh(), 'file');
     writeFileSync(file, '');
-    expect(await failure({ cacheDirectory: file })).toMatchObject({ code: 'CACHE_DIRECTORY' });
+    for (const cacheDirectory of [file, '/dev/null/lazuli', '/proc/self'])
+      expect(await failure({ cacheDirectory })).toMatchObject({ name: 'OptionError', code: 'CACHE_DIRECTORY' });
     if (process.getuid!() === 0) {
       const theirs = fresh();
       chownSync(theirs, 12345, 12345);

@@ -16,6 +16,7 @@ import type { Backend } from '../../src/runtime/backend.js';
 import { Runner } from '../../src/runtime/runner.js';
 import { Storage } from '../../src/runtime/storage.js';
 import { difference } from '../support/bits.js';
+import { THOROUGH } from '../support/runs.js';
 
 export const IS_REQUIRED = process.env.LAZULI_REQUIRE_NATIVE !== undefined;
 
@@ -23,11 +24,11 @@ export const IS_REQUIRED = process.env.LAZULI_REQUIRE_NATIVE !== undefined;
 export const DIRECTORY = mkdtempSync(join(tmpdir(), 'lazuli-native-'));
 process.on('exit', () => rmSync(DIRECTORY, { recursive: true, force: true }));
 
-/** Three threads share everything, cut as small as may be; the compiler spends no time on speed. */
+/** Three threads share everything, cut as small as may be; unless all is tried, the compiler spends no time on speed. */
 const OPTIONS = {
   cacheDirectory: DIRECTORY,
   threads: 3,
-  flags: ['-O0'],
+  flags: THOROUGH ? [] : ['-O0'],
   [TUNING]: { smallTasks: true },
 } as NativeOptions;
 
