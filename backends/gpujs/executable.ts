@@ -27,6 +27,8 @@ export interface GpuPipeline {
   destroy(): Promise<void> | void;
 }
 export interface Gpu {
+  /** All that it has made; in some modes those that are destroyed stay there. */
+  readonly kernels: object[];
   createKernel(
     source: string,
     settings: { readonly output: readonly number[]; readonly argumentTypes: readonly string[] },
@@ -190,7 +192,12 @@ export class GpujsExecutable implements Executable {
   release(): void {
     void this.#recorded?.run.destroy();
     this.#recorded = undefined;
-    for (const made of this.#made) made?.run.destroy();
+    for (const made of this.#made) {
+      if (made === undefined) continue;
+      made.run.destroy();
+      const at = this.gpu.kernels.indexOf(made.run.kernel);
+      if (at >= 0) this.gpu.kernels.splice(at, 1);
+    }
     this.#made.length = 0;
   }
 

@@ -164,10 +164,11 @@ const floatingBinary =
 /** The angle of the point (x, y), the first operand being y. */
 export const atan2 = floatingBinary('atan2', (y, x) => b.call('atan2', y, x));
 export const copySign = floatingBinary('copySign', core.copySign);
-/** log(eᵃ + eᵇ) = max(a, b) + log(1 + e^−|a − b|); of two equal infinities that infinity. */
+/** log(eᵃ + eᵇ) = max(a, b) + log(1 + e^−|a − b|); of two equal infinities that infinity. Of −∞ alone the derivative is 0. */
 export const logAddExp = floatingBinary('logAddExp', (x, y) => {
   const difference = core.where(core.equal(x, y), core.zerosLike(x), core.sub(x, y));
-  return core.add(core.maximum(x, y), b.call('softplus', core.neg(core.abs(difference))));
+  const [top, none] = [core.maximum(x, y), core.constantLike(x, -Infinity)];
+  return core.add(core.where(core.equal(top, none), none, top), b.call('softplus', core.neg(core.abs(difference))));
 });
 /** Integers wrap; a negative exponent of theirs truncates. */
 export const pow: Binary = (a, exponent) => {

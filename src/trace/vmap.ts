@@ -4,6 +4,7 @@ import { OptionError, ShapeError, TraceError, TreeError } from '../core/errors.j
 import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { flatten, type TreeDef, unflatten } from '../core/tree.js';
+import { cast } from '../ops/elementwise.js';
 import { behind, broadcast, transpose } from '../ops/movement.js';
 import { vmapGraph } from '../transform/vmap.js';
 import { inline, leafExpr, pathOf } from './grad.js';
@@ -130,10 +131,13 @@ export function vmap(fn: AnyFunction, options: VmapOptions = {}): (...args: unkn
     const places = axesOf('outAxes', outAxes, resultTree);
     const results = outputs
       .slice(0, count)
-      .map((node, i) => record(() => placed(node, batched[i]!, places[i]!, first.extent)));
+      .map((node, i) => record(() => placed(shaped(node, graph.outputs[i]!), batched[i]!, places[i]!, first.extent)));
     return unflatten(resultTree, tensorsOf(results));
   };
 }
+
+/** What is a number of each example is f32 of all, as whatever gives numbers a shape makes them. */
+const shaped = (all: Expr, ofOne: Expr): Expr => (ofOne.aval.weak ? cast(all, 'f32') : all);
 
 /** A result with its examples along `axis`; null for one that all share. */
 function placed(given: Expr, isBatched: boolean, axis: number | null, extent: number): Expr {

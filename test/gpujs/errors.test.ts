@@ -16,6 +16,7 @@ test('a mode that is not here is a BackendUnavailableError', () => {
 
 /** A gpu.js whose kernels ran elsewhere. */
 const elsewhere = (mode: string, fallbackReason: string | null): Gpu => ({
+  kernels: [],
   createKernel: (_source, { output }) =>
     Object.assign(() => new Float32Array(output[0]!), {
       kernel: { constructor: { mode } },

@@ -1,5 +1,19 @@
 /** Whole programs on gpu.js beside their meaning: kernels of every kind, in every mode that runs here. */
-import { Adadelta, add, gather, jit, matmul, softmax, tanh, tensor, type Tensor, TrainVar, valueAndGrad } from 'lazuli';
+import { GPU as GpuJs } from 'gpu.js';
+import {
+  Adadelta,
+  add,
+  gather,
+  jit,
+  matmul,
+  ones,
+  softmax,
+  tanh,
+  tensor,
+  type Tensor,
+  TrainVar,
+  valueAndGrad,
+} from 'lazuli';
 import { gpujs, type GpujsBackend } from 'lazuli/gpujs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
@@ -110,6 +124,21 @@ describe.each(['cpu', 'webasm'] as const)('in mode %s', (mode) => {
   const backend = gpujs({ mode });
   test.each(Object.entries(EXACT))('%s', (_, each) => check(backend, each, 0));
   test.each(Object.entries(NEAR))('%s', (_, each) => check(backend, each, 1e-5));
+
+  test('programs that a cache forgets leave no kernels', () => {
+    const made = vi.spyOn(GpuJs.prototype, 'createKernel');
+    vi.spyOn(console, 'warn').mockReturnValue();
+    const sum = jit((x: Tensor) => x.mul(2).sum(), { backend });
+    // 64 programs of one or two kernels are kept.
+    const kernels = [64, 80].map((shapes) => {
+      for (let n = 1; n <= shapes; n++) expect(sum(ones([n, 2])).item()).toBe(4 * n);
+      return (made.mock.contexts[0] as { kernels: object[] }).kernels.length;
+    });
+    expect(kernels[1]).toBe(kernels[0]);
+    sum.clear();
+    expect((made.mock.contexts[0] as { kernels: object[] }).kernels.length).toBeLessThanOrEqual(kernels[0]! - 64);
+    vi.restoreAllMocks();
+  });
 });
 
 describeOnGpu('in mode webgpu', () => {

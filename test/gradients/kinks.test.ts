@@ -136,6 +136,21 @@ describe.each(BACKENDS)('on %s', (backend) => {
     expect(derivative(slope, [0, 0])).toEqual([[0.25, -0.25]]);
     expect(derivative(slope, [Infinity, 0])).toEqual([[0, -0]]);
   });
+  test('logAddExp as logSumExp of two', () => {
+    const edges = [-Infinity, 0, 1, Infinity, NaN];
+    const pairs = edges.flatMap((a) => edges.flatMap((b) => [a, b]));
+    const rows = (x: Tensor): Tensor => x.reshape([-1, 2]);
+    expect(
+      derivative(
+        (x) =>
+          rows(x)
+            .unstack(1)
+            .reduce((a, b) => a.logAddExp(b)),
+        pairs,
+      ),
+    ).toEqual(derivative((x) => rows(x).logSumExp(1), pairs));
+    expect(derivative((x) => x.logSumExp().logAddExp(-Infinity), [-Infinity, -Infinity])).toEqual([[0, 0]]);
+  });
   test('prod with no, one and two zeros', () => {
     expect(derivative((x) => x.prod(), [2, 3, 4])).toEqual([[12, 8, 6]]);
     expect(derivative((x) => x.prod(), [2, 0, 4])).toEqual([[0, 8, 0]]);

@@ -1,6 +1,6 @@
 /** Laws that tie the transformations together: forwards and backwards are adjoint, a batch has the bits of a loop, in any order. */
 import * as L from 'lazuli';
-import { grad, hessian, jacfwd, jacrev, jit, jvp, linearize, stack, type Tensor, tensor, vjp, vmap } from 'lazuli';
+import { add, grad, hessian, jacfwd, jacrev, jit, jvp, linearize, stack, type Tensor, tensor, vjp, vmap } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import type { DType } from '../../src/core/dtype.js';
 import { primitives } from '../../src/ops/define.js';
@@ -138,6 +138,23 @@ describe('vmap has the bits of a loop', () => {
       [0, 1],
     ]);
     expect(n.arraySync()).toEqual([3, 3, 3]);
+  });
+  test('numbers of examples are f32 of all, as whatever has a shape is', () => {
+    const chosen = (x: Tensor): Tensor => L.where(x.greater(0), 1, 0);
+    const all = vmap((x: Tensor) => ({
+      chosen: chosen(x),
+      sum: add(chosen(x), 0.1),
+      slope: grad((n: Tensor) => n.mul(2))(chosen(x)),
+    }));
+    for (const f of [all, jit(all)]) {
+      const { chosen: c, sum, slope } = f(tensor([1, -1]));
+      expect([c, sum, slope].map((each) => [each.dtype, ...each.dataSync()])).toEqual([
+        ['f32', 1, 0],
+        ['f32', ...Float32Array.of(1.1, 0.1)],
+        ['f32', 2, 2],
+      ]);
+    }
+    expect(vmap(vmap(chosen))(tensor([[1], [-1]])).dtype).toBe('f32');
   });
 });
 
