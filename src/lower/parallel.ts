@@ -44,6 +44,9 @@ export const gridRange = (isWhole: boolean): Range => ({
   isWhole,
 });
 
+/** Of so many lanes, what is left of an axis is a vector that is not full; element by element it would take as many turns. */
+const FEW_LANES = 4;
+
 /** Turns of a vector loop: those that can never run are left out. */
 function vectorTurns(
   width: number,
@@ -58,7 +61,10 @@ function vectorTurns(
       (extent >= count * width && (count > 1 || extent % (mostVectors * width) >= width || mostVectors === 1))
     )
       turns.push({ step: count * width, takes: count * width, body: () => body(vectors(width, count)) });
-  if (extent === undefined ? isWhole !== true : extent % width > 0) turns.push({ step: 1, body: () => body([SCALAR]) });
+  const rest = extent === undefined ? 1 : extent % width;
+  if (rest > 1 && width <= FEW_LANES)
+    turns.push({ step: rest, takes: rest, body: () => body([{ width, unit: 0, active: rest }]) });
+  else if (extent === undefined ? isWhole !== true : rest > 0) turns.push({ step: 1, body: () => body([SCALAR]) });
   return turns;
 }
 

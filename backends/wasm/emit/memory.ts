@@ -43,9 +43,15 @@ function pushAddress(printer: ValueLocals, access: Access, dtype: DType, element
   return offset;
 }
 
-/** Whether elements of a vector lie side by side, all there. */
-const isContiguous = (printer: ValueLocals, { step, active, address }: Access): boolean =>
-  step === 1 && active === WIDTH && (address.indirect === undefined || printer.widthOf(address.indirect.value) === 1);
+/** Whether elements of a vector lie side by side. */
+const areAdjacent = (printer: ValueLocals, { step, address }: Access): boolean =>
+  step === 1 && (address.indirect === undefined || printer.widthOf(address.indirect.value) === 1);
+/** Whether they do, and all are there. */
+const isContiguous = (printer: ValueLocals, access: Access): boolean =>
+  access.active === WIDTH && areAdjacent(printer, access);
+/** Whether two or three adjacent elements of 32 bits are there: the first two are read and written at once. */
+const hasPair = (printer: ValueLocals, access: Access, dtype: DType): boolean =>
+  dtype !== 'bool' && dtype !== 'f64' && (access.active === 2 || access.active === 3) && areAdjacent(printer, access);
 
 export function emitLoad(
   printer: ValueLocals,
@@ -98,7 +104,10 @@ export function emitLoad(
 /** All active elements, none of them guarded. */
 function loadVector(printer: ValueLocals, access: Access, dtype: DType, into: readonly Local[]): void {
   const { f } = printer;
-  if (!isContiguous(printer, access)) {
+  if (hasPair(printer, access, dtype)) {
+    f.memory('v128.load64_zero', pushAddress(printer, access, dtype, 0), 2).set(into[0]!);
+    if (access.active === 3) loadElement(printer, access, dtype, into, 2);
+  } else if (!isContiguous(printer, access)) {
     for (const part of into) f.v128(ZERO).set(part);
     for (let element = 0; element < access.active; element++) loadElement(printer, access, dtype, into, element);
   } else if (dtype === 'bool') {
@@ -177,7 +186,15 @@ export function emitStore(
   }
   whereScalar(printer, guard, () => {
     if (isContiguous(printer, access)) storeVector(printer, access, dtype, parts, accumulate);
-    else for (let element = 0; element < access.active; element++) byElement(element);
+    else {
+      let element = 0;
+      if (!accumulate && hasPair(printer, access, dtype)) {
+        const offset = pushAddress(printer, access, dtype, 0);
+        f.get(parts[0]!).memoryLane('v128.store64_lane', 0, offset);
+        element = 2;
+      }
+      for (; element < access.active; element++) byElement(element);
+    }
   });
 }
 
