@@ -141,8 +141,12 @@ class Printer extends LoopPrinter {
       }
       case 'cell':
         return `c${expression.cell}`;
-      default:
+      case 'lane':
+      case 'splat':
+      case 'vector':
         throw new InternalError(`${expression.kind} in code for one element`);
+      default:
+        return expression satisfies never;
     }
   }
 

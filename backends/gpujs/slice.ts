@@ -131,8 +131,12 @@ export function needsOf(code: LoopFunction, store: Store): Needs {
         form(statement.address);
         if (statement.guard !== undefined) add(values, statement.guard);
         return;
-      default:
+      case 'reset':
+      case 'barrier':
+      case 'contract':
         return;
+      default:
+        return statement satisfies never;
     }
   };
   const isNeeded = (statement: Statement): boolean => {
@@ -147,8 +151,13 @@ export function needsOf(code: LoopFunction, store: Store): Needs {
         return variables.has(statement.variable);
       case 'store':
         return statement === store;
-      default:
+      case 'for':
+      case 'if':
+      case 'barrier':
+      case 'contract':
         return inside(statement).some((each) => statements.has(each));
+      default:
+        return statement satisfies never;
     }
   };
   const visit = (body: readonly Statement[]): void => {

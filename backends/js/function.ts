@@ -49,8 +49,12 @@ class Printer extends LoopPrinter {
       }
       case 'cell':
         return `c${expression.cell}`;
-      default:
+      case 'lane':
+      case 'splat':
+      case 'vector':
         throw new InternalError(`${expression.kind} in scalar code`);
+      default:
+        return expression satisfies never;
     }
   }
 

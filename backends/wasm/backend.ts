@@ -72,10 +72,10 @@ const THREADS_NANOSECONDS = 100_000;
 /** A fork costs 0.3 µs while the workers spin; phases below this do not gain from it. */
 const FORK_NANOSECONDS = 4000;
 
-interface ModuleExports {
+type ModuleExports = {
   readonly run: (table: number, threads: number, n?: number) => void;
   readonly start: (thread: number, program: number) => void;
-}
+};
 
 export interface WasmBackend extends Backend {
   /** Sets the number of threads, the calling one included; resolves when they are ready. */
@@ -126,7 +126,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
       const module = compileModule(bytes);
       const { memory } = buffers.memory;
       const { exports } = new WebAssembly.Instance(module, { env: { memory, stall: pool.stall } });
-      const { run, start } = exports as unknown as ModuleExports;
+      const { run, start } = exports as ModuleExports;
       const parallel = shared && emitted.parallelNanoseconds >= threadsFrom;
       const number = parallel ? pool.register(module) : 0;
       if (parallel) start(0, number);

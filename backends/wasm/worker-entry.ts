@@ -4,4 +4,5 @@
  */
 import { workerMain } from './worker.js';
 
+// Here it is the scope of a worker, of which the types of Node know nothing.
 workerMain(globalThis as unknown as Parameters<typeof workerMain>[0]);

@@ -23,10 +23,10 @@ type ControlWords = Readonly<
   Record<'generation' | 'messages' | 'dealtWith' | 'program' | 'sleepers' | 'failed' | 'ready', number>
 >;
 
-interface WorkerExports {
+type WorkerExports = {
   readonly start: (thread: number, program: number) => void;
   readonly work: () => void;
-}
+};
 
 /**
  * Waits for forks and works on them: spins for a while, then parks until the calling thread notifies. When there are
@@ -78,7 +78,7 @@ export function workerMain(port: Port): void {
       // Byte addresses become positions of 32-bit words.
       word = Object.fromEntries(
         Object.entries(message.control).map(([name, address]) => [name, address / 4]),
-      ) as unknown as ControlWords;
+      ) as ControlWords;
       words = new Int32Array(memory.buffer, 0, 256);
       Atomics.add(words, word.ready, 1);
       port.postMessage('ready');
@@ -86,7 +86,7 @@ export function workerMain(port: Port): void {
     else {
       const stall = (): void => undefined;
       const { exports } = new WebAssembly.Instance(message.module, { env: { memory: memory!, stall } });
-      const own = exports as unknown as WorkerExports;
+      const own = exports as WorkerExports;
       own.start(thread, message.program);
       programs.set(message.program, own);
     }

@@ -61,6 +61,6 @@ export async function loadStep(
   const entry = 'lazuli';
   return {
     library: (await import(entry)) as Library,
-    loaded: { step: step as unknown as LoadedStep['step'], args: given, file: path },
+    loaded: { step: step as LoadedStep['step'], args: given, file: path },
   };
 }

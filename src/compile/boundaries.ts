@@ -4,7 +4,7 @@
  * made them. For reports; nothing that compiles loads it.
  */
 import { sizeOf } from '../core/aval.js';
-import type { Expr } from '../core/expr.js';
+import { type Expr, operation } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { type Cluster, readsOf } from './cluster.js';
 import { controlPasses } from './control-passes.js';
@@ -45,10 +45,7 @@ export interface Boundary {
 
 const list = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 /** What users call it: of the traced node that it stands for. */
-const nameOf = (node: Expr): string => {
-  const { primitive, attributes } = node.origin?.node ?? node;
-  return primitive.name === 'dot' ? 'matmul' : typeof attributes.op === 'string' ? attributes.op : primitive.name;
-};
+const nameOf = (node: Expr): string => operation(node.origin?.node ?? node);
 
 /** The index space over which a root is computed. */
 const spaceOf = (root: Expr): readonly number[] =>

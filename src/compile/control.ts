@@ -15,8 +15,7 @@ import {
   withScope,
 } from '../core/expr.js';
 import { copy, lastCopy } from '../ops/control/copy.js';
-import type { ScanAttributes } from '../ops/control/scan-attributes.js';
-import type { WhileAttributes } from '../ops/control/while.js';
+import { controlAttributes } from '../ops/control/attributes.js';
 import type { BufferTable } from './buffer-table.js';
 import { type Compiled, type ControlPasses, isControl } from './control-passes.js';
 import type { ControlUnit } from './control-unit.js';
@@ -33,15 +32,10 @@ const kindOf = (node: Expr): Control['kind'] | undefined => node.primitive.contr
 
 /** The inputs that begin carries. */
 function carriesOf(node: Expr): { readonly first: number; readonly count: number } {
-  if (kindOf(node) === 'scan') {
-    const { constants, carries } = node.attributes as unknown as ScanAttributes;
-    return { first: constants, count: carries };
-  }
-  if (kindOf(node) === 'while') {
-    const { constants } = node.attributes as unknown as WhileAttributes;
-    return { first: constants, count: node.inputs.length - constants };
-  }
-  return { first: 0, count: 0 };
+  const scan = controlAttributes(node, 'scan');
+  if (scan !== undefined) return { first: scan.constants, count: scan.carries };
+  const first = controlAttributes(node, 'while')?.constants ?? node.inputs.length;
+  return { first, count: node.inputs.length - first };
 }
 
 /**
@@ -148,7 +142,7 @@ function scanUnit(
   buffers: BufferTable,
   compile: (graph: Graph) => Compiled,
 ): Unit {
-  const { body, length, reverse, constants, carries } = node.attributes as unknown as ScanAttributes;
+  const { body, length, reverse, constants, carries } = controlAttributes(node, 'scan')!;
   const compiled = compileBody(body, constants, carries, compile);
   const { parameters, outputs } = compiled.fused;
   const known = new Map<BufferId, BufferId>();
@@ -183,7 +177,7 @@ function whileUnit(
   buffers: BufferTable,
   compile: (graph: Graph) => Compiled,
 ): Unit {
-  const { predicate, body, constants } = node.attributes as unknown as WhileAttributes;
+  const { predicate, body, constants } = controlAttributes(node, 'while')!;
   const place = (i: number): BufferId => (i < constants ? inputs[i]! : results[i - constants]!);
   const knownOf = ({ parameters }: Fused): Map<BufferId, BufferId> =>
     new Map(parameters.map((id, i) => [id, place(i)]));
@@ -216,9 +210,10 @@ function branchUnit(
   buffers: BufferTable,
   compile: (graph: Graph) => Compiled,
 ): Unit {
-  if (kindOf(node) !== 'branch') throw new InternalError(`${node.primitive.name} was not inlined`);
+  const attributes = controlAttributes(node, 'branch');
+  if (attributes === undefined) throw new InternalError(`${node.primitive.name} was not inlined`);
   const kernels: Kernel[] = [];
-  const branches = (node.attributes.branches as readonly Graph[]).map((branch) => {
+  const branches = attributes.branches.map((branch) => {
     const compiled = compile(branch);
     const known = new Map<BufferId, BufferId>(compiled.fused.parameters.map((id, i) => [id, inputs[i]!]));
     compiled.fused.outputs.forEach((id, i) => known.set(id, results[i]!));

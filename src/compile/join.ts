@@ -5,11 +5,11 @@
 import { type Expr, ExprScope, type Graph, make, mapGraphs, topologicalOrder, withScope } from '../core/expr.js';
 import { closed, inlineGraph } from '../ops/control/inline.js';
 import { result } from '../ops/control/results.js';
-import type { ScanAttributes } from '../ops/control/scan-attributes.js';
+import { controlAttributes, type ScanAttributes } from '../ops/control/attributes.js';
 import { parameter } from '../ops/leaf.js';
 import { rebuild, rewriteGraph } from './rewrite.js';
 
-const attributesOf = (node: Expr): ScanAttributes => node.attributes as unknown as ScanAttributes;
+const scanOf = (node: Expr): ScanAttributes => controlAttributes(node, 'scan')!;
 
 /** Scans that are one, with where the results of each are among those of all. */
 interface Joint {
@@ -20,11 +20,11 @@ interface Joint {
 /** The bodies of scans over the same inputs as one; undefined if their carries differ. */
 function join(scans: readonly Expr[], used: ReadonlyMap<Expr, ReadonlySet<number>>): Joint | undefined {
   const [first] = scans as [Expr];
-  const { body, carries } = attributesOf(first);
+  const { body, carries } = scanOf(first);
   return withScope(new ExprScope(), () => {
     const parameters = body.parameters.map(({ shape, dtype, aval }, i) => parameter(i, shape, dtype, aval.weak));
     // Rebuilt, nodes know which traced ones they stand for.
-    const all = scans.map((scan) => inlineGraph(rewriteGraph(attributesOf(scan).body, rebuild), parameters));
+    const all = scans.map((scan) => inlineGraph(rewriteGraph(scanOf(scan).body, rebuild), parameters));
     const outputs = all[0]!.slice(0, carries);
     if (all.some((own) => outputs.some((output, i) => own[i] !== output))) return undefined;
     const places = new Map<Expr, readonly number[]>();
@@ -54,7 +54,7 @@ export function joinScans(graph: Graph): Graph {
     }
   const groups = new Map<string, Expr[]>();
   for (const scan of order.filter(isScan)) {
-    const { length, reverse, constants, carries } = attributesOf(scan);
+    const { length, reverse, constants, carries } = scanOf(scan);
     const key = [length, reverse, constants, carries, ...scan.inputs.map(({ id }) => id)].join();
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [scan]);

@@ -202,7 +202,18 @@ export class SegmentBuilder {
         return this.#window(node, coordinates, guard);
       case 'update':
         return this.#update(node, coordinates, guard);
+      case 'composite':
+      case 'concat':
+      case 'contraction':
+      case 'control':
+      case 'reduction':
+      case 'result':
+      case 'scan':
+      case 'scatter':
+      case 'sort':
+        break;
       default:
+        return primitive.kind satisfies never;
     }
     throw new InternalError(`${primitive.name} cannot be computed inside a body`);
   }

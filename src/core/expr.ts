@@ -61,6 +61,10 @@ export type PrimitiveKind =
 export interface Primitive<A extends Attributes = Attributes> {
   readonly name: string;
   readonly kind: PrimitiveKind;
+  /** What users call it, where that is not its name. */
+  calledAs?(this: void, attributes: A): string;
+  /** For a constant: its value. */
+  literal?(this: void, attributes: A): number;
   /** The result's aval. Inputs have been checked and broadcast by the function that users call. */
   infer(inputs: readonly Aval[], attributes: A): Aval;
   /** The meaning on whole arrays; absent for an element-wise primitive, whose meaning is `scalarOp` or `decompose`. */
@@ -258,6 +262,12 @@ export class Expr<A extends Attributes = Attributes> {
 /** The attributes of a node of this primitive; undefined for any other. */
 export const attributesOf = <A extends Attributes>(node: Expr, primitive: Primitive<A>): A | undefined =>
   node.primitive === primitive ? (node.attributes as A) : undefined;
+
+/** The operation as users call it. */
+export const operation = ({ primitive, attributes }: Expr): string =>
+  primitive.calledAs?.(attributes) ?? primitive.name;
+/** Whether the node is a scalar that is part of the program. */
+export const isConstant = ({ primitive }: Expr): boolean => primitive.literal !== undefined;
 
 export const isGraph = (value: AttributeValue): value is Graph => typeof value === 'object' && 'outputs' in value;
 

@@ -2,7 +2,7 @@
  * Graph: parameters and outputs of one traced function, the program of the stages from trace to fuse.
  * `printGraph` shows it.
  */
-import { type AttributeValue, type Expr, type Graph, topologicalOrder } from './expr.js';
+import { type AttributeValue, type Expr, type Graph, isConstant, topologicalOrder } from './expr.js';
 
 export type { Graph, GraphUpdate } from './expr.js';
 
@@ -32,10 +32,11 @@ export function printGraph(graph: Graph): string {
   const lines: string[] = [];
   let count = 0;
   const inline = (node: Expr): string | undefined => {
-    if (node.primitive.name === 'constant')
-      return formatNumber(node.attributes.value as number) + (node.aval.weak ? '' : `:${node.dtype}`);
-    if (node.primitive.name === 'broadcast' && node.input().primitive.name === 'constant') return inline(node.input());
-    return undefined;
+    const { primitive, aval } = node;
+    const value = primitive.literal?.(node.attributes);
+    if (value !== undefined) return formatNumber(value) + (aval.weak ? '' : `:${aval.dtype}`);
+    // A scalar that was moved is the same scalar in every place.
+    return primitive.kind === 'movement' && isConstant(node.input()) ? inline(node.input()) : undefined;
   };
   for (const node of topologicalOrder(graph.outputs)) {
     if (names.has(node) || inline(node) !== undefined) continue;

@@ -23,8 +23,15 @@ export function mapForms(statement: Statement, change: <F extends Form>(form: F)
       return { ...statement, from: change(statement.from), to: change<Bound>(statement.to) };
     case 'define':
       return { ...statement, form: change(statement.form) };
-    default:
+    case 'accumulate':
+    case 'barrier':
+    case 'contract':
+    case 'coordinate':
+    case 'if':
+    case 'reset':
       return statement;
+    default:
+      return statement satisfies never;
   }
 }
 

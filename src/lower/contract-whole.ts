@@ -1,5 +1,5 @@
 /**
- * A contraction for a backend with a tile of its own: which axes are rows, columns and outer loops, and the epilogue as a
+ * A contraction for a backend with a tile of its own: which axes are rows, columns and loops around, and the epilogue as a
  * map over a block of finished sums.
  */
 import type { ContractAxis, ContractFactor, Epilogue } from './loops.js';
@@ -83,7 +83,7 @@ export function wholeContraction(
   const turned = rhsAxis === undefined || (lhsAxis !== undefined && lhsAxis > rhsAxis);
   const [left, right] = turned ? [factors[1], factors[0]] : factors;
 
-  // What follows the sums walks several axes as one, or the outer of them are loops around.
+  // What follows the sums walks several axes as one, or the first of them are loops around.
   const after = withoutDead(
     body,
     stores.map((store) => store.node),
@@ -105,7 +105,7 @@ export function wholeContraction(
   };
   const [rows, columns] = (turned ? [own[1], own[0]] : own).map(joined) as [number[], number[]];
   const [row, column] = [rows[rows.length - 1], columns[columns.length - 1]];
-  const outer = all.filter((axis) => !rows.includes(axis) && !columns.includes(axis));
+  const around = all.filter((axis) => !rows.includes(axis) && !columns.includes(axis));
 
   const [store] = stores;
   // Where n is the extent, tiles at the edges are whole too, and what is beyond is left in the block.
@@ -127,7 +127,7 @@ export function wholeContraction(
     offset: load.map.offset,
     bounds: bounds.map(({ form: { offset, strides }, size }) => ({
       offset,
-      outer: outer.map((axis) => strides[axis]!),
+      around: around.map((axis) => strides[axis]!),
       own: along.map((axis) => strides[axis]!),
       reduced: strides.slice(axes.length),
       size,
@@ -137,7 +137,7 @@ export function wholeContraction(
   const shape = {
     dtype: left.load.dtype,
     order: reductions[0]!.order,
-    outer: outer.map((axis) => axisOf(axis)),
+    around: around.map((axis) => axisOf(axis)),
     rows: rows.map((axis) => axisOf(axis)),
     columns: columns.map((axis) => axisOf(axis)),
     reduced: reduceAxes.map((extent, i) => axisOf(axes.length + i, extent)),
@@ -153,7 +153,7 @@ export function wholeContraction(
   const [packed] = scratch.map(({ dtype }) => builder.operand(dtype));
   const epilogue: Epilogue = isPlain
     ? { kind: 'store', output: { memory: store!.operand, offset: store!.map.offset } }
-    : epilogueOf(builder, segment, target, shape.dtype, pitch, outer, rows, columns);
+    : epilogueOf(builder, segment, target, shape.dtype, pitch, around, rows, columns);
   // The function asks for n where an extent follows from it.
   if (sizes !== undefined) void builder.size;
   builder.push({
@@ -172,7 +172,7 @@ function epilogueOf(
   target: Target,
   dtype: DType,
   pitch: number,
-  outer: readonly number[],
+  around: readonly number[],
   rowAxes: readonly number[],
   columnAxes: readonly number[],
 ): Epilogue {
@@ -195,7 +195,7 @@ function epilogueOf(
     loaded,
     stores.map((store) => store.node),
   );
-  const order = [...outer, ...[row, column].filter((axis) => axis !== undefined)];
+  const order = [...around, ...[row, column].filter((axis) => axis !== undefined)];
   const nest = new Nest(builder, {
     body: reorderBody(body, order),
     stores: reorderStores(
@@ -208,7 +208,7 @@ function epilogueOf(
     reductionsVary: true,
     reduced: [],
   });
-  const variables = outer.map((axis) => builder.variable(`i${axis}`));
+  const variables = around.map((axis) => builder.variable(`i${axis}`));
   const bounds = (name: string): [number, number] => [builder.variable(`${name}0`), builder.variable(`${name}1`)];
   const [rows, columns] = [bounds('row'), bounds('column')];
   const between = ([from, to]: readonly [number, number], isWhole = false): Range => ({
@@ -230,5 +230,5 @@ function epilogueOf(
   ];
   const statements = builder.block(() => mapLoops(nest, ranges));
   builder.nodes.forEach((node, value) => (builder.nodes[value] = kept[node]!));
-  return { kind: 'body', sums, pitch, outer: variables, rows, columns, body: statements };
+  return { kind: 'body', sums, pitch, around: variables, rows, columns, body: statements };
 }

@@ -175,10 +175,10 @@ export interface ContractMemory {
   readonly memory: MemoryId;
   readonly offset: number;
 }
-/** 0 ≤ offset + Σ strides · indices < size, over the outer axes, a factor's rows or columns, and the reduced axes. */
+/** 0 ≤ offset + Σ strides · indices < size, over the axes around, a factor's rows or columns, and the reduced axes. */
 export interface ContractBound {
   readonly offset: number;
-  readonly outer: readonly number[];
+  readonly around: readonly number[];
   readonly own: readonly number[];
   readonly reduced: readonly number[];
   readonly size: number;
@@ -189,7 +189,7 @@ export interface ContractFactor extends ContractMemory {
 }
 
 /**
- * For each index of `outer`, row and column the sum over `reduced` of left · right, in the stated order along the joined
+ * For each index of `around`, row and column the sum over `reduced` of left · right, in the stated order along the joined
  * reduced indices (row-major). Rows move only the left factor, columns only the right one. Several axes of rows count as one,
  * row-major, and so does what the epilogue reads and stores: their output strides are those of one axis.
  */
@@ -198,7 +198,7 @@ export interface ContractStatement {
   readonly dtype: DType;
   readonly order: ReductionOrder;
   /** Batch axes, and axes of rows and columns that cannot be joined to the innermost. */
-  readonly outer: readonly ContractAxis[];
+  readonly around: readonly ContractAxis[];
   readonly rows: readonly ContractAxis[];
   readonly columns: readonly ContractAxis[];
   readonly reduced: readonly ContractAxis[];
@@ -217,13 +217,13 @@ export type Epilogue =
   | { readonly kind: 'store'; readonly output: ContractMemory }
   /**
    * `body` reads them from `sums`, where row and column have strides `pitch` and 1, for rows and columns of one block. Its
-   * variables are set for each block: the indices of the outer axes, and the bounds.
+   * variables are set for each block: the indices of the axes around, and the bounds.
    */
   | {
       readonly kind: 'body';
       readonly sums: MemoryId;
       readonly pitch: number;
-      readonly outer: readonly VariableId[];
+      readonly around: readonly VariableId[];
       readonly rows: readonly [VariableId, VariableId];
       readonly columns: readonly [VariableId, VariableId];
       readonly body: readonly Statement[];

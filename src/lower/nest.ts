@@ -172,8 +172,11 @@ export class Nest {
         return { kind: 'load', ...this.access(node, mode) };
       case 'op':
         return { kind: 'op', op: node.op, inputs: node.inputs.map((input) => this.value(input, mode)) };
-      default:
+      case 'constant':
+      case 'reduction':
         throw new InternalError(`a ${node.kind} is no expression`);
+      default:
+        return node satisfies never;
     }
   }
 

@@ -59,7 +59,7 @@ export function printLoops(code: LoopFunction): string {
     }
   };
   const contract = (statement: ContractStatement, depth: number): void => {
-    const { outer, rows, columns, reduced, left, right, packed, kept, epilogue } = statement;
+    const { around, rows, columns, reduced, left, right, packed, kept, epilogue } = statement;
     const named = (name: string, axes: readonly ContractAxis[]): string[] =>
       axes.map((_, i) => (axes.length === 1 && name !== 'o' && name !== 'k' ? name : `${name}${i}`));
     const axesOf = (name: string, axes: readonly ContractAxis[]): string[] =>
@@ -67,7 +67,12 @@ export function printLoops(code: LoopFunction): string {
         ({ extent, size, left: l, right: r }, i) =>
           `${named(name, axes)[i]!}<${size === undefined ? extent : formatSizeForm(size)} (${l}, ${r})`,
       );
-    const over = [...axesOf('o', outer), ...axesOf('row', rows), ...axesOf('column', columns), ...axesOf('k', reduced)];
+    const over = [
+      ...axesOf('o', around),
+      ...axesOf('row', rows),
+      ...axesOf('column', columns),
+      ...axesOf('k', reduced),
+    ];
     const at = (place: ContractMemory): string =>
       memory(place.memory) + (place.offset === 0 ? '' : ` + ${place.offset}`);
     const keeps = [kept?.left === true ? ['left'] : [], kept?.right === true ? ['right'] : []].flat().join(' and ');
@@ -80,7 +85,7 @@ export function printLoops(code: LoopFunction): string {
     ] as const)
       for (const bound of bounds) {
         const terms = [
-          ...named('o', outer).map((each, i) => [bound.outer[i]!, each] as const),
+          ...named('o', around).map((each, i) => [bound.around[i]!, each] as const),
           ...named(name, axes).map((each, i) => [bound.own[i]!, each] as const),
           ...named('k', reduced).map((each, i) => [bound.reduced[i]!, each] as const),
         ].flatMap(([stride, each]) => (stride === 0 ? [] : [stride === 1 ? each : `${stride}·${each}`]));

@@ -84,6 +84,24 @@ const stepsIn = (step: Step): readonly Step[] =>
 /** The launches of a program, each once however often it runs, in the order of its kernels. */
 export const launchesOf = ({ steps }: { readonly steps: readonly Step[] }): LaunchStep[] =>
   steps.flatMap((step) => (step.kind === 'launch' ? [step] : launchesOf({ steps: stepsIn(step) })));
+/** Buffers whose addresses loops and branches read by themselves, beside what they launch. */
+export const addressesOf = (steps: readonly Step[]): BufferId[] =>
+  steps.flatMap((step): BufferId[] => {
+    switch (step.kind) {
+      case 'host':
+      case 'launch':
+        return [];
+      case 'loop': {
+        const { turns, views } = step;
+        const test = typeof turns === 'number' ? [] : [turns.predicate, ...addressesOf(turns.test)];
+        return [...views.map(({ of }) => of), ...test, ...addressesOf(step.steps)];
+      }
+      case 'branch':
+        return [step.index, ...step.branches.flatMap(addressesOf)];
+      default:
+        return step satisfies never;
+    }
+  });
 /** How often a call launches kernels: loops of unknown length count once, of branches the longest. */
 export const countLaunches = (steps: readonly Step[]): number =>
   steps.reduce((sum, step) => {

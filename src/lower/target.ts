@@ -50,7 +50,7 @@ export type TileOf = (shape: ContractionShape) => GroupTile | undefined;
 /** One contraction of rows and columns, as a backend's own tile sees it. */
 export type TileShape = Pick<
   ContractStatement,
-  'dtype' | 'order' | 'outer' | 'rows' | 'columns' | 'reduced' | 'left' | 'right' | 'kept'
+  'dtype' | 'order' | 'around' | 'rows' | 'columns' | 'reduced' | 'left' | 'right' | 'kept'
 >;
 /** What a tile needs and gives. */
 export interface TilePlan {

@@ -6,52 +6,56 @@ import type { Tensor } from '../trace/tensor.js';
 import { eachAxis } from '../trace/windows.js';
 
 type Size = number | readonly number[];
-type Pool = (x: Tensor, size: Size, options: AvgPoolOptions) => Tensor;
 
 abstract class Pooling<Options extends PoolOptions> extends Module {
   protected static readonly rank: number;
   protected static readonly known: readonly string[] = [];
-  protected static readonly pool: Pool;
 
   constructor(
     readonly size: Size,
     readonly options: Options = {} as Options,
   ) {
     super();
-    const { rank, known } = this.constructor as unknown as typeof Pooling;
+    const { rank, known } = new.target;
     checkOptions(this.name, options, ['strides', 'padding', 'layout', ...known]);
     eachAxis(this.name, 'size', size, rank, 1);
     if (options.strides !== undefined) eachAxis(this.name, 'strides', options.strides, rank, 1);
   }
   /** [batch, …places, channels] → fewer places. */
-  call(x: Tensor): Tensor {
-    return (this.constructor as unknown as typeof Pooling).pool(x, this.size, this.options);
-  }
+  abstract call(x: Tensor): Tensor;
 }
 
 /** `maxPool1d` as a layer. @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`; ShapeError `POOL_RANK` when it is called. */
 export class MaxPool1d extends Pooling<PoolOptions> {
   static override name = 'MaxPool1d';
   protected static override readonly rank = 1;
-  protected static override readonly pool: Pool = maxPool1d;
+  call(x: Tensor): Tensor {
+    return maxPool1d(x, this.size, this.options);
+  }
 }
 /** `maxPool2d` as a layer. */
 export class MaxPool2d extends Pooling<PoolOptions> {
   static override name = 'MaxPool2d';
   protected static override readonly rank = 2;
-  protected static override readonly pool: Pool = maxPool2d;
+  call(x: Tensor): Tensor {
+    return maxPool2d(x, this.size, this.options);
+  }
 }
 /** `avgPool1d` as a layer. */
 export class AvgPool1d extends Pooling<AvgPoolOptions> {
   static override name = 'AvgPool1d';
   protected static override readonly rank = 1;
   protected static override readonly known = ['countPadding'];
-  protected static override readonly pool: Pool = avgPool1d;
+  call(x: Tensor): Tensor {
+    return avgPool1d(x, this.size, this.options);
+  }
 }
 /** `avgPool2d` as a layer. */
 export class AvgPool2d extends Pooling<AvgPoolOptions> {
   static override name = 'AvgPool2d';
   protected static override readonly rank = 2;
   protected static override readonly known = ['countPadding'];
-  protected static override readonly pool: Pool = avgPool2d;
+  call(x: Tensor): Tensor {
+    return avgPool2d(x, this.size, this.options);
+  }
 }

@@ -22,7 +22,7 @@ abstract class ClassList<T> extends Array<T> {
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
-  constructor(items: Items<T>, type: ClassOf<T>) {
+  constructor(items: Items<T>, type: ClassOf<unknown>) {
     super();
     for (const item of items.flat() as T[]) {
       requireInstance(item, type, this.constructor.name);
@@ -58,7 +58,7 @@ abstract class ClassDict<T> extends Map<string, T> {
 export class NodeList<T extends object = object> extends ClassList<T> {
   static override name = 'NodeList';
   constructor(...items: Items<T>) {
-    super(items, ModuleNode as unknown as ClassOf<T>);
+    super(items, ModuleNode);
   }
   protected override check(item: T): void {
     requireInstance(item, ModuleNode, this.constructor.name);
@@ -68,7 +68,7 @@ export class NodeList<T extends object = object> extends ClassList<T> {
 export class VarList<T extends Variable = Variable> extends ClassList<T> {
   static override name = 'VarList';
   constructor(...items: Items<T>) {
-    super(items, Variable as unknown as ClassOf<T>);
+    super(items, Variable);
   }
   protected override check(item: T): void {
     requireInstance(item, Variable, this.constructor.name);

@@ -24,6 +24,9 @@ async function backendOf(device: Device): Promise<Backend> {
         'no JavaScript runtime reaches a TPU',
         'Save the weights with saveStates("model.safetensors") and go on in JAX or PyTorch/XLA, which read them.',
       );
+    case 'js':
+    case 'reference':
+    case 'wasm':
     default:
       if (typeof device !== 'string')
         throw new OptionError(

@@ -168,13 +168,13 @@ export class Module extends ModuleNode {
    * @throws OptionError `WRONG_CLASS` for what is no Variable, or not of `varCls`; `DUPLICATE_KEY`.
    */
   registerImplicitVars(...variables: readonly unknown[]): void {
-    const [given, type] = splitOptions(variables, 'varCls', Variable as unknown as ClassOf<Variable>);
+    const [given, type] = splitOptions(variables, 'varCls', Variable);
     register_(given, type, Variable, 'var', this.implicitVars, this);
   }
 
   /** As {@link registerImplicitVars} for modules: `node0`, `node1`, …; `nodeCls` names their class. */
   registerImplicitNodes(...nodes: readonly unknown[]): void {
-    const [given, type] = splitOptions(nodes, 'nodeCls', Module as ClassOf<Module>);
+    const [given, type] = splitOptions(nodes, 'nodeCls', Module);
     register_(given, type, Module, 'node', this.implicitNodes, this);
   }
 

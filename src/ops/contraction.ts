@@ -50,6 +50,7 @@ function arranged(x: HostArray, axes: readonly number[]): TypedArray {
 export const dotPrimitive = define<DotAttributes>({
   name: 'dot',
   kind: 'contraction',
+  calledAs: () => 'matmul',
   infer: ([a, b], { batchA, batchB, contractA, contractB, permutation }) => {
     if (a!.dtype === 'bool')
       throw new DTypeError(

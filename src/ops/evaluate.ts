@@ -43,7 +43,7 @@ export const arrayBuilder: Builder<HostArray> = {
       (...inputs: HostArray[]) =>
         applyScalar(op as ScalarOp, inputs, comparisons.has(op) ? 'bool' : inputs[inputs.length - 1]!.dtype),
     ]),
-  ) as unknown as Builder<HostArray>),
+  ) as Record<ScalarOp, (...inputs: HostArray[]) => HostArray>),
   dtypeOf: (x) => x.dtype,
   constant: (value, dtype) => ({
     dtype,

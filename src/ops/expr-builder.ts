@@ -1,5 +1,4 @@
 /** The builder of expressions: decompositions run on it are lowered, derivatives run on it are recorded. */
-import type { Builder } from '../core/builder.js';
 import type { DType } from '../core/dtype.js';
 import { type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
@@ -26,9 +25,10 @@ const coreOp =
     elementwiseNode(primitives().get(op)!, inputs);
 
 /** Every core op by its name; those that take more than expressions are replaced below. */
-const coreOps = Object.fromEntries(
-  (Object.keys(SCALAR_OPS) as ScalarOp[]).map((op) => [op, coreOp(op)]),
-) as unknown as Builder<Expr>;
+const coreOps = Object.fromEntries((Object.keys(SCALAR_OPS) as ScalarOp[]).map((op) => [op, coreOp(op)])) as Record<
+  ScalarOp,
+  (...inputs: Expr[]) => Expr
+>;
 
 export const exprBuilder: TensorBuilder = {
   ...coreOps,

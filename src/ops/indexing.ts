@@ -252,7 +252,7 @@ export const dynamicUpdateSlicePrimitive = define({
   },
   linear: 'jointly',
   vmap: ([x, update, ...starts], { inputs }, extent, b) => {
-    const [{ shape }, { shape: sizes }] = inputs as unknown as [Expr, Expr];
+    const [{ shape }, { shape: sizes }] = inputs as [Expr, Expr, ...Expr[]];
     const whole = [extent, ...shape];
     const base = batchedNode(b, x!, extent);
     if (!starts.some(({ isBatched }) => isBatched))

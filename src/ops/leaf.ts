@@ -17,6 +17,7 @@ export const isParameter = (node: Expr): boolean => node.primitive === parameter
 export const constantPrimitive = define<{ value: number; dtype: DType; weak: boolean }>({
   name: 'constant',
   kind: 'leaf',
+  literal: ({ value }) => value,
   infer: (_, { dtype, weak }) => makeAval([], dtype, weak),
   evaluate: (_, { value, dtype }) => ({ dtype, shape: [], data: allocateArray(dtype, 1).fill(value) }),
 });

@@ -106,6 +106,7 @@ function evaluateReduce([x]: readonly HostArray[], op: ReduceOp, axes: readonly 
 export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>({
   name: 'reduce',
   kind: 'reduction',
+  calledAs: ({ op }) => op,
   infer: ([x], { op, axes }) => {
     const boolean = op === 'any' || op === 'all';
     if (boolean !== (x!.dtype === 'bool'))
@@ -185,6 +186,7 @@ export const spread = (x: Expr, shape: Shape, axes: readonly number[]): Expr =>
 export const argReducePrimitive = define<{ op: ArgReduceOp; axis: number }>({
   name: 'argReduce',
   kind: 'reduction',
+  calledAs: ({ op }) => op,
   infer: ([x], { axis }) => makeAval(without(x!.shape, [axis]), 'i32'),
   evaluate: ([x], { op, axis }) => {
     const strides = stridesOf(x!.shape);
@@ -216,6 +218,7 @@ export type CumulativeOp = Exclude<ReduceOp, 'any' | 'all'>;
 export const cumulativePrimitive = define<{ op: CumulativeOp; axis: number; reverse: boolean }>({
   name: 'cumulative',
   kind: 'scan',
+  calledAs: ({ op }) => `cum${op}`,
   infer: ([x]) => makeAval(x!.shape, x!.dtype),
   evaluate: ([x], { op, axis, reverse }) => {
     const strides = stridesOf(x!.shape);

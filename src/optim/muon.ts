@@ -82,7 +82,7 @@ export function muon(options: RuleOptions<'momentum'> & MuonChoices = {}): Gradi
       muon: ruleTransformation(muonRule(nesterov, steps), rest),
       ...(fallback === undefined ? {} : { fallback: asTransformation('Muon', fallback) }),
     },
-    (params: unknown) => mapLeaves(label as unknown as (x: Tensor) => Tensor, params),
+    (params: unknown) => mapLeaves(label, params),
   );
 }
 

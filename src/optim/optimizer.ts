@@ -359,6 +359,7 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
 
   protected override transformation(): GradientTransformation {
     const { lr } = this;
+    // `scalarVars` has the names that H lists, of which its type knows nothing.
     return leafwise(this.rule, {
       weightDecay: null,
       ...this.scalarVars,

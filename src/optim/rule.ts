@@ -117,7 +117,7 @@ export function leafwise<H extends string>(
         key,
         scalarTensor(value),
       ]),
-    ) as unknown as Scalars<H>;
+    ) as Scalars<H>;
     const t = rule.counts === true ? state.step!.add(1) : scalarTensor(1);
     const own = Object.fromEntries(shared.map(([name, { next }]) => [name, next(state[name] as Tensor, h, t)]));
     const names = Object.keys(state).filter(isSlot);

@@ -70,7 +70,7 @@ export function applyUpdates<P>(params: P, updates: P): P {
 }
 
 /** Leaf by leaf over trees of one structure. */
-export function mapLeaves<P>(f: (...leaves: Tensor[]) => Tensor, first: P, ...rest: Tree[]): P {
+export function mapLeaves<P>(f: (...leaves: Tensor[]) => unknown, first: P, ...rest: Tree[]): P {
   const [leaves, treedef] = flatten(first);
   const others = rest.map((tree) => flattenUpTo(treedef, tree));
   return unflatten(

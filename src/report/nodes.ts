@@ -1,10 +1,9 @@
 /** The traced graph as boxes to draw: what moves, converts or prepares a scalar is shown by what it belongs to. */
 import { constantPrimitive } from '../ops/leaf.js';
-import { type Expr, topologicalOrder, attributesOf } from '../core/expr.js';
+import { attributesOf, type Expr, operation, topologicalOrder } from '../core/expr.js';
 import { formatNumber, printNode } from '../core/graph.js';
 import type { Program } from '../lower/program.js';
 import type { Provenance } from '../runtime/provenance.js';
-import { operation } from '../runtime/report-text.js';
 import type { NodeView } from './page-data.js';
 
 /** Primitives that compute nothing and leave the order of the elements. */

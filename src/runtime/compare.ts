@@ -1,6 +1,7 @@
 /** `compare`: one traced program on several backends: how far their results are apart, where first, and how fast each is. */
 import type { TypedArray } from '../core/dtype.js';
 import { OptionError } from '../core/errors.js';
+import { operation } from '../core/expr.js';
 import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 import type { Backend } from './backend.js';
 import { firstParting, type Pair } from './bisect.js';
@@ -10,7 +11,6 @@ import { differenceOf } from './difference.js';
 import { makeReport } from './inspect.js';
 import { provenanceOf } from './provenance.js';
 import { type BackendChoice, resolveBackend } from './registry.js';
-import { operation } from './report-text.js';
 import type { Snapshot } from './snapshot.js';
 import { median, Trial } from './trial.js';
 

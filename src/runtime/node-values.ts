@@ -3,8 +3,9 @@
  * graph up to them, so many at a time that their elements fit into memory.
  */
 import { bytesPerElement, type TypedArray } from '../core/dtype.js';
-import { type Expr, topologicalOrder } from '../core/expr.js';
+import { type Expr, isConstant, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { isParameter } from '../ops/leaf.js';
 import type { Backend } from './backend.js';
 import { Trial } from './trial.js';
 
@@ -59,8 +60,7 @@ export async function* nodeValues(
     return nodes.map((node, i) => ({ node, values: all.map((each) => each[i]!) }));
   };
   for (const node of topologicalOrder(graph.outputs)) {
-    const { name } = node.primitive;
-    if (name === 'parameter' || name === 'constant' || node.aval.size === 0) continue;
+    if (isParameter(node) || isConstant(node) || node.aval.size === 0) continue;
     if (!backends.every(({ target }) => target.dtypes.includes(node.dtype))) continue;
     group.push(node);
     bytes += node.aval.size * bytesPerElement(node.dtype);

@@ -2,10 +2,9 @@
 import { padPrimitive } from '../ops/movement.js';
 import { constantPrimitive } from '../ops/leaf.js';
 import { type DType, isFloat, type TypedArray } from '../core/dtype.js';
-import { type Expr, topologicalOrder, attributesOf } from '../core/expr.js';
+import { attributesOf, type Expr, operation, topologicalOrder } from '../core/expr.js';
 import { nodeValues } from './node-values.js';
 import { provenanceOf } from './provenance.js';
-import { operation } from './report-text.js';
 import type { Snapshot } from './snapshot.js';
 
 /** A node that gives NaN or ∞. */

@@ -42,7 +42,7 @@ function keysOf(order: readonly Expr[]): string[] {
   );
 }
 
-const moves = ({ primitive: { kind, name } }: Expr): boolean => kind === 'movement' || name === 'cast';
+const moves = ({ primitive: { kind, scalarOp } }: Expr): boolean => kind === 'movement' || scalarOp === 'cast';
 const prepares = ({ primitive, aval }: Expr): boolean => primitive.kind === 'elementwise' && aval.size <= 1;
 
 /**
@@ -74,7 +74,7 @@ export function provenanceOf({ graph, variables, again }: Recording): (node: Exp
   const roots = new Set(nodes.flatMap(({ origin }) => origin?.root ?? []));
   const pathOf = findPaths([...roots]);
   const readPath = (node: Expr): string => {
-    while (node.primitive.kind === 'movement' || node.primitive.scalarOp === 'cast') node = node.input();
+    while (moves(node)) node = node.input();
     const variable = variables[attributesOf(node, parameterPrimitive)?.index ?? -1];
     return (variable && pathOf(variable)) ?? '';
   };

@@ -1,5 +1,5 @@
 /** A report as text: the page with a row a kernel, and the graph of kernels and buffers. */
-import type { Expr } from '../core/expr.js';
+import { operation } from '../core/expr.js';
 import { formatSizeForm } from '../core/extent.js';
 import { quoteName } from '../core/graph.js';
 import { type Kernel, kernelReads, kernelWrites, type Segment } from '../compile/kernel.js';
@@ -21,12 +21,6 @@ export function counted(texts: readonly string[], most: number): string {
 export function short(x: number): string {
   const power = ['', 'k', 'M', 'G', 'T'].findIndex((_, i) => x < 999.5 * 1000 ** i || i === 4);
   return power === 0 ? String(x) : `${Number((x / 1000 ** power).toPrecision(3))}${'kMGT'[power - 1]}`;
-}
-
-/** The operation as users call it. */
-export function operation({ primitive: { name }, attributes: { op } }: Expr): string {
-  if (name === 'dot') return 'matmul';
-  return typeof op !== 'string' ? name : name === 'cumulative' ? `cum${op}` : op;
 }
 
 /** What a segment computes, in the user's operations: a decomposition is one. */

@@ -8,6 +8,7 @@ import {
   type Expr,
   ExprScope,
   graphsOf,
+  isConstant,
   make,
   topologicalOrder,
   withScope,
@@ -102,9 +103,10 @@ async function firstElement({ backends }: Pair, { graph, values }: Part): Promis
   const order = topologicalOrder([output]);
   const { size } = output.aval;
   const isSimple = order.every(
-    ({ primitive: { kind, name }, aval }) =>
-      name === 'constant' ||
-      ((kind === 'elementwise' || name === 'parameter') && (aval.size === size || aval.size === 1)),
+    (node) =>
+      isConstant(node) ||
+      ((node.primitive.kind === 'elementwise' || isParameter(node)) &&
+        (node.aval.size === size || node.aval.size === 1)),
   );
   if (!isSimple || size <= 1) return undefined;
   const [want] = await evaluateNodes(graph, [output], backends[0], values);

@@ -31,9 +31,7 @@ export async function compare(
 ): Promise<Comparison> {
   if (!Array.isArray(args))
     throw new OptionError('ARGUMENTS', `compare got ${describeValue(args)} as arguments`, 'Pass an array of them.');
-  const jitted = (SNAPSHOT in fn ? fn : jit(fn)) as unknown as {
-    [SNAPSHOT](args: readonly unknown[]): Promise<Snapshot>;
-  };
+  const jitted = (SNAPSHOT in fn ? fn : jit(fn)) as { [SNAPSHOT](args: readonly unknown[]): Promise<Snapshot> };
   const snapshot = await jitted[SNAPSHOT](args as readonly unknown[]);
   return (await import('../runtime/compare.js')).compareSnapshot(snapshot, options);
 }

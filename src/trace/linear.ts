@@ -2,7 +2,7 @@
  * Linear maps: a graph that is linear in some of its parameters is cut in two. What depends on none of them is recorded once; the
  * rest is a graph of its own over those values, which each application records.
  */
-import { copyInto, type Expr, ExprScope, topologicalOrder, withScope } from '../core/expr.js';
+import { copyInto, type Expr, ExprScope, isConstant, topologicalOrder, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { parameter } from '../ops/leaf.js';
 import { vmapGraph } from '../transform/vmap.js';
@@ -83,5 +83,3 @@ export function cutLinear(graph: Graph, first: number, count: number): Cut {
     },
   };
 }
-
-const isConstant = (node: Expr): boolean => node.primitive.name === 'constant';

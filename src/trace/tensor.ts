@@ -53,7 +53,7 @@ type Passed<A> = {
       : A[K];
 };
 
-/** Records `op` on what the user passed and wraps the result. */
+/** Records `op` on what the user passed and wraps the result. `map` forgets which operand is what, hence the casts. */
 export const apply = <A extends readonly unknown[]>(op: (...args: A) => Expr, ...args: Passed<A>): Tensor =>
   wrapped(record(() => (op as unknown as Op)(...(args.map(toOperand) as never[]))));
 

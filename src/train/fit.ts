@@ -33,14 +33,11 @@ const nextTurn = (): Promise<void> =>
 
 /** The numbers of what a step or an evaluation returned, on their way. */
 async function read(owner: string, given: Measured): Promise<Numbers> {
-  const named =
-    given instanceof Tensor || typeof given === 'number'
-      ? { loss: given }
-      : (given as unknown as Record<string, unknown>);
+  const named: unknown = given instanceof Tensor || typeof given === 'number' ? { loss: given } : given;
   const wrong = (facts: string): OptionError =>
     new OptionError('STEP_RESULT', `${owner} returned ${facts}`, 'Return a loss, one number, or { loss, …metrics }.');
   if (typeof named !== 'object' || named === null || Array.isArray(named)) throw wrong(describeValue(given));
-  const entries = Object.entries(named).map(async ([name, value]): Promise<[string, number]> => {
+  const entries = Object.entries(named).map(async ([name, value]: [string, unknown]): Promise<[string, number]> => {
     if (typeof value === 'number') return [name, value];
     if (!(value instanceof Tensor) || value.size !== 1) throw wrong(`${describeValue(value)} as ${name}`);
     return [name, Number((await value.data())[0])];

@@ -33,11 +33,13 @@ export function printContraction(
   const plan = planContraction(machine, statement);
   const printer = new ContractionPrinter(code, statement, plan);
   const { mostBlocks, mostPanels, blocks, panels } = printer;
-  const mostTasks = sizeOf(statement.outer.map(({ extent }) => extent)) * mostBlocks * mostPanels;
-  const isSized = printer.isSized || statement.outer.some(({ size }) => size !== undefined);
+  const mostTasks = sizeOf(statement.around.map(({ extent }) => extent)) * mostBlocks * mostPanels;
+  const isSized = printer.isSized || statement.around.some(({ size }) => size !== undefined);
   return {
     text: printer.print(),
-    tasks: isSized ? [...statement.outer.map((axis) => sizeText(axis)), blocks, panels].join(' * ') : String(mostTasks),
+    tasks: isSized
+      ? [...statement.around.map((axis) => sizeText(axis)), blocks, panels].join(' * ')
+      : String(mostTasks),
     mostTasks,
     threadBytes: printer.threadBytes,
   };
@@ -130,7 +132,7 @@ class ContractionPrinter {
   #printEpilogue({
     sums,
     pitch,
-    outer: variables,
+    around: variables,
     rows,
     columns,
     body,
@@ -152,18 +154,18 @@ class ContractionPrinter {
     this.#parts.push(writer.toString());
   }
 
-  /** Declares the outer indices of the joined index `from`. */
+  /** Declares the indices around of the joined index `from`. */
   #printOuter(writer: Writer, from: string, name: (axis: number) => string): void {
-    const { outer } = this.statement;
-    outer.forEach((axis, i) => {
-      const inner = outer.slice(i + 1).map((each) => ` / ${sizeText(each)}`);
+    const { around } = this.statement;
+    around.forEach((axis, i) => {
+      const inner = around.slice(i + 1).map((each) => ` / ${sizeText(each)}`);
       writer.line(`const long ${name(i)} = ${from}${inner.join('')} % ${sizeText(axis)};`);
     });
   }
 
-  /** The address of an operand for the outer indices of a task. */
+  /** The address of an operand for the indices around of a task. */
   #address({ memory, offset }: ContractMemory, which: Side | 'output'): string {
-    const terms = this.statement.outer.flatMap((axis, i) => (axis[which] === 0 ? [] : [` + o${i} * ${axis[which]}`]));
+    const terms = this.statement.around.flatMap((axis, i) => (axis[which] === 0 ? [] : [` + o${i} * ${axis[which]}`]));
     return `(${this.#type} *)b[${memory}] + ${offset}${terms.join('')}`;
   }
 
@@ -220,11 +222,11 @@ class ContractionPrinter {
     });
   }
 
-  /** What the bounds of an operand begin with at the outer indices of a task. */
+  /** What the bounds of an operand begin with at the indices around of a task. */
   #printBegins(side: Side): void {
     const { bounds } = this.plan[side];
-    const begins = bounds.map(({ offset, outer }) =>
-      [offset, ...outer.flatMap((stride, i) => (stride === 0 ? [] : [`o${i} * ${stride}`]))].join(' + '),
+    const begins = bounds.map(({ offset, around }) =>
+      [offset, ...around.flatMap((stride, i) => (stride === 0 ? [] : [`o${i} * ${stride}`]))].join(' + '),
     );
     this.#writer.line(`const long begins_${side}[] = {${begins.length === 0 ? '0' : begins.join(', ')}};`);
   }

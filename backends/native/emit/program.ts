@@ -4,7 +4,14 @@
  * of a batch. Everything that comes from the user stays data.
  */
 import type { BufferId } from '../../../src/compile/kernel.js';
-import { type Call, type LaunchStep, type Phase, launchesOf, type Program } from '../../../src/lower/program.js';
+import {
+  addressesOf,
+  type Call,
+  type LaunchStep,
+  type Phase,
+  launchesOf,
+  type Program,
+} from '../../../src/lower/program.js';
 import { Writer } from '../../../src/lower/writer.js';
 import type { KernelSource } from '../../../src/runtime/backend.js';
 import { type PrintedContraction, printContraction } from '../contraction/contraction.js';
@@ -12,7 +19,7 @@ import type { NativeTarget } from '../target.js';
 import { printFunction } from './function.js';
 import { helpersFor, vectorTypes } from './helpers.js';
 import { sizeText } from './size.js';
-import { addressesOf, StepPrinter } from './steps.js';
+import { StepPrinter } from './steps.js';
 
 /** One call of a function: where its operands' addresses stand in the table, in words of 64 bits. */
 export interface CallLayout {

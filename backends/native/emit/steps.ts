@@ -7,23 +7,6 @@ import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { BranchStep, LaunchStep, LoopStep, Program, Step } from '../../../src/lower/program.js';
 import type { Writer } from '../../../src/lower/writer.js';
 
-/** Buffers whose addresses the steps themselves read: they need places in the table. */
-export function addressesOf(steps: readonly Step[]): BufferId[] {
-  return steps.flatMap((step): BufferId[] => {
-    switch (step.kind) {
-      case 'loop': {
-        const { turns, views } = step;
-        const test = typeof turns === 'number' ? [] : [turns.predicate, ...addressesOf(turns.test)];
-        return [...views.map(({ of }) => of), ...test, ...addressesOf(step.steps)];
-      }
-      case 'branch':
-        return [step.index, ...step.branches.flatMap(addressesOf)];
-      default:
-        return [];
-    }
-  });
-}
-
 /** Prints steps into the entry. */
 export class StepPrinter {
   #depth = 0;
@@ -40,9 +23,21 @@ export class StepPrinter {
 
   print(steps: readonly Step[]): void {
     for (const step of steps)
-      if (step.kind === 'launch') this.launch(step);
-      else if (step.kind === 'loop') this.#loop(step);
-      else if (step.kind === 'branch') this.#branch(step);
+      switch (step.kind) {
+        case 'host':
+          break;
+        case 'launch':
+          this.launch(step);
+          break;
+        case 'loop':
+          this.#loop(step);
+          break;
+        case 'branch':
+          this.#branch(step);
+          break;
+        default:
+          step satisfies never;
+      }
   }
 
   #address(id: BufferId): string {

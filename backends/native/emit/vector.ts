@@ -3,7 +3,6 @@
  * everything else of 32; a bool value has always those of 32.
  */
 import { type DType, isFloat } from '../../../src/core/dtype.js';
-import { InternalError } from '../../../src/core/errors.js';
 import type { ScalarOp } from '../../../src/core/scalar-op.js';
 import { partsOf, VECTOR_TYPE } from './types.js';
 
@@ -11,7 +10,7 @@ import { partsOf, VECTOR_TYPE } from './types.js';
 export type Parts = readonly string[];
 
 const SIDES = ['low', 'high'] as const;
-const INFIX: Readonly<Partial<Record<ScalarOp, string>>> = {
+const INFIX = {
   add: '+',
   sub: '-',
   mul: '*',
@@ -25,7 +24,8 @@ const INFIX: Readonly<Partial<Record<ScalarOp, string>>> = {
   bitwiseAnd: '&',
   bitwiseOr: '|',
   bitwiseXor: '^',
-};
+} as const satisfies Partial<Record<ScalarOp, string>>;
+const isInfix = (op: ScalarOp): op is keyof typeof INFIX => op in INFIX;
 const COMPARISONS: readonly ScalarOp[] = ['equal', 'notEqual', 'less', 'lessEqual'];
 
 /** The cast of a vector. */
@@ -52,8 +52,8 @@ export function vectorText(op: ScalarOp, from: DType, to: DType, operands: reado
   const each = (text: (operands: readonly string[]) => string): string[] =>
     Array.from({ length: partsOf(from) }, (_, part) => text(operands.map((operand) => operand[part]!)));
   const call = (name: string): string[] => each((parts) => `${name}(${parts.join(', ')})`);
-  const infix = INFIX[op];
-  if (infix !== undefined) {
+  if (isInfix(op)) {
+    const infix = INFIX[op];
     // A mask that holds is −1, below one that does not.
     const isTurned = from === 'bool' && (op === 'less' || op === 'lessEqual');
     const results = each(([a, b]) => (isTurned ? `${b} ${infix} ${a}` : `${a} ${infix} ${b}`));
@@ -100,6 +100,6 @@ export function vectorText(op: ScalarOp, from: DType, to: DType, operands: reado
     case 'fromWords':
       return SIDES.map((side) => `from_words_${side}((u32v)${operands[0]![0]}, (u32v)${operands[1]![0]})`);
     default:
-      throw new InternalError(`${op} on vectors`);
+      return op satisfies never;
   }
 }

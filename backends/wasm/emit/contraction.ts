@@ -1,5 +1,5 @@
 /**
- * A contraction's function: a call of the tile for each index of the outer axes, and the epilogue as a function over a block
+ * A contraction's function: a call of the tile for each index of the axes around, and the epilogue as a function over a block
  * of finished sums.
  */
 import { sizeOf } from '../../../src/core/aval.js';
@@ -74,7 +74,7 @@ function inBytes({ dtype, rows, columns, reduced, left, right, kept }: TileShape
 export function planTile(shape: TileShape): TilePlan {
   const all = inBytes(shape);
   // Outer indices take turns in one memory.
-  const kept = shape.outer.length === 0 && strategyOf(all) === 'packed' ? keepable(all) : undefined;
+  const kept = shape.around.length === 0 && strategyOf(all) === 'packed' ? keepable(all) : undefined;
   const own = { ...all, kept };
   return {
     pitch: blockPitch(own) / bytesPerElement(shape.dtype),
@@ -99,7 +99,7 @@ export function emitContractionFunction(
 ): FunctionReference {
   const { module } = kit;
   const { name, memories } = code;
-  const { dtype, outer, rows, left, right, packed, epilogue } = statement;
+  const { dtype, around, rows, left, right, packed, epilogue } = statement;
   const bytes = bytesPerElement(dtype);
   const operands = memories.filter(({ kind }) => kind === 'operand').length;
   const destination: Destination =
@@ -119,12 +119,12 @@ export function emitContractionFunction(
     const address = ({ memory, offset }: ContractMemory, which: 'left' | 'right' | 'output'): void => {
       f.get(p.arguments).memory('i32.load', 4 * memory);
       if (offset !== 0) f.i32(offset * bytes).op('i32.add');
-      outer.forEach((axis, i) => {
+      around.forEach((axis, i) => {
         if (axis[which] !== 0) scale(f.get(indices[i]!), axis[which] * bytes).op('i32.add');
       });
     };
     const loops = (position: number): void => {
-      const axis = outer[position];
+      const axis = around[position];
       if (axis === undefined) {
         f.get(p.arguments).get(number);
         address(left, 'left');
@@ -134,7 +134,7 @@ export function emitContractionFunction(
         if (packed === undefined) f.i32(0);
         else f.get(p.arguments).memory('i32.load', 4 * packed);
         f.get(p.arguments).memory('i32.load', 4 * operands);
-        for (const { offset, outer: strides } of bounds) {
+        for (const { offset, around: strides } of bounds) {
           f.i32(offset);
           strides.forEach((stride, i) => {
             if (stride !== 0) scale(f.get(indices[i]!), stride).op('i32.add');
@@ -158,13 +158,13 @@ export function emitContractionFunction(
   });
 }
 
-/** Emits the epilogue `(arguments, outer, block, row0, row1, column0, column1)`; `outer` numbers the outer indices. */
+/** Emits the epilogue `(arguments, outer, block, row0, row1, column0, column1)`; `outer` numbers the indices around. */
 function emitEpilogue(
   kit: ContractionKit,
   helpers: Helpers,
   code: LoopFunction,
-  { dtype, outer }: ContractStatement,
-  { sums, pitch, outer: variables, rows, columns, body }: Extract<Epilogue, { kind: 'body' }>,
+  { dtype, around }: ContractStatement,
+  { sums, pitch, around: variables, rows, columns, body }: Extract<Epilogue, { kind: 'body' }>,
 ): FunctionReference {
   const bytes = bytesPerElement(dtype);
   const parameters = {
@@ -188,7 +188,7 @@ function emitEpilogue(
     const rest = f.local('i32', 'rest');
     f.get(p.outer).set(rest);
     const n = code.size === undefined ? undefined : loadSize(f, p.arguments, code, 1);
-    for (const [i, { extent, size }] of [...outer.entries()].reverse()) {
+    for (const [i, { extent, size }] of [...around.entries()].reverse()) {
       pushSize(f.get(rest), extent, size, n).op('i32.rem_u').set(indices[i]!);
       pushSize(f.get(rest), extent, size, n).op('i32.div_u').set(rest);
     }

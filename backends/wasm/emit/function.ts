@@ -160,8 +160,12 @@ export class FunctionPrinter {
           statement.value,
           statement.accumulate,
         );
-      default:
+      case 'barrier':
+      case 'contract':
+      case 'define':
         throw new InternalError(`${statement.kind} in WebAssembly`);
+      default:
+        return statement satisfies never;
     }
   }
 
@@ -228,6 +232,8 @@ export class FunctionPrinter {
         }));
         return emitVectorOp(f, helpers, op, from, dtype, operands, this.parts(value));
       }
+      default:
+        return expression satisfies never;
     }
   }
 

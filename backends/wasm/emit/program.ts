@@ -5,7 +5,7 @@
 import type { SizeForm } from '../../../src/core/extent.js';
 import type { ContractStatement } from '../../../src/lower/loops.js';
 import type { BufferId } from '../../../src/compile/kernel.js';
-import { type Call, type LaunchStep, launchesOf, type Program } from '../../../src/lower/program.js';
+import { addressesOf, type Call, type LaunchStep, launchesOf, type Program } from '../../../src/lower/program.js';
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { ContractionKit, PHASE, type Fork } from '../contraction/kit.js';
 import { ModuleBuilder } from '../encoder.js';
@@ -16,7 +16,7 @@ import { contractionScratch, emitContractionFunction } from './contraction.js';
 import { Threads } from './fork.js';
 import { emitFunction } from './function.js';
 import { Helpers } from './helpers.js';
-import { addressesOf, StepEmitter } from './steps.js';
+import { StepEmitter } from './steps.js';
 
 /** One call of a function: where its operands' addresses stand in the table. */
 export interface CallLayout {

@@ -8,23 +8,6 @@ import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { FunctionBody, Local } from '../body.js';
 import { countUp } from '../loops.js';
 
-/** Buffers whose addresses the steps themselves read: they need places in the table. */
-export function addressesOf(steps: readonly Step[]): BufferId[] {
-  return steps.flatMap((step): BufferId[] => {
-    switch (step.kind) {
-      case 'loop': {
-        const { turns, views } = step;
-        const test = typeof turns === 'number' ? [] : [turns.predicate, ...addressesOf(turns.test)];
-        return [...views.map(({ of }) => of), ...test, ...addressesOf(step.steps)];
-      }
-      case 'branch':
-        return [step.index, ...step.branches.flatMap(addressesOf)];
-      default:
-        return [];
-    }
-  });
-}
-
 /** Emits steps into the body of `run`. */
 export class StepEmitter {
   constructor(
@@ -38,11 +21,22 @@ export class StepEmitter {
 
   emit(steps: readonly Step[], isInside = false): void {
     for (const step of steps)
-      if (step.kind === 'launch') {
-        if (!isInside) this.#begin([step]);
-        this.launch(step);
-      } else if (step.kind === 'loop') this.#loop(step);
-      else if (step.kind === 'branch') this.#branch(step, isInside);
+      switch (step.kind) {
+        case 'host':
+          break;
+        case 'launch':
+          if (!isInside) this.#begin([step]);
+          this.launch(step);
+          break;
+        case 'loop':
+          this.#loop(step);
+          break;
+        case 'branch':
+          this.#branch(step, isInside);
+          break;
+        default:
+          step satisfies never;
+      }
   }
 
   #pushAddress(id: BufferId): FunctionBody {

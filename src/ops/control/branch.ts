@@ -7,12 +7,11 @@ import { broadcast } from '../movement.js';
 import { inlineGraph } from './inline.js';
 import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
+import type { BranchAttributes } from './attributes.js';
 import { batchedInputs, batchedResults } from './batch.js';
 import { backwards, derivativeOf, forwards } from './body.js';
 import { makeResults, result } from './results.js';
 import { tuple } from './scan.js';
-
-export type BranchAttributes = { readonly branches: readonly Graph[] };
 
 /** Of the results of all branches those that `index` chooses: a scalar, or one an example. */
 function selectBranch(index: Expr, inputs: readonly Expr[], branches: readonly Graph[]): Expr[] {

@@ -1,5 +1,5 @@
 /** Values that stand apart from what they are copies of: the beginning of a carry, what a checkpoint computes again. */
-import { type Expr, make } from '../../core/expr.js';
+import { attributesOf, type Expr, make } from '../../core/expr.js';
 import { define } from '../define.js';
 
 /** Its input, in memory of its own. `identity` keeps equal ones apart; the `last` ones wait for all that reads what they replace. */
@@ -24,7 +24,6 @@ export const barrierPrimitive = define({
 let identity = 0;
 export const copy = (x: Expr): Expr => make(copyPrimitive, [x], { identity: identity++, last: false });
 export const lastCopy = (x: Expr): Expr => make(copyPrimitive, [x], { identity: identity++, last: true });
-export const isLastCopy = ({ primitive, attributes }: Expr): boolean =>
-  primitive.name === copyPrimitive.name && attributes.last === true;
+export const isLastCopy = (node: Expr): boolean => attributesOf(node, copyPrimitive)?.last === true;
 export const barrier = (inputs: readonly Expr[], after: Expr): Expr[] =>
   inputs.map((input) => make(barrierPrimitive, [input, after]));

@@ -16,7 +16,8 @@ import {
   topologicalOrder,
   withScope,
 } from '../../core/expr.js';
-import { dot, type DotAttributes, freeAxes } from '../contraction.js';
+import { dot, dotPrimitive, freeAxes } from '../contraction.js';
+import { gatherPrimitive } from '../indexing.js';
 import { parameter } from '../leaf.js';
 import {
   broadcast,
@@ -28,7 +29,7 @@ import {
 } from '../movement.js';
 import { closed } from './inline.js';
 import { result } from './results.js';
-import type { ScanAttributes } from './scan-attributes.js';
+import type { ScanAttributes } from './attributes.js';
 
 /** Memory that products of one scan take at most. */
 const MAX_PRODUCT_BYTES = 2 ** 28;
@@ -65,29 +66,24 @@ class AllTurns {
     const operands = inputs.map((input) => (this.#varies(input) ? this.of(input) : this.fixed(input)));
     if (operands.includes(undefined)) return undefined;
     const [first] = operands as [Expr];
-    switch (primitive.kind) {
-      case 'elementwise': {
-        const spread = operands.map((operand, i) =>
-          this.#varies(inputs[i]!)
-            ? operand!
-            : broadcast(
-                operand!,
-                [length, ...operand!.shape],
-                operand!.shape.map((_, axis) => axis + 1),
-              ),
-        );
-        return make(primitive, spread, attributes);
-      }
-      case 'contraction':
-        return this.#product(node, operands as Expr[]);
-      case 'gather':
-        if (attributes.axis !== 0 || this.#varies(inputs[0]!)) return undefined;
-        return make(primitive, operands as Expr[], attributes);
-      case 'movement':
-        return this.#moved(node, first);
-      default:
-        return undefined;
+    if (primitive.kind === 'elementwise') {
+      const spread = operands.map((operand, i) =>
+        this.#varies(inputs[i]!)
+          ? operand!
+          : broadcast(
+              operand!,
+              [length, ...operand!.shape],
+              operand!.shape.map((_, axis) => axis + 1),
+            ),
+      );
+      return make(primitive, spread, attributes);
     }
+    const gathered = attributesOf(node, gatherPrimitive);
+    if (gathered !== undefined)
+      return gathered.axis === 0 && !this.#varies(inputs[0]!)
+        ? make(gatherPrimitive, operands as Expr[], gathered)
+        : undefined;
+    return this.#product(node, operands as Expr[]) ?? this.#moved(node, first);
   }
 
   #moved(node: Expr, first: Expr): Expr | undefined {
@@ -101,8 +97,11 @@ class AllTurns {
         : spread && broadcast(first, [this.length, ...node.shape], later(spread.axes));
   }
 
-  #product({ inputs, attributes, shape }: Expr, [x, y]: Expr[]): Expr {
-    const { batchA, batchB, contractA, contractB, permutation } = attributes as unknown as DotAttributes;
+  #product(node: Expr, [x, y]: Expr[]): Expr | undefined {
+    const product = attributesOf(node, dotPrimitive);
+    if (product === undefined) return undefined;
+    const { inputs, shape } = node;
+    const { batchA, batchB, contractA, contractB, permutation } = product;
     const [left, right] = inputs.map((input) => this.#varies(input)) as [boolean, boolean];
     const later = (axes: readonly number[], varies: boolean): number[] => axes.map((axis) => axis + Number(varies));
     const both = left && right;

@@ -8,14 +8,16 @@
  * shares are carried.
  */
 import { bytesPerElement } from '../../core/dtype.js';
-import { type Expr, type Graph, make, type GraphBuilder, withScope } from '../../core/expr.js';
-import type { DotAttributes } from '../contraction.js';
+import { attributesOf, type Expr, type Graph, make, type GraphBuilder, withScope } from '../../core/expr.js';
+import { dotPrimitive } from '../contraction.js';
 import { parameter } from '../leaf.js';
+import { reshapePrimitive, transposePrimitive } from '../movement.js';
+import { reducePrimitive } from '../reduction.js';
 import { activity, backwards, differentiateBody } from './body.js';
 import { hoistedScan } from './hoist.js';
 import { closed } from './inline.js';
 import { result } from './results.js';
-import type { ScanAttributes } from './scan-attributes.js';
+import type { ScanAttributes } from './attributes.js';
 
 /** Memory that factors of one scan take at most. */
 const MAX_STACKED_BYTES = 2 ** 28;
@@ -51,39 +53,35 @@ class Shares {
   sum(share: Expr): ((valueOf: (value: Expr) => Expr) => Expr) | undefined {
     const { b } = this;
     const { primitive, attributes } = share;
-    switch (primitive.name) {
-      case 'dot': {
-        const [x, y] = share.inputs as [Expr, Expr];
-        if (!this.#canStack(x, y)) return undefined;
-        const { batchA, batchB, contractA, contractB, permutation } = attributes as unknown as DotAttributes;
-        const later = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
-        return (valueOf) =>
-          b.dot(valueOf(x), valueOf(y), {
-            batch: [later(batchA), later(batchB)],
-            contract: [
-              [0, ...later(contractA)],
-              [0, ...later(contractB)],
-            ],
-            ...(permutation && { permutation }),
-          });
-      }
-      case 'reduce': {
-        const x = share.input();
-        if (attributes.op !== 'sum' || !this.#isStacked(x)) return undefined;
-        return (valueOf) => b.sum(valueOf(x), [0, ...(attributes.axes as readonly number[]).map((axis) => axis + 1)]);
-      }
-      case 'add': {
-        const [left, right] = share.inputs.map((input) => this.sum(input));
-        return left && right && ((valueOf) => b.add(left(valueOf), right(valueOf)));
-      }
-      case 'transpose':
-      case 'reshape': {
-        const inner = this.sum(share.input());
-        return inner && ((valueOf) => make(primitive, [inner(valueOf)], attributes));
-      }
-      default:
-        return undefined;
+    const later = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
+    const product = attributesOf(share, dotPrimitive);
+    if (product !== undefined) {
+      const [x, y] = share.inputs as [Expr, Expr];
+      if (!this.#canStack(x, y)) return undefined;
+      const { batchA, batchB, contractA, contractB, permutation } = product;
+      return (valueOf) =>
+        b.dot(valueOf(x), valueOf(y), {
+          batch: [later(batchA), later(batchB)],
+          contract: [
+            [0, ...later(contractA)],
+            [0, ...later(contractB)],
+          ],
+          ...(permutation && { permutation }),
+        });
     }
+    const reduction = attributesOf(share, reducePrimitive);
+    if (reduction !== undefined) {
+      const x = share.input();
+      if (reduction.op !== 'sum' || !this.#isStacked(x)) return undefined;
+      return (valueOf) => b.sum(valueOf(x), [0, ...later(reduction.axes)]);
+    }
+    if (primitive.scalarOp === 'add') {
+      const [left, right] = share.inputs.map((input) => this.sum(input));
+      return left && right && ((valueOf) => b.add(left(valueOf), right(valueOf)));
+    }
+    if (primitive !== transposePrimitive && primitive !== reshapePrimitive) return undefined;
+    const moved = this.sum(share.input());
+    return moved && ((valueOf) => make(primitive, [moved(valueOf)], attributes));
   }
 }
 

@@ -8,7 +8,7 @@ import { activity, differentiateBody, forwards } from './body.js';
 import { hoistedScan } from './hoist.js';
 import { closed } from './inline.js';
 import { result } from './results.js';
-import type { ScanAttributes } from './scan-attributes.js';
+import type { ScanAttributes } from './attributes.js';
 
 export function scanTangents(
   tangents: readonly (Expr | null)[],

@@ -11,7 +11,7 @@ import { broadcast, broadcastScalar, concat, reshape, slice } from '../movement.
 import { inlineGraph } from './inline.js';
 import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
-import type { ScanAttributes } from './scan-attributes.js';
+import type { ScanAttributes } from './attributes.js';
 import { batchedBody, batchedInputs, batchedResults, swapped } from './batch.js';
 import { scanDerivative } from './scan-derivative.js';
 import { scanTangents } from './scan-tangent.js';

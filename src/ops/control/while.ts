@@ -15,20 +15,12 @@ import { define } from '../define.js';
 import { evaluateGraph } from '../evaluate.js';
 import { parameter } from '../leaf.js';
 import { reduce } from '../reduction.js';
+import type { WhileAttributes } from './attributes.js';
 import { batchedBody, batchedInputs, batchedResults } from './batch.js';
 import { activity, forwards, joint } from './body.js';
 import { closed, inlineGraph } from './inline.js';
 import { makeResults, result } from './results.js';
 import { tuple } from './scan.js';
-
-export type WhileAttributes = {
-  /** From the inputs to a bool scalar. */
-  readonly predicate: Graph;
-  /** From the inputs to the next carries. */
-  readonly body: Graph;
-  /** How many of the inputs are the same in each turn; the others begin carries. */
-  readonly constants: number;
-};
 
 /** A graph that ignores parameters but for those at `places`. */
 const ofSome = (graph: Graph, like: readonly Expr[], places: readonly number[]): Graph =>

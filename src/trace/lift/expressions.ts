@@ -90,6 +90,16 @@ export abstract class Evaluator extends Places {
       case 'TemplateLiteral':
         if (node.expressions.length === 0) return node.quasis[0]!.value.cooked ?? '';
         return this.#refuseText(node);
+      case 'AwaitExpression':
+      case 'ClassExpression':
+      case 'ImportExpression':
+      case 'MetaProperty':
+      case 'NewExpression':
+      case 'PrivateIdentifier':
+      case 'Super':
+      case 'TaggedTemplateExpression':
+      case 'ThisExpression':
+      case 'YieldExpression':
       default:
         return this.refuse(node);
     }

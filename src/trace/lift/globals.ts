@@ -26,7 +26,7 @@ const builtin = (
 function mathMembers(arithmetic: Arithmetic): Fields {
   const members = new Map<string, Value>();
   for (const name of Object.getOwnPropertyNames(Math)) {
-    const member = (Math as unknown as Readonly<Record<string, unknown>>)[name];
+    const member: unknown = Reflect.get(Math, name);
     if (typeof member === 'number') members.set(name, member);
     const op = typeof member === 'function' ? mathFunction(name) : undefined;
     if (op === undefined) continue;
@@ -45,7 +45,7 @@ function mathMembers(arithmetic: Arithmetic): Fields {
 function numberFunction(arithmetic: Arithmetic): Builtin {
   const members = new Map<string, Value>();
   for (const name of Object.getOwnPropertyNames(Number)) {
-    const member = (Number as unknown as Readonly<Record<string, unknown>>)[name];
+    const member: unknown = Reflect.get(Number, name);
     if (typeof member === 'number' && name !== 'length') members.set(name, member);
   }
   const test = (name: string, known: (x: number) => boolean, traced: (x: Scalar) => Scalar): Builtin =>

@@ -147,6 +147,7 @@ export abstract class Places extends Machine {
           } else if (element !== null) this.bind(element, this.read(value, String(i), element), scope, put);
         });
         return;
+      case 'RestElement':
       default:
         this.refuse(pattern);
     }

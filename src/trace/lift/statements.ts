@@ -250,6 +250,12 @@ export class Interpreter extends Evaluator {
           body: () => this.#execute(node.body, scope),
         });
       }
+      case 'ClassDeclaration':
+      case 'ForInStatement':
+      case 'SwitchStatement':
+      case 'ThrowStatement':
+      case 'TryStatement':
+      case 'WithStatement':
       default:
         return this.refuse(node);
     }
