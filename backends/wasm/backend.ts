@@ -96,6 +96,8 @@ export interface WasmOptions {
   readonly threadsFrom?: number;
   /** Phases of less work than so many nanoseconds do. */
   readonly forkFrom?: number;
+  /** Milliseconds without progress after which a worker is held for dead. */
+  readonly deadAfter?: number;
   /** Cuts everything as small as may be and leaves all of it to the workers, if there are any. */
   readonly onlyWorkers?: boolean;
 }
@@ -110,7 +112,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   const state = (): State => {
     if (made === undefined) {
       const buffers = new WasmBuffers(new LinearMemory({ ...options, shared }));
-      made = { buffers, workspace: new Workspace(buffers), pool: new Pool(buffers.memory) };
+      made = { buffers, workspace: new Workspace(buffers), pool: new Pool(buffers.memory, options.deadAfter) };
     }
     return made;
   };

@@ -123,7 +123,10 @@ export class Pool {
   #stalledFor = 0;
   #lookedAt = 0;
 
-  constructor(readonly memory: LinearMemory) {}
+  constructor(
+    readonly memory: LinearMemory,
+    readonly deadAfter = DEAD_MILLISECONDS,
+  ) {}
 
   /** Threads for which memory must be there: those wanted, or those that would be started. */
   get limit(): number {
@@ -296,7 +299,7 @@ export class Pool {
     }
     this.#lookedAt = now;
     const failed = Atomics.load(words, CONTROL.failed / 4) !== 0;
-    if (!failed && this.#stalledFor < DEAD_MILLISECONDS) return;
+    if (!failed && this.#stalledFor < this.deadAfter) return;
     this.#stop();
     throw new BackendUnavailableError(
       'WORKER_DIED',

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inflateRawSync } from 'node:zlib';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { main } from '../../src/cli/main.js';
 import type { PageData } from '../../src/report/page-data.js';
 
@@ -42,9 +42,9 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function lazuli(...args: readonly string[]): Promise<Outcome> {
+function start(script: string, args: readonly string[]): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'src/cli/lazuli.ts'), ...args], { cwd: ROOT });
+    const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, script), ...args], { cwd: ROOT });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -52,6 +52,37 @@ function lazuli(...args: readonly string[]): Promise<Outcome> {
     child.on('close', (code) => resolve({ code, stdout, stderr }));
   });
 }
+const lazuli = (...args: readonly string[]): Promise<Outcome> => start('src/cli/lazuli.ts', args);
+
+const HTML = join(folder, 'step.html');
+const ALL = join(folder, 'all.html');
+const TRACE = join(folder, 'trace.json');
+const SVG = join(folder, 'times.svg');
+const FAILS = file('fails.mjs', `throw new Error('no luck');\n`);
+const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+
+/** Command lines that share a process; the first that loads the file gets what that prints. */
+const LINES = {
+  page: ['inspect', STEP, '--html', HTML],
+  json: ['inspect', STEP, '--export', 'other', '--backend', 'js', '--json'],
+  all: ['inspect', STEP, '--export=other', '--all', '--html', ALL],
+  trace: ['profile', STEP, '--runs', '3', '--trace', TRACE],
+  profile: ['profile', STEP, '--runs=2', '--json', '--backend', 'js'],
+  compare: ['compare', STEP, '--backends', 'reference, js', '--repeats', '2', '--svg', SVG],
+  parting: ['compare', STEP, '--json', '--backends', 'js,webgpu'],
+  help: ['--help'],
+  nothing: ['inspect', STEP, '--export', 'nothing'],
+  plain: ['inspect', STEP, '--export', 'plain'],
+  opencl: ['inspect', STEP, '--backend', 'opencl'],
+  wrong: ['inspect', '--json'],
+  fails: ['inspect', FAILS, '--json'],
+} as const;
+let outcomes: Readonly<Record<keyof typeof LINES, Outcome>>;
+beforeAll(async () => {
+  const { stdout } = await start('test/cli/job.ts', [JSON.stringify(Object.values(LINES))]);
+  const list = JSON.parse(stdout) as Outcome[];
+  outcomes = Object.fromEntries(Object.keys(LINES).map((name, i) => [name, list[i]!])) as typeof outcomes;
+});
 
 describe('inspect', () => {
   test('prints the page, and only that', async () => {
@@ -63,58 +94,47 @@ describe('inspect', () => {
     expect(stderr).toBe('noise of the file\nmore noise\n');
   });
 
-  test('--export, --backend, --all and --json', async () => {
-    const { code, stdout } = await lazuli('inspect', STEP, '--export', 'other', '--backend', 'js', '--json');
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ version: 1, name: 'other', backend: 'js', launches: 1 });
-    const html = join(folder, 'out.html');
-    const all = await lazuli('inspect', STEP, '--export=other', '--all', '--html', html);
-    expect(readFileSync(html, 'utf8')).toMatch(/^<!doctype html>/i);
-    expect(all.stdout).toContain('graph other(');
-    expect(all.stdout).toContain('(module');
+  test('--export, --backend, --all and --json', () => {
+    expect(outcomes.json.code).toBe(0);
+    expect(JSON.parse(outcomes.json.stdout)).toMatchObject({ version: 1, name: 'other', backend: 'js', launches: 1 });
+    expect(readFileSync(ALL, 'utf8')).toMatch(/^<!doctype html>/i);
+    expect(outcomes.all.stdout).toContain('graph other(');
+    expect(outcomes.all.stdout).toContain('(module');
   });
 });
 
-test('inspect --html writes the page with the lines of the file', async () => {
-  const html = join(folder, 'step.html');
-  const { code } = await lazuli('inspect', STEP, '--html', html);
-  expect(code).toBe(0);
-  const page = readFileSync(html, 'utf8');
+test('inspect --html writes the page with the lines of the file', () => {
+  expect(outcomes.page.code).toBe(0);
+  const page = readFileSync(HTML, 'utf8');
   expect(page).toMatch(/^<!doctype html>/);
   const data = /id="data">([^<]*)</.exec(page)![1]!;
   const { sources } = JSON.parse(inflateRawSync(Buffer.from(data, 'base64')).toString()) as PageData;
   expect(sources).toEqual({ 'train.ts': readFileSync(STEP, 'utf8') });
 });
 
-test('profile times the kernels and writes a trace', async () => {
-  const trace = join(folder, 'trace.json');
-  const { code, stdout } = await lazuli('profile', STEP, '--runs', '3', '--backend', 'js', '--trace', trace);
-  expect(code).toBe(0);
-  expect(stdout).toMatch(/^step on js: .* ms a call .*, median of 3\n\nkernel {2,}computes/);
-  expect(JSON.parse(readFileSync(trace, 'utf8'))).toMatchObject({ displayTimeUnit: 'ms' });
-  const json = await lazuli('profile', STEP, '--runs=2', '--json');
-  expect(JSON.parse(json.stdout)).toMatchObject({ runs: 2, backend: 'wasm' });
+test('profile times the kernels and writes a trace', () => {
+  expect(outcomes.trace.code).toBe(0);
+  expect(outcomes.trace.stdout).toMatch(/^step on wasm: .* ms a call .*, median of 3\n\nkernel {2,}computes/);
+  expect(JSON.parse(readFileSync(TRACE, 'utf8'))).toMatchObject({ displayTimeUnit: 'ms' });
+  expect(JSON.parse(outcomes.profile.stdout)).toMatchObject({ runs: 2, backend: 'js' });
 });
 
-test('compare tells how far backends part; exit code 1 if one cannot run', async () => {
-  const svg = join(folder, 'times.svg');
-  const { code, stdout } = await lazuli('compare', STEP, '--backends', 'reference, js', '--repeats', '2', '--svg', svg);
-  expect(code).toBe(0);
-  expect(stdout).toMatch(/^step: differences from reference, tolerance 0 ulp\n/);
-  expect(readFileSync(svg, 'utf8')).toContain('<svg');
-  const json = await lazuli('compare', STEP, '--json', '--backends', 'js,webgpu');
-  expect(json.code).toBe(1);
-  expect(JSON.parse(json.stdout)).toMatchObject({ version: 1, backends: [{ name: 'js' }, { name: 'webgpu' }] });
+test('compare tells how far backends part; exit code 1 if one cannot run', () => {
+  expect(outcomes.compare.code).toBe(0);
+  expect(outcomes.compare.stdout).toMatch(/^step: differences from reference, tolerance 0 ulp\n/);
+  expect(readFileSync(SVG, 'utf8')).toContain('<svg');
+  expect(outcomes.parting.code).toBe(1);
+  expect(JSON.parse(outcomes.parting.stdout)).toMatchObject({
+    version: 1,
+    backends: [{ name: 'js' }, { name: 'webgpu' }],
+  });
 });
 
 test('--help and --version', async () => {
-  const help = await lazuli('--help');
-  expect([help.code, help.stderr]).toEqual([0, '']);
+  expect([outcomes.help.code, outcomes.help.stderr]).toEqual([0, '']);
   for (const word of ['inspect', 'profile', 'compare', '--json', '--backend', '--html', 'Exit codes'])
-    expect(help.stdout).toContain(word);
-  const version = await lazuli('--version');
-  const { version: expected } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-  expect(version).toEqual({ code: 0, stdout: `${expected}\n`, stderr: '' });
+    expect(outcomes.help.stdout).toContain(word);
+  expect(await lazuli('--version')).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: '' });
 });
 
 test.each<[readonly string[], string]>([
@@ -135,22 +155,21 @@ test.each<[readonly string[], string]>([
   expect(written).toEqual([expect.stringContaining(message)]);
 });
 
-test.each<[readonly string[], string]>([
-  [['--export', 'nothing'], 'exports no nothing; it exports args, other, plain, step'],
-  [['--export', 'plain'], 'train.ts is no jitted function'],
-  [['--backend', 'opencl'], 'UNKNOWN_BACKEND'],
-])('lazuli inspect FILE %j is an error of the file', async (args, message) => {
-  const { code, stdout, stderr } = await lazuli('inspect', STEP, ...args);
+test.each([
+  ['nothing', 'exports no nothing; it exports args, other, plain, step'],
+  ['plain', 'train.ts is no jitted function'],
+  ['opencl', 'UNKNOWN_BACKEND'],
+] as const)('%s: an error of the file', (name, message) => {
+  const { code, stdout, stderr } = outcomes[name];
   expect([code, stdout]).toEqual([1, '']);
   expect(stderr).toContain(message);
   expect(stderr).not.toMatch(/^\s+at /m);
 });
 
-test('with --json an error is JSON, and what FILE throws is one', async () => {
-  const wrong = await lazuli('inspect', '--json');
-  expect(wrong.stdout).toBe('');
+test('with --json an error is JSON, and what FILE throws is one', () => {
+  const { wrong, fails } = outcomes;
+  expect([wrong.stdout, fails.stdout]).toEqual(['', '']);
   expect(JSON.parse(wrong.stderr)).toEqual({ error: expect.stringContaining('takes one FILE') as string });
-  const fails = await lazuli('inspect', file('fails.mjs', `throw new Error('no luck');\n`), '--json');
   expect([fails.code, JSON.parse(fails.stderr)]).toEqual([1, { error: 'no luck' }]);
 });
 

@@ -14,7 +14,7 @@ import { arrays, CORNERS, elements, shapes } from '../support/arrays.js';
 import { THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { primitiveGraph, runGraph } from '../support/graphs.js';
-import { runs } from '../support/runs.js';
+import { casesOf, runs } from '../support/runs.js';
 import { type Case, describeOnNative, failures } from '../native/support.js';
 
 interface Applied {
@@ -388,7 +388,10 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
     });
   });
 
-  test.each(Object.entries(TABLE).filter(([name]) => primitives().get(name)!.kind === 'elementwise'))(
+  // One thread computes an element as another does.
+  const onThreads = typeof backend !== 'string';
+  const elementwise = Object.entries(TABLE).filter(([name]) => primitives().get(name)!.kind === 'elementwise');
+  test.each(casesOf(`corners on ${String(backend)}`, elementwise, onThreads ? 16 : elementwise.length))(
     '%s at every corner, and every pair of corners',
     (name, { dtypes, generate }) => {
       const primitive = primitives().get(name)!;

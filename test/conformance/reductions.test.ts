@@ -242,20 +242,21 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
       const sum = doubled.add(x.mean(axes, { keepDims: true }).cast(dtype)).sum(axes);
       return [doubled, sum.add(doubled.max(axes)).mul(3), doubled.abs().sum(axes)];
     };
-    for (const [shape, axes] of [
+    const cases = [
       [[70_001], [0]],
       [[3, 20_003], [1]],
-      [[20_003, 3], [0]],
-      [[5001, 40], [0]],
       [
         [2, 301, 5, 37],
         [1, 3],
       ],
+      [[20_003, 3], [0]],
+      [[5001, 40], [0]],
       [
         [301, 2, 37, 5],
         [0, 2],
       ],
-    ] as const) {
+    ] as const;
+    for (const [shape, axes] of casesOf(`several sums of ${dtype} on ${String(backend)}`, cases, 2)) {
       const x = of(noise(dtype, [...shape]));
       const [got, want] = ([backend, 'reference'] as const).map((on) =>
         jit(f([...axes]), { backend: on })(x).map(read),

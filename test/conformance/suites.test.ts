@@ -11,7 +11,7 @@ import { readSuite } from './read-suite.js';
 import { callOf, type Case as PublicCase, failuresTogether, inputOf, makeInput } from './suite.js';
 
 const SUITES = { 'special-cases': 1181, stablehlo: 419, 'float-legal': 467, numpy: 321 };
-const TOGETHER = THOROUGH ? 1 : 8;
+const TOGETHER = THOROUGH ? 1 : 24;
 
 describe.each(Object.entries(SUITES))('%s', (name, count) => {
   const { cases, byOp } = readSuite(name);
@@ -25,8 +25,8 @@ describe.each(Object.entries(SUITES))('%s', (name, count) => {
   });
 });
 
-/** Every case where all is tried, else one of eight. */
-const STEP = THOROUGH ? 1 : 8;
+/** Every case where all is tried, else one of sixteen. */
+const STEP = THOROUGH ? 1 : 16;
 
 describeOnNative('on native, many programs at a time', () => {
   test.each(Object.keys(SUITES))('%s', (name) => {

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { TRANSCENDENTALS } from '../../src/ops/transcendental/table.js';
 import { sameBits, show } from '../support/bits.js';
 import { BACKENDS } from '../support/backends.js';
+import { runs } from '../support/runs.js';
 import { programs } from './programs.js';
 
 const SPECIAL = [0, -0, 1, -1, 0.5, -0.5, 2.5, -2.5, 7, 1e-310, 4294967297.5, -1e20, NaN, Infinity, -Infinity];
@@ -48,10 +49,7 @@ test.each(BACKENDS)('random programs on %s', (backend) => {
       fc.pre(!comparesMixed(fn));
       expect(differenceFromPlain(fn, backend as string)).toBeUndefined();
     }),
-    {
-      numRuns: Number(process.env.RUNS ?? 25),
-      ...(process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) }),
-    },
+    { numRuns: runs(25) },
   );
 });
 

@@ -107,7 +107,7 @@ describe('a worker that ends in mid-step', () => {
     ['throws', "throw new Error('no more');"],
     ['hangs', 'for (;;);'],
   ])('%s: an error within a second, and only what the step writes is invalid', async (_, fate) => {
-    const backend = createWasmBackend({ threadsFrom: 0, forkFrom: 0 });
+    const backend = createWasmBackend({ threadsFrom: 0, forkFrom: 0, deadAfter: 500 });
     const start = zeros([300, 300]);
     const [own, shared, read] = [new Variable(start), new Variable(start), new Variable(start.add(1))];
     const step = jit(

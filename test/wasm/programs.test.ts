@@ -14,6 +14,7 @@ import { noise } from '../support/arrays.js';
 import { read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { eventually } from '../support/eventually.js';
+import { casesOf } from '../support/runs.js';
 
 const plain = createWasmBackend();
 /** Checks each module's stack types as it is emitted, which says more than the engine does. */
@@ -46,42 +47,45 @@ const FLOATS = ['f32', 'f64'] as const;
 const NUMBERS = [...FLOATS, 'i32', 'u32'] as const;
 
 describe('element-wise', () => {
-  test.each([1, 2, 3, 4, 5, 7, 8, 9, 31, 1000, 1003])('%i elements of every dtype', (n) => {
-    for (const dtype of NUMBERS)
+  test.each(casesOf('numbers of elements', [1, 2, 3, 4, 5, 7, 8, 9, 31, 1000, 1003], 6))(
+    '%i elements of every dtype',
+    (n) => {
+      for (const dtype of NUMBERS)
+        agree(
+          (a, b) => [
+            a.add(b),
+            a.mul(b).sub(a),
+            a.maximum(b),
+            a.minimum(b),
+            a.less(b),
+            L.where(a.lessEqual(b), a, b),
+            a.abs().neg(),
+            a.cast('bool'),
+            a.cast('f64'),
+            a.cast('f32'),
+            a.cast('i32'),
+            a.cast('u32'),
+          ],
+          random(dtype, [n], 1),
+          random(dtype, [n], 2),
+        );
       agree(
         (a, b) => [
-          a.add(b),
-          a.mul(b).sub(a),
-          a.maximum(b),
-          a.minimum(b),
+          a.logicalAnd(b),
+          a.logicalOr(b),
+          a.logicalNot(),
+          a.equal(b),
           a.less(b),
-          L.where(a.lessEqual(b), a, b),
-          a.abs().neg(),
-          a.cast('bool'),
-          a.cast('f64'),
+          a.lessEqual(b),
           a.cast('f32'),
-          a.cast('i32'),
-          a.cast('u32'),
+          a.cast('f64'),
+          L.where(a, b, a),
         ],
-        random(dtype, [n], 1),
-        random(dtype, [n], 2),
+        random('bool', [n], 1),
+        random('bool', [n], 2),
       );
-    agree(
-      (a, b) => [
-        a.logicalAnd(b),
-        a.logicalOr(b),
-        a.logicalNot(),
-        a.equal(b),
-        a.less(b),
-        a.lessEqual(b),
-        a.cast('f32'),
-        a.cast('f64'),
-        L.where(a, b, a),
-      ],
-      random('bool', [n], 1),
-      random('bool', [n], 2),
-    );
-  });
+    },
+  );
 
   test('transcendentals', () => {
     for (const dtype of FLOATS)
@@ -302,7 +306,7 @@ describe('contractions', () => {
     [33, 1, 17],
     [17, 0, 9],
   ];
-  test.each(sizes)('%i × %i × %i, plain and transposed', (m, k, n) => {
+  test.each(casesOf('sizes of products', sizes, 6))('%i × %i × %i, plain and transposed', (m, k, n) => {
     for (const dtype of NUMBERS) {
       const [a, b, c] = [random(dtype, [m, k], 1), random(dtype, [k, n], 2), random(dtype, [n], 3)];
       const [at, bt] = [random(dtype, [k, m], 4), random(dtype, [n, k], 5)];
@@ -338,7 +342,7 @@ describe('contractions', () => {
     }
   });
 
-  test.each(sizes)('%i × %i × %i, flipped', (m, k, n) => {
+  test.each(casesOf('sizes of flipped products', sizes, 4))('%i × %i × %i, flipped', (m, k, n) => {
     for (const dtype of FLOATS) {
       const [a, b, bt] = [random(dtype, [m, k], 1), random(dtype, [k, n], 2), random(dtype, [n, k], 3)];
       for (const axis of [0, 1, undefined]) {
