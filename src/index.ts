@@ -83,7 +83,8 @@ export { forLoop, scan, type ScanOptions, whileLoop } from './trace/control/loop
 export { cond, switchCase } from './trace/control/branches.js';
 export { checkpoint, customVjp } from './trace/control/derivatives.js';
 export { type CreateOptions } from './trace/create.js';
-export { type Axis, type ReduceOptions } from './trace/structure.js';
+export type { Axis } from './trace/operand.js';
+export type { ReduceOptions } from './trace/reductions.js';
 export type { BatchOptions } from './trace/batch.js';
 export type { Jitted, JitStats } from './trace/jit.js';
 export type { JitOptions } from './trace/jit-arguments.js';

@@ -277,3 +277,5 @@ export function bitcast(x: Operand, dtype: DType): Expr {
     );
   return value.dtype === dtype ? value : core.bitcast(value, dtype);
 }
+
+export const stopGradient = (x: Operand): Expr => core.stopGradient(asExpr(x));

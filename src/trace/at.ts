@@ -18,7 +18,8 @@ import {
   type Operand,
 } from './operand.js';
 import { moveAxis } from './rearrange.js';
-import { indicesOf, range, slice } from './structure.js';
+import { indicesOf } from './indexing.js';
+import { range, slice } from './structure.js';
 
 /** The elements `begin`, `begin + step`, … before `end`, as in Python; an open end is null or left out. */
 export type SliceIndex = readonly [begin?: number | null, end?: number | null, step?: number | null];

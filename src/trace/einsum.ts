@@ -12,7 +12,8 @@ import * as core from '../ops/elementwise.js';
 import * as movement from '../ops/movement.js';
 import { sumOver } from '../ops/reduction.js';
 import { normalizeAxis, type Operand, promoteOperands } from './operand.js';
-import { counted, range } from './structure.js';
+import { counted } from './reductions.js';
+import { range } from './structure.js';
 
 /** An operand whose axes have labels, each once. */
 interface Labelled {

@@ -2,8 +2,11 @@
 import type { DType } from '../core/dtype.js';
 import type { Shape } from '../core/aval.js';
 import * as arithmetic from './arithmetic.js';
+import type { Axis } from './operand.js';
+import * as products from './products.js';
+import * as reductions from './reductions.js';
+import type { ReduceOptions } from './reductions.js';
 import * as structure from './structure.js';
-import type { Axis, ReduceOptions } from './structure.js';
 import { apply, Tensor, type TensorLike } from './tensor.js';
 import { asExpr } from './operand.js';
 
@@ -268,7 +271,7 @@ export const bitcast = (x: TensorLike, dtype: 'f32' | 'i32' | 'u32'): Tensor => 
  * The value, of which no derivative is taken.
  * @example grad((x) => stopGradient(x).mul(x))(3).item(); // 3
  */
-export const stopGradient = (x: TensorLike): Tensor => apply(structure.stopGradient, x);
+export const stopGradient = (x: TensorLike): Tensor => apply(arithmetic.stopGradient, x);
 /** `condition ? a : b`, element by element, with broadcasting. */
 export const where = (condition: TensorLike, a: TensorLike, b: TensorLike): Tensor =>
   apply(arithmetic.where, condition, a, b);
@@ -276,66 +279,66 @@ export const where = (condition: TensorLike, a: TensorLike, b: TensorLike): Tens
  * The product of matrices, [m, k]·[k, n] → [m, n], with broadcasting of the axes before; vectors as in NumPy.
  * @example matmul(tensor([[1, 2]]), tensor([[3], [4]])).item(); // 11
  */
-export const matmul = (a: TensorLike, b: TensorLike): Tensor => apply(structure.matmul, a, b);
+export const matmul = (a: TensorLike, b: TensorLike): Tensor => apply(products.matmul, a, b);
 /**
  * The sum over the axes, all unless given.
  * @example sum(tensor([[1, 2], [3, 4]]), 0).arraySync(); // [4, 6]
  */
 export const sum = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
-  apply(structure.sum, x, axis, options);
+  apply(reductions.sum, x, axis, options);
 /**
  * The mean over the axes, all unless given.
  * @example mean(tensor([[1, 2], [3, 4]]), 1).arraySync(); // [1.5, 3.5]
  */
 export const mean = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
-  apply(structure.mean, x, axis, options);
+  apply(reductions.mean, x, axis, options);
 /**
  * The product over the axes, all unless given.
  * @example prod(tensor([2, 3, 4])).item(); // 24
  */
 export const prod = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
-  apply(structure.prod, x, axis, options);
+  apply(reductions.prod, x, axis, options);
 /**
  * The largest element over the axes, all unless given.
  * @example max(tensor([[1, 2], [3, 4]]), 1).arraySync(); // [2, 4]
  */
 export const max = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
-  apply(structure.max, x, axis, options);
+  apply(reductions.max, x, axis, options);
 /**
  * The smallest element over the axes, all unless given.
  * @example min(tensor([[1, 2], [3, 4]]), 1).arraySync(); // [1, 3]
  */
 export const min = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
-  apply(structure.min, x, axis, options);
+  apply(reductions.min, x, axis, options);
 /**
  * Whether one is true over the axes: bool.
  * @example any(tensor([[0, 1], [0, 0]]), 1).cast('i32').arraySync(); // [1, 0]
  */
 export const any = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
-  apply(structure.any, x, axis, options);
+  apply(reductions.any, x, axis, options);
 /**
  * Whether all are true over the axes: bool.
  * @example all(tensor([[1, 1], [0, 1]]), 1).cast('i32').arraySync(); // [1, 0]
  */
 export const all = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
-  apply(structure.all, x, axis, options);
+  apply(reductions.all, x, axis, options);
 /**
  * i32: the index of the first largest element along an axis, of the flat tensor unless one is given.
  * @example argmax(tensor([[1, 5], [4, 3]]), 1).arraySync(); // [1, 0]
  */
 export const argmax = (x: TensorLike, axis?: number | null, options?: ReduceOptions): Tensor =>
-  apply(structure.argmax, x, axis, options);
+  apply(reductions.argmax, x, axis, options);
 /**
  * i32: the index of the first smallest element along an axis, of the flat tensor unless one is given.
  * @example argmin(tensor([[1, 5], [4, 3]]), 1).arraySync(); // [0, 1]
  */
 export const argmin = (x: TensorLike, axis?: number | null, options?: ReduceOptions): Tensor =>
-  apply(structure.argmin, x, axis, options);
+  apply(reductions.argmin, x, axis, options);
 /**
  * The sums of all elements up to each, along an axis, the first unless given.
  * @example cumsum(tensor([1, 2, 3])).arraySync(); // [1, 3, 6]
  */
-export const cumsum = (x: TensorLike, axis?: number): Tensor => apply(structure.cumsum, x, axis);
+export const cumsum = (x: TensorLike, axis?: number): Tensor => apply(reductions.cumsum, x, axis);
 /**
  * The elements in another shape; −1 stands for the extent that is left.
  * @example reshape(tensor([1, 2, 3, 4]), [2, -1]).shape; // [2, 2]

@@ -6,8 +6,9 @@ import * as sums from './einsum.js';
 import * as rearrange from './rearrange.js';
 import * as sorting from './sorting.js';
 import * as statistics from './statistics.js';
-import * as structure from './structure.js';
-import type { Axis, ReduceOptions } from './structure.js';
+import * as indexing from './indexing.js';
+import type { Axis } from './operand.js';
+import type { ReduceOptions } from './reductions.js';
 import { apply, applyToParts, Tensor, type TensorLike } from './tensor.js';
 import type { TopK } from './tensor-methods.js';
 
@@ -242,7 +243,7 @@ export const topK = (x: TensorLike, k: number, axis?: number): TopK<Tensor> => {
  * @example scatter(zeros([3]), tensor([1], { dtype: 'i32' }), tensor([7])).arraySync(); // [0, 7, 0]
  */
 export const scatter = (x: TensorLike, at: TensorLike, updates: TensorLike, axis?: number): Tensor =>
-  apply(structure.scatter, x, at, updates, axis);
+  apply(indexing.scatter, x, at, updates, axis);
 /**
  * So many equal parts along an axis, or parts of the given sizes.
  * @example split(tensor([1, 2, 3]), [1, 2])[1]!.arraySync(); // [2, 3]

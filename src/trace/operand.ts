@@ -174,8 +174,11 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
 }
 
+/** An axis, several, or all. */
+export type Axis = number | readonly number[] | null | undefined;
+
 /** The axes of a reduction, ascending; all if left out. */
-export function normalizeAxes(op: string, axis: number | readonly number[] | undefined | null, rank: number): number[] {
+export function normalizeAxes(op: string, axis: Axis, rank: number): number[] {
   if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
   if (typeof axis !== 'number' && !Array.isArray(axis))
     throw new ShapeError(

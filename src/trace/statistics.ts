@@ -6,8 +6,8 @@ import { describeValue } from '../core/options.js';
 import * as core from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import * as reduction from '../ops/reduction.js';
-import { asExpr, asFloat, literalLike, normalizeAxes, normalizeAxis, type Operand } from './operand.js';
-import { type Axis, checkElements, checkReduceOptions, counted, kept, type ReduceOptions } from './structure.js';
+import { asExpr, asFloat, type Axis, literalLike, normalizeAxes, normalizeAxis, type Operand } from './operand.js';
+import { checkElements, checkReduceOptions, counted, kept, type ReduceOptions } from './reductions.js';
 
 /** By what squares are divided, and whether axes stay. */
 export interface VarianceOptions extends ReduceOptions {

@@ -1,20 +1,19 @@
 /**
- * Methods of a tensor that are one operation over nodes each. `T` is Tensor, which extends this class.
+ * The other methods of a tensor that are one operation over nodes each. `T` is Tensor, which extends this class.
  */
-import type { Expr } from '../core/expr.js';
 import * as activations from './activations.js';
 import * as arithmetic from './arithmetic.js';
+import { ArrayMethods } from './array-methods.js';
 import { at, type Index, takeAlongAxis } from './at.js';
-import type { Operand } from './operand.js';
+import type { Like } from './elementwise-methods.js';
+import { scatter } from './indexing.js';
+import type { Axis } from './operand.js';
 import * as rearrange from './rearrange.js';
 import * as sorting from './sorting.js';
 import * as statistics from './statistics.js';
-import { type Axis, type ReduceOptions, scatter } from './structure.js';
+import type { ReduceOptions } from './reductions.js';
 
 type Axes = number | readonly number[];
-
-/** What an operation takes where it takes a tensor. */
-type Like<T> = T | number | boolean;
 
 /** The greatest elements along an axis. */
 export interface TopK<T> {
@@ -23,17 +22,7 @@ export interface TopK<T> {
   readonly indices: T;
 }
 
-export abstract class TensorMethods<T> {
-  /** The result of an operation on this tensor. */
-  protected abstract applied<R extends readonly unknown[]>(
-    op: (x: Operand, ...rest: R) => Expr,
-    ...rest: { [K in keyof R]: R[K] extends Operand | undefined ? Like<T> | Extract<R[K], undefined> : R[K] }
-  ): T;
-  /** As {@link applied}, for an operation of several results. */
-  protected abstract appliedToParts<R extends readonly unknown[]>(
-    op: (x: Operand, ...rest: R) => Expr[],
-    ...rest: R
-  ): T[];
+export abstract class TensorMethods<T> extends ArrayMethods<T> {
   /** The angle in [−π/2, π/2] of a sine. */
   asin(): T {
     return this.applied(arithmetic.asin);

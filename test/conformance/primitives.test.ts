@@ -11,7 +11,7 @@ import { acceptsDType } from '../../src/ops/scalar.js';
 import { TRANSCENDENTALS } from '../../src/ops/transcendental/table.js';
 import '../../src/trace/operand.js';
 import { arrays, CORNERS, elements, shapes } from '../support/arrays.js';
-import { THREADED_BACKENDS } from '../support/backends.js';
+import { nameOf, THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { primitiveGraph, runGraph } from '../support/graphs.js';
 import { casesOf, runs } from '../support/runs.js';
@@ -391,7 +391,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
   // One thread computes an element as another does.
   const onThreads = typeof backend !== 'string';
   const elementwise = Object.entries(TABLE).filter(([name]) => primitives().get(name)!.kind === 'elementwise');
-  test.each(casesOf(`corners on ${String(backend)}`, elementwise, onThreads ? 16 : elementwise.length))(
+  test.each(casesOf(`corners on ${nameOf(backend)}`, elementwise, onThreads ? 16 : elementwise.length))(
     '%s at every corner, and every pair of corners',
     (name, { dtypes, generate }) => {
       const primitive = primitives().get(name)!;

@@ -9,7 +9,7 @@ import type { HostArray } from '../../src/core/array.js';
 import { sizeOf } from '../../src/core/aval.js';
 import { allocateArray, DTYPES, type DType } from '../../src/core/dtype.js';
 import { arrays, noise, shapes } from '../support/arrays.js';
-import { THREADED_BACKENDS, read, runJit } from '../support/backends.js';
+import { nameOf, THREADED_BACKENDS, read, runJit } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { casesOf, runs } from '../support/runs.js';
 
@@ -256,7 +256,7 @@ describe.each([...THREADED_BACKENDS])('on %s', (backend) => {
         [0, 2],
       ],
     ] as const;
-    for (const [shape, axes] of casesOf(`several sums of ${dtype} on ${String(backend)}`, cases, 2)) {
+    for (const [shape, axes] of casesOf(`several sums of ${dtype} on ${nameOf(backend)}`, cases, 2)) {
       const x = of(noise(dtype, [...shape]));
       const [got, want] = ([backend, 'reference'] as const).map((on) =>
         jit(f([...axes]), { backend: on })(x).map(read),

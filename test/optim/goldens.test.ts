@@ -6,7 +6,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import * as lazuli from 'lazuli';
 import { jit, type Optimizer, type Scheduler, setDefaultBackend, tensor, TrainVar } from 'lazuli';
-import { BACKENDS } from '../support/backends.js';
+import { BACKENDS, nameOf } from '../support/backends.js';
 import { casesOf } from '../support/runs.js';
 import first from '../goldens/data/optimizers.json' with { type: 'json' };
 import more from '../goldens/data/more-optimizers.json' with { type: 'json' };
@@ -38,75 +38,71 @@ const TOLERANCE = { f32: 2e-5, f64: 1e-12 } as const;
 
 afterEach(() => setDefaultBackend('js'));
 
-describe.each(BACKENDS.map((backend) => [typeof backend === 'string' ? backend : backend.name, backend] as const))(
-  'on %s',
-  (_, backend) => {
-    const ways = (['f32', 'f64'] as const).flatMap((dtype) => [true, false].map((compiled) => ({ dtype, compiled })));
-    // In either order every way is met by one of the backends.
-    const ordered = backend === 'js' ? ways.toReversed() : ways;
-    for (const { dtype, compiled } of casesOf(`optimizers on ${String(backend)}`, ordered, 2)) {
-      describe(`${dtype}, ${compiled ? 'jitted' : 'not jitted'}`, () => {
-        test.each(optimizers.map((each) => [each.optimizer, JSON.stringify(each.options), each] as const))(
-          '%s %s',
-          (name, _options, { options, params, grads, expected, state }) => {
-            setDefaultBackend(backend);
-            const trainVars = Object.fromEntries(
-              Object.entries(params).map(([key, { shape, data }]) => [
-                key,
-                new TrainVar(tensor(flat(data), { shape, dtype })),
-              ]),
+describe.each(BACKENDS.map((backend) => [nameOf(backend), backend] as const))('on %s', (_, backend) => {
+  const ways = (['f32', 'f64'] as const).flatMap((dtype) => [true, false].map((compiled) => ({ dtype, compiled })));
+  // In either order every way is met by one of the backends.
+  const ordered = backend === 'js' ? ways.toReversed() : ways;
+  for (const { dtype, compiled } of casesOf(`optimizers on ${nameOf(backend)}`, ordered, 2)) {
+    describe(`${dtype}, ${compiled ? 'jitted' : 'not jitted'}`, () => {
+      test.each(optimizers.map((each) => [each.optimizer, JSON.stringify(each.options), each] as const))(
+        '%s %s',
+        (name, _options, { options, params, grads, expected, state }) => {
+          setDefaultBackend(backend);
+          const trainVars = Object.fromEntries(
+            Object.entries(params).map(([key, { shape, data }]) => [
+              key,
+              new TrainVar(tensor(flat(data), { shape, dtype })),
+            ]),
+          );
+          const opt = new classes[name]!({ ...options, trainVars }) as Optimizer;
+          const update = (g: unknown): void => opt.update(g);
+          const step = compiled ? jit(update) : update;
+          grads.forEach((each, i) => {
+            step(
+              Object.fromEntries(
+                Object.entries(each).map(([key, { shape, data }]) => [key, tensor(flat(data), { shape, dtype })]),
+              ),
             );
-            const opt = new classes[name]!({ ...options, trainVars }) as Optimizer;
-            const update = (g: unknown): void => opt.update(g);
-            const step = compiled ? jit(update) : update;
-            grads.forEach((each, i) => {
-              step(
-                Object.fromEntries(
-                  Object.entries(each).map(([key, { shape, data }]) => [key, tensor(flat(data), { shape, dtype })]),
-                ),
+            for (const [key, want] of Object.entries(expected[i]!))
+              expectClose(
+                trainVars[key]!.value.dataSync(),
+                flat(want.data),
+                TOLERANCE[dtype],
+                `${key} after step ${i + 1}`,
               );
-              for (const [key, want] of Object.entries(expected[i]!))
-                expectClose(
-                  trainVars[key]!.value.dataSync(),
-                  flat(want.data),
-                  TOLERANCE[dtype],
-                  `${key} after step ${i + 1}`,
-                );
-            });
-            for (const [key, want] of Object.entries(state))
-              expectClose(opt.implicitVars.get(key)!.value.dataSync(), flat(want.data), TOLERANCE[dtype], key);
-            if (compiled)
-              expect((step as unknown as { stats: object }).stats).toMatchObject({ traces: 1, compiles: 1 });
-          },
-        );
-      });
-    }
+          });
+          for (const [key, want] of Object.entries(state))
+            expectClose(opt.implicitVars.get(key)!.value.dataSync(), flat(want.data), TOLERANCE[dtype], key);
+          if (compiled) expect((step as unknown as { stats: object }).stats).toMatchObject({ traces: 1, compiles: 1 });
+        },
+      );
+    });
+  }
 
-    test.each(schedulers.map((each) => [each.scheduler, JSON.stringify(each.options), each] as const))(
-      'rates of %s %s',
-      (name, _options, { options, rates }) => {
-        setDefaultBackend(backend);
-        const make = (): Scheduler => new classes[name]!(options) as Scheduler;
-        const asked = make();
-        const compiled = jit((i) => asked.at(i, { dtype: 'f64' }));
-        rates.forEach((want, i) => {
-          expectClose([asked.at(i, { dtype: 'f64' }).item()], [want], 1e-12, `at(${i})`);
-          expectClose([asked.at(i).item()], [want], 2e-5, `at(${i}) in f32`);
-          expectClose([compiled(i).item()], [want], 1e-12, `compiled at(${i})`);
-        });
-        expect(compiled.stats).toMatchObject({ traces: 1, compiles: 1 });
-        // Counters inside a compiled step.
-        const counted = make();
-        const byEpochs = counted.vars({ level: 0 }).size === 2;
-        const step = jit(() => {
-          const rate = counted.at(undefined, { dtype: 'f64' });
-          if (byEpochs) counted.stepEpoch();
-          else counted.stepCall();
-          return rate;
-        });
-        rates.forEach((want, i) => expectClose([step().item()], [want], 1e-12, `step ${i}`));
-        expect(step.stats).toMatchObject({ traces: 1, compiles: 1 });
-      },
-    );
-  },
-);
+  test.each(schedulers.map((each) => [each.scheduler, JSON.stringify(each.options), each] as const))(
+    'rates of %s %s',
+    (name, _options, { options, rates }) => {
+      setDefaultBackend(backend);
+      const make = (): Scheduler => new classes[name]!(options) as Scheduler;
+      const asked = make();
+      const compiled = jit((i) => asked.at(i, { dtype: 'f64' }));
+      rates.forEach((want, i) => {
+        expectClose([asked.at(i, { dtype: 'f64' }).item()], [want], 1e-12, `at(${i})`);
+        expectClose([asked.at(i).item()], [want], 2e-5, `at(${i}) in f32`);
+        expectClose([compiled(i).item()], [want], 1e-12, `compiled at(${i})`);
+      });
+      expect(compiled.stats).toMatchObject({ traces: 1, compiles: 1 });
+      // Counters inside a compiled step.
+      const counted = make();
+      const byEpochs = counted.vars({ level: 0 }).size === 2;
+      const step = jit(() => {
+        const rate = counted.at(undefined, { dtype: 'f64' });
+        if (byEpochs) counted.stepEpoch();
+        else counted.stepCall();
+        return rate;
+      });
+      rates.forEach((want, i) => expectClose([step().item()], [want], 1e-12, `step ${i}`));
+      expect(step.stats).toMatchObject({ traces: 1, compiles: 1 });
+    },
+  );
+});

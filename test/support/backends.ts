@@ -22,6 +22,8 @@ export const THREADED_BACKENDS: readonly BackendChoice[] = [
   await wasmWithThreads(3),
 ];
 
+export const nameOf = (backend: BackendChoice): string => (typeof backend === 'string' ? backend : backend.name);
+
 /** What a tensor inherits from its own classes. */
 export function methodNames(): string[] {
   const names: string[] = [];
