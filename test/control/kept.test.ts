@@ -15,7 +15,7 @@ const KEPT = 'in the first turn';
 
 const CASES: Readonly<Record<string, readonly [f: (w: Tensor) => Tensor, kept: boolean]>> = {
   'a factor from outside': [(w) => last((h, x) => h.matmul(w).add(x).tanh()), true],
-  'the left one': [(w) => last((h, x) => w.matmul(h.transpose()).transpose().add(x).tanh()), true],
+  'the left one': [(w) => last((h, x) => w.transpose().matmul(h.transpose()).transpose().add(x).tanh()), true],
   'forwards and backwards': [grad((w: Tensor) => last((h, x) => h.matmul(w).add(x).tanh()).sum()), true],
   'a factor that is carried': [
     (w) =>

@@ -1,6 +1,6 @@
 /**
- * The packed contraction: pack the right operand, pack the left one, run register tiles over blocks, and hand each
- * finished block to the epilogue while it is in the cache.
+ * The packed contraction: pack the right operand, and the left one unless its rows are read where they lie, run register
+ * tiles over blocks, and hand each finished block to the epilogue while it is in the cache.
  *
  * Three phases, each a function `(context, from, to)` over independent items, so that threads may share them: an output
  * is computed by one task with k ascending, and no bit depends on who runs it. The context is a record in the linear
@@ -63,7 +63,7 @@ export function emitPacked(
       ? packPhase(kit, ops, side, packKind(ops, laneStride, kStride))
       : emitWindowPhase(kit, `${name}_${side}`, ops, side, operand);
   };
-  const packLeft = phaseOf('left', shape.left.m, shape.left.k);
+  const packLeft = plan.isDirect ? undefined : phaseOf('left', shape.left.m, shape.left.k);
   const packRight = phaseOf('right', shape.right.n, shape.right.k);
   const tiles = emitTilePhase(kit, `${name}_tiles`, ops, shape, plan, destination);
   return (f, scratch, memory, { m, n, k, outermost }) => {
@@ -140,8 +140,10 @@ export function emitPacked(
       eachBlock(f, m, shape.m, plan.rowsPacked, (firstRow, rows) => {
         store('firstRow', firstRow);
         store('rows', rows);
-        ceilDivide(push(f, rows), TILE_ROWS).set(count);
-        onceKept('left', () => pack('left', packLeft, header, TILE_ROWS, plan.rowsPacked));
+        if (packLeft !== undefined) {
+          ceilDivide(push(f, rows), TILE_ROWS).set(count);
+          onceKept('left', () => pack('left', packLeft, header, TILE_ROWS, plan.rowsPacked));
+        }
         if (shape.kept !== undefined) f.get(memory).i32(1).memory('i32.store');
         ceilDivide(push(f, rows), plan.taskRows);
         ceilDivide(push(f, columns), plan.taskColumns).op('i32.mul').set(count);
@@ -183,16 +185,18 @@ function emitTilePhase(
   const { sizes } = shape;
   const width = tileColumns(ops);
   const tile = (rows: number, columns: number): FunctionReference =>
-    kit.once(`tile ${ops.dtype} ${rows} ${columns}`, () => emitTile(kit.module, ops, rows, columns, shape.order.block));
+    kit.once(`tile ${ops.dtype} ${rows} ${columns} ${plan.isDirect}`, () =>
+      emitTile(kit.module, ops, rows, columns, shape.order.block, plan.isDirect),
+    );
   // Blocks that an epilogue reads hold whole tiles, which is what they are where their number follows from n.
   const edgeRows = sizes?.m === undefined ? shape.m % TILE_ROWS : 0;
   const edgeColumns = sizes?.n === undefined ? shape.n % width : 0;
   const pitch = destination.kind === 'direct' ? destination.pitch : plan.taskColumns * ops.bytes;
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
-    const [packedLeft, packedRight, rows, columns, firstRow, firstColumn] = loadContext(
+    const [left, packedRight, rows, columns, firstRow, firstColumn] = loadContext(
       f,
       context,
-      'packedLeft',
+      plan.isDirect ? 'left' : 'packedLeft',
       'packedRight',
       'rows',
       'columns',
@@ -208,7 +212,8 @@ function emitTilePhase(
       scale(f.get(k), bytes).set(local);
       return local;
     };
-    const [line, leftPanel] = [ofK(ops.bytes, 'line'), ofK(TILE_ROWS * ops.bytes, 'leftPanel')];
+    const line = ofK(ops.bytes, 'line');
+    const leftPanel = plan.isDirect ? TILE_ROWS * shape.left.m : ofK(TILE_ROWS * ops.bytes, 'leftPanel');
     const levels = new Levels(kit, ops, f, shape.order, BASE_LEVEL, plan.taskRows, plan.taskColumns * ops.bytes);
     levels.open(context);
     const [row0, row1, column0, column1] = f.newLocals('i32', 'row0', 'row1', 'column0', 'column1');
@@ -229,7 +234,7 @@ function emitTilePhase(
     const target = levels.target(results);
 
     const callTile = (tileRows: number, tileCols: number): void => {
-      f.get(a).get(b).get(c).i32(target.pitch).get(depth);
+      f.get(a).i32(shape.left.m).get(b).get(c).i32(target.pitch).get(depth);
       levels.pushResume(depth0);
       f.call(tile(tileRows, tileCols));
     };
@@ -285,8 +290,9 @@ function emitTilePhase(
           scale(f.get(depth0), width * ops.bytes)
             .op('i32.add')
             .set(b);
-          scaleBy(f.get(packedLeft).get(row0), line).op('i32.add');
-          scale(f.get(depth0), TILE_ROWS * ops.bytes)
+          if (plan.isDirect) scale(f.get(left).get(firstRow).get(row0).op('i32.add'), shape.left.m).op('i32.add');
+          else scaleBy(f.get(left).get(row0), line).op('i32.add');
+          scale(f.get(depth0), (plan.isDirect ? 1 : TILE_ROWS) * ops.bytes)
             .op('i32.add')
             .set(a);
           scale(f.get(target.address).get(column).get(column0).op('i32.sub'), ops.bytes).op('i32.add').set(c);

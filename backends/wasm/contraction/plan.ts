@@ -80,6 +80,8 @@ export interface ContractionShape {
 
 /** How a packed contraction is cut. Elements, unless it says bytes. */
 export interface PackedPlan {
+  /** Whether the left operand is read where it lies. */
+  readonly isDirect: boolean;
   /** Rows whose left operand is packed at a time. */
   readonly rowsPacked: number;
   /** Columns whose right operand is packed at a time. */
@@ -114,17 +116,25 @@ export function planPacked(shape: ContractionShape): PackedPlan {
   const ops = laneOps(shape.dtype);
   const columns = tileColumns(ops);
   const bytesPerK = Math.max(1, shape.k) * ops.bytes;
-  const rowsPacked = evenly(shape.m, Math.max(TASK_ROWS, LEFT_BYTES / bytesPerK), TILE_ROWS);
+  // Rows whose steps are adjacent are four streams. A tile at an edge that follows from n reads rows that are not there.
+  const isDirect =
+    shape.left.k === ops.bytes &&
+    shape.around.length === 0 &&
+    shape.windows.left === undefined &&
+    shape.sizes?.m === undefined;
+  const mostPacked = isDirect ? shape.m : Math.max(TASK_ROWS, LEFT_BYTES / bytesPerK);
+  const rowsPacked = evenly(shape.m, mostPacked, TILE_ROWS);
   const columnsPacked = evenly(shape.n, Math.max(TASK_COLUMNS, RIGHT_BYTES / bytesPerK), columns);
   const taskRows = evenly(Math.min(rowsPacked, shape.m), TASK_ROWS, TILE_ROWS);
   const taskColumns = evenly(Math.min(columnsPacked, shape.n), TASK_COLUMNS, columns);
   return {
+    isDirect,
     rowsPacked,
     columnsPacked,
     depth: DEPTH,
     taskRows,
     taskColumns,
-    leftBytes: roundUp(rowsPacked * bytesPerK, 64),
+    leftBytes: isDirect ? 0 : roundUp(rowsPacked * bytesPerK, 64),
     rightBytes: roundUp(columnsPacked * bytesPerK, 64),
     zeroBytes: Math.max(0, ...Object.values(shape.windows).map((operand) => zerosOf(operand, ops.bytes))),
   };
@@ -164,6 +174,6 @@ export function keepable(shape: ContractionShape): ContractionShape['kept'] {
   if (kept === undefined) return undefined;
   const plan = planPacked(shape);
   const right = kept.right && n <= plan.columnsPacked;
-  const left = kept.left && n <= plan.columnsPacked && m <= plan.rowsPacked;
+  const left = kept.left && !plan.isDirect && n <= plan.columnsPacked && m <= plan.rowsPacked;
   return left || right ? { left, right } : undefined;
 }

@@ -51,7 +51,8 @@ function storePart(f: FunctionBody, ops: LaneOps, pointer: Local, offset: number
 /**
  * Emits the tile of `rows` ≤ {@link TILE_ROWS} by `columns` ≤ {@link tileColumns}.
  *
- * Parameters: `a` packed k-major by {@link TILE_ROWS}; `b` packed k-major by {@link tileColumns}; `c` the address of the
+ * Parameters: `a` packed k-major by {@link TILE_ROWS}, or, if `isDirect`, the first of rows that lie `rowBytes` apart and whose
+ * steps are adjacent; `b` packed k-major by {@link tileColumns}; `c` the address of the
  * tile's first element and `pitch` the bytes from one of its rows to the next; `k > 0` steps, of which the accumulators
  * add `block` before they start again; `resume` is not 0 to add to what `c` holds. Nothing outside the tile is read or
  * written in `c`.
@@ -62,20 +63,31 @@ export function emitTile(
   rows: number,
   columns: number,
   block: number,
+  isDirect: boolean,
 ): FunctionReference {
   const vectors = Math.ceil(columns / ops.lanes);
-  const parameters = { a: 'i32', b: 'i32', c: 'i32', pitch: 'i32', k: 'i32', resume: 'i32' } as const;
+  const parameters = { a: 'i32', rowBytes: 'i32', b: 'i32', c: 'i32', pitch: 'i32', k: 'i32', resume: 'i32' } as const;
   /** Elements of vector `j` that belong to the tile. */
   const lanesOf = (j: number): number => Math.min(ops.lanes, columns - j * ops.lanes);
-  const stepA = TILE_ROWS * ops.bytes;
+  const stepA = (isDirect ? 1 : TILE_ROWS) * ops.bytes;
   const stepB = tileColumns(ops) * ops.bytes;
-  return module.function(`tile_${ops.dtype}_${rows}x${columns}`, parameters, [], (f, { a, b, c, pitch, k, resume }) => {
+  const name = `tile_${ops.dtype}_${rows}x${columns}${isDirect ? '_direct' : ''}`;
+  return module.function(name, parameters, [], (f, { a, rowBytes, b, c, pitch, k, resume }) => {
     const accumulators = Array.from({ length: rows }, (_, i) =>
       Array.from({ length: vectors }, (_, j) => f.local('v128', `c${i}${j}`)),
     );
     const right = Array.from({ length: vectors }, (_, j) => f.local('v128', `b${j}`));
     const row = f.local('v128', 'a_i');
     const left = f.local('i32', 'left');
+    /** Where the rows are: all at `a`, an element apart, if they are packed. */
+    const streams = isDirect ? [a, ...accumulators.slice(1).map((_, i) => f.local('i32', `a${i + 1}`))] : [a];
+    streams.forEach((stream, i) => {
+      if (i > 0)
+        f.get(streams[i - 1]!)
+          .get(rowBytes)
+          .op('i32.add')
+          .set(stream);
+    });
     const pointer = f.local('i32', 'row');
 
     const eachRow = (visit: (vector: Local, j: number) => void): void => {
@@ -101,8 +113,9 @@ export function emitTile(
             );
             accumulators.forEach((line, i) => {
               // The address is advanced by an add: TurboFan does not fold the offset of a load_splat.
-              f.get(a);
-              if (step + i > 0) f.i32(step * stepA + i * ops.bytes).op('i32.add');
+              f.get(streams[i] ?? a);
+              const offset = step * stepA + (isDirect ? 0 : i * ops.bytes);
+              if (offset > 0) f.i32(offset).op('i32.add');
               f.memory(ops.loadSplat).set(row);
               line.forEach((sum, j) => f.get(sum).get(row).get(right[j]!).op(ops.multiply).op(ops.add).set(sum));
             });
@@ -112,8 +125,8 @@ export function emitTile(
               .op('i32.eq')
               .brIf(exit);
           }
-          f.increment(a, STEPS * stepA)
-            .increment(b, STEPS * stepB)
+          for (const stream of streams) f.increment(stream, STEPS * stepA);
+          f.increment(b, STEPS * stepB)
             .increment(left, -STEPS)
             .get(left)
             .brIf(again);
