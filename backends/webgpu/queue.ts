@@ -1,15 +1,20 @@
 /**
  * The device's queue, and a line before it. Work goes to the device at once, unless it has to wait: for pipelines, which are
- * made while the page goes on, or because enough is under way. The order stays that of the calls.
+ * made while the page goes on, or because enough is under way. The order stays that of the calls. A submit takes the processor as
+ * long as all the rest of a short step, so steps that are queued without waiting share one.
  */
 import type { TypedArray } from '../../src/core/dtype.js';
 
 /** Submits that the device has at most, of which it has not said that they are done. */
 export const MOST_IN_FLIGHT = 256;
+/** Steps that share a submit at most: the device waits for the first of them that long. */
+export const MOST_JOINED = 4;
 
 /** What waits: work, or what the work after it waits for. */
 interface Place {
   readonly work: (() => void) | Promise<unknown>;
+  /** Whether it only adds to what is to be submitted. */
+  readonly joins: boolean;
   next: Place | undefined;
 }
 
@@ -18,6 +23,8 @@ export class WorkQueue {
   #last: Place | undefined;
   #isHeld = false;
   #inFlight = 0;
+  /** Encoded, and not submitted yet. */
+  #joined: GPUCommandBuffer[] = [];
   /** Submits since the device was last asked what is done. */
   #unasked = 0;
 
@@ -38,11 +45,11 @@ export class WorkQueue {
 
   /** Does `work` when all before it is done; it pushes nothing itself. */
   push(work: () => void): void {
-    this.#append(work);
+    this.#append(work, false);
   }
   /** What is pushed from now on waits for `until`, whatever comes of it. */
   hold(until: Promise<unknown>): void {
-    this.#append(until);
+    this.#append(until, false);
   }
   /** Resolves when all that was pushed until now was given to the device. */
   given(): Promise<void> {
@@ -57,17 +64,21 @@ export class WorkQueue {
       if (this.isUsable()) this.queue.writeBuffer(buffer, byteOffset, source, waits ? 0 : first, count);
     });
   }
-  /** Submits what `encode` gives. */
+  /** Submits what `encode` gives, at the end of this job at the latest. */
   submit(encode: () => GPUCommandBuffer): void {
-    this.push(() => {
-      if (this.isUsable()) this.send(encode());
-    });
+    this.#append(() => {
+      if (!this.isUsable()) return;
+      this.#joined.push(encode());
+      this.#inFlight++;
+      if (this.#joined.length === MOST_JOINED) this.#flush();
+      else if (this.#joined.length === 1) queueMicrotask(() => this.#flush());
+    }, true);
   }
   /** Submits now: for work that was pushed. */
   send(commands: GPUCommandBuffer): void {
-    this.queue.submit([commands]);
+    this.#joined.push(commands);
     this.#inFlight++;
-    if (++this.#unasked === MOST_IN_FLIGHT / 2) void this.#ask();
+    this.#flush();
   }
   /** Resolves when all that was pushed until now is done. */
   async done(): Promise<void> {
@@ -84,8 +95,17 @@ export class WorkQueue {
     this.#advance();
   }
 
-  #append(work: Place['work']): void {
-    const place: Place = { work, next: undefined };
+  #flush(): void {
+    const commands = this.#joined;
+    if (commands.length === 0) return;
+    this.#joined = [];
+    this.queue.submit(commands);
+    this.#unasked += commands.length;
+    if (this.#unasked >= MOST_IN_FLIGHT / 2) void this.#ask();
+  }
+
+  #append(work: Place['work'], joins: boolean): void {
+    const place: Place = { work, joins, next: undefined };
     if (this.#last === undefined) this.#first = place;
     else this.#last.next = place;
     this.#last = place;
@@ -94,9 +114,10 @@ export class WorkQueue {
 
   #advance(): void {
     while (this.#first !== undefined && this.#isOpen) {
-      const { work, next } = this.#first;
+      const { work, joins, next } = this.#first;
       this.#first = next;
       if (next === undefined) this.#last = undefined;
+      if (!joins) this.#flush();
       if (typeof work === 'function') work();
       else {
         this.#isHeld = true;
