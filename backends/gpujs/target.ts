@@ -20,7 +20,7 @@ export const GPUJS_TARGET: Target = {
   bindings: Infinity,
   width: 1,
   // Every index of a function's grid axis is one thread's; long sums are cut, for the sake of their digits.
-  workers: { kind: 'workgroups', size: 1, localBytes: 0, enough: 64 },
+  workers: { kind: 'workgroups', size: 1, localBytes: 0, enough: 64, inTurns: false },
   batches: 'gpu.js bounds loops and results by constants',
   reassociates: true,
   loops: false,

@@ -1,6 +1,7 @@
 /** The backend of WebGPU, over a device that is open. */
 import { UnsupportedError } from '../../src/core/errors.js';
 import { launchesOf, type Program } from '../../src/lower/program.js';
+import type { Target } from '../../src/lower/target.js';
 import type { Backend, KernelSource } from '../../src/runtime/backend.js';
 import { Buffers, type WebGpuBuffer } from './buffers.js';
 import { Device, type DeviceLimits } from './device.js';
@@ -9,7 +10,7 @@ import { Pipelines } from './pipelines.js';
 import { modulesOf } from './plan.js';
 import { Slabs } from './slabs.js';
 import { timed } from './stopwatch.js';
-import { WEBGPU_TARGET } from './target.js';
+import { targetFor } from './target.js';
 import { Tuner } from './tuner.js';
 
 /** A backend that computes on one GPU device. */
@@ -46,13 +47,15 @@ export interface WebGpuInternals {
   readonly firstSlab?: number;
   /** Whether tiles are searched for. */
   readonly tune?: boolean;
+  /** What programs are made for, whatever the adapter is. */
+  readonly target?: Target;
 }
 
 /** The backend on `gpu`, which is its own from now on. */
 export function createWebGpuBackend(
   gpu: GPUDevice,
   adapter: string,
-  { limits, firstSlab, tune = true }: WebGpuInternals = {},
+  { limits, firstSlab, tune = true, target = targetFor(gpu.adapterInfo) }: WebGpuInternals = {},
 ): WebGpuBackend {
   const device = new Device(gpu, adapter, limits);
   const slabs = new Slabs(device, firstSlab);
@@ -64,7 +67,7 @@ export function createWebGpuBackend(
   return {
     name,
     memory: name,
-    target: WEBGPU_TARGET,
+    target,
     synchronous: false,
     adapter,
     get memoryUsage() {
@@ -82,11 +85,11 @@ export function createWebGpuBackend(
     compile: ({ program }) => new WebGpuExecutable(program, device, buffers, pipelines, tuner),
     release: (executable) => (executable as WebGpuExecutable).release(),
     allocate(dtype, size, purpose) {
-      if (!WEBGPU_TARGET.dtypes.includes(dtype))
+      if (!target.dtypes.includes(dtype))
         throw new UnsupportedError(
           'DTYPE_UNSUPPORTED',
           `the backend webgpu has no ${dtype}`,
-          `Run it on 'js' or 'wasm', or cast to one of ${WEBGPU_TARGET.dtypes.join(', ')}.`,
+          `Run it on 'js' or 'wasm', or cast to one of ${target.dtypes.join(', ')}.`,
         );
       return buffers.allocate(dtype, size, purpose);
     },

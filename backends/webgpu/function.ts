@@ -103,6 +103,7 @@ class Printer extends LoopPrinter {
   #word({ memory, address }: Access, width: number): string {
     const at = this.#address(address);
     const own = this.code.memories[memory]!;
+    if (own.kind === 'private') return `own${memory}[${at}]`;
     if (own.kind === 'local') {
       const start = this.#localStarts[memory]!;
       return `${own.width === 1 ? 'local_words' : 'local_vectors'}[${start === 0 ? '' : `${start} + `}${at}]`;
@@ -115,7 +116,7 @@ class Printer extends LoopPrinter {
   }
   /** The words of an access; a slab that is bound word by word gives them one by one. */
   #words(access: Access, width: number): string[] {
-    if (width === 1 || this.ofVectors || this.code.memories[access.memory]!.kind === 'local')
+    if (width === 1 || this.ofVectors || this.code.memories[access.memory]!.kind !== 'operand')
       return [this.#word(access, width)];
     return Array.from({ length: width }, (_, i) =>
       this.#word({ ...access, address: { ...access.address, offset: access.address.offset + i * access.step } }, 1),
@@ -251,8 +252,9 @@ class Printer extends LoopPrinter {
       if (each.kind === 'store') used.add(each.memory);
       if (each.kind === 'let' && each.expression.kind === 'load') used.add(each.expression.memory);
     }
-    this.code.memories.forEach(({ kind }, i) => {
-      if (kind === 'operand' && used.has(i) && this.places[i] !== 'number')
+    memories.forEach((memory, i) => {
+      if (memory.kind === 'private') this.writer.line(`var own${i}: array<u32, ${memory.size}>;`);
+      if (memory.kind === 'operand' && used.has(i) && this.places[i] !== 'number')
         this.writer.line(`let p${i} = i32(${this.#recordWord(i)});`);
     });
   }

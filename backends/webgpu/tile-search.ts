@@ -14,12 +14,15 @@ import type { Device } from './device.js';
 import { WebGpuExecutable } from './executable.js';
 import type { Pipelines } from './pipelines.js';
 import { timed } from './stopwatch.js';
-import { WEBGPU_TARGET } from './target.js';
+import { limitsOf } from './target.js';
 
-/** Milliseconds after which a search tries nothing more: where shaders take seconds, as on software adapters. */
+/** Milliseconds after which a search compiles nothing more, and times nothing more: where shaders take seconds. */
 const BUDGET_MS = 2000;
-/** Milliseconds of work after which a device runs as fast as it can. */
-const WARM_MS = 30;
+/** A card that was idle is warm when it is not faster than so many stretches of work ago, or after half a second. */
+const STRETCH_MS = 20;
+const STRETCHES = 3;
+const MOST_WARM_MS = 500;
+const WARMER = 0.97;
 /** Milliseconds that a measurement takes at least: clocks have steps of 0.1. By the clock of the host, more. */
 const LEAST_MS = 1;
 const LEAST_HOST_MS = 5;
@@ -63,20 +66,13 @@ export class TileSearch {
     const { call } = this.code;
     try {
       for (const id of call.operands) this.#operands[id] ??= this.#operand(this.program.buffers[id]!);
-      const end = performance.now() + BUDGET_MS;
+      const singles = await this.#openAll(tiles);
+      await this.#warm(singles[0]!);
       const trials: Trial[] = [];
-      const pending: Promise<WebGpuExecutable>[] = [];
-      for (const [i, tile] of tiles.entries()) {
+      const end = performance.now() + BUDGET_MS;
+      for (const [i, single] of singles.entries()) {
         if (i > 0 && performance.now() > end) break;
-        // Devices compile several shaders at a time; the first one tells whether that takes too long.
-        for (let next = pending.length; next < Math.min(i === 0 ? 1 : i + AT_ONCE, tiles.length); next++) {
-          pending[next] = this.#open(tiles[next]!, 1);
-          // It may be that nobody waits for it.
-          pending[next]!.catch(() => undefined);
-        }
-        const single = await pending[i]!;
-        if (i === 0) await this.#warm(single);
-        trials.push(await this.#trial(tile, single));
+        trials.push(await this.#trial(tiles[i]!, single));
       }
       const [own] = trials as [Trial];
       const byTime = (a: TileTime, b: TileTime): number => a.ms - b.ms;
@@ -97,6 +93,23 @@ export class TileSearch {
     }
   }
 
+  /** The first of `tiles`, and those after it as far as time allows. All, before one is timed: an idle card slows down. */
+  async #openAll(tiles: readonly GroupTile[]): Promise<WebGpuExecutable[]> {
+    const end = performance.now() + BUDGET_MS;
+    const pending: Promise<WebGpuExecutable>[] = [];
+    const opened: WebGpuExecutable[] = [];
+    for (let i = 0; i < tiles.length && (i === 0 || performance.now() < end); i++) {
+      // Devices compile several shaders at a time; the first one tells whether that takes too long.
+      for (let next = pending.length; next < Math.min(i === 0 ? 1 : i + AT_ONCE, tiles.length); next++) {
+        pending[next] = this.#open(tiles[next]!, 1);
+        // It may be that nobody waits for it.
+        pending[next]!.catch(() => undefined);
+      }
+      opened.push(await pending[i]!);
+    }
+    return opened;
+  }
+
   /** Memory for an operand, with whatever lies there; a number is 0. */
   #operand({ home, dtype, size }: Buffer): DeviceBuffer {
     return home === 'host' ? hostMemory.allocate(dtype, 1, 'input') : this.buffers.allocate(dtype, size, 'result');
@@ -105,7 +118,7 @@ export class TileSearch {
   /** The contraction with `tile`, `repeats` times, ready to run. */
   async #open(tile: GroupTile, repeats: number): Promise<WebGpuExecutable> {
     const { program, code } = this;
-    const { code: written, grid } = lowerInTiles(code, WEBGPU_TARGET, 'timed', () => tile);
+    const { code: written, grid } = lowerInTiles(code, program.target, 'timed', () => tile);
     const launch: LaunchStep = {
       kind: 'launch',
       kernel: code.kernel,
@@ -132,9 +145,19 @@ export class TileSearch {
   }
 
   async #warm(executable: WebGpuExecutable): Promise<void> {
-    const end = performance.now() + WARM_MS;
-    do await this.#time(executable);
-    while (performance.now() < end);
+    // A processor is warm.
+    if (limitsOf(this.program.target).inTurns) return;
+    const bests: number[] = [];
+    const end = performance.now() + MOST_WARM_MS;
+    let isFaster = true;
+    while (isFaster && performance.now() < end) {
+      let best = Infinity;
+      const stretch = performance.now() + STRETCH_MS;
+      do best = Math.min(best, await this.#time(executable));
+      while (performance.now() < stretch);
+      isFaster = best < WARMER * (bests[bests.length - STRETCHES] ?? Infinity);
+      bests.push(best);
+    }
   }
 
   async #trial(tile: GroupTile, single: WebGpuExecutable): Promise<Trial> {

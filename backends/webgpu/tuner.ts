@@ -12,7 +12,7 @@ import type { Buffers } from './buffers.js';
 import type { Device } from './device.js';
 import type { Tuning } from './executable.js';
 import type { Pipelines } from './pipelines.js';
-import { WORKGROUPS } from './target.js';
+import { limitsOf } from './target.js';
 import { TileSearch, type TileTime } from './tile-search.js';
 
 /** A contraction of fewer multiplications takes no longer than its launch. */
@@ -40,7 +40,7 @@ export function tilesOf(
 ): string | undefined {
   const texts = tiledCodesOf(program, kernel).map(({ shape }) => {
     const choice = choiceOf(shape);
-    const tile = choice?.tile ?? defaultTile(shape, WORKGROUPS.enough);
+    const tile = choice?.tile ?? defaultTile(shape, limitsOf(program.target));
     const why = choice && `the fastest of ${choice.tried.length} that were timed for ${shapeClass(shape)}`;
     return `${tileText(tile)} (${why ?? 'the default'})`;
   });
@@ -118,9 +118,10 @@ export class Tuner implements Tuning {
     const { shape, call } = code;
     const bytes = [...new Set(call.operands)].reduce((sum, id) => sum + program.buffers[id]!.bytes, 0);
     if (bytes > MOST_BYTES) return undefined;
-    const own = defaultTile(shape, WORKGROUPS.enough);
+    const limits = { ...limitsOf(program.target), localBytes: device.limits.localBytes };
+    const own = defaultTile(shape, limits);
     const isOwn = (tile: GroupTile): boolean => tileText(tile) === tileText(own);
-    const others = tilesFor(shape, device.limits.localBytes, WORKGROUPS.enough).filter((tile) => !isOwn(tile));
+    const others = tilesFor(shape, limits).filter((tile) => !isOwn(tile));
     try {
       const tried = await new TileSearch(device, buffers, pipelines, program, code).run([own, ...others]);
       const standing = tried.find(({ tile }) => isOwn(tile))!;

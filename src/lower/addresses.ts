@@ -2,7 +2,10 @@
  * Loops → loops: names what addresses have in common, each in the loop where it is known, so that an inner loop adds only its
  * own term. For printers of expressions; one that walks with pointers does without.
  */
-import type { Address, Bound, Form, LoopFunction, Statement, Term, VariableId } from './loops.js';
+import type { Address, Bound, Form, LoopFunction, Statement, StatementOf, Term, VariableId } from './loops.js';
+
+const setsVariable = (statement: Statement): statement is StatementOf<'coordinate' | 'define'> =>
+  statement.kind === 'coordinate' || statement.kind === 'define';
 
 const key = (terms: readonly Term[]): string => terms.map(({ variable, stride }) => `${stride}*${variable}`).join();
 
@@ -22,7 +25,7 @@ export function mapForms(statement: Statement, change: <F extends Form>(form: F)
     case 'for':
       return { ...statement, from: change(statement.from), to: change<Bound>(statement.to) };
     case 'define':
-      return { ...statement, form: change(statement.form) };
+      return { ...statement, form: change<Bound>(statement.form) };
     case 'accumulate':
     case 'barrier':
     case 'contract':
@@ -56,16 +59,17 @@ export function nameAddresses(code: LoopFunction): LoopFunction {
   const variables = [...code.variables];
   let names = 0;
 
-  /** `body` inside the loop over `variable`, the last of the open ones. */
+  /** `body` inside the loop over `variables`, the last of the open ones, or outside of all. */
   const inLoop = (
     body: readonly Statement[],
-    variable: VariableId,
+    loop: readonly VariableId[],
     open: readonly VariableId[],
   ): readonly Statement[] => {
-    // Coordinates stand at the head of a body, perhaps after what they are coordinates of, and count as the loop's own.
-    const head = body.slice(0, body.findLastIndex(({ kind }) => kind === 'coordinate') + 1);
-    const coordinates = head.flatMap((each) => (each.kind === 'coordinate' ? [each] : []));
-    const own = [variable, ...coordinates.map((each) => each.variable)];
+    // What sets variables stands at the head of a body, perhaps after what it needs, and these count as the loop's own.
+    const inside = body.findIndex(({ kind }) => kind === 'for' || kind === 'if');
+    const before = inside < 0 ? body : body.slice(0, inside);
+    const head = body.slice(0, before.findLastIndex(setsVariable) + 1);
+    const own = [...loop, ...head.filter(setsVariable).map((each) => each.variable)];
     const known = [...open, ...own];
     // The part of each form that is known here and ends with the loop's own term.
     const uses = new Map<string, { readonly terms: readonly Term[]; readonly further: boolean; count: number }>();
@@ -102,8 +106,7 @@ export function nameAddresses(code: LoopFunction): LoopFunction {
   };
   const within = (statement: Statement, open: readonly VariableId[]): Statement =>
     mapBodies(statement, (body, variable) =>
-      variable === undefined ? body.map((each) => within(each, open)) : inLoop(body, variable, open),
+      variable === undefined ? body.map((each) => within(each, open)) : inLoop(body, [variable], open),
     );
-  const body = code.body.map((statement) => within(statement, code.size === undefined ? [] : [code.size]));
-  return { ...code, variables, body };
+  return { ...code, variables, body: inLoop(code.body, [], code.size === undefined ? [] : [code.size]) };
 }

@@ -85,7 +85,10 @@ export class FunctionBuilder {
   local(dtype: DType, size: number, width = 1): MemoryId {
     return this.memories.push({ kind: 'local', dtype, size, width }) - 1;
   }
-
+  /** Memory of each thread of a workgroup; operands must have been added before. */
+  private(dtype: DType, size: number): MemoryId {
+    return this.memories.push({ kind: 'private', dtype, size }) - 1;
+  }
   /** The block of finished sums that an epilogue reads. */
   tile(dtype: DType): MemoryId {
     return this.memories.push({ kind: 'tile', dtype }) - 1;

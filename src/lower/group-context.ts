@@ -2,7 +2,7 @@
 import type { Segment } from '../compile/kernel.js';
 import type { FunctionBuilder } from './builder.js';
 import type { Nest } from './nest.js';
-import type { TileOf } from './target.js';
+import type { GroupLimits, TileOf } from './target.js';
 
 /** A segment, what it is lowered for, and makers of what every function needs. */
 export interface GroupContext {
@@ -14,9 +14,7 @@ export interface GroupContext {
   readonly width: number;
   /** Whether what is stored are whole vectors, or ends where the buffers end. */
   readonly fills: boolean;
-  readonly localBytes: number;
-  /** Groups that keep the machine busy. */
-  readonly enough: number;
+  readonly limits: GroupLimits;
   readonly tileOf: TileOf | undefined;
   readonly newBuilder: () => FunctionBuilder;
   readonly newNest: (builder: FunctionBuilder) => Nest;

@@ -105,7 +105,7 @@ export type Statement =
       readonly extent: number;
     }
   /** A name for a form, so that addresses share what they have in common. */
-  | { readonly kind: 'define'; readonly variable: VariableId; readonly form: Form }
+  | { readonly kind: 'define'; readonly variable: VariableId; readonly form: Bound }
   /** The body runs where the bool value holds. */
   | { readonly kind: 'if'; readonly condition: ValueId; readonly body: readonly Statement[] }
   /** The cell's elements become `initial`. */
@@ -134,12 +134,13 @@ export interface TypedElements {
 }
 /**
  * Memory that a function names: operand `i` of a call; `size` vectors of `width` elements of its own, one for each worker, which
- * the threads of a workgroup share, addressed by vectors; or the block of sums
+ * the threads of a workgroup share, addressed by vectors; `size` elements that each thread has for itself; or the block of sums
  * that a contraction hands to its epilogue.
  */
 export type Memory =
   | { readonly kind: 'operand'; readonly dtype: DType }
   | { readonly kind: 'local'; readonly dtype: DType; readonly size: number; readonly width: number }
+  | { readonly kind: 'private'; readonly dtype: DType; readonly size: number }
   | { readonly kind: 'tile'; readonly dtype: DType };
 
 export interface LoopFunction {

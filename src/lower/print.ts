@@ -31,7 +31,8 @@ export function printLoops(code: LoopFunction): string {
   };
   const bound = (to: Bound): string => (to.limit === undefined ? form(to) : `min(${form(to)}, ${limit(to.limit)})`);
   const limit = (of: number | Form): string => (typeof of === 'number' ? String(of) : form(of));
-  const memory = (id: number): string => `${{ operand: 'b', local: 'm', tile: 't' }[memories[id]!.kind]}${id}`;
+  const memory = (id: number): string =>
+    `${{ operand: 'b', local: 'm', private: 'm', tile: 't' }[memories[id]!.kind]}${id}`;
   const access = ({ memory: id, address, step, active, guard }: Access, width: number): string => {
     const indirect = address.indirect;
     const at = form(address) + (indirect === undefined ? '' : ` + ${indirect.stride}·v${indirect.value}`);
@@ -119,7 +120,7 @@ export function printLoops(code: LoopFunction): string {
         return line(depth, `${names[s.variable]!} = ${quotient} mod ${s.extent}`);
       }
       case 'define':
-        return line(depth, `${names[s.variable]!} = ${form(s.form)}`);
+        return line(depth, `${names[s.variable]!} = ${bound(s.form)}`);
       case 'if':
         line(depth, `if v${s.condition}`);
         return block(s.body, depth + 1);
@@ -144,6 +145,7 @@ export function printLoops(code: LoopFunction): string {
   line(0, `${code.name}(${parameters.join(', ')})`);
   memories.forEach((each, i) => {
     if (each.kind === 'local') line(1, `${memory(i)}: ${typeOf(each)} × ${each.size}`);
+    if (each.kind === 'private') line(1, `${memory(i)}: ${each.dtype} × ${each.size}, of each thread`);
   });
   block(code.body, 1);
   return lines.join('\n');

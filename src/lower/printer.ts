@@ -75,7 +75,7 @@ export abstract class LoopPrinter {
       case 'for':
         return this.loop(statement);
       case 'define':
-        return set(statement.variable, this.form(statement.form));
+        return set(statement.variable, this.bound(statement.form));
       case 'coordinate': {
         const { variable, of, divisor, extent } = statement;
         return set(variable, this.coordinate(variables[of]!, divisor, extent));

@@ -15,20 +15,29 @@ export type Workers =
   | { readonly kind: 'one' }
   /** Threads over one memory, each of which runs calls of a function over parts of its grid axis. */
   | { readonly kind: 'threads' }
-  /** Workgroups of `size` threads, with `localBytes` bytes of memory that a group shares; `enough` of them keep the machine busy. */
-  | {
-      readonly kind: 'workgroups';
-      readonly size: number;
-      readonly localBytes: number;
-      readonly enough: number;
-      readonly tileOf?: TileOf;
-    };
+  /** Workgroups of `size` threads. */
+  | ({ readonly kind: 'workgroups'; readonly size: number; readonly tileOf?: TileOf } & GroupLimits);
 
-/** Rows and columns of a product that a workgroup computes, and steps of the sum that it has in shared memory at once. */
+export interface GroupLimits {
+  /** Bytes of memory that a group shares. */
+  readonly localBytes: number;
+  /** Groups that keep the machine busy. */
+  readonly enough: number;
+  /**
+   * Whether the threads of a group take turns, one running up to a barrier and then the next, as where a processor stands in for
+   * a card: what they share costs more than it saves, and so do many short ones.
+   */
+  readonly inTurns: boolean;
+}
+
+/** Rows and columns of a product that a workgroup computes. */
 export interface GroupTile {
   readonly height: number;
   readonly width: number;
+  /** Steps of the sum that it has in shared memory at once; 0 if its threads read what they multiply where it lies. */
   readonly depth: number;
+  /** Of one without shared memory: neighbouring rows that a thread has. */
+  readonly rows?: number;
 }
 /** A contraction as far as the best tile for workgroups depends on it. */
 export interface ContractionShape {

@@ -5,7 +5,7 @@
 import { sizeOf } from '../core/aval.js';
 import { inheriting } from '../compile/body.js';
 import type { Segment } from '../compile/kernel.js';
-import type { ContractionShape, GroupTile } from './target.js';
+import type { ContractionShape, GroupLimits, GroupTile } from './target.js';
 
 /** Threads along each side of a tile. */
 export const SIDE = 16;
@@ -69,11 +69,19 @@ export function whyNotInTiles(segment: Segment): string | undefined {
     ? undefined
     : `it has ${rows} ${rows === 1 ? 'row' : 'rows'} and ${columns} ${columns === 1 ? 'column' : 'columns'}, and a tile takes more than ${most} of both`;
 }
-/** Neighbouring rows, and columns, that a thread has: as many are read from shared memory at once. */
+
+/** Of a tile in shared memory, neighbouring rows, and columns, that a thread has: as many are read from there at once. */
 export const blockOf = ({ height, width }: GroupTile): 1 | 4 => (Math.min(height, width) >= 4 * SIDE ? 4 : 1);
+
+/** Of a tile without shared memory, the rows and columns of a thread, and how many threads lie across. */
+export function threadsOf({ height, width, rows = 1 }: GroupTile): { rows: number; columns: number; across: number } {
+  const columns = (height * width) / (SIDE * SIDE * rows);
+  return { rows, columns, across: width / columns };
+}
 
 /** Bytes of shared memory: a slab of each factor, with lines that are padded; and sums that go on from there. */
 function sharedBytes(tile: GroupTile): number {
+  if (tile.depth === 0) return 0;
   const block = blockOf(tile);
   return 4 * (tile.depth * (tile.height + tile.width + 2 * block) + SIDE * SIDE * block);
 }
@@ -81,8 +89,19 @@ function sharedBytes(tile: GroupTile): number {
 const tilesIn = ({ rows, columns, batch }: ContractionShape, { height, width }: GroupTile): number =>
   Math.ceil(rows / height) * Math.ceil(columns / width) * batch;
 
-/** The largest square of which there are enough, or the smallest. */
-export function defaultTile(shape: ContractionShape, enough: number): GroupTile {
+/** What a thread without shared memory reads takes about so many multiplications. */
+const READ = 3;
+
+/** How long tiles without shared memory take, were they all alike: by what a thread does, and how many groups take turns. */
+function turnsCost(shape: ContractionShape, tile: GroupTile, enough: number): number {
+  const { rows, columns } = threadsOf(tile);
+  return Math.ceil(tilesIn(shape, tile) / enough) * (rows * columns + READ * (rows + columns));
+}
+
+/** The largest square of which there are enough, or the smallest; where threads take turns, the one that takes the least time. */
+export function defaultTile(shape: ContractionShape, limits: GroupLimits): GroupTile {
+  const { enough, inTurns } = limits;
+  if (inTurns) return tilesFor(shape, limits)[0]!;
   const fits = (size: number): boolean =>
     size === SIDE ||
     (shape.rows > size / 2 &&
@@ -92,6 +111,16 @@ export function defaultTile(shape: ContractionShape, enough: number): GroupTile 
   const size = [128, 64, 32, SIDE].find(fits)!;
   return { height: size, width: size, depth: size === 128 ? 8 : 16 };
 }
+
+/** Threads read what they multiply where it lies, and wait for nobody. */
+const PLAIN_TILES: readonly GroupTile[] = [
+  { height: 128, width: 64, depth: 0, rows: 8 },
+  { height: 32, width: 256, depth: 0, rows: 8 },
+  { height: 64, width: 64, depth: 0, rows: 4 },
+  { height: 64, width: 16, depth: 0, rows: 4 },
+  { height: 16, width: 64, depth: 0, rows: 4 },
+  { height: 16, width: 16, depth: 0, rows: 1 },
+];
 
 /** From those that are the fastest most often. */
 const TILES: readonly GroupTile[] = [
@@ -108,14 +137,26 @@ const TILES: readonly GroupTile[] = [
   { height: 128, width: 64, depth: 8 },
   { height: 16, width: 32, depth: 32 },
   { height: 64, width: 16, depth: 32 },
+  ...PLAIN_TILES.filter(({ rows }) => rows === 4),
 ];
+
+/** So many times the time that the best one should take is worth a try. */
+const TRIED = 2;
 
 /**
  * Tiles that may be the fastest: those that the product fills at least half, in memory of so many bytes, and not so many or
- * so few that others are sure to be faster.
+ * so few that others are sure to be faster. Where threads take turns, those without shared memory that come near the best.
  */
-export const tilesFor = (shape: ContractionShape, localBytes: number, enough: number): GroupTile[] =>
-  TILES.filter((tile) => {
+export function tilesFor(shape: ContractionShape, { localBytes, enough, inTurns }: GroupLimits): GroupTile[] {
+  if (inTurns) {
+    const costs = new Map(PLAIN_TILES.map((tile) => [tile, turnsCost(shape, tile, enough)]));
+    const least = Math.min(...costs.values());
+    return [...costs]
+      .filter(([, cost]) => cost <= TRIED * least)
+      .sort(([, a], [, b]) => a - b)
+      .map(([tile]) => tile);
+  }
+  return TILES.filter((tile) => {
     const count = tilesIn(shape, tile);
     const isLeast = tile.height === SIDE && tile.width === SIDE;
     return (
@@ -127,11 +168,16 @@ export const tilesFor = (shape: ContractionShape, localBytes: number, enough: nu
       (tile.height * tile.width > 32 * 32 || count <= 64 * enough || Math.min(shape.rows, shape.columns) <= 32)
     );
   });
+}
 
 /** Contractions of one class share a tile: their extents lie between the same powers of two. */
 export function shapeClass({ dtype, rows, columns, steps, batch, alongSteps, isPlain }: ContractionShape): string {
   const powers = [rows, columns, steps, batch].map((extent) => Math.ceil(Math.log2(extent)));
   return `${dtype} ${powers.join(' ')} ${alongSteps.map((is) => (is ? 'k' : 'n')).join('')}${isPlain ? '' : ' then more'}`;
 }
-export const tileText = ({ height, width, depth }: GroupTile): string =>
-  `${height} × ${width}, ${depth} steps at a time`;
+export function tileText(tile: GroupTile): string {
+  const { height, width, depth } = tile;
+  if (depth > 0) return `${height} × ${width}, ${depth} steps at a time`;
+  const { rows, columns } = threadsOf(tile);
+  return `${height} × ${width}, ${rows} × ${columns} a thread`;
+}

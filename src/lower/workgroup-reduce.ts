@@ -49,7 +49,8 @@ interface Outputs {
 }
 
 export function reduceInGroups(context: GroupContext): LoweredSegment {
-  const { segment, size, name, enough } = context;
+  const { segment, size, name } = context;
+  const { enough } = context.limits;
   const { axes, reduceAxes, sizes } = segment;
   const outputs = sizeOf(axes);
   const elements = sizeOf(reduceAxes);

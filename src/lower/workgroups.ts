@@ -5,7 +5,7 @@
 import type { AffineMap } from '../core/affine.js';
 import { sizeOf } from '../core/aval.js';
 import type { Segment } from '../compile/kernel.js';
-import type { Target } from './target.js';
+import type { GroupLimits, Target } from './target.js';
 import { formOf, FunctionBuilder } from './builder.js';
 import { BEGIN, END, type VariableId } from './loops.js';
 import { inOrder, type Mode, Nest, nodesByDepth, SCALAR } from './nest.js';
@@ -14,7 +14,9 @@ import { reduceLoops } from './reduce.js';
 import type { LoweredSegment } from './lowered.js';
 import { hasOpenExtent } from './segment.js';
 import type { GroupContext } from './group-context.js';
-import { contractInGroups, isTiled } from './workgroup-contract.js';
+import { PlainTile } from './plain-contract.js';
+import { SharedTile } from './workgroup-contract.js';
+import { contractionShape, defaultTile, SIDE, whyNotInTiles } from './tiles.js';
 import { sortInGroups } from './workgroup-sort.js';
 import { reduceInGroups } from './workgroup-reduce.js';
 
@@ -24,7 +26,7 @@ export function lowerForWorkgroups(
   name: string,
   fills: boolean,
 ): LoweredSegment {
-  const { size, localBytes, enough, tileOf } = workers as Extract<Target['workers'], { kind: 'workgroups' }>;
+  const { size, tileOf, ...limits } = workers as Extract<Target['workers'], { kind: 'workgroups' }>;
   const { axes, reduceAxes, body, stores, reductions } = segment;
   const rank = axes.length + reduceAxes.length;
   const reduced = reductions.map((reduction) => reduction.input);
@@ -34,8 +36,7 @@ export function lowerForWorkgroups(
     size,
     width,
     fills,
-    localBytes,
-    enough,
+    limits,
     tileOf,
     newBuilder: () => new FunctionBuilder(segment.operandDTypes),
     newNest: (builder) =>
@@ -45,6 +46,16 @@ export function lowerForWorkgroups(
   if (segment.kind === 'contraction' && isTiled(context)) return contractInGroups(context);
   if (isWholeVectors(context)) return vectorEach(context);
   return segment.kind === 'contraction' || segment.kind === 'reduce' ? reduceInGroups(context) : oneThreadEach(context);
+}
+
+/** Whether the contraction has rows and columns enough for a tile, and the machine threads enough. */
+const isTiled = ({ segment, size, limits }: GroupContext): boolean =>
+  size === SIDE * SIDE && limits.localBytes >= 1 << 14 && whyNotInTiles(segment) === undefined;
+
+function contractInGroups(context: GroupContext): LoweredSegment {
+  const shape = contractionShape(context.segment);
+  const tile = context.tileOf?.(shape) ?? defaultTile(shape, context.limits);
+  return new (tile.depth === 0 ? PlainTile : SharedTile)(context, tile).lowered();
 }
 
 /** A body is written once for each element of a vector: longer ones are not. */
@@ -75,8 +86,11 @@ function isWholeVectors({ segment, width, fills }: GroupContext): boolean {
   );
 }
 
+/** Where threads take turns, one has several elements of a map: finding out where they are takes as long as some of them. */
+const turnsOf = ({ inTurns }: GroupLimits): number => (inTurns ? 8 : 1);
+
 /** A map in which a thread takes neighbouring elements: memory is read and written by vectors, the body runs for each element. */
-function vectorEach({ segment, name, size, width, newBuilder }: GroupContext): LoweredSegment {
+function vectorEach({ segment, name, size, width, limits, newBuilder }: GroupContext): LoweredSegment {
   const { axes, body, stores } = segment;
   const builder = newBuilder();
   const rank = axes.length;
@@ -104,11 +118,14 @@ function vectorEach({ segment, name, size, width, newBuilder }: GroupContext): L
   };
   builder.for(variable, 'thread', formOf(BEGIN), formOf(END), [{ step: width, takes: 1, body: takeVectors }]);
   const extent = rank === 0 ? 1 : undefined;
-  return { functions: [{ code: builder.finish(name), grid: { extent, grain: size * width } }], scratch: [] };
+  return {
+    functions: [{ code: builder.finish(name), grid: { extent, grain: size * width * turnsOf(limits) } }],
+    scratch: [],
+  };
 }
 
 /** Each parallel index is one thread's, which walks reduced axes by itself. */
-function oneThreadEach({ segment, name, size, newBuilder, newNest }: GroupContext): LoweredSegment {
+function oneThreadEach({ segment, name, size, limits, newBuilder, newNest }: GroupContext): LoweredSegment {
   const { axes, reduceAxes, sizes, kind } = segment;
   const builder = newBuilder();
   const nest = newNest(builder);
@@ -137,7 +154,11 @@ function oneThreadEach({ segment, name, size, newBuilder, newNest }: GroupContex
   });
   const extent = hasOpenExtent(segment) ? undefined : sizeOf(axes);
   const joined = joinedSize(axes, sizes?.slice(0, axes.length) ?? []);
-  const grid = { extent, ...(joined === undefined ? {} : { size: joined }), grain: size };
+  const grid = {
+    extent,
+    ...(joined === undefined ? {} : { size: joined }),
+    grain: kind === 'map' ? size * turnsOf(limits) : size,
+  };
   return { functions: [{ code: builder.finish(name), grid }], scratch: [] };
 }
 

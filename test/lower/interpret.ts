@@ -5,7 +5,17 @@
 import { allocateArray, type DType, isFloat, type TypedArray } from '../../src/core/dtype.js';
 import { sizeAt } from '../../src/core/extent.js';
 import { launchesOf, type Program } from '../../src/lower/program.js';
-import type { Access, Bound, Expression, For, Form, LoopFunction, Statement } from '../../src/lower/loops.js';
+import {
+  type Access,
+  type Bound,
+  type Expression,
+  type For,
+  type Form,
+  type LoopFunction,
+  type Memory,
+  type Statement,
+  THREAD,
+} from '../../src/lower/loops.js';
 import { scalarFunction } from '../../src/ops/scalar.js';
 
 type Value = readonly number[];
@@ -93,7 +103,7 @@ class Interpreter {
         thread.values[statement.value] = this.#evaluate(statement.value, statement.expression, thread);
         return;
       case 'define':
-        thread.variables[statement.variable] = this.#form(statement.form, thread);
+        thread.variables[statement.variable] = this.#bound(statement.form, thread);
         return;
       case 'coordinate':
         thread.variables[statement.variable] =
@@ -148,7 +158,9 @@ class Interpreter {
   /** Where the active elements of an access are; undefined for those that a guard excludes. */
   #places({ memory, address, step, active, guard }: Access, thread: Thread): (number | undefined)[] {
     const own = this.code.memories[memory]!;
-    const base = this.#form(address, thread) * (own.kind === 'local' ? own.width : 1);
+    // Threads have private memory one after another.
+    const first = own.kind === 'private' ? thread.variables[THREAD]! * own.size : 0;
+    const base = first + this.#form(address, thread) * (own.kind === 'local' ? own.width : 1);
     return Array.from({ length: active }, (_, i) => {
       const holds = guard === undefined ? undefined : thread.values[guard]!;
       if (holds !== undefined && (holds[i] ?? holds[0]) === 0) return undefined;
@@ -199,6 +211,12 @@ class Interpreter {
   }
 }
 
+/** Elements of memory that is no operand, for so many threads. */
+function sizeOfOwn(memory: Memory, threads: number): number {
+  if (memory.kind === 'private') return memory.size * threads;
+  return memory.kind === 'local' ? memory.size * memory.width : 0;
+}
+
 /** Runs a program on `buffers`, those of parameters and outputs, by number; temporaries are made. */
 export function interpretProgram(
   program: Program,
@@ -235,9 +253,7 @@ export function interpretProgram(
         const memories = code.memories.map((memory) =>
           memory.kind === 'operand'
             ? all[call.operands[operand++]!]!
-            : allocateArray(memory.dtype, memory.kind === 'local' ? memory.size * memory.width : 0).fill(
-                isFloat(memory.dtype) ? NaN : 1,
-              ),
+            : allocateArray(memory.dtype, sizeOfOwn(memory, size)).fill(isFloat(memory.dtype) ? NaN : 1),
         );
         new Interpreter(code, memories, [begin, Math.min(end, begin + step)], size, order, rows).run();
       }

@@ -43,10 +43,15 @@ const WORKGROUPS: Target = {
   ...SCALAR,
   name: 'workgroups',
   width: 4,
-  workers: { kind: 'workgroups', size: 256, localBytes: 16384, enough: 4 },
+  workers: { kind: 'workgroups', size: 256, localBytes: 16384, enough: 4, inTurns: false },
   reassociates: true,
   loops: false,
   lower: lowerForWorkgroups,
+};
+const TURNS: Target = {
+  ...WORKGROUPS,
+  name: 'turns',
+  workers: { kind: 'workgroups', size: 256, localBytes: 16384, enough: 4, inTurns: true },
 };
 const TARGETS = { scalar: SCALAR, vectors: VECTORS, workgroups: WORKGROUPS };
 
@@ -127,15 +132,35 @@ const LONG: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[
   'a contraction': { inputs: [integers([2, 4100]), integers([4100, 3])], f: (x, w) => [matmul(x, w)] },
 };
 
+/** The bits of one of {@link KERNELS}, and its loops beside the golden. */
+function checkLoops(kernel: string, name: string, target: Target): void {
+  const { inputs, f } = KERNELS[kernel]!;
+  const graph = tracedGraph(inputs, f);
+  check(graph, target, inputs);
+  const text = compileGraph(graph, target).functions.map(printLoops).join('\n\n');
+  const file = fileURLToPath(new URL(`goldens/${kernel}.${name}.txt`, import.meta.url));
+  if (process.env.UPDATE_GOLDENS === '1') writeFileSync(file, `${text}\n`);
+  if (!existsSync(file)) expect.fail(`there is no golden ${file}; make it with UPDATE_GOLDENS=1`);
+  expect(`${text}\n`).toBe(readFileSync(file, 'utf8'));
+}
+
+describe('threads in turns', () => {
+  test('contraction: bits and loops', () => {
+    checkLoops('contraction', 'turns', TURNS);
+  });
+  test('products, none of which waits or shares', () => {
+    for (const [name, { inputs, f }] of Object.entries(LONG).filter(([each]) => each.includes('product'))) {
+      const graph = tracedGraph(inputs, f);
+      const text = compileGraph(graph, TURNS).functions.map(printLoops).join();
+      expect(text, name).not.toMatch(/barrier|m\d+: f32×?\d* × \d+\n/);
+      check(graph, TURNS, inputs);
+    }
+  });
+});
+
 describe.each(Object.entries(TARGETS))('%s', (name, target) => {
-  test.each(Object.entries(KERNELS))('%s: bits and loops', (kernel, { inputs, f }) => {
-    const graph = tracedGraph(inputs, f);
-    check(graph, target, inputs);
-    const text = compileGraph(graph, target).functions.map(printLoops).join('\n\n');
-    const file = fileURLToPath(new URL(`goldens/${kernel}.${name}.txt`, import.meta.url));
-    if (process.env.UPDATE_GOLDENS === '1') writeFileSync(file, `${text}\n`);
-    if (!existsSync(file)) expect.fail(`there is no golden ${file}; make it with UPDATE_GOLDENS=1`);
-    expect(`${text}\n`).toBe(readFileSync(file, 'utf8'));
+  test.each(Object.keys(KERNELS))('%s: bits and loops', (kernel) => {
+    checkLoops(kernel, name, target);
   });
   test.each(casesOf(`long sums for ${name}`, Object.entries(LONG), 6))('long sums over %s', (_, { inputs, f }) =>
     check(tracedGraph(inputs, f), target, inputs),

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect';
 import type { WebGpuBackend } from '../../backends/webgpu/backend.js';
 import { modulesOf } from '../../backends/webgpu/plan.js';
-import { WEBGPU_TARGET, WORKGROUPS } from '../../backends/webgpu/target.js';
+import { SOFTWARE_TARGET, targetFor, WEBGPU_TARGET, WORKGROUPS } from '../../backends/webgpu/target.js';
 import '../../backends/webgpu/webgpu.js';
 import type { Graph } from '../../src/core/graph.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
@@ -39,8 +39,8 @@ describe('tiles', () => {
 
   test('the default is among those that are tried, and all fit in the memory of a group', () => {
     for (const shape of [shapeOf(2048, 64, 2048), shapeOf(100, 784, 500), shapeOf(20, 5, 2000, true)]) {
-      const tiles = tilesFor(shape, WORKGROUPS.localBytes, WORKGROUPS.enough);
-      expect(tiles.map(tileText)).toContain(tileText(defaultTile(shape, WORKGROUPS.enough)));
+      const tiles = tilesFor(shape, WORKGROUPS);
+      expect(tiles.map(tileText)).toContain(tileText(defaultTile(shape, WORKGROUPS)));
       expect(new Set(tiles.map(tileText)).size).toBe(tiles.length);
     }
   });
@@ -54,15 +54,38 @@ describe('tiles', () => {
   test('every tile is WGSL within the limits of every device', () => {
     for (const epilogue of [false, true]) {
       const program = compileGraph(product(300, 40, 200, epilogue).graph, WEBGPU_TARGET);
-      for (const tile of tilesFor(tiledCodes(program)[0]!.shape, WORKGROUPS.localBytes, WORKGROUPS.enough)) {
+      for (const tile of tilesFor(tiledCodes(program)[0]!.shape, WORKGROUPS)) {
         const [module] = modulesOf(retile(program, () => tile)).flat();
         expect(new WgslReflect(module).entry.compute.map((entry) => entry.name)).toEqual(['main']);
         const words = (pattern: RegExp, size: number): number => size * Number(pattern.exec(module!)?.[1] ?? 0);
         const bytes = words(/local_words: array<u32, (\d+)>/, 4) + words(/local_vectors: array<vec4<u32>, (\d+)>/, 16);
         expect(bytes, tileText(tile)).toBeLessThanOrEqual(16384);
-        expect(bytes).toBeGreaterThan(0);
+        expect(bytes > 0, tileText(tile)).toBe(tile.depth > 0);
       }
     }
+  });
+
+  test('where threads take turns, all tiles are without shared memory, the default first', () => {
+    const limits = { ...WORKGROUPS, enough: 8, inTurns: true };
+    const text = (m: number, k: number, n: number): string => {
+      const tiles = tilesFor(shapeOf(m, k, n), limits);
+      for (const { depth } of tiles) expect(depth).toBe(0);
+      expect(defaultTile(shapeOf(m, k, n), limits)).toBe(tiles[0]);
+      return tileText(tiles[0]!);
+    };
+    expect(text(1024, 1024, 1024)).toBe('128 × 64, 8 × 4 a thread');
+    expect(text(20, 30, 1000)).toBe('32 × 256, 8 × 4 a thread');
+    expect(text(100, 300, 10)).toBe('16 × 16, 1 × 1 a thread');
+  });
+
+  test('what runs in turns is what calls itself so', () => {
+    const info = { vendor: 'nvidia', architecture: 'ada', device: '', description: '' } as GPUAdapterInfo;
+    expect(targetFor({ ...info, isFallbackAdapter: false })).toBe(WEBGPU_TARGET);
+    expect(targetFor({ ...info, isFallbackAdapter: true })).toBe(SOFTWARE_TARGET);
+    expect(targetFor({ ...info, description: 'llvmpipe (LLVM 15.0.6, 256 bits)' })).toBe(SOFTWARE_TARGET);
+    // Some browsers do not say.
+    const { isFallbackAdapter: _, ...older } = { ...info, architecture: 'swiftshader' };
+    expect(targetFor(older as GPUAdapterInfo)).toBe(SOFTWARE_TARGET);
   });
 
   test('why a product has none', () => {
@@ -81,7 +104,7 @@ describe('tiles', () => {
 describeOnGpu('tiles on the GPU', () => {
   // Of any size, on a product that is smaller than many of them and fills none.
   const program = compileGraph(product(300, 40, 200, true).graph, WEBGPU_TARGET);
-  const tiles = tilesFor(tiledCodes(program)[0]!.shape, WORKGROUPS.localBytes, WORKGROUPS.enough);
+  const tiles = tilesFor(tiledCodes(program)[0]!.shape, WORKGROUPS);
   test.each(
     casesOf(
       'tiles',
@@ -96,6 +119,23 @@ describeOnGpu('tiles on the GPU', () => {
       inputs,
     );
     expectSameBits(got!, evaluateGraph(graph, inputs)[0]!);
+  });
+
+  test('without shared memory: layouts, ends, and sums that begin anew', async () => {
+    const tile = { height: 128, width: 64, depth: 0, rows: 8 };
+    const cases: [number, number, number, (x: Tensor, w: Tensor) => Tensor][] = [
+      [128, 16, 128, (x, w) => x.matmul(w)],
+      [21, 70, 45, (x, w) => x.transpose().matmul(w.transpose()).relu()],
+      [9, 5003, 10, (x, w) => x.matmul(w)],
+    ];
+    for (const [m, k, n, f] of cases) {
+      const { inputs } = product(m, k, n, false);
+      const [x, w] = inputs as [ReturnType<typeof noise>, ReturnType<typeof noise>];
+      const given = m === 21 ? [x, { ...w, shape: [45, 21], data: w.data.slice(0, 45 * 21) }] : [x, w];
+      const graph = tracedGraph(given, (a, b) => [f(a!, b!)]);
+      const program = retile(compileGraph(graph, WEBGPU_TARGET), () => tile);
+      expectSameBits((await runProgramAsync(gpu, program, given))[0]!, evaluateGraph(graph, given)[0]!, `${m} × ${k}`);
+    }
   });
 
   test('a search finds one beside the steps; then nothing is made any more', async () => {

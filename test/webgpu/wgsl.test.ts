@@ -9,13 +9,14 @@ import { describe, expect, test } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect';
 import { emitProgram } from '../../backends/webgpu/backend.js';
 import { modulesOf } from '../../backends/webgpu/plan.js';
-import { WEBGPU_TARGET } from '../../backends/webgpu/target.js';
+import { SOFTWARE_TARGET, WEBGPU_TARGET } from '../../backends/webgpu/target.js';
 import type { HostArray } from '../../src/core/array.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
+import type { Target } from '../../src/lower/target.js';
 import { noise } from '../support/arrays.js';
 import { tracedGraph } from '../support/graphs.js';
 
-const KERNELS: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[] }> = {
+const KERNELS: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tensor[]; target?: Target }> = {
   adadelta: {
     inputs: [1, 2, 3, 4].map((seed) => noise('f32', [11], seed)),
     f: (x, g, s, d) => {
@@ -31,14 +32,19 @@ const KERNELS: Record<string, { inputs: HostArray[]; f: (...x: Tensor[]) => Tens
     inputs: [noise('f32', [60, 150]), noise('f32', [150, 70]), noise('f32', [70])],
     f: (x, w, b) => [tanh(add(matmul(x, w), b))],
   },
+  'contraction in turns': {
+    inputs: [noise('f32', [60, 150]), noise('f32', [150, 70]), noise('f32', [70])],
+    f: (x, w, b) => [tanh(add(matmul(x, w), b))],
+    target: SOFTWARE_TARGET,
+  },
   horizontal: {
     inputs: [noise('f32', [2, 3]), noise('f32', [3]), noise('f32', [5]), noise('f32', [5])],
     f: (x, y, z, w) => [x.add(1), y.add(1), z.fmod(w).isNaN()],
   },
 };
 
-describe.each(Object.entries(KERNELS))('%s', (name, { inputs, f }) => {
-  const program = compileGraph(tracedGraph(inputs, f), WEBGPU_TARGET);
+describe.each(Object.entries(KERNELS))('%s', (name, { inputs, f, target = WEBGPU_TARGET }) => {
+  const program = compileGraph(tracedGraph(inputs, f), target);
   test('text', () => {
     const { text } = emitProgram(program);
     const file = fileURLToPath(new URL(`goldens/${name}.wgsl`, import.meta.url));

@@ -46,19 +46,22 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
   let tile_row_ = begin / 5 % 4;
   let tx_ = thread % 16;
   let ty_ = thread / 16 % 16;
+  let a0 = 16 * tile_row_;
+  let a1 = 16 * tile_column_;
   var c0: f32 = 0f;
   for (var slab_ = 0; slab_ < 150; slab_ += 16) {
     for (var e_ = thread; e_ < 256; e_ += 256) {
       let step_ = e_ % 16;
       let index_ = e_ / 16 % 16;
-      let a0 = slab_ + step_;
+      let a2 = a0 + index_;
+      let a3 = slab_ + step_;
       var c1: f32 = 0f;
-      if (16 * tile_row_ + index_ < 60) {
-        let s_ = 16 * tile_row_ + index_;
-        let a1 = 150 * s_;
-        if (a0 < 150) {
-          let k_ = a0;
-          let v19: f32 = bitcast<f32>(slab0[p0 + a1 + k_]);
+      if (a2 < 60) {
+        let s_ = a2;
+        let a4 = 150 * s_;
+        if (a3 < 150) {
+          let k_ = a3;
+          let v19: f32 = bitcast<f32>(slab0[p0 + a4 + k_]);
           c1 = v19;
         }
       }
@@ -67,12 +70,13 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
     for (var e__13 = thread; e__13 < 256; e__13 += 256) {
       let step__14 = e__13 / 16 % 16;
       let index__15 = e__13 % 16;
-      let a2 = slab_ + step__14;
+      let a5 = a1 + index__15;
+      let a6 = slab_ + step__14;
       var c2: f32 = 0f;
-      if (16 * tile_column_ + index__15 < 70) {
-        let s__16 = 16 * tile_column_ + index__15;
-        if (a2 < 150) {
-          let k__17 = a2;
+      if (a5 < 70) {
+        let s__16 = a5;
+        if (a6 < 150) {
+          let k__17 = a6;
           let v21: f32 = bitcast<f32>(slab0[p1 + s__16 + 70 * k__17]);
           c2 = v21;
         }
@@ -81,9 +85,8 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
     }
     workgroupBarrier();
     for (var k__18 = 0; k__18 < 16; k__18++) {
-      let a3 = 17 * k__18;
-      let v23: f32 = bitcast<f32>(local_words[a3 + ty_]);
-      let v24: f32 = bitcast<f32>(local_words[a3 + tx_ + 272]);
+      let v23: f32 = bitcast<f32>(local_words[17 * k__18 + ty_]);
+      let v24: f32 = bitcast<f32>(local_words[17 * k__18 + tx_ + 272]);
       let v25: f32 = v23 * v24;
       c0 = c0 + v25;
     }
@@ -94,11 +97,13 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
   for (var e__19 = thread; e__19 < 256; e__19 += 256) {
     let row_ = e__19 / 16 % 16;
     let column_ = e__19 % 16;
-    if (16 * tile_row_ + row_ < 60) {
-      let i_ = 16 * tile_row_ + row_;
-      let a4 = 70 * i_;
-      if (16 * tile_column_ + column_ < 70) {
-        let j_ = 16 * tile_column_ + column_;
+    let a7 = a0 + row_;
+    let a8 = a1 + column_;
+    if (a7 < 60) {
+      let i_ = a7;
+      let a9 = 70 * i_;
+      if (a8 < 70) {
+        let j_ = a8;
         let v27: f32 = bitcast<f32>(local_words[544 + e__19]);
         let v28: f32 = bitcast<f32>(slab0[p2 + j_]);
         let v29: f32 = v27 + v28;
@@ -146,7 +151,7 @@ fn s0_contraction(begin: i32, end: i32, thread: i32, record: u32) {
         let v71: i32 = v70 & v18;
         let v72: i32 = v69 ^ v71;
         let v73: f32 = bitcast<f32>(v72);
-        slab0[p3 + a4 + j_] = bitcast<u32>(v73);
+        slab0[p3 + a9 + j_] = bitcast<u32>(v73);
       }
     }
   }

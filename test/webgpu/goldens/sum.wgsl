@@ -11,6 +11,7 @@ fn s0_reduce_blocks(begin: i32, end: i32, thread: i32, record: u32) {
   let block_ = begin % 73;
   var c0: f32 = 0f;
   let part_ = thread % 256;
+  let a0 = -group_;
   if (group_ < 1) {
     let o_ = group_;
     {
@@ -76,9 +77,8 @@ fn s0_reduce_blocks(begin: i32, end: i32, thread: i32, record: u32) {
     let end_o__16 = min(group_ + 1, 1);
     var from_o__16 = group_;
     for (var o__16 = from_o__16 + thread; o__16 < end_o__16; o__16 += 256) {
-      let a0 = 73 * o__16;
-      let v18: f32 = bitcast<f32>(local_words[o__16 - group_]);
-      slab0[p2 + a0 + block_] = bitcast<u32>(v18);
+      let v18: f32 = bitcast<f32>(local_words[a0 + o__16]);
+      slab0[p2 + 73 * o__16 + block_] = bitcast<u32>(v18);
     }
   }
 }
