@@ -48,6 +48,7 @@ const OWN_NAMES = [
  * share two: the library is loaded and gets warm once, and `test/support/fresh.ts` puts back what a file changes.
  */
 const ALONE = [
+  'test/docs/adding.test.ts',
   'test/errors/messages.test.ts',
   'test/gpujs/*.test.ts',
   'test/io/{npz,safetensors}.test.ts',

@@ -1,9 +1,8 @@
 /** The backend of generated JavaScript: runs everywhere, and is the one to read. */
 import { BackendUnavailableError } from '../../src/core/errors.js';
-import { bytesPerElement, DTYPES, type TypedArray, viewArray } from '../../src/core/dtype.js';
+import { type TypedArray, viewArray } from '../../src/core/dtype.js';
 import type { Program } from '../../src/lower/program.js';
-import { lowerSegment } from '../../src/lower/segment.js';
-import type { Target } from '../../src/lower/target.js';
+import { scalarTarget } from '../../src/lower/scalar-target.js';
 import type { Backend, Executable } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
 import { emitProgram } from './emit.js';
@@ -40,23 +39,7 @@ function temporaries(program: Program): TypedArray[] {
   return table;
 }
 
-/** Scalar code on the calling thread. */
-export const JS_TARGET: Target = {
-  name: 'js',
-  dtypes: DTYPES,
-  elementBytes: bytesPerElement,
-  // V8 compiles functions of this size well.
-  body: 256,
-  small: 4096,
-  bindings: Infinity,
-  width: 1,
-  workers: { kind: 'one' },
-  batches: true,
-  reassociates: false,
-  loops: true,
-  tile: undefined,
-  lower: lowerSegment,
-};
+export const JS_TARGET = scalarTarget('js');
 
 export const jsBackend: Backend = {
   name: 'js',

@@ -6,33 +6,15 @@ import type { HostArray } from '../../src/core/array.js';
 import { printGraph } from '../../src/core/graph.js';
 import { printKernel } from '../../src/compile/kernel.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
-import { bytesPerElement, DTYPES } from '../../src/core/dtype.js';
-import { lowerSegment } from '../../src/lower/segment.js';
-import type { Target } from '../../src/lower/target.js';
+import { scalarTarget } from '../../src/lower/scalar-target.js';
 import type { Backend } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory, withMemory } from '../../src/runtime/host-memory.js';
-
-/** The graph runs as it is: of the program only its buffers count. */
-const REFERENCE_TARGET: Target = {
-  name: 'reference',
-  dtypes: DTYPES,
-  elementBytes: bytesPerElement,
-  body: 256,
-  small: 4096,
-  bindings: Infinity,
-  width: 1,
-  workers: { kind: 'one' },
-  batches: true,
-  reassociates: false,
-  loops: true,
-  tile: undefined,
-  lower: lowerSegment,
-};
 
 export const referenceBackend: Backend = {
   name: 'reference',
   ...hostMemory,
-  target: REFERENCE_TARGET,
+  // The graph runs as it is: of the program only its buffers count.
+  target: scalarTarget('reference'),
   synchronous: true,
   interprets: true,
   emit(program) {

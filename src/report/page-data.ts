@@ -1,5 +1,6 @@
 /** What a page of a report is made from: plain data, written when the file is made and read by the code in the page. */
 import type { Phase } from '../core/expr.js';
+import type { BufferReport, KernelReport } from '../runtime/report.js';
 
 /** A node of the graph as it was traced. */
 export interface NodeView {
@@ -75,29 +76,22 @@ export interface BuildView {
   readonly match: readonly (readonly number[])[];
 }
 
-export interface KernelView {
-  readonly name: string;
+export interface KernelView extends Pick<
+  KernelReport,
+  'name' | 'from' | 'inputs' | 'outputs' | 'flops' | 'bytesRead' | 'bytesWritten'
+> {
   readonly computes: string;
-  readonly from: readonly { readonly path: string; readonly phase: Phase; readonly location: string | undefined }[];
   readonly phase: Phase;
   readonly results: readonly string[];
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
   readonly inPlace: readonly string[];
-  readonly flops: number;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
   /** All nodes that it computes. */
   readonly nodes: readonly number[];
 }
 
-export interface BufferView {
-  readonly name: string;
+export interface BufferView extends BufferReport {
   readonly type: string;
   readonly role: string;
-  readonly bytes: number;
   readonly offset: number;
-  readonly lifetime: readonly [number, number];
 }
 
 export interface BoundaryView {
