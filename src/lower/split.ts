@@ -6,7 +6,7 @@
 import type { AffineMap } from '../core/affine.js';
 import { inputsOf, renumberedStore, storeInputs, withDepths, withoutDead } from '../compile/body.js';
 import { type BareNode, type Kernel, type ScalarNode, type Segment, segmentSignature } from '../compile/kernel.js';
-import { tidyLoops } from '../compile/segment.js';
+import { tidyLoops } from '../compile/tidy.js';
 
 /** Less work than this is not worth more code. */
 const FEW = 2048;

@@ -1,7 +1,8 @@
 /** Adadelta. */
 import { sub } from '../trace/functions.js';
 import { NOT_NEGATIVE, UNIT } from './options.js';
-import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
+import type { OptimizerOptions } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Rule, zerosOf } from './rule.js';
 
 type AdadeltaScalar = 'epsilon' | 'rho';

@@ -3,7 +3,8 @@ import { maximum, pow, sub } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { zeros } from '../trace/create.js';
 import { BELOW_ONE, checkFlag, checkRange, NOT_NEGATIVE, optionOf, POSITIVE, POSITIVE_INTEGER } from './options.js';
-import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
+import type { OptimizerOptions } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Rule, zerosOf } from './rule.js';
 
 type AdafactorScalar = 'decayRate' | 'eps';

@@ -3,7 +3,7 @@ import { maximum, mul, pow, sub, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { ADAM, type AdamOptions, type AdamScalar, biasCorrection } from './adam.js';
 import { NOT_NEGATIVE, scalarTensor } from './options.js';
-import { defineScalars, RuleOptimizer } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Rule, type Scalars, zerosOf } from './rule.js';
 
 export const ADAMAX: Rule<AdamScalar> = {

@@ -2,7 +2,8 @@
 import { maximum, sub } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf } from './options.js';
-import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
+import type { OptimizerOptions } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Decay, type Rule, type RuleStep, zerosOf } from './rule.js';
 
 export type AdamScalar = 'beta1' | 'beta2' | 'eps';

@@ -3,7 +3,8 @@ import { sub, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { BY_RATE } from './adam.js';
 import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf, splitOption } from './options.js';
-import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
+import type { OptimizerOptions } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Decay, type Rule, zerosOf } from './rule.js';
 
 type AdanScalar = 'beta1' | 'beta2' | 'beta3' | 'eps';

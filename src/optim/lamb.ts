@@ -3,7 +3,7 @@ import { sub, where } from '../trace/functions.js';
 import { ADAM, type AdamOptions, type AdamScalar, biasCorrection } from './adam.js';
 import { globalNorm } from './norm.js';
 import { NOT_NEGATIVE } from './options.js';
-import { defineScalars, RuleOptimizer } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import type { Rule } from './rule.js';
 
 export const LAMB_RULE: Rule<AdamScalar> = {

@@ -5,7 +5,8 @@ import type { Tensor } from '../trace/tensor.js';
 import { zeros } from '../trace/create.js';
 import { globalNorm } from './norm.js';
 import { BELOW_ONE, NOT_NEGATIVE, optionOf, POSITIVE } from './options.js';
-import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
+import type { OptimizerOptions } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Rule, type Slots, zerosOf } from './rule.js';
 
 export const LARS_RULE: Rule<'momentum' | 'tc' | 'eps'> = {

@@ -5,7 +5,8 @@ import type { Tensor } from '../trace/tensor.js';
 import { chain, scaleBySchedule } from './compose.js';
 import { ComposedOptimizer } from './composed-optimizer.js';
 import { checkRange, FACTOR, POSITIVE_INTEGER, scalarTensor } from './options.js';
-import { Optimizer, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
+import { Optimizer, type OptimizerOptions } from './optimizer.js';
+import { RuleOptimizer } from './rule-optimizer.js';
 import { ruleTransformation } from './rule-transformation.js';
 import {
   advance,

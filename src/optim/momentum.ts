@@ -1,6 +1,7 @@
 /** Gradient descent and its momenta: SGD, Momentum, MomentumNesterov. */
 import { BELOW_ONE } from './options.js';
-import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
+import type { OptimizerOptions } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Rule, zerosOf } from './rule.js';
 
 export const SGD_RULE: Rule<never> = {

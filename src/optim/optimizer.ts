@@ -12,8 +12,7 @@ import { pathIn } from '../object/walk.js';
 import { announce } from '../trace/scope.js';
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
-import { checkOptions, checkRange, NOT_NEGATIVE, type Range, shown, UNIT } from './options.js';
-import { leafwise, type Rule } from './rule.js';
+import { checkRange, NOT_NEGATIVE } from './options.js';
 import { asScheduler, countCall, counted, type Scheduler } from './scheduler.js';
 import { advance, type GradientTransformation } from './transformation.js';
 
@@ -324,93 +323,4 @@ export abstract class Optimizer extends Module {
 function stateKey(path: readonly string[], params: ReadonlyMap<string, unknown>, name = (key: string) => key): string {
   const last = path[path.length - 1]!;
   return path.length > 1 && params.has(last) ? `${name(last)}_${path.slice(0, -1).join('_')}` : path.join('_');
-}
-
-/** An optimizer of one rule. */
-export abstract class RuleOptimizer<H extends string> extends Optimizer {
-  /** The rule's scalars, assignable through the properties of their names. */
-  protected scalarVars: Readonly<Record<string, Variable>>;
-
-  protected constructor(
-    protected readonly rule: Rule<H>,
-    options: OptimizerOptions & { readonly [K in H]?: number },
-  ) {
-    const owner = rule.name;
-    const names = Object.keys(rule.scalars) as H[];
-    checkOptions(owner, options, ['lr', 'trainVars', 'weightDecay', 'name', ...names, ...(rule.flags ?? [])]);
-    super({ lr: rule.lr, ...options });
-    const scalars: Record<string, Variable> = {};
-    const weightDecay = options.weightDecay === undefined ? rule.weightDecay : options.weightDecay;
-    if (weightDecay !== null)
-      scalars.weightDecay = Variable.number(
-        checkRange(owner, 'weightDecay', weightDecay, UNIT),
-        `${this.name}.weightDecay`,
-      );
-    for (const name of names) {
-      const { value, range } = rule.scalars[name];
-      scalars[name] = Variable.number(
-        checkRange(owner, name, options[name] === undefined ? value : options[name], range),
-        `${this.name}.${name}`,
-      );
-    }
-    this.scalarVars = scalars;
-    if (options.trainVars !== undefined && options.trainVars !== null) this.registerTrainVars(options.trainVars);
-  }
-
-  protected override transformation(): GradientTransformation {
-    const { lr } = this;
-    // `scalarVars` has the names that H lists, of which its type knows nothing.
-    return leafwise(this.rule, {
-      weightDecay: null,
-      ...this.scalarVars,
-      // When an update asks: the initial state needs no rate, and a pending one would be compiled for nothing.
-      get lr() {
-        return lr.rate();
-      },
-    } as unknown as Parameters<typeof leafwise<H>>[1]);
-  }
-
-  /** The part of each parameter that decays in each update; null where the optimizer was made without. */
-  get weightDecay(): number | null {
-    return 'weightDecay' in this.scalarVars ? this.scalar('weightDecay') : null;
-  }
-  set weightDecay(value: number | null) {
-    if ('weightDecay' in this.scalarVars) this.setScalar('weightDecay', value ?? 0, UNIT);
-    else if (value !== null)
-      throw new OptionError(
-        'NO_WEIGHT_DECAY',
-        `${this.name} was made without weight decay and got weightDecay = ${describeValue(value)}`,
-        'Make it with weightDecay: 0 to choose one later.',
-      );
-  }
-
-  protected scalar(name: string): number {
-    return this.scalarVars[name]!.value.item();
-  }
-  protected setScalar(name: string, value: number, range: Range): void {
-    this.scalarVars[name]!.value = checkRange(this.name, name, value, range);
-  }
-
-  protected override shownOptions(): [option: string, text: string][] {
-    const scalars = Object.entries(this.scalarVars).map(([name, variable]): [string, string] => [
-      name,
-      shown(variable),
-    ]);
-    if (!('weightDecay' in this.scalarVars)) scalars.unshift(['weightDecay', 'null']);
-    return [...super.shownOptions(), ...scalars];
-  }
-}
-
-/** Defines a property for each scalar of the rule: reading gives a number, assigning needs no other trace. */
-export function defineScalars<H extends string>(type: { readonly prototype: RuleOptimizer<H> }, rule: Rule<H>): void {
-  for (const name of Object.keys(rule.scalars) as H[])
-    Object.defineProperty(type.prototype, name, {
-      get(this: RuleOptimizer<H>) {
-        return this['scalar'](name);
-      },
-      set(this: RuleOptimizer<H>, value: number) {
-        this['setScalar'](name, value, rule.scalars[name].range);
-      },
-      configurable: true,
-    });
 }

@@ -1,7 +1,8 @@
 /** Rprop. */
 import { where } from '../trace/functions.js';
 import { POSITIVE, type Range, splitOption } from './options.js';
-import { defineScalars, type OptimizerOptions, RuleOptimizer } from './optimizer.js';
+import type { OptimizerOptions } from './optimizer.js';
+import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Rule, zerosOf } from './rule.js';
 
 type RpropScalar = 'etaMinus' | 'etaPlus' | 'minStep' | 'maxStep';

@@ -72,7 +72,7 @@ class ToyPrinter extends LoopPrinter {
     this.writer.line(`let c${cell} = ${initial};`);
   }
   store({ memory, address, value, accumulate }: StatementOf<'store'>): void {
-    this.writer.line(`m${memory}[${this.form(address)}] ${accumulate === true ? '+=' : '='} ${this.value(value)};`);
+    this.writer.line(`m${memory}[${this.form(address)}] ${accumulate ? '+=' : '='} ${this.value(value)};`);
   }
 }
 
@@ -82,8 +82,9 @@ function printed(code: LoopFunction): string {
   const printer = new ToyPrinter(code);
   const operands = code.memories.flatMap(({ kind }, i) => (kind === 'operand' ? [`m${i}`] : []));
   printer.writer.block(`function ${code.name}(${['begin', 'end', ...operands].join(', ')})`, () => {
-    code.memories.forEach(({ kind, dtype, size }, i) => {
-      if (kind !== 'operand') printer.writer.line(`const m${i} = new ${ARRAYS[dtype].name}(${size});`);
+    code.memories.forEach((memory, i) => {
+      if (memory.kind === 'local')
+        printer.writer.line(`const m${i} = new ${ARRAYS[memory.dtype].name}(${memory.size});`);
     });
     printer.statements(code.body);
   });
