@@ -82,7 +82,7 @@ beforeAll(async () => {
   const { stdout } = await start('test/cli/job.ts', [JSON.stringify(Object.values(LINES))]);
   const list = JSON.parse(stdout) as Outcome[];
   outcomes = Object.fromEntries(Object.keys(LINES).map((name, i) => [name, list[i]!])) as typeof outcomes;
-});
+}, 300_000);
 
 describe('inspect', () => {
   test('prints the page, and only that', async () => {

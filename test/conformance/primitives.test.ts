@@ -323,6 +323,8 @@ const OTHERS: Readonly<Record<string, Entry>> = {
     dtypes: INTEGERS,
     generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))),
   },
+  // Of which gelu's derivative is made.
+  geluSlope: { dtypes: FLOATS, generate: (dtype) => shapes(3).chain((shape) => applied(like(shape, dtype))) },
   copySign: { dtypes: FLOATS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
   shift: { dtypes: FLOATS, generate: (dtype) => shapes().chain((shape) => applied(like(shape, dtype, dtype))) },
   constant: {
