@@ -11,6 +11,8 @@ import { allocateArray, type DType, isFloat, isInteger } from '../core/dtype.js'
 import { type Expr, make, attributesOf, type Attributes, type Primitive } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import type { ScalarOp } from '../core/scalar-op.js';
+import { dot, dotPrimitive } from '../ops/contraction.js';
+import { gather, gatherPrimitive } from '../ops/indexing.js';
 import { constant } from '../ops/leaf.js';
 import {
   broadcast,
@@ -212,9 +214,35 @@ function foldReduction(node: Expr): Expr | undefined {
   return constantLike(node, result ?? 0);
 }
 
+/** Rows that are gathered from a table so often at least, on average, are multiplied in the table. */
+const OFTEN = 2;
+
+/**
+ * The product of gathered rows (an embedding before a dense layer) as rows gathered from the product of the table: each is added
+ * up in the same order, but once.
+ */
+function productOfTable(node: Expr): Expr | undefined {
+  const product = attributesOf(node, dotPrimitive);
+  if (product === undefined || product.batchA.length > 0) return undefined;
+  const [rows, other] = node.inputs as [Expr, Expr];
+  const axis = attributesOf(rows, gatherPrimitive)?.axis;
+  if (axis === undefined) return undefined;
+  const [table, indices] = rows.inputs as [Expr, Expr];
+  const { contractA, contractB, permutation } = product;
+  const rank = indices.shape.length;
+  if (contractA.some((each) => each >= axis && each < axis + rank)) return undefined;
+  if (indices.aval.size < OFTEN * table.shape[axis]!) return undefined;
+  const small = dot(table, other, {
+    batch: [[], []],
+    contract: [contractA.map((each) => (each < axis ? each : each - rank + 1)), contractB],
+  });
+  const gathered = gather(small, indices, axis - contractA.filter((each) => each < axis).length);
+  return permutation === undefined ? gathered : transpose(gathered, permutation);
+}
+
 function simplifyNode(node: Expr, folds: boolean): Expr {
   for (;;) {
-    let next = foldConstants(node) ?? (folds ? foldReduction(node) : undefined);
+    let next = foldConstants(node) ?? (folds ? (foldReduction(node) ?? productOfTable(node)) : undefined);
     const { scalarOp } = node.primitive;
     for (const rule of (scalarOp ? OF_OPS[scalarOp] : OF_MOVEMENTS.get(node.primitive)) ?? []) next ??= rule(node);
     if (next === undefined || next === node) return node;
@@ -222,6 +250,6 @@ function simplifyNode(node: Expr, folds: boolean): Expr {
   }
 }
 
-/** Applies every rule until none applies. @param folds whether reductions of constants are among them. */
+/** Applies every rule until none applies. @param folds whether those are among them that may depend on a number of rows. */
 export const simplify = (graph: Graph, folds = true): Graph =>
   rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs), folds));
