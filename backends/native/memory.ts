@@ -36,39 +36,36 @@ export interface Block {
 }
 
 export class NativeBuffer implements HostBuffer {
-  #array: TypedArray | undefined;
-  /** Its block, if that may be handed out again. */
-  #block: Block | undefined;
-
+  /** @param own what `address` is the address of; undefined once it is freed; @param block if it may be handed out again. */
   constructor(
     readonly owner: NativeMemory,
     readonly dtype: DType,
     readonly size: number,
-    array: TypedArray,
+    private own: TypedArray | undefined,
     readonly address: number,
-    block: Block | undefined,
-  ) {
-    this.#array = array;
-    this.#block = block;
-  }
+    private block: Block | undefined,
+  ) {}
 
   /** The elements; a backend that moved them has put another property here. */
   get array(): TypedArray {
-    return this.own;
+    return this.own ?? freed();
   }
 
-  /** What `address` is the address of. */
-  get own(): TypedArray {
-    if (this.#array === undefined) throw new InternalError('a native buffer was used after it was freed');
-    return this.#array;
+  /** Whether `array` is at `address`. */
+  owns(array: TypedArray): boolean {
+    return array === (this.own ?? freed());
   }
 
   /** Takes its memory from it; nobody uses it any more. */
   release(): Block | undefined {
-    const block = this.#block;
-    this.#array = this.#block = undefined;
+    const { block } = this;
+    this.own = this.block = undefined;
     return block;
   }
+}
+
+function freed(): never {
+  throw new InternalError('a native buffer was used after it was freed');
 }
 
 /** The addresses of arrays that other backends made. */
@@ -162,7 +159,7 @@ export class NativeMemory {
   /** Where the elements of a buffer are now. */
   addressOfBuffer(buffer: HostBuffer): number {
     const { array } = buffer;
-    if (buffer instanceof NativeBuffer && buffer.own === array) return buffer.address;
+    if (buffer instanceof NativeBuffer && buffer.owns(array)) return buffer.address;
     const known = this.#foreign.get(buffer);
     if (known !== undefined && known.array === array) return known.address;
     // A short array may lie on the heap until somebody asks for its buffer.

@@ -101,6 +101,18 @@ describeOnNative('tensors and Variables', () => {
     expect(new Set(turns).size).toBe(1);
   });
 
+  test('a Variable stays where it is from step to step, and what is read of it is a copy', () => {
+    const w = new TrainVar(zeros([1000]));
+    const step = jit(() => void (w.value = w.value.add(1)), { backend: cpu });
+    const places = Array.from({ length: 4 }, () => {
+      step();
+      return (w.storage.bufferOn(cpu, 'variable') as NativeBuffer).address;
+    });
+    expect(new Set(places).size).toBe(1);
+    w.value.dataSync().fill(9);
+    expect(new Set(w.value.dataSync())).toEqual(new Set([4]));
+  });
+
   test('a synchronous loop of large results gives back what nobody holds', () => {
     const double = jit((x: Tensor) => x.mul(2), { backend: cpu });
     const x = zeros([1_000_000]);
