@@ -8,7 +8,7 @@ import { Buffer, constants } from 'node:buffer';
 import { bytesPerElement, type DType, type TypedArray, viewArray } from '../../src/core/dtype.js';
 import { InternalError } from '../../src/core/errors.js';
 import { classBytes } from '../../src/runtime/allocator.js';
-import type { BufferPurpose } from '../../src/runtime/backend.js';
+import { type BufferPurpose, isZeroed } from '../../src/runtime/backend.js';
 import { type HostBuffer, withMemory } from '../../src/runtime/host-memory.js';
 
 const ALIGNMENT = 64;
@@ -125,7 +125,7 @@ export class NativeMemory {
   allocate(dtype: DType, size: number, purpose: BufferPurpose): NativeBuffer {
     const bytes = size * bytesPerElement(dtype);
     const block =
-      bytes > SMALL_BYTES ? this.block(bytes, purpose !== 'result', `${size} elements of ${dtype}`) : undefined;
+      bytes > SMALL_BYTES ? this.block(bytes, isZeroed(purpose), `${size} elements of ${dtype}`) : undefined;
     const { buffer, offset, address } = block ?? this.#partOfChunk(bytes);
     return new NativeBuffer(this, dtype, size, viewArray(dtype, buffer, offset, size), address, block);
   }

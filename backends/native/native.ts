@@ -37,7 +37,11 @@ const FORMAT = 'lazuli 0.1.0';
 
 const checkText = (option: string, value: unknown): void => {
   if (value !== undefined && (typeof value !== 'string' || value === '' || value.includes('\0')))
-    throw new OptionError('BAD_OPTION', `native got ${option} = ${describeValue(value)}`, `${option} is a string.`);
+    throw new OptionError(
+      'BAD_OPTION',
+      `native got ${option} = ${describeValue(value)}`,
+      `${option} is a string that is not empty.`,
+    );
 };
 
 async function loadKoffi(): Promise<typeof Koffi> {

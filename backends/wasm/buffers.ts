@@ -8,7 +8,7 @@
  */
 import { allocateArray, bytesPerElement, type DType, type TypedArray } from '../../src/core/dtype.js';
 import { InternalError } from '../../src/core/errors.js';
-import type { BufferPurpose } from '../../src/runtime/backend.js';
+import { type BufferPurpose, isZeroed } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import type { LinearMemory } from './memory.js';
 
@@ -77,14 +77,14 @@ export class WasmBuffers {
 
   /** Memory for `size` elements, zeroed unless a program will write it. @throws UnsupportedError `OUT_OF_MEMORY` */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): WasmBuffer {
-    const fixed = purpose === 'variable';
+    const fixed = purpose === 'variable' || purpose === 'update';
     const cell: Cell = { dtype, size, address: undefined, array: undefined, fixed, usedAt: -1, seenAt: -1, copies: 0 };
     const buffer = new WasmBuffer(this, cell);
     if (!fixed && bytesOf(cell) <= SMALL_BYTES) cell.array = allocateArray(dtype, size);
     else {
       this.#place(buffer, cell, fixed);
       // A program writes every element of its results.
-      if (purpose !== 'result') this.view(cell).fill(0);
+      if (isZeroed(purpose)) this.view(cell).fill(0);
     }
     return buffer;
   }

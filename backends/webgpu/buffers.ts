@@ -1,7 +1,7 @@
 /** Buffers of the backend: blocks with a dtype. bool is one word an element on the device, one byte outside. */
 import { allocateArray, type DType, type TypedArray, viewArray } from '../../src/core/dtype.js';
 import { InternalError } from '../../src/core/errors.js';
-import type { BufferPurpose, DeviceBuffer } from '../../src/runtime/backend.js';
+import { type BufferPurpose, type DeviceBuffer, isZeroed } from '../../src/runtime/backend.js';
 import type { Device } from './device.js';
 import type { Block, Slabs } from './slabs.js';
 import { Staging } from './staging.js';
@@ -39,12 +39,12 @@ export class Buffers {
     this.#staging = new Staging(device);
   }
 
-  /** Zeroed memory; that of a result is unknown until the program writes it, which it does wholly. */
+  /** Memory, zeroed where its purpose asks for it. */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): WebGpuBuffer {
     this.device.check();
     const { block, isZero } = this.slabs.allocate(Math.max(size, 1));
     const buffer = new WebGpuBuffer(this, dtype, size, block);
-    if (!isZero && purpose !== 'result' && size > 0) this.#unclean.add(buffer);
+    if (!isZero && isZeroed(purpose) && size > 0) this.#unclean.add(buffer);
     return buffer;
   }
 

@@ -14,8 +14,10 @@ export interface DeviceBuffer {
   readonly size: number;
 }
 
-/** What a buffer is for, so that a backend can choose its place. */
-export type BufferPurpose = 'variable' | 'input' | 'result';
+/** What a buffer is for, so that a backend can choose its place; an `'update'` is the next value of a Variable. */
+export type BufferPurpose = 'variable' | 'input' | 'result' | 'update';
+/** Whether a buffer must begin as zeros: a result or an update is written before anybody reads it. */
+export const isZeroed = (purpose: BufferPurpose): boolean => purpose === 'variable' || purpose === 'input';
 
 /** Text (and bytes) of one program for one backend. */
 export interface KernelSource {
@@ -65,7 +67,7 @@ export interface Backend {
   compile(source: KernelSource): Executable;
   /** Told that the program is not run again, so that what it holds need not wait for the garbage collector. */
   release?(executable: Executable): void;
-  /** Zeroed memory for `size` elements; what a `'result'` holds is unknown until its program has written all of it. */
+  /** Zeroed memory for `size` elements; what a `'result'` or an `'update'` holds is unknown until all of it is written. */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): DeviceBuffer;
   /** Gives memory back. */
   free(buffer: DeviceBuffer): void;

@@ -113,7 +113,7 @@ export class Runner {
     const updates = isBound ? this.#unsettled : this.#updates;
     for (let i = 0; i < updates.length; i++) {
       const { index, output, parameter, inPlace, donated } = updates[i]!;
-      const purpose = donated ? 'result' : 'variable';
+      const purpose = donated ? 'result' : 'update';
       const { storage } = targets[index]!;
       const home = this.#homes[program.parameters[parameter]!]!;
       const own = storage.bufferOn(home, purpose);

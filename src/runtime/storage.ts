@@ -42,7 +42,7 @@ export class Storage {
 
   /** A storage on `backend` that holds a copy of `data`. */
   static from(backend: Backend, dtype: DType, data: TypedArray, purpose: BufferPurpose): Storage {
-    const storage = Storage.allocate(backend, dtype, data.length, purpose);
+    const storage = Storage.allocate(backend, dtype, data.length, purpose === 'variable' ? 'update' : 'result');
     storage.set(data);
     return storage;
   }

@@ -48,6 +48,11 @@ describe('the memory of native', () => {
     expect(again.address).toBe(a.address);
     expect(new Set(again.array)).toEqual(new Set([0]));
     expect(memory.allocate('f32', 1000, 'result').address).not.toBe(a.address);
+    // What is written wholly is not cleared first.
+    again.array.fill(9);
+    memory.free(again);
+    const next = memory.allocate('i32', 990, 'update');
+    expect([next.address, next.array[0]]).toEqual([a.address, 9]);
     // Another backend's memory is not its to free.
     memoryOf().free(b);
     expect(b.array).toHaveLength(500);
