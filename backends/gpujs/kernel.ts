@@ -129,16 +129,8 @@ class Printer extends LoopPrinter {
         return this.form(expression.form);
       case 'load':
         return this.#load(expression);
-      case 'op': {
-        const { op, inputs } = expression;
-        const from = this.code.values[inputs[inputs.length - 1]!]!.dtype;
-        return this.operation(
-          op,
-          from,
-          dtype,
-          inputs.map((input) => this.value(input)),
-        );
-      }
+      case 'op':
+        return this.applied(expression, dtype);
       case 'cell':
         return `c${expression.cell}`;
       case 'lane':

@@ -37,16 +37,8 @@ class Printer extends LoopPrinter {
         const load = `${this.#memory(memory)}[${this.#address(address)}]${dtype === 'bool' ? ' !== 0' : ''}`;
         return guard === undefined ? load : `${this.value(guard)} ? ${load} : ${literal(0, dtype)}`;
       }
-      case 'op': {
-        const { op, inputs } = expression;
-        const from = this.code.values[inputs[inputs.length - 1]!]!.dtype;
-        return scalarExpression(
-          op,
-          from,
-          dtype,
-          inputs.map((input) => this.value(input)),
-        );
-      }
+      case 'op':
+        return this.applied(expression, dtype);
       case 'cell':
         return `c${expression.cell}`;
       case 'lane':

@@ -139,16 +139,10 @@ class Printer extends LoopPrinter {
       }
       case 'op': {
         const { op, inputs } = expression;
-        const from = this.code.values[inputs[inputs.length - 1]!]!.dtype;
-        return scalarExpression(
-          op,
-          from,
-          dtype,
-          inputs.map((input, i) =>
-            dtype === 'f32' && this.#arithmetic.mayChange(op, inputs, i)
-              ? `opaque(${this.value(input)})`
-              : this.value(input),
-          ),
+        return this.applied(expression, dtype, (input, i) =>
+          dtype === 'f32' && this.#arithmetic.mayChange(op, inputs, i)
+            ? `opaque(${this.value(input)})`
+            : this.value(input),
         );
       }
       case 'cell':

@@ -126,6 +126,7 @@ export type Statement =
 
 /** The statement of this kind. */
 export type StatementOf<K extends Statement['kind']> = Extract<Statement, { kind: K }>;
+export type ExpressionOf<K extends Expression['kind']> = Extract<Expression, { kind: K }>;
 
 export interface TypedElements {
   readonly dtype: DType;

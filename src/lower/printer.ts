@@ -5,7 +5,7 @@
 import type { DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import type { ScalarOp } from '../core/scalar-op.js';
-import type { Bound, For, Form, LoopFunction, Statement, StatementOf } from './loops.js';
+import type { Bound, ExpressionOf, For, Form, LoopFunction, Statement, StatementOf } from './loops.js';
 import { formText, Writer } from './writer.js';
 
 /** What a language calls an integer that is set once, one that changes, and the smaller of two. */
@@ -37,6 +37,15 @@ export abstract class LoopPrinter {
   abstract let(statement: StatementOf<'let'>): void;
   abstract reset(statement: StatementOf<'reset'>): void;
   abstract store(statement: StatementOf<'store'>): void;
+
+  /** `op` of scalar values, each as `read` gives it. */
+  applied(
+    { op, inputs }: ExpressionOf<'op'>,
+    to: DType,
+    read = (input: number, _position: number): string => this.value(input),
+  ): string {
+    return this.operation(op, this.code.values[inputs[inputs.length - 1]!]!.dtype, to, inputs.map(read));
+  }
 
   /** A value where it is read. */
   value(id: number): string {

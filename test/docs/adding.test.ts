@@ -57,14 +57,8 @@ class ToyPrinter extends LoopPrinter {
       if (expression.kind === 'index') return this.form(expression.form);
       if (expression.kind === 'load') return `m${expression.memory}[${this.form(expression.address)}]`;
       if (expression.kind === 'cell') return `c${expression.cell}`;
-      if (expression.kind !== 'op') return expect.fail(`${expression.kind} for a target of width 1`);
-      const from = this.code.values[expression.inputs.at(-1)!]!.dtype;
-      return this.operation(
-        expression.op,
-        from,
-        dtype,
-        expression.inputs.map((each) => this.value(each)),
-      );
+      if (expression.kind === 'op') return this.applied(expression, dtype);
+      return expect.fail(`${expression.kind} for a target of width 1`);
     };
     this.writer.line(`const v${value} = ${text()};`);
   }

@@ -1,12 +1,12 @@
 /**
- * Runs in a process of its own, with `--expose-gc`: programs whose shapes vary, again and again, more of them than any cache
- * keeps. Prints one line of JSON: kilobytes in use after each round, for each job.
+ * Runs in a process of its own, with `--expose-gc`, on a backend and as jobs that its arguments name: programs whose shapes
+ * vary, again and again, more of them than any cache keeps. Prints one line of JSON: kilobytes in use after each round, for each job.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { grad, jit, setDefaultBackend, tensor, type Tensor, Variable } from 'lazuli';
 import { wasmBackend } from '../../backends/wasm/backend.js';
 
-const [backend] = process.argv.slice(2) as ['js' | 'wasm' | 'reference'];
+const [backend, ...jobs] = process.argv.slice(2) as ['js' | 'wasm' | 'reference', ...string[]];
 setDefaultBackend(backend);
 // The warning about functions that are traced again and again is the point here.
 console.warn = () => undefined;
@@ -67,5 +67,5 @@ const JOBS: Readonly<Record<string, () => Promise<Use[]>>> = {
 };
 
 const results: Record<string, Use[]> = {};
-for (const [name, job] of Object.entries(JOBS)) results[name] = await job();
+for (const name of jobs) results[name] = await JOBS[name]!();
 console.log(JSON.stringify(results));

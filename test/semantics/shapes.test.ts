@@ -5,11 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { casesOf } from '../support/runs.js';
 import type { Use } from './shapes-job.js';
 
+const JOBS = ['jit', 'functions that are dropped', 'jit, donated', 'functions that are cleared', 'eager'];
 const job = fileURLToPath(new URL('shapes-job.ts', import.meta.url));
 
 describe.each(casesOf('shapes that vary', ['wasm', 'js', 'reference'], 1))('on %s', (backend) => {
   test('heaps level off', () => {
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['--expose-gc', '--import', 'tsx', job, backend], {
+    const args = ['--expose-gc', '--import', 'tsx', job, backend, ...casesOf('jobs of shapes that vary', JOBS, 3)];
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, {
       encoding: 'utf8',
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
     });
