@@ -15,7 +15,7 @@ import type { Target } from './target.js';
 import { joinHost } from './host.js';
 import { lower } from './lower.js';
 import type { Program } from './program.js';
-import { splitMaps } from './split.js';
+import { splitSegments } from './split.js';
 
 /** Checks of what a pass made. */
 export interface Verifier {
@@ -54,7 +54,7 @@ interface Stages extends Scheduled {
 
 /** Stages → Program: split, lower, plan. */
 function finish({ graph, divided, simplified, fused, work, updates, ...stages }: Stages, target: Target): Program {
-  const kernels = target.workers.kind === 'workgroups' ? stages.kernels : stages.kernels.map(splitMaps);
+  const kernels = target.workers.kind === 'workgroups' ? stages.kernels : stages.kernels.map(splitSegments);
   const lowered = lower(kernels, work, fused.buffers, target);
   const plan = planBuffers(simplified, fused, kernels, work, updates, lowered.scratch, target.elementBytes);
   const whole = joinHost(graph, divided, fused, plan.buffers, updates);

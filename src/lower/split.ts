@@ -1,6 +1,6 @@
 /**
- * Kernel → Kernel: a map whose choices depend on where one index stands (what `concat` and `pad` make) becomes one map for each
- * run of indices between two changes, in which they are no choices. So a loop loads nothing under a condition, and computes no
+ * Kernel → Kernel: a map or a reduction whose choices depend on where one index of its results stands (what `concat` and `pad`
+ * make) becomes one for each run of indices between two changes, in which they are no choices. So a loop loads nothing under a condition, and computes no
  * part of a concat where another part is.
  */
 import type { AffineMap } from '../core/affine.js';
@@ -44,7 +44,7 @@ function comparisonOf(body: readonly ScalarNode[], node: ScalarNode): Comparison
   return { axis, cut, before: isBelow };
 }
 
-/** The part of a map where the index of `axis` is `from … to`. */
+/** The part of a segment where the index of `axis` is `from … to`. */
 function piece(segment: Segment, axis: number, from: number, to: number): Segment {
   const shifted = (map: AffineMap): AffineMap => ({ ...map, offset: map.offset + from * map.strides[axis]! });
   const body: BareNode[] = [];
@@ -97,24 +97,22 @@ function piece(segment: Segment, axis: number, from: number, to: number): Segmen
           if (node.op === 'where' && typeof first === 'boolean') return first ? second! : third!;
           return add({ ...node, inputs: node.inputs.map(number) }, i);
         }
-        default:
+        case 'constant':
+        case 'reduction':
           return add(bare, i);
       }
     })();
   });
   const stores = segment.stores.map((store) => ({ ...renumberedStore(store, number), map: shifted(store.map) }));
-  const live = withoutDead(body, stores.flatMap(storeInputs));
+  const reductions = segment.reductions.map((each) => ({ ...each, input: number(each.input) }));
+  const live = withoutDead(body, [...stores.flatMap(storeInputs), ...reductions.map(({ input }) => input)]);
   const axes = segment.axes.map((extent, each) => (each === axis ? to - from : extent));
-  const loops = tidyLoops(
-    axes,
-    [],
-    live.body,
-    stores.map((store) => renumberedStore(store, live.number)),
-    false,
-  );
+  const all = { axes, body: live.body, stores: stores.map((store) => renumberedStore(store, live.number)) };
+  const loops = segment.kind === 'map' ? tidyLoops(axes, [], all.body, all.stores, false) : all;
   const whole = {
     ...segment,
     axes: loops.axes,
+    reductions: reductions.map((each) => ({ ...each, input: live.number(each.input) })),
     body: withDepths(loops.body, loops.axes.length),
     stores: loops.stores,
     made: live.kept.map((node) => made[node]),
@@ -122,10 +120,11 @@ function piece(segment: Segment, axis: number, from: number, to: number): Segmen
   return { ...whole, signature: segmentSignature(whole) };
 }
 
-/** The maps that `segment` is put together from; itself, where it is one. */
+/** What `segment` is put together from; itself, where it is one. */
 function pieces(segment: Segment): readonly Segment[] {
-  const { kind, axes, sizes, body } = segment;
-  if (kind !== 'map' || sizes !== undefined || axes.reduce((a, b) => a * b, 1) < FEW) return [segment];
+  const { kind, axes, reduceAxes, sizes, body } = segment;
+  if ((kind !== 'map' && kind !== 'reduce') || sizes !== undefined) return [segment];
+  if ([...axes, ...reduceAxes].reduce((a, b) => a * b, 1) < FEW) return [segment];
   const guards = new Set(body.flatMap((node) => conditions(node)));
   for (const node of [...guards]) for (const input of chained(body, node)) guards.add(input);
   const cuts = axes.map(() => new Set<number>());
@@ -156,5 +155,5 @@ function chained(body: readonly ScalarNode[], condition: number): readonly numbe
     : [condition];
 }
 
-/** The kernel with its maps in pieces. */
-export const splitMaps = (kernel: Kernel): Kernel => ({ ...kernel, segments: kernel.segments.flatMap(pieces) });
+/** The kernel with its segments in pieces. */
+export const splitSegments = (kernel: Kernel): Kernel => ({ ...kernel, segments: kernel.segments.flatMap(pieces) });
