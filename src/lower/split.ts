@@ -100,6 +100,8 @@ function piece(segment: Segment, axis: number, from: number, to: number): Segmen
         case 'constant':
         case 'reduction':
           return add(bare, i);
+        default:
+          return node satisfies never;
       }
     })();
   });

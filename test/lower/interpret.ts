@@ -138,8 +138,11 @@ class Interpreter {
       }
       case 'for':
         return this.#loop(statement, thread, number);
-      default:
+      case 'barrier':
+      case 'contract':
         throw new Error(`${statement.kind} in one thread`);
+      default:
+        return statement satisfies never;
     }
   }
 
