@@ -416,7 +416,7 @@ describeOnNative('on native, many programs at a time', () => {
     graph: primitiveGraph(primitives().get(name)!, inputs, attributes),
     inputs,
   });
-  test.each([0, 1, 2])('generated inputs, part %i of 3', (part) => {
+  test.each(casesOf('thirds of the primitives on native', [0, 1, 2], 1))('generated inputs, part %i of 3', (part) => {
     const cases = entries.flatMap(({ name, dtype, generate }, i) =>
       i % 3 === part
         ? fc.sample(generate(dtype), { numRuns: runs(1), seed: i }).map((each) => caseOf(name, dtype, each))
@@ -424,12 +424,15 @@ describeOnNative('on native, many programs at a time', () => {
     );
     expect(failures(cases)).toEqual([]);
   });
-  test.each([0, 1])('every corner, and every pair of corners, part %i of 2', (part) => {
-    const cases = entries.flatMap(({ name, dtype, generate }, i) => {
-      if (primitives().get(name)!.kind !== 'elementwise' || i % 2 !== part) return [];
-      const [sample] = fc.sample(generate(dtype), { numRuns: 1, seed: 1 });
-      return [caseOf(name, dtype, { ...sample!, inputs: cornersFor(sample!.inputs, dtype) })];
-    });
-    expect(failures(cases)).toEqual([]);
-  });
+  test.each(casesOf('halves of the corners on native', [0, 1], 1))(
+    'every corner, and every pair of corners, part %i of 2',
+    (part) => {
+      const cases = entries.flatMap(({ name, dtype, generate }, i) => {
+        if (primitives().get(name)!.kind !== 'elementwise' || i % 2 !== part) return [];
+        const [sample] = fc.sample(generate(dtype), { numRuns: 1, seed: 1 });
+        return [caseOf(name, dtype, { ...sample!, inputs: cornersFor(sample!.inputs, dtype) })];
+      });
+      expect(failures(cases)).toEqual([]);
+    },
+  );
 });
