@@ -8,7 +8,9 @@ import { SOFTWARE_TARGET, targetFor, WEBGPU_TARGET, WORKGROUPS } from '../../bac
 import '../../backends/webgpu/webgpu.js';
 import type { Graph } from '../../src/core/graph.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
+import { launchesOf } from '../../src/lower/program.js';
 import { retile, tiledCodes } from '../../src/lower/retile.js';
+import type { Target } from '../../src/lower/target.js';
 import { defaultTile, shapeClass, tilesFor, tileText } from '../../src/lower/tiles.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
@@ -67,15 +69,24 @@ describe('tiles', () => {
 
   test('where threads take turns, all tiles are without shared memory, the default first', () => {
     const limits = { ...WORKGROUPS, enough: 8, inTurns: true };
-    const text = (m: number, k: number, n: number): string => {
-      const tiles = tilesFor(shapeOf(m, k, n), limits);
+    const plain = shapeOf(20, 5, 20);
+    const text = (rows: number, steps: number, columns: number): string => {
+      const shape = { ...plain, rows, steps, columns };
+      const tiles = tilesFor(shape, limits);
       for (const { depth } of tiles) expect(depth).toBe(0);
-      expect(defaultTile(shapeOf(m, k, n), limits)).toBe(tiles[0]);
+      expect(defaultTile(shape, limits)).toBe(tiles[0]);
       return tileText(tiles[0]!);
     };
     expect(text(1024, 1024, 1024)).toBe('128 × 64, 8 × 4 a thread');
     expect(text(20, 30, 1000)).toBe('32 × 256, 8 × 4 a thread');
     expect(text(100, 300, 10)).toBe('16 × 16, 1 × 1 a thread');
+  });
+
+  test('where threads take turns, one has eight times the elements of a map', () => {
+    const inputs = [noise('f32', [100000])];
+    const graph = tracedGraph(inputs, (x) => [x!.add(1)]);
+    const grainOn = (target: Target): number => launchesOf(compileGraph(graph, target))[0]!.phases[0]![0]!.grid.grain;
+    expect(grainOn(SOFTWARE_TARGET)).toBe(8 * grainOn(WEBGPU_TARGET));
   });
 
   test('what runs in turns is what calls itself so', () => {
