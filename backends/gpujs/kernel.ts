@@ -19,7 +19,7 @@ import { placesOf } from './places.js';
 import { INFINITY, literal, NOT_A_NUMBER, scalarExpression } from './scalar.js';
 import { counted, inside, needsOf, type Needs, type Placed, type Plan, planOf, atIndex } from './slice.js';
 import { EXACT_BELOW, type Mode } from './target.js';
-import { LoopPrinter } from '../../src/lower/printer.js';
+import { type Integer, LoopPrinter } from '../../src/lower/printer.js';
 
 export interface Kernel {
   readonly source: string;
@@ -66,7 +66,7 @@ class Printer extends LoopPrinter {
   readonly operation = (op: ScalarOp, from: DType, to: DType, operands: readonly string[]): string =>
     scalarExpression(op, from, to, operands, this.use.mode);
 
-  coordinate(of: string, divisor: number, extent: number): string {
+  coordinate(of: string, divisor: Integer, extent: Integer): string {
     return `${divisor === 1 ? of : `Math.floor(${of} / ${divisor})`} % ${extent}`;
   }
   override value(id: number): string {

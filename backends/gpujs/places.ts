@@ -54,7 +54,8 @@ export function placesOf(
       return;
     }
     if (step.kind === 'coordinate') {
-      values[step.variable] = Math.trunc(values[step.of]! / step.divisor) % step.extent;
+      // Forms of n are for batches of any size.
+      values[step.variable] = Math.trunc(values[step.of]! / (step.divisor as number)) % (step.extent as number);
       return walk(i + 1);
     }
     if (step.kind === 'define') {

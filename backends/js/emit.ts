@@ -2,6 +2,7 @@
  * Program → JavaScript: one function for each loop function, one entry that calls them in order on the buffers of a table.
  * Everything that comes from the user stays data: names of buffers and programs never reach the source.
  */
+import { sizeText } from '../../src/core/extent.js';
 import { type Call, launchesOf, type Program, type Step } from '../../src/lower/program.js';
 import type { KernelSource } from '../../src/runtime/backend.js';
 import { printFunction } from './function.js';
@@ -31,10 +32,10 @@ function stepLines(step: Step, callText: (call: Call) => string, depth = 0): str
         ];
       const turn = `t${depth}`;
       const at = reverse ? `${turns - 1} - ${turn}` : turn;
-      const elements = views.map(
-        ({ view, of, stride }) =>
-          `  b[${view}] = b[${of}].subarray((${at}) * ${stride}, (${at}) * ${stride} + ${stride});`,
-      );
+      const elements = views.map(({ view, of, stride, size }) => {
+        const step = sizeText({ extent: stride, size });
+        return `  b[${view}] = b[${of}].subarray((${at}) * ${step}, (${at}) * ${step} + ${step});`;
+      });
       return [[`for (let ${turn} = 0; ${turn} < ${turns}; ${turn}++) {`, ...elements, body, '}'].join('\n')];
     }
     case 'branch': {
@@ -50,8 +51,12 @@ export function emitProgram(program: Program): KernelSource {
   const functions = program.functions.map(printFunction);
   const callText = ({ code, grid, operands }: Call): string => {
     const { name, size } = program.functions[code]!;
-    const extent = grid.size === undefined ? grid.extent : `${grid.size.times} * n + ${grid.size.plus}`;
-    const parameters = [0, extent, ...(size === undefined ? [] : ['n']), ...operands.map((buffer) => `b[${buffer}]`)];
+    const parameters = [
+      0,
+      sizeText(grid),
+      ...(size === undefined ? [] : ['n']),
+      ...operands.map((buffer) => `b[${buffer}]`),
+    ];
     return `${name}(${parameters.join(', ')});`;
   };
   const kernels = launchesOf(program).map(({ phases }) => {

@@ -3,7 +3,7 @@ import { arrayName, type DType } from '../../src/core/dtype.js';
 import { InternalError } from '../../src/core/errors.js';
 import { nameAddresses } from '../../src/lower/addresses.js';
 import type { Address, Expression, LoopFunction, StatementOf } from '../../src/lower/loops.js';
-import { LoopPrinter } from '../../src/lower/printer.js';
+import { type Integer, LoopPrinter } from '../../src/lower/printer.js';
 import { literal, rounded, scalarExpression } from './scalar.js';
 
 class Printer extends LoopPrinter {
@@ -13,7 +13,7 @@ class Printer extends LoopPrinter {
 
   readonly operation = scalarExpression;
 
-  coordinate(of: string, divisor: number, extent: number): string {
+  coordinate(of: string, divisor: Integer, extent: Integer): string {
     return `${divisor === 1 ? of : `trunc(${of} / ${divisor})`} % ${extent}`;
   }
 

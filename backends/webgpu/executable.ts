@@ -326,9 +326,9 @@ export class WebGpuExecutable implements Executable {
       last = Math.max(last, word);
     };
     for (let i = 0; i < slots.length; i++) {
-      const { word, buffer, plus } = slots[i]!;
+      const { word, buffer, plus, times } = slots[i]!;
       const binding = this.#bindings[buffer]!;
-      set(word, typeof binding === 'number' ? binding : binding.offset + plus);
+      set(word, typeof binding === 'number' ? binding : binding.offset + plus + times * (n ?? 0));
     }
     for (let i = 0; i < sizes.length; i++) set(sizes[i]!.word, sizeAt(sizes[i]!.size, n!));
     if (last >= 0) this.device.queue.write(tableBuffer, first * ELEMENT_BYTES, table, first, last - first + 1);

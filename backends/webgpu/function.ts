@@ -19,7 +19,7 @@ import type {
 import { Arithmetic } from './arithmetic.js';
 import { fromWord, literal, scalarExpression, toWord, typeName } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
-import { LoopPrinter, turn } from '../../src/lower/printer.js';
+import { type Integer, LoopPrinter, turn } from '../../src/lower/printer.js';
 import { Writer } from '../../src/lower/writer.js';
 
 /** Where an operand is: in the slab of this binding, or a number in the call's record itself. */
@@ -44,9 +44,9 @@ function* allStatements(body: readonly Statement[]): Generator<Statement> {
 const isNext = (from: Form, to: Form): boolean =>
   to.offset === from.offset + 1 &&
   to.terms.length === from.terms.length &&
-  to.terms.every(({ variable, stride }, i) => {
+  to.terms.every(({ variable, stride, by }, i) => {
     const other = from.terms[i]!;
-    return variable === other.variable && stride === other.stride;
+    return variable === other.variable && stride === other.stride && by === other.by;
   });
 
 /** Values of `width` words in workgroup memory that the function takes. */
@@ -88,7 +88,7 @@ class Printer extends LoopPrinter {
 
   readonly operation = scalarExpression;
 
-  coordinate(of: string, divisor: number, extent: number): string {
+  coordinate(of: string, divisor: Integer, extent: Integer): string {
     return `${divisor === 1 ? of : `${of} / ${divisor}`} % ${extent}`;
   }
 

@@ -34,8 +34,9 @@ export interface Copy {
 export interface Slot {
   readonly word: number;
   readonly buffer: number;
-  /** Words from the beginning of the buffer. */
+  /** Words from the beginning of the buffer; `times` more for each row of a batch. */
   readonly plus: number;
+  readonly times: number;
 }
 /** A word of the table into which the index of a branch is copied before the first dispatch of what `branch` numbers. */
 export interface Gate extends Slot {
@@ -145,12 +146,15 @@ export class Planner {
     if (typeof turns !== 'number') throw new InternalError('a loop of unknown length on WebGPU');
     return Array.from({ length: Math.min(turns, mostTurns) }, (_, turn) => {
       const at = reverse ? turns - 1 - turn : turn;
-      for (const { view, of, stride } of views) {
+      for (const { view, of, stride, size } of views) {
         const around = this.#binding(of);
         if (typeof around === 'number') throw new InternalError('an element of a number');
-        const { buffer, plus } = this.#start(of);
-        this.#bindings[view] = { slab: around.slab, offset: around.offset + at * stride, words: stride };
-        this.starts.set(view, { buffer, plus: plus + at * stride });
+        const { buffer, plus, times } = this.#start(of);
+        // Where n says how far elements lie apart, all of them are its place.
+        const by = size ?? { times: 0, plus: stride };
+        this.#bindings[view] =
+          times + by.times === 0 ? { ...around, offset: around.offset + at * stride, words: stride } : around;
+        this.starts.set(view, { buffer, plus: plus + at * by.plus, times: times + at * by.times });
       }
       return this.#steps(steps, mostTurns);
     }).flat();
@@ -162,7 +166,7 @@ export class Planner {
     return binding;
   }
   #start(buffer: number): Start {
-    return this.starts.get(buffer) ?? { buffer, plus: 0 };
+    return this.starts.get(buffer) ?? { buffer, plus: 0, times: 0 };
   }
   #slabs(call: Call): Slab[] {
     return call.operands.flatMap((buffer) => {
@@ -232,13 +236,26 @@ export class Planner {
       bindings[buffer] = to.get(keyOf(binding)) ?? binding;
       if (stores(code.body, operand)) written.add(keyOf(binding));
     });
-    // A view that moved is what was copied.
-    const starts = new Map([...this.starts].filter(([view]) => bindings[view] === this.#bindings[view]));
+    // A view that moved is what was copied, or in it.
+    const starts = new Map(
+      [...this.starts].flatMap(([view, start]): [number, Start][] => {
+        const moved = bindings[view] as Block;
+        if (moved === this.#bindings[view]) return [[view, start]];
+        return start.times === 0 ? [] : [[view, { ...start, buffer: view, plus: moved.offset + start.plus }]];
+      }),
+    );
     const planner = new Planner(this.program, bindings, this.mostSlabs, this.allocate, starts, this.chosen);
     const dispatch = planner.#dispatch(launch, name, [call]);
+    const isMoved = ({ buffer }: Slot): boolean => bindings[buffer] !== this.#bindings[buffer];
     return {
       ...dispatch,
-      slots: dispatch.slots.filter(({ buffer }) => bindings[buffer] === this.#bindings[buffer]),
+      slots: dispatch.slots.filter((slot) => !isMoved(slot)),
+      sizes: [
+        ...dispatch.sizes,
+        ...dispatch.slots
+          .filter((slot) => isMoved(slot) && slot.times > 0)
+          .map(({ word, ...size }) => ({ word, size })),
+      ],
       before: moved.map((from) => ({ from, to: to.get(keyOf(from))! })),
       after: moved
         .filter((place) => written.has(keyOf(place)))

@@ -335,4 +335,6 @@ function axesOf(root: Expr): readonly number[] {
 }
 
 const orderOf = (root: Expr): ReductionOrder =>
-  root.primitive === reducePrimitive ? reductionOrder(root.input().shape, axesOf(root)) : SERIAL;
+  root.primitive === reducePrimitive
+    ? reductionOrder(root.input().shape, axesOf(root), root.attributes.joined === true)
+    : SERIAL;

@@ -202,11 +202,14 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
       )
         return false;
       const [own, other] = [memberAt(n).nodes, memberAt(like).nodes];
-      return own.every(
-        (node, i) =>
-          node.primitive !== reducePrimitive ||
-          takesOrderOf(node.input().shape, other[i]!.input().shape, attributesOf(node, reducePrimitive)!.axes),
-      );
+      return own.every((node, i) => {
+        const reduced = attributesOf(node, reducePrimitive);
+        return (
+          reduced === undefined ||
+          reduced.joined === true ||
+          takesOrderOf(node.input().shape, other[i]!.input().shape, reduced.axes)
+        );
+      });
     },
   };
 }

@@ -5,6 +5,7 @@
  * that it writes, in the same segment, and every other reader runs before. The last condition adds an edge; where that
  * would close a cycle the update goes to other memory and the two change places after the call (ping-pong).
  */
+import { formKey } from '../core/affine.js';
 import type { Graph, GraphUpdate } from '../core/graph.js';
 import type { Fused } from './fused.js';
 import { type BufferId, type Kernel, readOperands, type Segment, writtenOperands } from './kernel.js';
@@ -72,10 +73,7 @@ export function canReplace(segment: Segment, from: BufferId, to: BufferId): bool
   const parallel = segment.axes.length;
   return segment.body.every((node) => {
     if (node.kind !== 'load' || segment.operands[node.operand] !== from) return true;
-    const sameAddress =
-      node.indirect === undefined &&
-      node.map.offset === store.map.offset &&
-      node.map.strides.every((stride, axis) => stride === store.map.strides[axis]);
+    const sameAddress = node.indirect === undefined && formKey(node.map) === formKey(store.map);
     // Inside a reduction an outer store comes after all inner loads of its own index only.
     return sameAddress && (store.phase === 'inner' ? true : node.depth <= parallel);
   });

@@ -1,14 +1,15 @@
 /**
  * What fusion and scheduling made of three members of a family → the same for any n.
  *
- * Plain data is compared part by part; three places may follow from n: the extents of loops, the offset at which a tensor is read
- * or written, and the size of a buffer. Everything else, strides above all, must be equal, so buffers are addressed by constants
- * and whoever reads n rows of one finds them at its start.
+ * Plain data is compared part by part; numbers of four kinds may follow from n: extents of loops, offsets and strides of
+ * accesses, how far the elements of a sequence lie apart, and sizes of buffers. Everything else must be equal. Elements lie as
+ * dense as where n is known.
  */
 import type { AffineMap } from '../core/affine.js';
 import { type SizeForm, sizeAt, sizeFormOf } from '../core/extent.js';
 import type { BufferSpec } from './buffer-table.js';
 import { type Kernel, type ScalarNode, type Segment, segmentSignature } from './kernel.js';
+import type { View, Work } from './work.js';
 
 /** Three stages at `sizes` become one for up to `capacity` rows, whose numbers are those at the capacity. */
 export class SizeMerge {
@@ -43,6 +44,9 @@ export class SizeMerge {
       return { ...spec, shape, size: sizeAt(form, this.capacity), count: form, sizes };
     });
   }
+  work(all: readonly (readonly Work[])[]): readonly Work[] {
+    return this.#merge(all, 'what runs when') as readonly Work[];
+  }
   /** Checks that the stages are equal in `what`. */
   equal<T>(all: readonly T[], what: string): T {
     return this.#merge(all, what) as T;
@@ -62,6 +66,13 @@ export class SizeMerge {
   #merge(values: readonly unknown[], what: string): unknown {
     const [first] = values;
     if (values.every((value) => Object.is(value, first))) return first;
+    if (first instanceof Set) {
+      this.#merge(
+        (values as readonly Set<unknown>[]).map((each) => [...each]),
+        what,
+      );
+      return first;
+    }
     if (Array.isArray(first)) {
       const lists = values as (readonly unknown[])[];
       if (lists.some((list) => !Array.isArray(list) || list.length !== first.length)) this.#differ(what);
@@ -80,8 +91,7 @@ export class SizeMerge {
     const records = values as readonly Record<string, unknown>[];
     if ('reduceAxes' in records[0]!) return this.#segment(values as readonly Segment[]);
     if ('strides' in records[0]!) return this.#map(values as readonly AffineMap[]);
-    if ('view' in records[0]!)
-      what = 'how far the turns of a loop lie apart in a sequence whose elements have the batch';
+    if ('view' in records[0]!) return this.#view(values as readonly View[]);
     if ('turns' in records[0]!) what = 'a loop with a turn for each row';
     const kinds = values as readonly ScalarNode[];
     if (kinds.every((node) => node.kind === 'constant')) return this.#constant(kinds);
@@ -95,19 +105,43 @@ export class SizeMerge {
       if (!skip.includes(key))
         merged[key] = this.#merge(
           records.map((record) => (record as Record<string, unknown>)[key]),
-          `${what}, ${key}`,
+          key === 'indirect' ? 'places along an axis whose elements lie rows apart' : what,
         );
     return merged as T;
   }
 
-  /** The offset may follow from n. */
+  /** Offset and strides may follow from n. */
   #map(maps: readonly AffineMap[]): AffineMap {
-    const merged = this.#record(maps, 'the layout of a buffer whose leading axis is not the batch', ['offset']);
+    const [first] = maps as [AffineMap];
+    if (maps.some(({ strides }) => strides.length !== first.strides.length)) this.#differ('the loops of a kernel');
+    const sizes = first.strides.map((_, axis) =>
+      this.#form(
+        maps.map(({ strides }) => strides[axis]!),
+        'the layout of a buffer',
+      ),
+    );
     const form = this.#form(
       maps.map(({ offset }) => offset),
       'the offset of an access',
     );
-    return form === undefined ? merged : { ...merged, offset: form.plus, size: form.times };
+    return {
+      offset: form?.plus ?? first.offset,
+      strides: first.strides.map((stride, axis) => this.#most(stride, sizes[axis])),
+      ...(form === undefined ? {} : { size: form.times }),
+      ...(sizes.some(Boolean) ? { sizes } : {}),
+    };
+  }
+  /** How far an element of a sequence lies from the next may follow from n. */
+  #view(views: readonly View[]): View {
+    const merged = this.#record(views, 'the sequences of a loop', ['stride']);
+    const size = this.#form(
+      views.map(({ stride }) => stride),
+      'the elements of a sequence',
+    );
+    return { ...merged, stride: this.#most(views[0]!.stride, size), ...(size && { size }) };
+  }
+  #most(value: number, size: SizeForm | undefined): number {
+    return size === undefined ? value : sizeAt(size, this.capacity);
   }
 
   /** A bound that follows from n is an index that moves with nothing else. */

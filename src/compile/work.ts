@@ -1,4 +1,5 @@
 /** What a program does, in order: kernels, and lists of work that run again and again, or instead of each other. */
+import type { SizeForm } from '../core/extent.js';
 import type { BufferId } from './kernel.js';
 
 /** Launches kernel number `kernel`. */
@@ -11,8 +12,9 @@ export interface KernelWork {
 export interface View {
   readonly view: BufferId;
   readonly of: BufferId;
-  /** Elements from one turn to the next. */
+  /** Elements from one turn to the next; where that follows from the size of a batch, what it is at most. */
   readonly stride: number;
+  readonly size?: SizeForm;
 }
 
 export interface LoopWork {
@@ -54,7 +56,7 @@ export function renumber(
             typeof each.turns === 'number'
               ? each.turns
               : { test: all(each.turns.test), predicate: buffer(each.turns.predicate) },
-          views: each.views.map(({ view, of, stride }) => ({ view: buffer(view), of: buffer(of), stride })),
+          views: each.views.map((each) => ({ ...each, view: buffer(each.view), of: buffer(each.of) })),
           work: all(each.work),
           locals: new Set([...each.locals].map(buffer)),
         };

@@ -3,13 +3,20 @@
  * A movement primitive is defined by how it turns coordinates of its result into coordinates of its input.
  */
 import { type Shape, stridesOf } from './aval.js';
+import type { SizeForm } from './extent.js';
 
 /** offset + size · n + Σ strides[d] · index[d] over the loop axes, parallel ones first; in elements. n is the size of a batch. */
 export interface AffineMap {
   readonly offset: number;
   readonly strides: readonly number[];
   readonly size?: number;
+  /** Strides that follow from n: then the others are what they are at most. */
+  readonly sizes?: readonly (SizeForm | undefined)[];
 }
+
+/** The stride along an axis, in any case as what follows from n. */
+export const strideForm = ({ strides, sizes }: AffineMap, axis: number): SizeForm =>
+  sizes?.[axis] ?? { times: 0, plus: strides[axis]! };
 
 /** One affine form an axis of the node that is read. */
 export type Coordinates = readonly AffineMap[];
@@ -46,7 +53,7 @@ export function linearForm(coordinates: Coordinates, shape: Shape, rank: number)
 }
 
 export const formKey = (form: AffineMap): string =>
-  `${form.offset}${form.size === undefined ? '' : `+${form.size}n`}+${form.strides.join()}`;
+  `${form.offset}${form.size === undefined ? '' : `+${form.size}n`}+${form.strides.join()}${form.sizes ? JSON.stringify(form.sizes) : ''}`;
 export const coordinatesKey = (coordinates: Coordinates): string => coordinates.map(formKey).join(';');
 
 /** What a movement node reads: its input's coordinates and, for a pad, where they are inside the input. */

@@ -7,7 +7,8 @@ import type { Address, Bound, Form, LoopFunction, Statement, StatementOf, Term, 
 const setsVariable = (statement: Statement): statement is StatementOf<'coordinate' | 'define'> =>
   statement.kind === 'coordinate' || statement.kind === 'define';
 
-const key = (terms: readonly Term[]): string => terms.map(({ variable, stride }) => `${stride}*${variable}`).join();
+const key = (terms: readonly Term[]): string =>
+  terms.map(({ variable, stride, by = '' }) => `${stride}*${by}*${variable}`).join();
 
 /** The statement with its own forms changed; bodies inside are left. */
 export function mapForms(statement: Statement, change: <F extends Form>(form: F) => F): Statement {
@@ -86,7 +87,7 @@ export function nameAddresses(code: LoopFunction): LoopFunction {
     const defined = new Map<string, VariableId>();
     const definitions: Statement[] = [];
     for (const [text, { terms, further, count }] of uses) {
-      const isPlain = terms.length === 1 && terms[0]!.stride === 1;
+      const isPlain = terms.length === 1 && terms[0]!.stride === 1 && terms[0]!.by === undefined;
       if (isPlain || !(further || count > 1)) continue;
       const name = variables.push(`a${names++}`) - 1;
       defined.set(text, name);

@@ -22,6 +22,8 @@ export const formOf = (variable: VariableId, stride = 1, offset = 0): Form => ({
   terms: [{ variable, stride }],
 });
 export const constantForm = (offset: number): Form => ({ offset, terms: [] });
+/** A number where the form is one. */
+export const plainForm = (form: Form): number | Form => (form.terms.length === 0 ? form.offset : form);
 export const sumOfForms = (a: Form, b: Form): Form => ({
   offset: a.offset + b.offset,
   terms: [...a.terms, ...b.terms],

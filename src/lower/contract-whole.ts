@@ -15,7 +15,7 @@ import type { Scratch } from './lowered.js';
 import type { Target } from './target.js';
 import { formOf, type FunctionBuilder } from './builder.js';
 import { Nest } from './nest.js';
-import { batchLayout, mapLoops, type Range } from './parallel.js';
+import { mapLoops, type Range } from './parallel.js';
 import { reorderBody, reorderStores } from './reorder.js';
 
 type Load = Extract<ScalarNode, { kind: 'load' }>;
@@ -48,27 +48,19 @@ function boundsOf(body: readonly ScalarNode[], guard: number | undefined): reado
     : undefined;
 }
 
-/** Why `segment` cannot be computed whole; undefined if it can. */
-export function whyNotWhole({ contraction, body, reduceAxes }: Segment): string | undefined {
-  if (contraction === undefined) return 'a factor is computed, not loaded';
-  for (const factor of [body[contraction.lhs]!, body[contraction.rhs]!]) {
-    if (factor.kind !== 'load') return 'a factor is computed, not loaded';
-    if (factor.indirect !== undefined) return 'a factor is gathered';
-    const bounds = boundsOf(body, factor.guard);
-    if (bounds === undefined || bounds.length > MOST_BOUNDS) return 'a factor has a guard that is no bounds, or many';
-  }
-  return reduceAxes.includes(0) ? 'nothing is added' : undefined;
+/** Factors and axes of a contraction as a tile takes them. */
+interface Sides {
+  readonly left: Factor;
+  readonly right: Factor;
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  /** Loops around. */
+  readonly around: readonly number[];
+  /** Whether the left factor is the second one. */
+  readonly turned: boolean;
 }
 
-/** Writes the statement, and the epilogue inside it; returns the memory that the tile asks for. */
-export function wholeContraction(
-  builder: FunctionBuilder,
-  segment: Segment,
-  target: Target,
-  same?: Kept,
-): readonly Scratch[] {
-  const { axes, reduceAxes, sizes, body, reductions, contraction, stores } = segment;
-  if (sizes?.slice(axes.length + 1).some(Boolean)) throw batchLayout('a batch axis is added up inside another axis');
+function sidesOf({ axes, sizes, body, contraction, stores }: Segment): Sides {
   const factors = [contraction!.lhs, contraction!.rhs].map((node) => {
     const load = body[node] as Load;
     return { load, bounds: boundsOf(body, load.guard)! };
@@ -97,30 +89,70 @@ export function wholeContraction(
     for (const axis of candidates.slice(0, -1).reverse()) {
       const [inner] = group as [number];
       // An axis whose extent follows from n is the outermost of what is joined.
-      if (sizes?.[inner] !== undefined) break;
+      if (sizes?.[inner] !== undefined || maps.some((map) => map.sizes?.[axis] !== undefined)) break;
       if (!maps.every(({ strides }) => strides[axis] === strides[inner]! * axes[inner]!)) break;
       group.unshift(axis);
     }
     return group;
   };
   const [rows, columns] = (turned ? [own[1], own[0]] : own).map(joined) as [number[], number[]];
-  const [row, column] = [rows[rows.length - 1], columns[columns.length - 1]];
   const around = all.filter((axis) => !rows.includes(axis) && !columns.includes(axis));
+  return { left, right, rows, columns, around, turned };
+}
 
+/** Why `segment` cannot be computed whole; undefined if it can. */
+export function whyNotWhole(segment: Segment): string | undefined {
+  const { contraction, axes, body, reduceAxes, sizes } = segment;
+  if (contraction === undefined) return 'a factor is computed, not loaded';
+  for (const factor of [body[contraction.lhs]!, body[contraction.rhs]!]) {
+    if (factor.kind !== 'load') return 'a factor is computed, not loaded';
+    if (factor.indirect !== undefined) return 'a factor is gathered';
+    const bounds = boundsOf(body, factor.guard);
+    if (bounds === undefined || bounds.length > MOST_BOUNDS) return 'a factor has a guard that is no bounds, or many';
+  }
+  if (reduceAxes.includes(0)) return 'nothing is added';
+  if (sizes?.slice(axes.length + 1).some(Boolean)) return 'the batch is added up inside another axis';
+  const { left, right, around } = sidesOf(segment);
+  const follows = ({ sizes: all }: AffineMap, also: readonly number[] = []): boolean =>
+    all?.some((size, axis) => size !== undefined && !also.includes(axis)) === true;
+  if ([left, right].some(({ load, bounds }) => follows(load.map, around) || bounds.some(({ form }) => follows(form))))
+    return 'strides in a tile follow from the size of a batch';
+  return undefined;
+}
+
+/** Writes the statement, and the epilogue inside it; returns the memory that the tile asks for. */
+export function wholeContraction(
+  builder: FunctionBuilder,
+  segment: Segment,
+  target: Target,
+  same?: Kept,
+): readonly Scratch[] {
+  const { axes, reduceAxes, sizes, body, reductions, stores } = segment;
+  const { left, right, rows, columns, around, turned } = sidesOf(segment);
+  const [row, column] = [rows[rows.length - 1], columns[columns.length - 1]];
   const [store] = stores;
   // Where n is the extent, tiles at the edges are whole too, and what is beyond is left in the block.
   const isPlain =
-    ![...rows, ...columns].some((axis) => sizes?.[axis] !== undefined) &&
+    ![...rows, ...columns].some((axis) => sizes?.[axis] !== undefined || store?.map.sizes?.[axis] !== undefined) &&
     stores.length === 1 &&
     body[store!.node]!.kind === 'reduction' &&
     (column === undefined || store!.map.strides[column] === 1) &&
     (row === undefined || store!.map.strides[row]! >= 0);
+  const follows = (axis: number): boolean =>
+    [left.load, right.load, store!].some(({ map }) => map.sizes?.[axis] !== undefined);
   const axisOf = (axis: number, extent = axes[axis]!): ContractAxis => ({
     extent,
     ...(sizes?.[axis] === undefined ? {} : { size: sizes[axis] }),
     left: left.load.map.strides[axis]!,
     right: right.load.map.strides[axis]!,
     output: isPlain ? store!.map.strides[axis]! : 0,
+    ...(follows(axis) && {
+      strides: {
+        left: left.load.map.sizes?.[axis],
+        right: right.load.map.sizes?.[axis],
+        output: isPlain ? store!.map.sizes?.[axis] : undefined,
+      },
+    }),
   });
   const factorOf = ({ load, bounds }: Factor, along: readonly number[]): ContractFactor => ({
     memory: load.operand,

@@ -5,10 +5,10 @@
  */
 import { inheriting } from '../compile/body.js';
 import type { Segment } from '../compile/kernel.js';
-import { constantForm, formOf, type FunctionBuilder, sumOfForms, type TurnBody } from './builder.js';
+import { constantForm, formOf, type FunctionBuilder, plainForm, sumOfForms, type TurnBody } from './builder.js';
 import { BEGIN, type Bound, type CellId, END, type Form, type ValueId, type VariableId } from './loops.js';
 import { Nest, nodesByDepth, SCALAR } from './nest.js';
-import { joinedExtent, openJoined } from './parallel.js';
+import { joinedExtent, openAxes } from './parallel.js';
 
 /** Rows and columns of a register tile in scalar code. */
 const TILE = 4;
@@ -70,8 +70,7 @@ export function expandContraction(builder: FunctionBuilder, segment: Segment, gr
   /** Adds the products of steps [from, to) of the tile at the open row and column. */
   const products = (from: Form, to: Bound, cells: Cells): void =>
     builder.loop('k', 'serial', from, to, (k) => {
-      if (reduceAxes.length > 1) openJoined(nest, parallel, reduceAxes, k);
-      else nest.axes[parallel] = k;
+      openAxes(nest, parallel, reduceAxes, sizes?.slice(parallel) ?? [], k, 'r');
       const written = new Map<string, ValueId>();
       const left = cells.map((_, r) => nest.emitAt(lhs, row, r, written));
       const right = cells[0]!.map((_, c) => nest.emitAt(rhs, column, c, written));
@@ -85,12 +84,7 @@ export function expandContraction(builder: FunctionBuilder, segment: Segment, gr
     if (size === undefined) return products(from, to, cells);
     const body = (block: VariableId): void => {
       const fresh = newCells(cells.length, cells[0]!.length);
-      walk(
-        inner,
-        formOf(block),
-        { ...formOf(block, 1, size), limit: end.terms.length === 0 ? end.offset : end },
-        fresh,
-      );
+      walk(inner, formOf(block), { ...formOf(block, 1, size), limit: plainForm(end) }, fresh);
       cells.forEach((line, r) =>
         line.forEach((cell, c) => builder.accumulate(cell, 'add', builder.read(fresh[r]![c]!))),
       );

@@ -6,11 +6,11 @@ import { sizeOf } from '../core/aval.js';
 import type { SizeForm } from '../core/extent.js';
 import { inheriting } from '../compile/body.js';
 import type { Segment } from '../compile/kernel.js';
-import { formOf, type FunctionBuilder } from './builder.js';
+import { formOf, type FunctionBuilder, plainForm } from './builder.js';
 import { BEGIN, type Bound, type Form, THREAD, type ValueId, type VariableId } from './loops.js';
 import { inOrder, type Nest, nodesByDepth, SCALAR } from './nest.js';
 import type { LoweredSegment } from './lowered.js';
-import { joinedExtent, joinedSize } from './parallel.js';
+import { joinedExtent, joinedSize, openJoined } from './parallel.js';
 import type { GroupContext } from './group-context.js';
 import type { GroupTile } from './target.js';
 import { type ContractionAxes, contractionAxes, storesSums } from './tiles.js';
@@ -68,7 +68,7 @@ export abstract class ContractionTile {
   protected abstract compute(rows: Side, columns: Side): void;
 
   lowered(): LoweredSegment {
-    const { builder, context, segment, tile } = this;
+    const { builder, context, tile } = this;
     const { rows, columns, batch } = this.#axes;
     const [m, n] = [this.#extent(rows), this.#extent(columns)];
     const [down, across] = [Math.ceil(m / tile.height), Math.ceil(n / tile.width)];
@@ -81,12 +81,7 @@ export abstract class ContractionTile {
     const sides = [side(rows, m, tile.height, row), side(columns, n, tile.width, column)] as const;
     if (batch.length > 0) {
       const index = this.coordinate('batch', BEGIN, across * down, this.#extent(batch));
-      this.open(
-        batch,
-        batch.map((axis) => segment.axes[axis]!),
-        index,
-        'batch',
-      );
+      this.open(batch, index, 'batch');
     }
     this.compute(...sides);
     const size = this.#size;
@@ -119,27 +114,16 @@ export abstract class ContractionTile {
     return { tx, ty: this.coordinate('ty', THREAD, across, this.context.size / across) };
   }
 
-  /** Opens `axes`, of these extents, at the index `joined` along all of them. */
-  protected open(axes: readonly number[], extents: readonly number[], joined: VariableId, name: string): void {
-    const { nest } = this;
-    if (axes.length === 1) nest.axes[axes[0]!] = joined;
-    else {
-      let divisor = 1;
-      for (let i = axes.length - 1; i >= 0; i--) {
-        nest.axes[axes[i]!] = this.coordinate(`${name}${i}`, joined, divisor, extents[i]!);
-        divisor *= extents[i]!;
-      }
-    }
-  }
-  protected openSide({ axes }: Side, joined: VariableId, name: string): void {
-    const [extents] = this.along(axes);
-    this.open(axes, extents, joined, name);
+  /** Opens `axes` at the index `joined` along all of them. */
+  protected open(axes: readonly number[], joined: VariableId, name: string): void {
+    if (axes.length === 1) this.nest.axes[axes[0]!] = joined;
+    else openJoined(this.nest, axes, ...this.along(axes), joined, name);
   }
 
   /** Runs `body` with a variable that is `at`, if that is below `end`, which it always is unless `isRagged`. */
   protected within(name: string, at: Form, end: Form, isRagged: boolean, body: (variable: VariableId) => void): void {
     if (!isRagged) return body(this.define(name, at));
-    const to: Bound = { ...at, offset: at.offset + 1, limit: end.terms.length === 0 ? end.offset : end };
+    const to: Bound = { ...at, offset: at.offset + 1, limit: plainForm(end) };
     this.builder.loop(name, 'serial', at, to, body);
   }
 
@@ -157,8 +141,8 @@ export abstract class ContractionTile {
     const { nest } = this;
     this.within('i', row, rows.end, rows.isRagged, (r) =>
       this.within('j', column, columns.end, columns.isRagged, (c) => {
-        this.openSide(rows, r, 'i');
-        this.openSide(columns, c, 'j');
+        this.open(rows.axes, r, 'i');
+        this.open(columns.axes, c, 'j');
         nest.bindUniform(this.sum, load());
         nest.emit(this.#late, [SCALAR]);
         for (const store of this.segment.stores) nest.store(store, SCALAR);

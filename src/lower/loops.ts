@@ -25,8 +25,10 @@ export const THREAD: VariableId = 2;
 export interface Term {
   readonly variable: VariableId;
   readonly stride: number;
+  /** n, the size of a batch, where the term is n times as much. */
+  readonly by?: VariableId;
 }
-/** offset + Σ stride · variable. */
+/** offset + Σ stride · variable, some of them · n. */
 export interface Form {
   readonly offset: number;
   readonly terms: readonly Term[];
@@ -101,8 +103,8 @@ export type Statement =
       readonly kind: 'coordinate';
       readonly variable: VariableId;
       readonly of: VariableId;
-      readonly divisor: number;
-      readonly extent: number;
+      readonly divisor: number | Form;
+      readonly extent: number | Form;
     }
   /** A name for a form, so that addresses share what they have in common. */
   | { readonly kind: 'define'; readonly variable: VariableId; readonly form: Bound }
@@ -170,6 +172,8 @@ export interface ContractAxis {
   readonly right: number;
   /** In what a plain epilogue stores. */
   readonly output: number;
+  /** Of an axis around: strides that follow from the size of a batch. */
+  readonly strides?: Readonly<Record<'left' | 'right' | 'output', SizeForm | undefined>>;
 }
 
 /** A place in a memory at which all axes have index 0. */

@@ -1,6 +1,7 @@
 /** Kernel[] → steps: each kernel's segments as loop functions, written once for segments that run the same code. */
 import type { BufferSpec } from '../compile/buffer-table.js';
 import type { ScratchRequest } from '../compile/buffers.js';
+import type { SizeForm } from '../core/extent.js';
 import type { BufferId, Kernel, Segment } from '../compile/kernel.js';
 import type { Work } from '../compile/work.js';
 import type { Target } from './target.js';
@@ -28,13 +29,11 @@ function fillsBuffers(
   width: number,
 ): boolean {
   // Elements of a sequence that are no whole vectors begin between them.
-  if (operands.some((id) => specs[id]!.role === 'view' && specs[id]!.size % width !== 0)) return false;
+  const isWhole = (extent: number, form: SizeForm | undefined): boolean =>
+    (form === undefined ? [extent] : [form.times, form.plus]).every((each) => each % width === 0);
+  if (operands.some((id) => specs[id]!.role === 'view' && !isWhole(specs[id]!.size, specs[id]!.count))) return false;
   const form = sizes?.[0];
-  if (
-    axes.length > 0 &&
-    (form === undefined ? [axes[0]!] : [form.times, form.plus]).every((each) => each % width === 0)
-  )
-    return true;
+  if (axes.length > 0 && isWhole(axes[0]!, form)) return true;
   return stores.every(({ operand, map }) => {
     const { size, count, role } = specs[operands[operand]!]!;
     // After an element of a sequence comes the next one.

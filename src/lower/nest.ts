@@ -3,12 +3,12 @@
  * written in the outermost loop that has all it needs; one that is the same for all elements of a vector is written once,
  * and spread where a vector wants it.
  */
-import type { AffineMap } from '../core/affine.js';
+import { type AffineMap, strideForm } from '../core/affine.js';
 import { InternalError } from '../core/errors.js';
 import { inheriting, inputsOf } from '../compile/body.js';
 import type { IndirectTerm, ScalarNode, Store } from '../compile/kernel.js';
 import type { FunctionBuilder } from './builder.js';
-import type { Access, Address, Expression, Form, ValueId, VariableId } from './loops.js';
+import type { Access, Address, Expression, Form, Term, ValueId, VariableId } from './loops.js';
 
 /** A segment as its nest sees it: maps and depths follow the order in which loops are nested. */
 export interface Space {
@@ -114,11 +114,20 @@ export class Nest {
   // Addresses ----------------------------------------------------------------------------------------------------------
 
   /** The map at the open loops' variables. */
-  form(map: AffineMap, mode: Mode = SCALAR): Form {
-    const along = mode.unit === 0 ? 0 : mode.unit * mode.width * map.strides[this.space.vectorAxis!]!;
-    const terms = map.strides.flatMap((stride, axis) => (stride === 0 ? [] : [{ variable: this.axes[axis]!, stride }]));
+  form(map: AffineMap, { unit, width }: Mode = SCALAR): Form {
+    if (unit > 0) return this.shifted(map, [[this.space.vectorAxis, unit * width]]);
+    const by = map.sizes && this.builder.size;
+    const terms = map.strides.flatMap((stride, axis): Term[] => {
+      if (stride === 0) return [];
+      const variable = this.axes[axis]!;
+      const { times, plus } = strideForm(map, axis);
+      return [
+        ...(plus === 0 ? [] : [{ variable, stride: plus }]),
+        ...(times === 0 ? [] : [{ variable, stride: times, by: by! }]),
+      ];
+    });
     if (map.size !== undefined) terms.push({ variable: this.builder.size, stride: map.size });
-    return { offset: map.offset + along, terms };
+    return { offset: map.offset, terms };
   }
   /** How the elements of a value in `mode` lie. */
   along(map: AffineMap, { width, active }: Mode): { readonly step: number; readonly active: number } {
@@ -196,8 +205,14 @@ export class Nest {
   }
   /** The map at the open loops, some indices further along some axes. */
   shifted(map: AffineMap, shifts: readonly (readonly [axis: number | undefined, by: number])[]): Form {
-    const by = shifts.reduce((sum, [axis, n]) => sum + (axis === undefined ? 0 : n * map.strides[axis]!), 0);
-    return this.form({ ...map, offset: map.offset + by });
+    let { offset, size = 0 } = map;
+    for (const [axis, by] of shifts) {
+      if (axis === undefined) continue;
+      const { times, plus } = strideForm(map, axis);
+      offset += by * plus;
+      size += by * times;
+    }
+    return this.form({ ...map, offset, ...(size === 0 ? {} : { size }) });
   }
   /**
    * Writes a scalar node and what it needs, `by` indices further along `axis`, unless it is among those `written` in this

@@ -4,9 +4,9 @@
  */
 import { sizeOf } from '../core/aval.js';
 import { UnsupportedError } from '../core/errors.js';
-import type { SizeForm } from '../core/extent.js';
+import { scaledSize, type SizeForm } from '../core/extent.js';
 import type { Segment } from '../compile/kernel.js';
-import { constantForm, formOf, type FunctionBuilder, type TurnBody } from './builder.js';
+import { constantForm, formOf, type FunctionBuilder, plainForm, type TurnBody } from './builder.js';
 import { BEGIN, END, type Bound, type Form, type Role, type VariableId } from './loops.js';
 import { type Mode, type Nest, nodesByDepth, SCALAR, vectors } from './nest.js';
 
@@ -125,22 +125,17 @@ function mapVectors({ space }: Nest): number {
 
 /**
  * The number of indices of axes that were joined.
- * @throws UnsupportedError `BATCH_LAYOUT` where n is the extent of another than the outermost: coordinates would depend on it.
+ * @throws UnsupportedError `BATCH_LAYOUT` where several extents follow from n.
  */
-export function joinedExtent(
-  builder: FunctionBuilder,
-  extents: readonly number[],
-  sizes: readonly (SizeForm | undefined)[],
-): Form {
+export function joinedExtent(builder: FunctionBuilder, extents: readonly number[], sizes: Sizes): Form {
   return builder.extent(sizeOf(extents), joinedSize(extents, sizes));
 }
 /** As {@link joinedExtent}, where that follows from n. */
-export function joinedSize(extents: readonly number[], sizes: readonly (SizeForm | undefined)[]): SizeForm | undefined {
-  const [first] = sizes;
-  if (sizes.some((form, i) => form !== undefined && i > 0))
-    throw batchLayout('a loop joins a batch axis to one around it');
-  const inner = sizeOf(extents.slice(1));
-  return first && { times: first.times * inner, plus: first.plus * inner };
+export function joinedSize(extents: readonly number[], sizes: Sizes): SizeForm | undefined {
+  const at = sizes.findIndex((form) => form !== undefined);
+  if (at < 0) return undefined;
+  if (sizes.some((form, i) => form !== undefined && i > at)) throw batchLayout('a loop has more turns than rows');
+  return scaledSize(sizes[at]!, sizeOf(extents.filter((_, i) => i !== at)));
 }
 
 /** The error for a kernel that cannot leave n to the call. */
@@ -151,32 +146,56 @@ export const batchLayout = (what: string): UnsupportedError =>
     'Keep the batch the leading axis of what is computed from it, or leave out { batch }: then each size has a program.',
   );
 
-/** Opens the axes from `first` on, of these extents, at the index that the variable `joined` is along all of them. */
+type Sizes = readonly (SizeForm | undefined)[];
+
+/** Opens `axes`, of these extents, at the index that the variable `joined` is along all of them. */
 export function openJoined(
   nest: Nest,
-  first: number,
+  axes: readonly number[],
   extents: readonly number[],
+  sizes: Sizes,
   joined: VariableId,
-  name = 'r',
+  name: string,
 ): void {
   const { builder } = nest;
   let divisor = 1;
+  let size: SizeForm | undefined;
   for (let i = extents.length - 1; i >= 0; i--) {
     const variable = builder.variable(`${name}${i}`);
-    builder.push({ kind: 'coordinate', variable, of: joined, divisor, extent: extents[i]! });
-    nest.axes[first + i] = variable;
-    divisor *= extents[i]!;
+    const extent = extents[i]!;
+    builder.push({
+      kind: 'coordinate',
+      variable,
+      of: joined,
+      divisor: plainForm(builder.extent(divisor, size)),
+      // Along the outermost no index is beyond the extent.
+      extent: i === 0 ? extent : plainForm(builder.extent(extent, sizes[i])),
+    });
+    nest.axes[axes[i]!] = variable;
+    const own = sizes[i];
+    if (own !== undefined) size = scaledSize(own, divisor);
+    else if (size !== undefined) size = scaledSize(size, extent);
+    divisor *= extent;
   }
 }
 
-/** As {@link openJoined}; a single axis is `joined` itself. */
+/** As {@link openJoined}, the axes from `first` on; a single axis is `joined` itself. */
 export function openAxes(
   nest: Nest,
   first: number,
   extents: readonly number[],
+  sizes: Sizes,
   joined: VariableId,
   name: string,
 ): void {
   if (extents.length === 1) nest.axes[first] = joined;
-  else openJoined(nest, first, extents, joined, name);
+  else
+    openJoined(
+      nest,
+      extents.map((_, i) => first + i),
+      extents,
+      sizes,
+      joined,
+      name,
+    );
 }

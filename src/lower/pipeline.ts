@@ -6,6 +6,7 @@ import { controlPasses } from '../compile/control-passes.js';
 import { fuse } from '../compile/fuse.js';
 import type { Fused } from '../compile/fused.js';
 import type { GraphFamily } from '../compile/family.js';
+import { joinRows } from '../compile/join-rows.js';
 import { type DividedGraph, divide } from '../compile/host.js';
 import { schedule, type Scheduled } from '../compile/schedule.js';
 import { separate } from '../compile/separate.js';
@@ -34,12 +35,13 @@ const verified = (graph: Graph): Graph => {
 };
 
 /** What is decided before loops are. */
-function stagesOf(graph: Graph, target: Target, folds?: boolean): Stages {
+function stagesOf(graph: Graph, target: Target, isFamily = false): Stages {
   const control = controlPasses(verified(graph));
   const unrolled = control === undefined ? graph : control.unroll(control.joinScans(graph), target);
   const divided = divide(verified(unrolled), target.dtypes);
   const decomposed = verified(decompose(verified(divided.device), target.decompositions));
-  const separated = separate(simplify(decomposed, folds));
+  // What a family reduces may be as many as there are rows.
+  const separated = separate(isFamily ? joinRows(simplify(decomposed, false)) : simplify(decomposed));
   const simplified = verified(control?.separateCarries(separated) ?? separated);
   const fused = fuse(simplified, target, control);
   return { graph, divided, simplified, fused, ...schedule(simplified, fused) };
@@ -88,16 +90,15 @@ export function compileFamily(
   capacity: number,
   target: Target,
 ): Program | string {
-  // What is reduced may be as many as there are rows.
-  const all = sizes.map((n) => stagesOf(family.at(n), target, false));
+  const all = sizes.map((n) => stagesOf(family.at(n), target, true));
   const [first] = all as [Stages, ...Stages[]];
   const merge = new SizeMerge(sizes, capacity);
   const kernels = merge.kernels(all.map((each) => each.kernels));
   const buffers = merge.buffers(all.map(({ fused }) => fused.buffers));
+  const work = merge.work(all.map((each) => each.work));
   merge.equal(
-    all.map(({ updates, work, fused, divided: { parameters, outputs } }) => [
+    all.map(({ updates, fused, divided: { parameters, outputs } }) => [
       updates,
-      work,
       fused.parameters,
       fused.outputs,
       parameters,
@@ -107,7 +108,7 @@ export function compileFamily(
   );
   if (merge.difference !== undefined) return merge.difference;
   const program: Program = {
-    ...finish({ ...first, fused: { ...first.fused, buffers }, kernels }, target),
+    ...finish({ ...first, fused: { ...first.fused, buffers }, kernels, work }, target),
     batch: { family, sizes, capacity, simplified: all.map(({ simplified }) => simplified) },
   };
   verifier?.program(program);

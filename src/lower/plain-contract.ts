@@ -38,11 +38,10 @@ export class PlainTile extends ContractionTile {
     count: number,
     stride: number,
   ): (() => void)[] {
-    const [extents] = this.along(axes);
     return Array.from({ length: count }, (_, i) => {
       const limit = { ...end, offset: end.offset - 1 };
       const at: Bound = { ...formOf(first, 1, i * stride), ...(isRagged ? { limit } : {}) };
-      this.open(axes, extents, i === 0 ? first : this.define(name, at), name);
+      this.open(axes, i === 0 ? first : this.define(name, at), name);
       const opened = axes.map((axis) => this.nest.axes[axis]);
       return () => {
         axes.forEach((axis, at) => (this.nest.axes[axis] = opened[at]));

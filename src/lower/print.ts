@@ -23,8 +23,8 @@ export function printLoops(code: LoopFunction): string {
   const lines: string[] = [];
 
   const form = ({ offset, terms }: Form): string => {
-    const parts = terms.map(({ variable, stride }) =>
-      stride === 1 ? names[variable]! : `${stride}·${names[variable]!}`,
+    const parts = terms.map(({ variable, stride, by }) =>
+      [...(stride === 1 ? [] : [stride]), ...(by === undefined ? [] : [names[by]!]), names[variable]!].join('·'),
     );
     if (offset !== 0 || parts.length === 0) parts.push(String(offset));
     return parts.join(' + ');
@@ -116,8 +116,8 @@ export function printLoops(code: LoopFunction): string {
         });
         return;
       case 'coordinate': {
-        const quotient = s.divisor === 1 ? names[s.of]! : `⌊${names[s.of]!} / ${s.divisor}⌋`;
-        return line(depth, `${names[s.variable]!} = ${quotient} mod ${s.extent}`);
+        const quotient = s.divisor === 1 ? names[s.of]! : `⌊${names[s.of]!} / ${limit(s.divisor)}⌋`;
+        return line(depth, `${names[s.variable]!} = ${quotient} mod ${limit(s.extent)}`);
       }
       case 'define':
         return line(depth, `${names[s.variable]!} = ${bound(s.form)}`);

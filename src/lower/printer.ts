@@ -15,6 +15,9 @@ export interface Words {
   readonly least: string;
 }
 
+/** A number, or an expression in brackets. */
+export type Integer = number | string;
+
 export abstract class LoopPrinter {
   readonly variables: readonly string[];
   /** Values that are written where they are read. */
@@ -33,7 +36,7 @@ export abstract class LoopPrinter {
   /** `op` of scalars. */
   abstract readonly operation: (op: ScalarOp, from: DType, to: DType, operands: readonly string[]) => string;
   /** ⌊of / divisor⌋ mod extent */
-  abstract coordinate(of: string, divisor: number, extent: number): string;
+  abstract coordinate(of: string, divisor: Integer, extent: Integer): string;
   abstract let(statement: StatementOf<'let'>): void;
   abstract reset(statement: StatementOf<'reset'>): void;
   abstract store(statement: StatementOf<'store'>): void;
@@ -87,7 +90,8 @@ export abstract class LoopPrinter {
         return set(statement.variable, this.bound(statement.form));
       case 'coordinate': {
         const { variable, of, divisor, extent } = statement;
-        return set(variable, this.coordinate(variables[of]!, divisor, extent));
+        const text = (each: number | Form): Integer => (typeof each === 'number' ? each : `(${this.form(each)})`);
+        return set(variable, this.coordinate(variables[of]!, text(divisor), text(extent)));
       }
       case 'if':
         return this.block(`if (${this.condition(statement.condition)})`, () => this.statements(statement.body));

@@ -10,7 +10,7 @@ import type { Reduction } from '../compile/kernel.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type { ReductionOrder } from '../ops/order.js';
 import { JOIN, reductionIdentity, type ReduceOp } from '../ops/reduction.js';
-import { constantForm, formOf, type FunctionBuilder, sumOfForms, type TurnBody } from './builder.js';
+import { constantForm, formOf, type FunctionBuilder, plainForm, sumOfForms, type TurnBody } from './builder.js';
 import {
   type Access,
   BEGIN,
@@ -23,7 +23,7 @@ import {
   type VariableId,
 } from './loops.js';
 import { type Mode, type Nest, nodesByDepth, SCALAR, vectors } from './nest.js';
-import { joinedExtent, openJoined, parallelLoops, type Range } from './parallel.js';
+import { joinedExtent, openAxes, parallelLoops, type Range } from './parallel.js';
 
 /**
  * Which part of a reduction a function computes: all of it; what the cells hold after each of its outermost blocks, which
@@ -254,7 +254,7 @@ class Reducer {
     };
     if (space.extents.length === 0) return modes.forEach((mode) => take(mode, undefined));
     builder.loop(isJoined ? 'r' : `r${rank - 1 - this.#parallel}`, 'serial', from, to, (variable) => {
-      if (isJoined) openJoined(nest, this.#parallel, space.extents, variable);
+      if (isJoined) openAxes(nest, this.#parallel, space.extents, space.sizes, variable, 'r');
       else nest.axes[rank - 1] = variable;
       nest.emit(nodes, modes, (mode) => take(mode, variable));
       nest.axes.length = this.#parallel;
@@ -408,7 +408,7 @@ const LONG_BODY = 24;
 /** The end of the block of `size` indices that begins at `stride` · `block`, or of them all. */
 const blockEnd = (block: VariableId, size: number, end: Form, stride = 1): Bound => ({
   ...formOf(block, stride, size),
-  limit: end.terms.length === 0 ? end.offset : end,
+  limit: plainForm(end),
 });
 
 /** The fixed tree over lanes: l ← l + (l + half), for half the lanes, a quarter, …. */

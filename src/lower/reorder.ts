@@ -6,6 +6,7 @@ import type { ScalarNode, Store } from '../compile/kernel.js';
 const reordered = (map: AffineMap, order: readonly number[]): AffineMap => ({
   ...map,
   strides: order.map((axis) => map.strides[axis]!),
+  ...(map.sizes && { sizes: order.map((axis) => map.sizes![axis]) }),
 });
 /** Nodes without reductions, with their loops in another order and the depths that follow. */
 export const reorderBody = (body: readonly ScalarNode[], order: readonly number[]): ScalarNode[] =>

@@ -76,12 +76,14 @@ function spaceOf(segment: Segment, order: readonly number[], target: Target): Sp
     (lanes ||
       hasOpenExtent(segment) ||
       (axes.length > 0 && extent >= target.width && !(isScatter && scattersAlong(body, stores, last))));
+  // Elements of a vector lie apart by what the code knows.
+  const isKnown = [...stores, ...body].every((each) => !('map' in each) || each.map.sizes?.[last] === undefined);
   return {
     body,
     stores,
     rank: order.length,
-    width: target.width,
-    vectorAxis: isVector || lanes ? last : undefined,
+    width: isKnown ? target.width : 1,
+    vectorAxis: (isVector && isKnown) || lanes ? last : undefined,
     reductionsVary: !lanes,
     reduced: reductions.map((reduction) => reduction.input),
   };
@@ -183,12 +185,13 @@ const orderOf = ({ reductions }: Segment): ReductionOrder => reductions[0]!.orde
 
 /** In how many blocks a reduction is divided among workers: those at which its outermost loop restarts. */
 function dividedBlocks(segment: Segment, { workers }: Target): number {
-  const restart = orderOf(segment).restarts.find(({ axis }) => axis === 0);
+  const { restarts, joined } = orderOf(segment);
+  const restart = restarts.find(({ axis }) => axis === 0);
   const isLong = product([...segment.axes, ...segment.reduceAxes]) >= LONG && product(segment.axes) <= FEW_OUTPUTS;
   // Where extents follow from n one worker takes each output: the blocks of a long one would have to be counted at run time.
   return workers.kind === 'one' || segment.kind === 'scan' || restart === undefined || !isLong || segment.sizes
     ? 1
-    : Math.ceil(segment.reduceAxes[0]! / restart.block);
+    : Math.ceil((joined ? product(segment.reduceAxes) : segment.reduceAxes[0]!) / restart.block);
 }
 
 /** The number of an output, row-major over the parallel axes. */

@@ -5,7 +5,7 @@
  */
 import { sizeOf } from '../core/aval.js';
 import type { Segment, Store } from '../compile/kernel.js';
-import { constantForm, formOf, FunctionBuilder, sumOfForms } from './builder.js';
+import { constantForm, formOf, FunctionBuilder, plainForm, sumOfForms } from './builder.js';
 import { type Address, BEGIN, END, type Form, type MemoryId, type ValueId, type VariableId } from './loops.js';
 import type { LoweredSegment, Scratch } from './lowered.js';
 import { inOrder, Nest, nodesByDepth, SCALAR } from './nest.js';
@@ -69,6 +69,7 @@ export function keyNest(builder: FunctionBuilder, { axes, body, stores, sort }: 
 /** The place of element 0 of a row in what a store writes, and how far one is from the next. */
 export function rowOf(nest: Nest, { map }: Store): { readonly first: Form; readonly stride: number } {
   const last = map.strides.length - 1;
+  if (map.sizes?.[last] !== undefined) throw batchLayout('a sort runs across the batch');
   return { first: nest.form({ ...map, strides: map.strides.with(last, 0) }), stride: map.strides[last]! };
 }
 
@@ -108,9 +109,9 @@ export function sortRows(segment: Segment, { workers }: Target, name: string): L
   builder.loop('part', 'grid', formOf(BEGIN), formOf(END), (part) => {
     const from = formOf(part, each);
     const all = joinedExtent(builder, axes, sizes);
-    const to = { ...formOf(part, each, each), limit: all.terms.length === 0 ? all.offset : all };
+    const to = { ...formOf(part, each, each), limit: plainForm(all) };
     builder.loop('row', 'serial', from, to, (row) => {
-      openAxes(nest, 0, axes, row, 'i');
+      openAxes(nest, 0, axes, sizes, row, 'i');
       nest.emit(inOrder(byDepth.slice(1, rank + 1)), [SCALAR]);
       const own = ({ size }: { readonly size: number }): Form => formOf(part, size);
       const at = (of: { readonly size: number }, i: VariableId): Form => sumOfForms(own(of), formOf(i));

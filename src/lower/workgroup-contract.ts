@@ -151,10 +151,9 @@ export class SharedTile extends ContractionTile {
         const at = sumOfForms({ ...side.first, offset: lane }, formOf(index, block));
         this.within('s', at, side.end, sideRagged, (s) =>
           this.within('k', sumOfForms(formOf(from), formOf(step)), steps, stepsRagged, (k) => {
-            this.openSide(side, s, 's');
+            this.open(side.axes, s, 's');
             this.open(
               reduceAxes.map((_, axis) => axes.length + axis),
-              reduceAxes,
               k,
               'r',
             );

@@ -167,12 +167,12 @@ class GroupReducer {
   elements(outputs: Outputs, from: Form, to: Bound): void {
     const nest = this.#nest;
     const { builder } = this;
-    const { axes, reduceAxes, stores } = this.#segment;
+    const { axes, reduceAxes, stores, sizes = [] } = this.#segment;
     this.#begin();
     // Of nothing, what a thread holds already is the result.
     if (reduceAxes.includes(0)) return;
     this.#column(outputs, (output, part) => {
-      openAxes(nest, 0, axes, output, 'i');
+      openAxes(nest, 0, axes, sizes, output, 'i');
       nest.emit(inOrder(this.#before.slice(1, axes.length + 1)), [SCALAR]);
       builder.loop(
         'r',
@@ -180,7 +180,7 @@ class GroupReducer {
         sumOfForms(from, part),
         to,
         (element) => {
-          openAxes(nest, axes.length, reduceAxes, element, 'r');
+          openAxes(nest, axes.length, reduceAxes, sizes.slice(axes.length), element, 'r');
           nest.emit(inOrder(this.#before.slice(axes.length + 1)), [SCALAR]);
           for (const { reduction, cells } of this.#held) {
             const value = nest.value(reduction.input, SCALAR);
@@ -299,9 +299,9 @@ class GroupReducer {
   /** What follows the reductions, for each output. */
   finish(outputs: Outputs): void {
     const nest = this.#nest;
-    const { axes, body, stores } = this.#segment;
+    const { axes, body, stores, sizes = [] } = this.#segment;
     this.#each(outputs, (output, held) => {
-      openAxes(nest, 0, axes, output, 'i');
+      openAxes(nest, 0, axes, sizes, output, 'i');
       nest.emit(inOrder(this.#before.slice(1, axes.length + 1)), [SCALAR]);
       body.forEach((node, i) => {
         if (node.kind !== 'reduction') return;

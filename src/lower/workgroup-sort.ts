@@ -164,7 +164,7 @@ export function sortInGroups({ segment, name, size, newBuilder }: GroupContext, 
     const byDepth = nodesByDepth(nest);
     nest.emit(byDepth[0]!, [SCALAR]);
     builder.loop('i', 'thread', formOf(BEGIN), formOf(END), (element) => {
-      openAxes(nest, 0, extents, element, 'i');
+      openAxes(nest, 0, extents, sizes, element, 'i');
       const to = new Place(builder, nest, element, nest.axes[axes.length]!, n, memories.slice(0, -1));
       write(to, memories.at(-1)!, inOrder(byDepth.slice(1)));
     });

@@ -65,8 +65,8 @@ const LONG_BODY = 64;
 function isWholeVectors({ segment, width, fills }: GroupContext): boolean {
   const { body, stores } = segment;
   const isScalar = segment.kind === 'map' && segment.axes.length === 0;
-  const isAligned = ({ offset, strides: [stride] }: AffineMap): boolean =>
-    offset % width === 0 && (isScalar || stride === 1);
+  const isAligned = ({ offset, size = 0, strides: [stride] }: AffineMap): boolean =>
+    offset % width === 0 && size % width === 0 && (isScalar || stride === 1);
   return (
     width > 1 &&
     (hasOpenExtent(segment) || isScalar) &&
@@ -132,7 +132,7 @@ function oneThreadEach({ segment, name, size, limits, newBuilder, newNest }: Gro
   const byDepth = nodesByDepth(nest);
   if (kind === 'map') nest.emit(byDepth[0]!, [SCALAR]);
   builder.loop('i', 'thread', formOf(BEGIN), formOf(END), (index) => {
-    openAxes(nest, 0, axes, index, 'i');
+    openAxes(nest, 0, axes, sizes ?? [], index, 'i');
     if (kind === 'map') {
       nest.emit(inOrder(byDepth.slice(1)), [SCALAR]);
       for (const store of nest.space.stores) nest.store(store, SCALAR);

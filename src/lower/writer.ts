@@ -26,9 +26,10 @@ export class Writer {
 
 /** The form as an expression that languages with C's operators read. */
 export function formText({ offset, terms }: Form, names: readonly string[]): string {
-  const parts = terms.map(({ variable, stride }, i) => {
+  const parts = terms.map(({ variable, stride, by }, i) => {
     const sign = stride < 0 ? (i > 0 ? '- ' : '-') : i > 0 ? '+ ' : '';
-    return `${sign}${Math.abs(stride) === 1 ? '' : `${Math.abs(stride)} * `}${names[variable]!}`;
+    const factor = `${Math.abs(stride) === 1 ? '' : `${Math.abs(stride)} * `}${by === undefined ? '' : `${names[by]!} * `}`;
+    return `${sign}${factor}${names[variable]!}`;
   });
   if (offset !== 0 || parts.length === 0)
     parts.push(parts.length === 0 ? String(offset) : `${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`);

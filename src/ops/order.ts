@@ -43,8 +43,9 @@ export const sameOrder = (a: ReductionOrder, b: ReductionOrder): boolean =>
   a.restarts.length === b.restarts.length &&
   a.restarts.every(({ axis, block }, i) => axis === b.restarts[i]!.axis && block === b.restarts[i]!.block);
 
-/** The order for reducing `axes` (ascending) of `shape`. */
-export function reductionOrder(shape: Shape, axes: readonly number[]): ReductionOrder {
+/** The order for reducing `axes` (ascending) of `shape`; where they are `joined`, that of a contraction. */
+export function reductionOrder(shape: Shape, axes: readonly number[], joined = false): ReductionOrder {
+  if (joined) return contractionOrder(sizeOf(axes.map((axis) => shape[axis]!)));
   const extents = axes.map((axis) => shape[axis]!).filter((extent) => extent !== 1);
   const last = shape.findLastIndex((extent) => extent !== 1);
   const lanes = last >= 0 && axes.includes(last) ? LANES : 1;
@@ -69,16 +70,20 @@ export function reductionOrder(shape: Shape, axes: readonly number[]): Reduction
 }
 
 /**
- * Whether reducing `axes` of `shape` as `like` is reduced, whose extents are not smaller, gives the same bits: a block that
- * holds its whole axis changes nothing, for its total joins an identity.
+ * Whether reducing `axes` of `shape`, which are not joined, as `like` is reduced, whose extents are not smaller, gives the same bits: a block that
+ * holds its whole axis changes nothing, for its total joins an identity, unless axes around it have several.
  */
 export function takesOrderOf(shape: Shape, like: Shape, axes: readonly number[]): boolean {
   if (sizeOf(axes.map((axis) => shape[axis]!)) <= 1) return true;
   const keyOf = (of: Shape): string => {
     const { lanes, restarts } = reductionOrder(of, axes);
     const significant = axes.filter((axis) => of[axis] !== 1);
-    const inner = restarts.filter(({ axis, block }) => block < shape[significant[axis]!]!);
-    return `${lanes} ${inner.map(({ axis, block }) => `${significant[axis]!}/${block}`).join()}`;
+    const blocks = restarts.flatMap(({ axis, block }) => {
+      const own = significant[axis]!;
+      if (block < shape[own]!) return [`${own}/${block}`];
+      return axes.some((around) => around < own && shape[around]! > 1) ? [`${own}`] : [];
+    });
+    return [lanes, ...new Set(blocks)].join();
   };
   return keyOf(shape) === keyOf(like);
 }

@@ -61,9 +61,9 @@ function forEachOffset(extents: readonly number[], strides: readonly number[], v
   }
 }
 
-function evaluateReduce([x]: readonly HostArray[], op: ReduceOp, axes: readonly number[]): HostArray {
+function evaluateReduce([x]: readonly HostArray[], { op, axes, joined = false }: ReduceAttributes): HostArray {
   const { shape, dtype, data } = x!;
-  const { lanes, restarts } = reductionOrder(shape, axes);
+  const { lanes, restarts } = reductionOrder(shape, axes, joined);
   const strides = stridesOf(shape);
   const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const significant = axes.filter((axis) => shape[axis] !== 1);
@@ -87,13 +87,28 @@ function evaluateReduce([x]: readonly HostArray[], op: ReduceOp, axes: readonly 
         else walk(position + 1, base + i * stride, cells);
     });
   };
+  /** As {@link walk}, from the first to the last coordinate of all reduced axes. */
+  const walkJoined = (base: number, into: TypedArray): void => {
+    const blocks = restarts.map(({ block }) => block);
+    walkBlocks(blocks, 0, offsets.length, into, { fresh, join }, (from, to, cells) => {
+      for (let i = from; i < to; i++) cells[0] = scalar(cells[0]!, data[base + offsets[i]!]!, 0);
+    });
+  };
+  const offsets: number[] = [];
+  if (joined)
+    forEachOffset(
+      axes.map((axis) => shape[axis]!),
+      axes.map((axis) => strides[axis]!),
+      (offset) => offsets.push(offset),
+    );
   let position = 0;
   forEachOffset(
     kept.map((axis) => shape[axis]!),
     kept.map((axis) => strides[axis]!),
     (base) => {
       const totals = fresh();
-      walk(0, base, totals);
+      if (joined) walkJoined(base, totals);
+      else walk(0, base, totals);
       for (let half = lanes / 2; half >= 1; half /= 2)
         for (let lane = 0; lane < half; lane++) totals[lane] = scalar(totals[lane]!, totals[lane + half]!, 0);
       out[position++] = totals[0]!;
@@ -102,8 +117,9 @@ function evaluateReduce([x]: readonly HostArray[], op: ReduceOp, axes: readonly 
   return { dtype, shape: without(shape, axes), data: out };
 }
 
-/** Reduces `axes` (ascending), which go from the shape. */
-export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>({
+/** `axes` (ascending) go from the shape; where they are `joined`, they count as one, and are added as a contraction adds. */
+type ReduceAttributes = { readonly op: ReduceOp; readonly axes: readonly number[]; readonly joined?: boolean };
+export const reducePrimitive = define<ReduceAttributes>({
   name: 'reduce',
   kind: 'reduction',
   calledAs: ({ op }) => op,
@@ -113,7 +129,7 @@ export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>
       throw new DTypeError('DTYPE_UNSUPPORTED', `${op} is not defined for ${x!.key}`, 'Cast the input first.');
     return makeAval(without(x!.shape, axes), x!.dtype, x!.weak);
   },
-  evaluate: (inputs, { op, axes }) => evaluateReduce(inputs, op, axes),
+  evaluate: (inputs, attributes) => evaluateReduce(inputs, attributes),
   vjp: (g, node, b) => {
     const { op, axes } = node.attributes;
     const x = node.input();
@@ -136,7 +152,7 @@ export const reducePrimitive = define<{ op: ReduceOp; axes: readonly number[] }>
     const chosen = b.equal(x, b.spread(node, x.shape, axes));
     return b.div(b.sum(b.where(chosen, t, b.constantLike(t, 0)), axes), b.sum(b.cast(chosen, x.dtype), axes));
   },
-  batch: ({ op, axes }) => ({ op, axes: behind(axes) }),
+  batch: ({ axes, ...rest }) => ({ ...rest, axes: behind(axes) }),
 });
 
 /** For each element the product of the others along `axes`, right with zeros too: prefix product × suffix product. */
@@ -170,7 +186,14 @@ function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Ex
 
 export const reduce = (x: Expr, op: ReduceOp, axes: readonly number[]): Expr =>
   axes.length === 0 ? x : make(reducePrimitive, [x], { op, axes: [...axes].sort((a, b) => a - b) });
-export const sumOver = (x: Expr, axes: readonly number[]): Expr => reduce(x, 'sum', axes);
+/**
+ * @param joined whether it adds as a contraction does, where the last axis stays: in an order that no extent has a part in, so that a
+ * program for batches of any size has it too.
+ */
+export function sumOver(x: Expr, axes: readonly number[], joined = false): Expr {
+  const isJoined = joined && reductionOrder(x.shape, axes).lanes === 1;
+  return isJoined && axes.length > 0 ? make(reducePrimitive, [x], { op: 'sum', axes, joined }) : reduce(x, 'sum', axes);
+}
 
 /** Puts a reduction's result back in every place of `shape`; `axes` are those that the reduction took. */
 export const spread = (x: Expr, shape: Shape, axes: readonly number[]): Expr =>

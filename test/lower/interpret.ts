@@ -51,11 +51,15 @@ class Interpreter {
   }
 
   #form({ offset, terms }: Form, { variables }: Thread): number {
-    return terms.reduce((sum, { variable, stride }) => sum + stride * variables[variable]!, offset);
+    const at = (variable: number | undefined): number => (variable === undefined ? 1 : variables[variable]!);
+    return terms.reduce((sum, { variable, stride, by }) => sum + stride * at(variable) * at(by), offset);
+  }
+  #integer(value: number | Form, thread: Thread): number {
+    return typeof value === 'number' ? value : this.#form(value, thread);
   }
   #bound(bound: Bound, thread: Thread): number {
     const { limit = Infinity } = bound;
-    return Math.min(this.#form(bound, thread), typeof limit === 'number' ? limit : this.#form(limit, thread));
+    return Math.min(this.#form(bound, thread), this.#integer(limit, thread));
   }
 
   #block(body: readonly Statement[], threads: readonly Thread[]): void {
@@ -107,7 +111,8 @@ class Interpreter {
         return;
       case 'coordinate':
         thread.variables[statement.variable] =
-          Math.floor(thread.variables[statement.of]! / statement.divisor) % statement.extent;
+          Math.floor(thread.variables[statement.of]! / this.#integer(statement.divisor, thread)) %
+          this.#integer(statement.extent, thread);
         return;
       case 'if':
         if (thread.values[statement.condition]![0] !== 0)

@@ -1,5 +1,19 @@
 /** Programs of rows: `[n, 13]` and labels, for any n. */
-import { conv1d, conv2d, crossEntropy, random, tensor, type Tensor, tree, valueAndGrad } from 'lazuli';
+import {
+  concat,
+  conv1d,
+  conv2d,
+  crossEntropy,
+  grad,
+  nn,
+  random,
+  scan,
+  tensor,
+  type Tensor,
+  tree,
+  valueAndGrad,
+  zeros,
+} from 'lazuli';
 
 export const normal = (seed: number, ...shape: number[]): Tensor => random.normal(random.key(seed), shape);
 /** Labels of so many rows. */
@@ -36,6 +50,10 @@ export const normalised = (p: Params, x: Tensor): unknown => {
   })(p) as [Tensor, Params];
   return { loss, grads, rows: x.matmul(p.w1).softmax(1) };
 };
+
+random.seed(5);
+const gru = new nn.GRU(3, 5);
+const lstm = new nn.LSTM(3, 4, { bidirectional: true });
 
 /** More programs of rows: [n, 13] and labels. */
 export const PROGRAMS: Readonly<Record<string, (p: Params, x: Tensor, y: Tensor) => unknown>> = {
@@ -109,4 +127,52 @@ export const PROGRAMS: Readonly<Record<string, (p: Params, x: Tensor, y: Tensor)
     );
   },
   'sums of rows in f64': (_, x) => x.cast('f64').mean(0),
+  'rows that are not the leading axis': (p, x) => {
+    const turned = x.transpose();
+    const cube = x.slice([0, 0], [x.shape[0]!, 12]).reshape([-1, 3, 4]).transpose([1, 0, 2]);
+    const product = (v: Tensor, w: Tensor): Tensor => v.transpose().mul(2).matmul(v).matmul(w).tanh().sum();
+    return {
+      turned: turned.add(1),
+      cube,
+      flat: cube.reshape([-1, 4]).mul(x.shape[0]!),
+      sums: [turned.sum(1), turned.max(1), turned.cumsum(0), cube.sum([0, 2]), turned.softmax(1)],
+      best: turned.argmax(0),
+      back: turned.cumsum(1).transpose().add(x),
+      joined: concat([turned.add(1).reshape([-1]), turned.mul(2).reshape([-1])], 0),
+      padded: turned.pad([
+        [1, 0],
+        [0, 2],
+      ]),
+      product: cube.matmul(p.w1.slice([0, 0], [4, 17])),
+      grads: valueAndGrad(product, [0, 1])(x, p.w1),
+    };
+  },
+  'a sequence whose elements have the batch': (p, x) => {
+    const inputs = x.slice([0, 0], [x.shape[0]!, 12]).reshape([-1, 4, 3]).transpose([1, 0, 2]);
+    const run = (w: Tensor, b: Tensor, xs: Tensor, reverse: boolean): readonly [Tensor, Tensor] =>
+      scan(
+        (h: Tensor, e: Tensor) => {
+          const next = e.matmul(w).add(b).add(h.mul(0.5)).tanh();
+          return [next, next.mul(h)] as const;
+        },
+        zeros([x.shape[0]!, 6]),
+        xs,
+        { reverse },
+      );
+    const loss = (w: Tensor, b: Tensor, xs: Tensor, reverse: boolean): Tensor => {
+      const [last, all] = run(w, b, xs, reverse);
+      return last.sum().add(all.square().mean());
+    };
+    const w = p.w2.slice([0, 0], [3, 6]);
+    return [false, true].map((reverse) => [
+      run(w, p.b2, inputs, reverse),
+      grad((a: Tensor, b: Tensor, xs: Tensor) => loss(a, b, xs, reverse), [0, 1, 2])(w, p.b2, inputs),
+    ]);
+  },
+  'a recurrent net': (_, x) => {
+    const steps = x.slice([0, 0], [x.shape[0]!, 12]).reshape([-1, 4, 3]);
+    return [gru, lstm].map((net) =>
+      valueAndGrad((m: nn.GRU | nn.LSTM, v: Tensor) => m.call(v)[0].square().mean(), [0, 1])(net, steps),
+    );
+  },
 };

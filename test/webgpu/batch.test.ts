@@ -1,6 +1,7 @@
 /** One program for every number of rows on a GPU: sums may be added up in another order than on the CPU. */
-import { jit, random, type Tensor, tree, valueAndGrad } from 'lazuli';
+import { type BackendChoice, jit, random, type Tensor, tree, valueAndGrad } from 'lazuli';
 import { expect, test } from 'vitest';
+import { labels, params, type Params, PROGRAMS } from '../support/rows.js';
 import { describeOnGpu, gpu } from './support.js';
 
 const normal = (seed: number, ...shape: number[]): Tensor => random.normal(random.key(seed), shape);
@@ -48,4 +49,31 @@ describeOnGpu('a batch of any size', () => {
     }
     expect(onGpu.stats.compiles).toBe(1);
   });
+
+  test.each(['rows that are not the leading axis', 'a sequence whose elements have the batch', 'a recurrent net'])(
+    '%s',
+    async (name) => {
+      const { w1, b1, w2, b2 } = params;
+      const own: Params = { w1: w1.add(0), b1: b1.add(0), w2: w2.add(0), b2: b2.add(0) };
+      const program = (x: Tensor, y: Tensor): unknown => PROGRAMS[name]!(own, x, y);
+      const on = (backend: BackendChoice) => jit(program, { backend, batch: { args: [0, 1], max: 64 } });
+      const sizes = [64, 37, 1];
+      const resultsOf = (step: ReturnType<typeof on>, n: number): Tensor[] =>
+        tree.leaves(step(normal(n, n, 13), labels(n, 17))) as Tensor[];
+      const onCpu = on('js');
+      const wanted = sizes.map((n) => resultsOf(onCpu, n).map((each) => [each.shape, each.dataSync()] as const));
+      const onGpu = on(gpu);
+      for (const [at, n] of sizes.entries())
+        for (const [i, each] of resultsOf(onGpu, n).entries()) {
+          const [shape, want] = wanted[at]![i]!;
+          expect(each.shape).toEqual(shape);
+          const data = await each.data();
+          want.forEach((value, k) => {
+            if (!(Math.abs(data[k]! - value) <= 2e-4 * Math.max(1, Math.abs(value))))
+              expect.fail(`${n} rows, result ${i}, element ${k}: ${data[k]} instead of ${value}`);
+          });
+        }
+      expect(onGpu.stats.compiles).toBe(1);
+    },
+  );
 });

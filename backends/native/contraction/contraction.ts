@@ -165,7 +165,9 @@ class ContractionPrinter {
 
   /** The address of an operand for the indices around of a task. */
   #address({ memory, offset }: ContractMemory, which: Side | 'output'): string {
-    const terms = this.statement.around.flatMap((axis, i) => (axis[which] === 0 ? [] : [` + o${i} * ${axis[which]}`]));
+    const terms = this.statement.around.flatMap((axis, i) =>
+      axis[which] === 0 ? [] : [` + o${i} * ${sizeText({ extent: axis[which], size: axis.strides?.[which] })}`],
+    );
     return `(${this.#type} *)b[${memory}] + ${offset}${terms.join('')}`;
   }
 

@@ -14,7 +14,7 @@ import type {
   TypedElements,
   ValueId,
 } from '../../../src/lower/loops.js';
-import { LoopPrinter } from '../../../src/lower/printer.js';
+import { type Integer, LoopPrinter } from '../../../src/lower/printer.js';
 import { Writer } from '../../../src/lower/writer.js';
 import { scalarText } from './scalar.js';
 import { literal, memoryType, partsOf, SCALAR_TYPE, VECTOR_TYPE } from './types.js';
@@ -29,8 +29,9 @@ export class FunctionPrinter extends LoopPrinter {
 
   readonly operation = scalarText;
 
-  coordinate(of: string, divisor: number, extent: number): string {
-    return `(uint32_t)${of}${divisor === 1 ? '' : ` / ${divisor}u`} % ${extent}u`;
+  coordinate(of: string, divisor: Integer, extent: Integer): string {
+    const unsigned = (each: Integer): string => (typeof each === 'number' ? `${each}u` : `(uint32_t)${each}`);
+    return `(uint32_t)${of}${divisor === 1 ? '' : ` / ${unsigned(divisor)}`} % ${unsigned(extent)}`;
   }
 
   #width(value: ValueId): number {

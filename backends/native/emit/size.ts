@@ -1,20 +1,8 @@
 /** Extents as C: numbers, or what follows from n, the number of rows of a batch, which the function has as a variable. */
 import { sizeOf } from '../../../src/core/aval.js';
-import type { SizeForm } from '../../../src/core/extent.js';
+import type { Sized } from '../../../src/core/extent.js';
 
-/** An extent, and its form where it follows from n: then `extent` is what it is at most. */
-export interface Sized {
-  readonly extent: number;
-  readonly size?: SizeForm | undefined;
-}
-
-/** The extent as a factor. */
-export function sizeText({ extent, size }: Sized, n = 'n'): string {
-  if (size === undefined) return String(extent);
-  const { times, plus } = size;
-  const product = times === 1 ? n : `${times} * ${n}`;
-  return plus === 0 && times === 1 ? n : `(${product}${plus === 0 ? '' : ` + ${plus}`})`;
-}
+export { type Sized, sizeText } from '../../../src/core/extent.js';
 
 /** Axes as one; the first alone may follow from n. */
 export function joinedSize(axes: readonly Sized[]): Sized {

@@ -5,6 +5,7 @@
 import type { BufferId } from '../../../src/compile/kernel.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { BranchStep, LaunchStep, LoopStep, Program, Step } from '../../../src/lower/program.js';
+import { scaledSize, sizeText } from '../../../src/core/extent.js';
 import type { Writer } from '../../../src/lower/writer.js';
 
 /** Prints steps into the entry. */
@@ -54,8 +55,9 @@ export class StepPrinter {
       });
     const turn = `t${this.#depth++}`;
     writer.block(`for (long ${turn} = 0; ${turn} < ${turns}; ${turn}++)`, () => {
-      for (const { view, of, stride } of views) {
-        const bytes = stride * bytesPerElement(this.program.buffers[view]!.dtype);
+      for (const { view, of, stride, size } of views) {
+        const each = bytesPerElement(this.program.buffers[view]!.dtype);
+        const bytes = sizeText({ extent: stride * each, size: size && scaledSize(size, each) });
         const at = reverse ? `(${turns - 1} - ${turn})` : turn;
         // The table itself is not constant.
         for (const place of this.placesOf(view))

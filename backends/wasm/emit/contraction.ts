@@ -4,7 +4,7 @@
  */
 import { sizeOf } from '../../../src/core/aval.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
-import type { SizeForm } from '../../../src/core/extent.js';
+import { scaledSize, type SizeForm } from '../../../src/core/extent.js';
 import type { TilePlan, TileShape } from '../../../src/lower/target.js';
 import type {
   ContractAxis,
@@ -17,7 +17,7 @@ import type { FunctionReference, Local } from '../body.js';
 import { blockPitch, emitContraction, packingBytes, scratchBytes, strategyOf } from '../contraction/contraction.js';
 import type { ContractionKit, Destination } from '../contraction/kit.js';
 import { blockOrder, type ContractionShape, keepable, type WindowedOperand } from '../contraction/plan.js';
-import { pushSize, scale } from '../loops.js';
+import { pushSize, scale, scaleBy, sizeLocal } from '../loops.js';
 import { FunctionPrinter, loadSize } from './function.js';
 import type { Helpers } from './helpers.js';
 
@@ -120,7 +120,9 @@ export function emitContractionFunction(
       f.get(p.arguments).memory('i32.load', 4 * memory);
       if (offset !== 0) f.i32(offset * bytes).op('i32.add');
       around.forEach((axis, i) => {
-        if (axis[which] !== 0) scale(f.get(indices[i]!), axis[which] * bytes).op('i32.add');
+        const size = axis.strides?.[which];
+        const stride = sizeLocal(f, axis[which] * bytes, size && scaledSize(size, bytes), n);
+        if (stride !== 0) scaleBy(f.get(indices[i]!), stride).op('i32.add');
       });
     };
     const loops = (position: number): void => {

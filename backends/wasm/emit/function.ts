@@ -77,8 +77,9 @@ export class FunctionPrinter {
 
   #pushForm({ offset, terms }: Form): FunctionBody {
     const { f } = this;
-    terms.forEach(({ variable, stride }, i) => {
+    terms.forEach(({ variable, stride, by }, i) => {
       scale(f.get(this.#variables[variable]!), stride);
+      if (by !== undefined) f.get(this.#variables[by]!).op('i32.mul');
       if (i > 0) f.op('i32.add');
     });
     if (terms.length === 0) f.i32(offset);
@@ -92,7 +93,7 @@ export class FunctionPrinter {
     const { terms, offset, limit } = bound;
     if (terms.length === 0 && typeof limit !== 'object') return Math.min(offset, limit ?? offset);
     const [only] = terms;
-    if (terms.length === 1 && only!.stride === 1 && offset === 0 && limit === undefined)
+    if (terms.length === 1 && only!.stride === 1 && only!.by === undefined && offset === 0 && limit === undefined)
       return this.#variables[only!.variable]!;
     const end = f.local('i32', 'end');
     this.#pushForm(bound).set(end);
@@ -118,9 +119,11 @@ export class FunctionPrinter {
       case 'coordinate': {
         const { variable, of, divisor, extent } = statement;
         const local = f.local('i32', code.variables[variable]);
+        const push = (value: number | Form): FunctionBody =>
+          typeof value === 'number' ? f.i32(value) : this.#pushForm(value);
         f.get(this.#variables[of]!);
-        if (divisor > 1) f.i32(divisor).op('i32.div_u');
-        f.i32(extent).op('i32.rem_u').set(local);
+        if (divisor !== 1) push(divisor).op('i32.div_u');
+        push(extent).op('i32.rem_u').set(local);
         this.#variables[variable] = local;
         return this.pointers.enter(variable, local);
       }

@@ -4,10 +4,10 @@
  * advance by its stride; so nothing is multiplied in an inner loop.
  */
 import { bytesPerElement, type DType } from '../../../src/core/dtype.js';
-import { InternalError } from '../../../src/core/errors.js';
+import { scaledSize, type SizeForm } from '../../../src/core/extent.js';
 import type { Access, For, Form, LoopFunction, MemoryId, Statement, VariableId } from '../../../src/lower/loops.js';
 import type { FunctionBody, Local } from '../body.js';
-import { scale } from '../loops.js';
+import { scale, scaleBy, sizeLocal } from '../loops.js';
 
 /**
  * An address: the sum of two locals. In a loop over vectors the second is an offset that all memories of one step share, so
@@ -19,15 +19,25 @@ interface Pointer {
   readonly offset?: Local;
 }
 
+/** `plus` + `times` · n, where n is the size of a batch: in elements, then in bytes. */
+type Stride = SizeForm;
+const NO_STRIDE: Stride = { times: 0, plus: 0 };
+
 /** Accesses that one pointer serves. */
 interface Group {
   readonly memory: MemoryId;
-  readonly strides: ReadonlyMap<VariableId, number>;
+  readonly strides: ReadonlyMap<VariableId, Stride>;
   readonly bytes: number;
   /** Elements from the memory's start to where the pointer begins. */
   offset: number;
   /** The pointer in the loops that are open. */
   at: Pointer;
+}
+
+/** What a turn of a loop moves on by `step` an index. */
+interface Moving {
+  readonly base: Local;
+  readonly step: Local | number;
 }
 
 /** What an open loop has to move on, and what stands again when it is closed. */
@@ -42,19 +52,30 @@ const isVectorLoop = ({ turns }: For): boolean => turns.some(({ takes }) => take
 /** Whether some loop indices give an element before the memory's first. */
 const mayBeBelow = ({ offset, terms }: Form): boolean => offset < 0 || terms.some(({ stride }) => stride < 0);
 
+function stridesOf({ terms }: Form): Map<VariableId, Stride> {
+  const strides = new Map<VariableId, Stride>();
+  for (const { variable, stride, by } of terms) {
+    const { times, plus } = strides.get(variable) ?? NO_STRIDE;
+    strides.set(variable, by === undefined ? { times, plus: plus + stride } : { times: times + stride, plus });
+  }
+  return strides;
+}
+
 /**
  * One pointer might stand below the memory where another does not: an instruction's constant does not wrap around at 2³², so
  * such accesses share nothing.
  */
 function groupKey({ memory, address }: Access): string {
   let key = `${memory}`;
-  for (const { variable, stride } of address.terms) key += `:${variable}*${stride}`;
+  for (const { variable, stride, by = '' } of address.terms) key += `:${variable}*${stride}*${by}`;
   return mayBeBelow(address) ? `${key}+${address.offset}` : key;
 }
 
 export class Pointers {
   readonly #groups = new Map<string, Group>();
   readonly #inside = new Map<For, ReadonlySet<Group>>();
+  /** n, where the function has it. */
+  readonly #n: Local | undefined;
 
   /** `pushBase` pushes the address of a memory's first element; `known` are variables that no loop sets, with their locals. */
   constructor(
@@ -64,15 +85,13 @@ export class Pointers {
     pushBase: (memory: MemoryId) => void,
     known: ReadonlyMap<VariableId, Local> = new Map(),
   ) {
+    this.#n = code.size === undefined ? undefined : known.get(code.size);
     this.#collect(code, body);
     for (const group of this.#groups.values()) {
       const base = f.local('i32', `p${group.memory}`);
       pushBase(group.memory);
       if (group.offset !== 0) f.i32(group.offset * group.bytes).op('i32.add');
-      for (const [variable, local] of known) {
-        const stride = group.strides.get(variable) ?? 0;
-        if (stride !== 0) scale(f.get(local), stride * group.bytes).op('i32.add');
-      }
+      for (const [variable, local] of known) this.#add(group, variable, local);
       f.set(base);
       group.at = { base };
     }
@@ -100,13 +119,25 @@ export class Pointers {
     const key = groupKey(access);
     let group = this.#groups.get(key);
     if (group === undefined) {
-      const strides = new Map(address.terms.map(({ variable, stride }) => [variable, stride]));
-      if (strides.size < address.terms.length) throw new InternalError('an address with two terms in one variable');
-      group = { memory, strides, bytes: bytesPerElement(dtype), offset: address.offset, at: undefined as never };
+      const [strides, bytes] = [stridesOf(address), bytesPerElement(dtype)];
+      group = { memory, strides, bytes, offset: address.offset, at: undefined as never };
       this.#groups.set(key, group);
     }
     group.offset = Math.min(group.offset, address.offset);
     return group;
+  }
+
+  /** Bytes from one index of the variable to the next. */
+  #step({ strides, bytes }: Group, variable: VariableId): Local | number {
+    const stride = strides.get(variable);
+    if (stride === undefined) return 0;
+    const size = scaledSize(stride, bytes);
+    return size.times === 0 ? size.plus : sizeLocal(this.f, 0, size, this.#n);
+  }
+  /** Adds to the address on the stack what the variable makes of it. */
+  #add(group: Group, variable: VariableId, local: Local): void {
+    const step = this.#step(group, variable);
+    if (step !== 0) scaleBy(this.f.get(local), step).op('i32.add');
   }
 
   #pushPointer({ base, offset }: Pointer): void {
@@ -121,22 +152,26 @@ export class Pointers {
     const { variable, from } = loop;
     const startsAtZero = from.terms.length === 0 && from.offset === 0;
     /** Pushes step · index. */
-    const pushStart = (step: number): FunctionBody => scale(f.get(index), step);
+    const pushStart = (step: Local | number): FunctionBody => scaleBy(f.get(index), step);
     const isVector = isVectorLoop(loop);
-    const offsets = new Map<number, Local>();
-    const moving: { readonly base: Local; readonly step: number }[] = [];
+    const offsets = new Map<string, Local>();
+    const shared: Moving[] = [];
+    const moving: Moving[] = [];
     const outer: [Group, Pointer][] = [];
     for (const group of this.#inside.get(loop)!) {
-      const step = (group.strides.get(variable) ?? 0) * group.bytes;
+      const step = this.#step(group, variable);
       if (step === 0) continue;
       outer.push([group, group.at]);
       if (isVector && group.at.offset === undefined) {
-        let offset = offsets.get(step);
+        const { times, plus } = scaledSize(group.strides.get(variable)!, group.bytes);
+        const key = `${times === 0 ? '' : `n${times}_`}${plus}`;
+        let offset = offsets.get(key);
         if (offset === undefined) {
-          offset = f.local('i32', `o${step}`);
+          offset = f.local('i32', `o${key}`);
           pushStart(step);
           f.set(offset);
-          offsets.set(step, offset);
+          offsets.set(key, offset);
+          shared.push({ base: offset, step });
         }
         group.at = { base: group.at.base, offset };
         continue;
@@ -150,8 +185,9 @@ export class Pointers {
     }
     return {
       advance: (by) => {
-        for (const [step, offset] of offsets) f.increment(offset, step * by);
-        for (const { base, step } of moving) f.increment(base, step * by);
+        for (const { base, step } of [...shared, ...moving])
+          if (typeof step === 'number') f.increment(base, step * by);
+          else scale(f.get(base).get(step), by).op('i32.add').set(base);
       },
       close: () => {
         for (const [group, pointer] of outer) group.at = pointer;
@@ -170,13 +206,11 @@ export class Pointers {
   enter(variable: VariableId, local: Local): void {
     const { f } = this;
     for (const group of this.#groups.values()) {
-      const stride = group.strides.get(variable) ?? 0;
-      if (stride === 0) continue;
+      if (!group.strides.has(variable)) continue;
       const base = f.local('i32', `p${group.memory}_${variable}`);
       this.#pushPointer(group.at);
-      scale(f.get(local), stride * group.bytes)
-        .op('i32.add')
-        .set(base);
+      this.#add(group, variable, local);
+      f.set(base);
       group.at = { base };
     }
   }

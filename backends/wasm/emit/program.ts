@@ -136,7 +136,7 @@ class ProgramEmitter {
       const launch = (step: LaunchStep): void => {
         for (const calls of placed.get(step)!) this.#emitPhase(f, table, n, calls, tasksOffset);
       };
-      new StepEmitter(this.program, f, table, placesIn(this.calls), launch).emit(this.program.steps);
+      new StepEmitter(this.program, f, table, placesIn(this.calls), launch, n).emit(this.program.steps);
     };
     const run =
       this.program.batch === undefined

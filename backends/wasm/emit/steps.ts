@@ -5,8 +5,9 @@
 import type { BufferId } from '../../../src/compile/kernel.js';
 import type { BranchStep, LaunchStep, LoopStep, Program, Step } from '../../../src/lower/program.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
+import { scaledSize } from '../../../src/core/extent.js';
 import type { FunctionBody, Local } from '../body.js';
-import { countUp } from '../loops.js';
+import { countUp, scale, sizeLocal } from '../loops.js';
 
 /** Emits steps into the body of `run`. */
 export class StepEmitter {
@@ -17,6 +18,8 @@ export class StepEmitter {
     /** Places of a buffer's address in the table, in bytes. */
     readonly placesOf: (id: BufferId) => readonly number[],
     readonly launch: (step: LaunchStep) => void,
+    /** The number of rows of a batch, where there is one. */
+    readonly n: Local | undefined,
   ) {}
 
   emit(steps: readonly Step[], isInside = false): void {
@@ -65,21 +68,28 @@ export class StepEmitter {
       return;
     }
     const turn = f.local('i32', 'turn');
-    const elements = views.map(({ view, of, stride }) => {
-      const bytes = stride * bytesPerElement(program.buffers[view]!.dtype);
+    const elements = views.map(({ view, of, stride, size }) => {
+      const each = bytesPerElement(program.buffers[view]!.dtype);
+      const bytes = sizeLocal(f, stride * each, size && scaledSize(size, each), this.n);
       const address = f.local('i32', 'view');
-      this.#pushAddress(of)
-        .i32(reverse ? (turns - 1) * bytes : 0)
-        .op('i32.add')
-        .set(address);
-      return { address, step: reverse ? -bytes : bytes, places: this.placesOf(view) };
+      this.#pushAddress(of);
+      if (typeof bytes === 'number') f.i32(reverse ? (turns - 1) * bytes : 0);
+      else scale(f.get(bytes), reverse ? turns - 1 : 0);
+      f.op('i32.add').set(address);
+      return { address, bytes, places: this.placesOf(view) };
     });
     f.i32(0).set(turn);
     countUp(f, turn, turns, 1, () => {
       for (const { address, places } of elements)
         for (const place of places) f.get(table).get(address).memory('i32.store', place);
       this.emit(steps, true);
-      for (const { address, step } of elements) f.increment(address, step);
+      for (const { address, bytes } of elements)
+        if (typeof bytes === 'number') f.increment(address, reverse ? -bytes : bytes);
+        else
+          f.get(address)
+            .get(bytes)
+            .op(reverse ? 'i32.sub' : 'i32.add')
+            .set(address);
     });
   }
 
