@@ -10,8 +10,9 @@ import type { DeviceBuffer, Executable } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import { type Buffers, WebGpuBuffer } from './buffers.js';
 import { type Device, USAGE } from './device.js';
-import type { PendingPipeline, Pipelines } from './pipelines.js';
-import { type Binding, type Copy, type Dispatch, Planner, type SizeSlot, type Slot } from './plan.js';
+import type { Pipelines } from './pipelines.js';
+import { Encoding, type Launch, type Place, runLoops } from './encoding.js';
+import { type Binding, type Dispatch, Planner, type SizeSlot, type Slot, type Start } from './plan.js';
 import type { Block, Slab } from './slabs.js';
 import { ELEMENT_BYTES } from './target.js';
 
@@ -29,16 +30,6 @@ export interface Tuning {
   apply(program: Program): Program;
 }
 
-interface Launch {
-  readonly pipeline: PendingPipeline;
-  readonly group: GPUBindGroup;
-  /** Byte offset of its part of the table. */
-  readonly table: readonly [number];
-  readonly x: number;
-  readonly y: number;
-  readonly before: readonly Copy[];
-  readonly after: readonly Copy[];
-}
 /** How the program runs while its buffers lie in these slabs. */
 interface Layout {
   /** Of each buffer; undefined for a number. */
@@ -138,9 +129,28 @@ export class WebGpuExecutable implements Executable {
     }
     this.#fillTable(layout, n);
     if (layout.pending !== undefined) checks.push(layout.pending);
-    const encode = this.#encoder(layout);
-    if (checks.length === 0) device.queue.submit(encode);
-    else checks.push(device.submit(`the program ${JSON.stringify(this.program.name)}`, encode));
+    const begin = this.#encoding(layout);
+    const { launches } = layout;
+    if (launches.some(({ loops }) => loops.length > 0)) {
+      const places = new Map(launches.flatMap(({ loops }) => loops.map((loop) => [loop, this.#placeOf(loop)])));
+      checks.push(
+        new Promise((resolve, reject) =>
+          device.queue.pushUntil(() => {
+            const done = runLoops(device, begin(), layout.pending === undefined ? launches : [], places);
+            done.then(resolve, reject);
+            return done;
+          }),
+        ),
+      );
+    } else {
+      const encode = (): GPUCommandBuffer => {
+        const encoding = begin();
+        if (layout.pending === undefined) for (const launch of launches) encoding.launch(launch);
+        return encoding.finish();
+      };
+      if (checks.length === 0) device.queue.submit(encode);
+      else checks.push(device.submit(`the program ${JSON.stringify(this.program.name)}`, encode));
+    }
     checks.push(device.settled());
     return Promise.all(checks).then(() => undefined);
   }
@@ -289,6 +299,7 @@ export class WebGpuExecutable implements Executable {
         y,
         before: dispatch.before,
         after: dispatch.after,
+        loops: dispatch.loops,
       };
     });
     for (const binding of bindings) if (typeof binding !== 'number') checks.push(binding.slab.checked);
@@ -334,60 +345,22 @@ export class WebGpuExecutable implements Executable {
     if (last >= 0) this.device.queue.write(tableBuffer, first * ELEMENT_BYTES, table, first, last - first + 1);
   }
 
+  /** Where a buffer's elements are now: when it is encoded, buffers may be bound elsewhere. */
+  #placeOf({ buffer, plus }: Start): Place {
+    const { slab, offset } = this.#bindings[buffer] as Block;
+    return { slab, at: offset + plus };
+  }
+
   /** What encodes a run, when it is its turn. */
-  #encoder(layout: Layout): () => GPUCommandBuffer {
-    const { device, buffers } = this;
-    const { stopwatch } = device;
-    const clean = buffers.takeCleaning();
-    // Where indices are now: when it is encoded, buffers may be bound elsewhere.
+  #encoding(layout: Layout): () => Encoding {
+    const { stopwatch } = this.device;
+    const clean = this.buffers.takeCleaning();
     const gates = new Map(
       [...layout.gates].map(([launch, slots]) => [
         launch,
-        slots.map(({ word, buffer, plus }) => {
-          const { slab, offset } = this.#bindings[buffer] as Block;
-          return { word, slab, at: offset + plus };
-        }),
+        slots.map((slot) => ({ word: slot.word, ...this.#placeOf(slot) })),
       ]),
     );
-    return () => {
-      const encoder = device.gpu.createCommandEncoder();
-      clean(encoder);
-      if (layout.pending !== undefined) return encoder.finish();
-      const copy = ({ from, to }: Copy): void =>
-        encoder.copyBufferToBuffer(
-          from.slab.buffer,
-          from.offset * ELEMENT_BYTES,
-          to.slab.buffer,
-          to.offset * ELEMENT_BYTES,
-          from.words * ELEMENT_BYTES,
-        );
-      let pass: GPUComputePassEncoder | undefined;
-      const endPass = (): void => {
-        pass?.end();
-        pass = undefined;
-      };
-      for (const launch of layout.launches) {
-        const { pipeline, group, table, x, y, before, after } = launch;
-        const chosen = gates.get(launch);
-        if (before.length > 0 || chosen !== undefined) endPass();
-        before.forEach(copy);
-        for (const { word, slab, at } of chosen ?? [])
-          encoder.copyBufferToBuffer(
-            slab.buffer,
-            at * ELEMENT_BYTES,
-            layout.tableBuffer,
-            word * ELEMENT_BYTES,
-            ELEMENT_BYTES,
-          );
-        pass ??= encoder.beginComputePass(stopwatch?.next());
-        pass.setPipeline(pipeline.value!);
-        pass.setBindGroup(0, group, table);
-        pass.dispatchWorkgroups(x, y);
-        if (after.length > 0) endPass();
-        after.forEach(copy);
-      }
-      endPass();
-      return encoder.finish();
-    };
+    return () => new Encoding(this.device, layout.tableBuffer, gates, stopwatch, clean);
   }
 }

@@ -52,7 +52,7 @@ interface Chosen {
 }
 
 /** Where a view begins in this turn: so many words from the beginning of a buffer. */
-type Start = Omit<Slot, 'word'>;
+export type Start = Omit<Slot, 'word'>;
 /** A word of the table that follows from n, the number of rows of a batch. */
 export interface SizeSlot {
   readonly word: number;
@@ -76,6 +76,8 @@ export interface Dispatch {
   readonly gates: readonly Gate[];
   readonly before: readonly Copy[];
   readonly after: readonly Copy[];
+  /** Where the predicates of the loops of unknown length around it are, the outermost first. */
+  readonly loops: readonly Start[];
 }
 
 const groupsOf = ({ grid }: Call): number => Math.ceil(grid.extent / grid.grain);
@@ -105,6 +107,8 @@ export class Planner {
     readonly starts = new Map<number, Start>(),
     /** The branches around what is being planned, the outermost first. */
     readonly chosen: Chosen[] = [],
+    /** The loops of unknown length around it, the outermost first. */
+    readonly loops: Start[] = [],
   ) {
     this.#bindings = [...bindings];
     this.#launches = new Map(launchesOf(program).map((launch, i) => [launch, i]));
@@ -143,7 +147,17 @@ export class Planner {
 
   /** Each turn has a part of the table of its own: what is bound, and what runs, is the same in all. */
   #loop({ turns, reverse, views, steps }: LoopStep, mostTurns: number): Dispatch[] {
-    if (typeof turns !== 'number') throw new InternalError('a loop of unknown length on WebGPU');
+    if (typeof turns !== 'number') {
+      const { predicate, test } = turns;
+      this.loops.push({ ...this.#start(predicate) });
+      const dispatches = this.#steps(test, mostTurns);
+      // Turns after the last end at once, as a branch that is not chosen.
+      this.chosen.push({ number: this.#branches++, index: predicate, own: 1, count: 2 });
+      dispatches.push(...this.#steps(steps, mostTurns));
+      this.chosen.pop();
+      this.loops.pop();
+      return dispatches;
+    }
     return Array.from({ length: Math.min(turns, mostTurns) }, (_, turn) => {
       const at = reverse ? turns - 1 - turn : turn;
       for (const { view, of, stride, size } of views) {
@@ -244,7 +258,7 @@ export class Planner {
         return start.times === 0 ? [] : [[view, { ...start, buffer: view, plus: moved.offset + start.plus }]];
       }),
     );
-    const planner = new Planner(this.program, bindings, this.mostSlabs, this.allocate, starts, this.chosen);
+    const planner = new Planner(this.program, bindings, this.mostSlabs, this.allocate, starts, this.chosen, this.loops);
     const dispatch = planner.#dispatch(launch, name, [call]);
     const isMoved = ({ buffer }: Slot): boolean => bindings[buffer] !== this.#bindings[buffer];
     return {
@@ -328,6 +342,7 @@ export class Planner {
       gates,
       before: [],
       after: [],
+      loops: [...this.loops],
     };
   }
 }

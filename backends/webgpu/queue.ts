@@ -12,7 +12,7 @@ export const MOST_JOINED = 4;
 
 /** What waits: work, or what the work after it waits for. */
 interface Place {
-  readonly work: (() => void) | Promise<unknown>;
+  readonly work: (() => void) | (() => Promise<unknown>) | Promise<unknown>;
   /** Whether it only adds to what is to be submitted. */
   readonly joins: boolean;
   next: Place | undefined;
@@ -45,6 +45,10 @@ export class WorkQueue {
 
   /** Does `work` when all before it is done; it pushes nothing itself. */
   push(work: () => void): void {
+    this.#append(work, false);
+  }
+  /** Begins `work` when all before it is done; what is pushed from now on waits until it ends, whatever comes of it. */
+  pushUntil(work: () => Promise<unknown>): void {
     this.#append(work, false);
   }
   /** What is pushed from now on waits for `until`, whatever comes of it. */
@@ -118,14 +122,14 @@ export class WorkQueue {
       this.#first = next;
       if (next === undefined) this.#last = undefined;
       if (!joins) this.#flush();
-      if (typeof work === 'function') work();
-      else {
+      const until: unknown = typeof work === 'function' ? work() : work;
+      if (until instanceof Promise) {
         this.#isHeld = true;
         const go = (): void => {
           this.#isHeld = false;
           this.#advance();
         };
-        work.then(go, go);
+        until.then(go, go);
       }
     }
   }

@@ -30,7 +30,7 @@ export const WEBGPU_TARGET: Target = {
   workers: WORKGROUPS,
   batches: true,
   reassociates: true,
-  loops: 'counted',
+  loops: 'dispatched',
   tile: undefined,
   whyUntiled: whyNotInTiles,
   decompositions: DECOMPOSITIONS_OF_SINGLES,

@@ -13,7 +13,7 @@ import type { Scheduled } from './schedule.js';
 /** What a machine loops over. */
 export interface Loops {
   /** Whether it loops and branches itself; or so, but for loops of unknown length and what is little work. */
-  readonly loops: boolean | 'counted';
+  readonly loops: boolean | 'dispatched';
   readonly dtypes: readonly DType[];
   /** What has fewer elements costs less than a launch. */
   readonly small: number;

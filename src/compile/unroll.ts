@@ -48,16 +48,14 @@ export function unroll(graph: Graph, target: Loops): Graph {
       const attributes = mapGraphs(node.attributes, (each) => unroll(each, target));
       const graphs = graphsOf(attributes);
       const runs =
-        loops === 'counted'
-          ? control.kind !== 'while' &&
-            isWithin(node, graphs, dtypes) &&
-            !(control.kind === 'branch' && areSmall(graphs, small))
+        loops === 'dispatched'
+          ? isWithin(node, graphs, dtypes) && !(control.kind === 'branch' && areSmall(graphs, small))
           : loops;
       if (runs && control.kind !== 'inline') return make(node.primitive, inputs, attributes);
       if (control.unroll === undefined)
         throw new UnsupportedError(
           'NO_LOOPS',
-          'the backend cannot run a loop whose number of turns depends on values',
+          `the backend cannot run a loop whose number of turns depends on values${loops === 'dispatched' ? ' and that computes with f64' : ''}`,
           "Run it on 'js' or 'wasm', or use forLoop with bounds that are numbers.",
         );
       const unrolled = control.unroll(inputs, attributes, node.aval);

@@ -88,10 +88,10 @@ export interface Target extends FusionLimits {
   /** Whether a float sum may be added up in another order than its expression says. */
   readonly reassociates: boolean;
   /**
-   * Whether a program loops and branches itself, all but loops of unknown length if `counted`; else turns are written out, and
-   * all branches computed.
+   * Whether a program loops and branches itself; if `dispatched`, turn by turn, between which the host computes nothing. Else turns
+   * are written out, and all branches computed.
    */
-  readonly loops: boolean | 'counted';
+  readonly loops: boolean | 'dispatched';
   /** Plans the tile that the backend has for contractions; without one they are expanded into loops. */
   readonly tile: ((shape: TileShape) => TilePlan) | undefined;
   /** Whether the tile can keep from turn to turn what it has packed of a factor that a loop does not change. */
