@@ -146,7 +146,8 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     const p: { a?: { b: number } } = {};
     let q: number | undefined;
     q ??= y;
-    return (p.a?.b ?? x) + q + (p.a === undefined ? 1 : 2);
+    const none = null as { f: (v: number) => { c: { d: number } } } | null;
+    return (p.a?.b ?? x) + q + (p.a === undefined ? 1 : 2) + (none?.f(x++).c.d ?? x);
   }`,
   'a place is found once, before its value': `(x: number, y: number) => {
     const a = [1, 2, 3, 4];

@@ -20,6 +20,9 @@ import { Undecided, type Way } from './machine.js';
 import { Places, type Target } from './places.js';
 import { Builtin, Closure, Compound, isScalar, type Scope, UNINITIALISED, Unknown, type Value } from './values.js';
 
+/** Leads from `?.` on nothing to the end of its chain. */
+const END_OF_CHAIN = new Error('the end of a chain');
+
 export abstract class Evaluator extends Places {
   /** What the function returns for these arguments. */
   protected abstract call(closure: Closure, args: readonly Value[], node: Node): Value;
@@ -77,6 +80,12 @@ export abstract class Evaluator extends Places {
       case 'MemberExpression':
         return this.#member(node, this.evaluate(node.object, scope), scope);
       case 'ChainExpression':
+        try {
+          return this.evaluate(node.expression, scope);
+        } catch (end) {
+          if (end !== END_OF_CHAIN) throw end;
+          return undefined;
+        }
       case 'ParenthesizedExpression':
         return this.evaluate(node.expression, scope);
       case 'ArrayExpression':
@@ -231,7 +240,7 @@ export abstract class Evaluator extends Places {
       return this.#list(node.arguments, scope)[0];
     const isUnknownName = callee.type === 'Identifier' && scope.find(callee.name) === undefined;
     const fn = isUnknownName ? undefined : this.evaluate(callee, scope);
-    if (fn === undefined && node.optional && !isUnknownName) return undefined;
+    if ((fn === undefined || fn === null) && node.optional && !isUnknownName) throw END_OF_CHAIN;
     if (!(fn instanceof Closure) && !(fn instanceof Builtin))
       throw this.source.error(
         node,
@@ -280,7 +289,7 @@ export abstract class Evaluator extends Places {
   }
 
   #member(node: MemberExpression, object: Value, scope: Scope): Value {
-    if (node.optional && (object === undefined || object === null)) return undefined;
+    if (node.optional && (object === undefined || object === null)) throw END_OF_CHAIN;
     return this.read(object, this.keyOf({ computed: node.computed, key: node.property }, scope), node);
   }
 }

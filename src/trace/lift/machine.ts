@@ -103,6 +103,18 @@ export abstract class Machine {
       );
   }
 
+  /** @throws LiftError `LIFT_STRUCTURE` for an array that the sides of a branch left with different lengths. */
+  protected refuseLength(values: Iterable<Value>, node: Node): void {
+    for (const value of values)
+      if (value instanceof Conflict && value.isAbsent)
+        throw this.source.error(
+          node,
+          'LIFT_STRUCTURE',
+          `${this.source.quote(node)} is of an array that has more elements on one side of a condition on tensors`,
+          'Give it the same length on both sides of the branch.',
+        );
+  }
+
   /** Whether a value counts as true; a node where the graph decides. */
   protected truth(value: Value, node: Node): Expr | boolean {
     if (!isScalar(value) && !(value instanceof Unknown) && !(value instanceof Conflict) && value !== UNINITIALISED)
@@ -159,13 +171,15 @@ export abstract class Machine {
   #joinFields(ways: readonly Way[], contents: readonly Fields[]): Fields {
     const keys = new Set(contents.flatMap((fields) => [...fields.keys()]));
     return new Map(
-      [...keys].map((key) => [
-        key,
-        this.#join(
+      [...keys].map((key) => {
+        const value = this.#join(
           ways,
           contents.map((fields) => fields.get(key)),
-        ),
-      ]),
+        );
+        const isAbsent = contents.some((fields) => !fields.has(key));
+        if (!isAbsent) return [key, value];
+        return [key, new Conflict(value instanceof Conflict ? value.sides : ['undefined', 'nothing'], true)];
+      }),
     );
   }
 

@@ -63,7 +63,11 @@ export abstract class Places extends Machine {
   /** The elements of an array. @throws LiftError `LIFT_VALUE` for what is none. */
   protected elements(value: Value, node: Node): Value[] {
     if (value instanceof Unknown) throw new Undecided();
-    if (value instanceof Compound && value.isArray) return [...value.cell.value.values()];
+    if (value instanceof Compound && value.isArray) {
+      const all = [...value.cell.value.values()];
+      this.refuseLength(all, node);
+      return all;
+    }
     this.refuseConflict(value, node);
     throw this.source.error(
       node,
@@ -99,7 +103,10 @@ export abstract class Places extends Machine {
     if (object instanceof Compound) {
       const { cell, isArray, fixed } = object;
       if (cell.value.has(key)) return cell.value.get(key);
-      if (isArray && key === 'length') return cell.value.size;
+      if (isArray && key === 'length') {
+        this.refuseLength(cell.value.values(), node);
+        return cell.value.size;
+      }
       if (isArray ? /^\d+$/.test(key) : fixed !== 'namespace' && !(key in Object.prototype)) return undefined;
       if (isArray) remedy = 'Write a for loop over the indices.';
       else if (key === 'random')

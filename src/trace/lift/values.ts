@@ -53,7 +53,11 @@ export class Unknown {
 
 /** Two sides of a branch gave what cannot be joined; an error if anybody uses it. */
 export class Conflict {
-  constructor(readonly sides: readonly [string, string]) {}
+  constructor(
+    readonly sides: readonly [string, string],
+    /** Whether one side left nothing at this index: so the array's length is in doubt too. */
+    readonly isAbsent = false,
+  ) {}
 }
 
 /** Declared, not initialised. */
