@@ -49,6 +49,11 @@ export async function loadStep(
   if (/^\.[cm]?tsx?$/.test(extname(path))) await readTypeScript(path);
   const exported = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   const step = exported[name];
+  // It would have a copy of the library of its own.
+  if (step === undefined && typeof exported.default === 'object' && name in (exported.default ?? {}))
+    throw new Error(
+      `${file} is CommonJS: name it .${/^\.c?ts/.test(extname(path)) ? 'mts' : 'mjs'}, or put "type": "module" into its package.json`,
+    );
   if (typeof step !== 'function' || !('inspect' in step))
     throw new Error(
       step === undefined

@@ -173,6 +173,13 @@ test('with --json an error is JSON, and what FILE throws is one', () => {
   expect([fails.code, JSON.parse(fails.stderr)]).toEqual([1, { error: 'no luck' }]);
 });
 
+test('a file that is CommonJS is told how to be none', async () => {
+  mkdirSync(join(folder, 'old'));
+  file('old/package.json', '{}');
+  const { code, stderr } = await lazuli('inspect', file('old/step.ts', 'export const step = 1;\n'));
+  expect([code, stderr]).toEqual([1, expect.stringContaining('step.ts is CommonJS: name it .mts, or put "type"')]);
+});
+
 test('without tsx a TypeScript file is a clear error where Node does not strip types', async () => {
   // A copy of the command where no tsx can be found.
   const lonely = mkdtempSync('/tmp/lazuli-cli-');
