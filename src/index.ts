@@ -49,6 +49,7 @@ export const random = /* @__PURE__ */ connected(randomNumbers);
 /**
  * Sets the threads of the backends `wasm` and `native`, the calling one included; resolves when they are ready. The number of
  * cores unless it is set. Results do not depend on it.
+ * @example await setThreads(1); // all on the calling thread
  */
 export async function setThreads(count: number, options?: ThreadOptions): Promise<void> {
   await wasmBackend.setThreads(count, options);

@@ -65,6 +65,7 @@ async function loadKoffi(): Promise<typeof Koffi> {
  * @throws BackendUnavailableError `NO_KOFFI`, `NO_COMPILER` with what was tried; `COMPILER_FAILED`
  * @throws OptionError for an option outside its range; `COMPILER_FLAG`; `CACHE_DIRECTORY` where others could write
  * @throws UnsupportedError `NATIVE_PLATFORM`, `NATIVE_PROCESSOR`
+ * @example setDefaultBackend(await native({ threads: 2 }));
  */
 export async function native(options: NativeOptions = {}): Promise<NativeBackend> {
   checkOptions('native', options, ['compiler', 'flags', 'cacheDirectory', 'fma', 'threads']);

@@ -70,6 +70,7 @@ const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo)
 /**
  * Opens a GPU as a backend. `destroy()` ends it; a finished process does not wait for it.
  * @throws BackendUnavailableError `NO_WEBGPU` where there is no adapter, with what was tried
+ * @example setDefaultBackend(await webgpu());
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   checkOptions('webgpu', options, ['adapter', 'device', 'powerPreference', 'tune']);

@@ -6,6 +6,7 @@
 /**
  * The library's own folder, read off this module's own stack frame; undefined in a bundle, where its frames cannot be
  * told apart. (`import.meta.url` would not survive every bundle format.)
+ * @internal
  */
 export const LIBRARY_ROOT = /([^\s()]*\/)src\/core\/errors\.[jt]s:/
   .exec(new Error().stack ?? '')?.[1]
@@ -17,6 +18,7 @@ const isLibraryFrame = (frame: string): boolean => LIBRARY_FOLDERS.some((folder)
 /**
  * The file and line outside the library from which the current call came, as `train.ts:41`;
  * undefined where the engine gives no stack, a bundler has merged the files, or the call is more than `frames` away.
+ * @internal
  */
 export function userLocation(frames = 50): string | undefined {
   if (LIBRARY_ROOT === undefined) return undefined;
@@ -38,7 +40,17 @@ export function userLocation(frames = 50): string | undefined {
   return undefined;
 }
 
-/** Base of all errors: `code` names the rule that was broken, `facts` what was seen, `remedy` what to do. */
+/**
+ * Base of all errors: `code` names the rule that was broken, `facts` what was seen, `remedy` what to do.
+ * @example
+ * let error: unknown;
+ * try {
+ *   tensor([1, 2]).add(tensor([1, 2, 3]));
+ * } catch (thrown) {
+ *   error = thrown;
+ * }
+ * error instanceof ShapeError && error.code; // 'SHAPE_MISMATCH'
+ */
 export class LazuliError extends Error {
   // A static name outlives minifiers, which rename classes.
   static override name = 'LazuliError';

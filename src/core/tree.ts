@@ -28,7 +28,10 @@ const registered = new Map<AnyClass, AnyRegistration>();
 
 type NodeKind = 'leaf' | 'none' | 'array' | 'object' | 'map' | 'class' | 'repeat';
 
-/** The structure of a tree without its leaves; `T` is the type of the tree. */
+/**
+ * The structure of a tree without its leaves; `T` is the type of the tree.
+ * @example tree.structure([1, 2]) instanceof tree.TreeDef; // true
+ */
 export class TreeDef<T = unknown> {
   static name = 'TreeDef';
   declare readonly [leafType]?: T;
@@ -208,13 +211,21 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
   return LEAF;
 }
 
-/** The leaves in order, and the structure. A class that is not registered is a leaf. */
+/**
+ * The leaves in order, and the structure. A class that is not registered is a leaf.
+ * @example
+ * const [leaves, treedef] = tree.flatten({ a: 1, b: [2, 3] });
+ * tree.unflatten(treedef, leaves).b; // [2, 3]
+ */
 export function flatten<T>(value: T): [leaves: LeafOf<T>[], treedef: TreeDef<T>] {
   const leaves: LeafOf<T>[] = [];
   return [leaves, flattenInto(value, leaves, [], new Map()) as TreeDef<T>];
 }
 
-/** The tree of this structure with these leaves. */
+/**
+ * The tree of this structure with these leaves.
+ * @example tree.unflatten(tree.structure([1, [2]]), [5, 6]); // [5, [6]]
+ */
 export function unflatten<T, L>(treedef: TreeDef<T>, leaves: readonly L[]): MapLeaves<T, L>;
 export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown {
   if (!(treedef instanceof TreeDef) || !Array.isArray(leaves))
@@ -272,6 +283,7 @@ export function unflatten(treedef: TreeDef, leaves: readonly unknown[]): unknown
 /**
  * The leaves of `value` in the order of `treedef`, matched by key name.
  * @throws TreeError `TREE_MISMATCH` with both structures and the first path where they part.
+ * @example tree.flattenUpTo(tree.structure({ a: 0, b: 0 }), { a: 1, b: 2 }); // [1, 2]
  */
 export function flattenUpTo(treedef: TreeDef, value: unknown, what = 'the trees'): unknown[] {
   const leaves: unknown[] = [];
@@ -328,6 +340,7 @@ const NONE_SEEN = new Map<object, number>();
 /**
  * Appends the leaves of `value` in the order of `treedef`; false if the structure differs. Allocates nothing else unless
  * objects with an identity are among them: `seen` has those that were met, by their place.
+ * @example tree.matchLeaves(tree.structure([0, 0]), [1, 2, 3], []); // false
  */
 export function matchLeaves(
   treedef: TreeDef,
@@ -383,7 +396,10 @@ export function matchLeaves(
   }
 }
 
-/** `f` applied to corresponding leaves of trees of equal structure. */
+/**
+ * `f` applied to corresponding leaves of trees of equal structure.
+ * @example tree.map((x: number) => 2 * x, [1, [2, 3]]); // [2, [4, 6]]
+ */
 export function map<T, U extends readonly unknown[], R>(
   f: (leaf: MappedLeaf<T>, ...others: { [I in keyof U]: MappedLeaf<U[I]> }) => R,
   first: T,
@@ -406,19 +422,39 @@ export function map(f: (...leaves: unknown[]) => unknown, first: unknown, ...res
   );
 }
 
-/** The leaves in order. */
+/**
+ * The leaves in order.
+ * @example tree.leaves({ a: 1, b: [2, 3] }); // [1, 2, 3]
+ */
 export const leaves = <T>(value: T): LeafOf<T>[] => flatten(value)[0];
-/** The structure without the leaves. */
+/**
+ * The structure without the leaves.
+ * @example tree.structure({ a: 1, b: [2, 3] }).children.length; // 2
+ */
 export const structure = <T>(value: T): TreeDef<T> => flatten(value)[1];
 
-/** The path of each leaf, as `.layers[0].weight`. */
+/**
+ * The path of each leaf, as `.layers[0].weight`.
+ * @example tree.paths({ a: 1, b: [2, 3] }); // ['.a', '.b[0]', '.b[1]']
+ */
 export function paths(value: unknown): string[] {
   const out: string[] = [];
   structure(value).collectPaths('', out);
   return out;
 }
 
-/** Makes instances of `type` (and of its subclasses) nodes of trees. */
+/**
+ * Makes instances of `type` (and of its subclasses) nodes of trees.
+ * @example
+ * class Pair {
+ *   constructor(readonly a: number, readonly b: number) {}
+ * }
+ * tree.register(Pair, {
+ *   flatten: ({ a, b }) => ({ children: [a, b], names: ['a', 'b'] }),
+ *   unflatten: (_, [a, b]) => new Pair(a as number, b as number),
+ * });
+ * tree.leaves(new Pair(1, 2)); // [1, 2]
+ */
 export function register<T>(type: abstract new (...args: never[]) => T, registration: TreeNodeRegistration<T>): void {
   const { flatten, unflatten } = (registration ?? {}) as Partial<TreeNodeRegistration<T>>;
   if (typeof type !== 'function' || typeof flatten !== 'function' || typeof unflatten !== 'function')

@@ -76,7 +76,8 @@ export class Batches<T> implements Iterable<Batch<T>>, Passes<Batch<T>> {
  * has another order, which the seed and the number of the pass decide.
  *
  * @example
- * for (const { x, y } of batches({ x: images, y: labels }, { size: 100, shuffle: true })) step(x, y);
+ * const passes = batches({ x: zeros([10, 3]), y: zeros([10]) }, { size: 4, shuffle: true });
+ * [...passes].map(({ x, y }) => [x.shape[0], y.shape[0]]); // [[4, 4], [4, 4], [2, 2]]
  * @throws DataError `EMPTY_DATA`, `DATA_LENGTHS`, `DATA_LEAF`; OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`
  */
 export const batches = <T>(tree: T, options: BatchOptions): Batches<T> => new Batches(tree, options);
@@ -92,7 +93,9 @@ export interface SplitOptions {
 /**
  * Two trees of the same structure, each example in one of them: typed arrays stay typed arrays, tensors tensors.
  * @returns `[train, test]`
- * @example const [train, test] = trainTestSplit({ x, y }, { testSize: 0.2 });
+ * @example
+ * const [train, test] = trainTestSplit({ x: zeros([10, 3]), y: zeros([10]) }, { testSize: 0.2 });
+ * [train.x.shape, test.y.shape]; // [[8, 3], [2]]
  * @throws OptionError `OPTION_RANGE` where one of them would be empty, and the errors of {@link batches}.
  */
 export function trainTestSplit<T>(tree: T, options: SplitOptions): [train: T, test: T] {

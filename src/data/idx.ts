@@ -21,7 +21,9 @@ const KINDS: Readonly<Record<number, Kind>> = {
 
 /**
  * The array of an IDX file, unpacked: i32 of bytes and of integers of 16 and 32 bits, f32 or f64.
- * @example readIdx(await readFile('train-labels-idx1-ubyte')).shape; // [60000]
+ * @example
+ * // Two labels; a file is read by readFile or fetch.
+ * readIdx(Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 7, 3)).arraySync(); // [7, 3]
  * @throws DataError `IDX_FORMAT` for what is no such file, or not all of one.
  */
 export function readIdx(bytes: Uint8Array | ArrayBuffer): Tensor {

@@ -59,7 +59,10 @@ function pixelsOf(image: PixelData | Drawable): PixelData {
  * The pixels of ImageData, a canvas, an ImageBitmap, an image or a video's frame: i32[height, width, channels], 0 … 255, not
  * multiplied by alpha. One channel is the brightness of Rec. 601, (299 r + 587 g + 114 b) / 1000, rounded.
  * In a page, in a Worker, and for plain `{ data, width, height }` anywhere.
- * @example fromPixels(context.getImageData(0, 0, 28, 28), { channels: 1 }).shape; // [28, 28, 1]
+ * @example
+ * // As context.getImageData(0, 0, 28, 28) gives it.
+ * const image = { data: new Uint8ClampedArray(28 * 28 * 4), width: 28, height: 28 };
+ * fromPixels(image, { channels: 1 }).shape; // [28, 28, 1]
  * @throws OptionError `OPTION_RANGE`, `NOT_AN_IMAGE`; DataError `EMPTY_DATA`; UnsupportedError `NO_CANVAS` where nothing draws.
  */
 export function fromPixels(image: PixelData | Drawable, options: PixelOptions = {}): Tensor {

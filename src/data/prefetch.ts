@@ -34,7 +34,13 @@ async function* ahead<B>(source: Source<B>, count: number): AsyncGenerator<B, vo
 /**
  * The batches of a source, of which the next `count` are asked for before they are needed: a source that reads files or
  * fetches does so while a step runs. Iterable as often as the source. What the source throws is thrown where its batch is due.
- * @example for await (const { x, y } of prefetch(download(), 2)) step(x, y);
+ * @example
+ * async function* download() {
+ *   for (let i = 0; i < 3; i++) yield tensor([i]);
+ * }
+ * let total = 0;
+ * for await (const x of prefetch(download(), 2)) total += x.item();
+ * total; // 3
  * @throws OptionError `OPTION_RANGE`, `NOT_ITERABLE`
  */
 export function prefetch<B>(source: Source<B>, count = 2): AsyncIterable<B> & Partial<Passes<B>> {

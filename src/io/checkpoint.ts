@@ -54,6 +54,7 @@ export const toSafetensors = (
  * The tensors of a safetensors file, by name. f16 and bf16 become f32, exactly; i8, u8, i16, u16, i64 and u64 become
  * i32 where every value fits.
  * @throws CheckpointError `CHECKPOINT_CORRUPT`, `CHECKPOINT_DTYPE`, `CHECKPOINT_LIMIT`
+ * @example fromSafetensors(toSafetensors({ w: tensor([1, 2]) })).w!.arraySync(); // [1, 2]
  */
 export const fromSafetensors = (bytes: Uint8Array): Record<string, Tensor> =>
   tensorsOf(decodeSafetensors(bytes).arrays);
@@ -62,6 +63,7 @@ export const fromSafetensors = (bytes: Uint8Array): Record<string, Tensor> =>
  * The bytes of a .npz file that `numpy.load` reads.
  * @param options `compress` deflates: smaller and slower
  * @throws OptionError `OPTION_NAME`, `OPTION_TENSOR`, `UNKNOWN_OPTION`; CheckpointError `CHECKPOINT_LIMIT`
+ * @example toNpz({ w: tensor([1, 2]) }) instanceof Uint8Array; // true
  */
 export function toNpz(tensors: TensorDict, options: { readonly compress?: boolean } = {}): Uint8Array<ArrayBuffer> {
   checkOptions('toNpz', options, ['compress']);
@@ -72,6 +74,7 @@ export function toNpz(tensors: TensorDict, options: { readonly compress?: boolea
  * The tensors of a .npz file, by name; arrays of text, which no tensor holds, are left out with a warning, but that names
  * which BrainPy stored once for two keys (`duplicate_keys`, `duplicate_targets`) are there twice.
  * @throws CheckpointError `CHECKPOINT_CORRUPT`, `CHECKPOINT_DTYPE`, `CHECKPOINT_PICKLE`, `CHECKPOINT_LIMIT`
+ * @example fromNpz(toNpz({ w: tensor([1, 2]) })).w!.arraySync(); // [1, 2]
  */
 export function fromNpz(bytes: Uint8Array): Record<string, Tensor> {
   const { arrays, texts } = npzArrays(bytes);

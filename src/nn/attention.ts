@@ -78,6 +78,9 @@ function checkOperands(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | undefined
  * The weights stay exponentials: their sum divides the product with v, which has fewer elements. So a backward pass makes
  * one array of [length, keys], the cotangent of the scores, in the epilogue of the one product that needs it.
  * @throws ShapeError `SHAPE_MISMATCH`, DTypeError `DTYPE_UNSUPPORTED`, OptionError `OPTION_RANGE`, `NO_DROPOUT_KEY`
+ * @example
+ * const q = ones([1, 2, 4, 8]);
+ * attention(q, q, q, { causal: true }).shape; // [1, 2, 4, 8]
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   checkOptions('attention', options, ['mask', 'causal', 'scale', 'dropout', 'key']);

@@ -29,6 +29,7 @@ export interface BatchNormOptions extends NormOptions {
  * After `eval()` it takes these. They are Variables, no TrainVars, and begin at 0 and 1.
  * @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`; ShapeError `LAYER_INPUT`, and `BATCH_TOO_SMALL` for one element in
  * training, when it is called.
+ * @example new nn.BatchNorm(2).call(tensor([[1, 5], [1, 5]])).arraySync(); // [[0, 0], [0, 0]]
  */
 export class BatchNorm extends Module {
   static override name = 'BatchNorm';

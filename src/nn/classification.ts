@@ -50,7 +50,10 @@ function checkLabels(owner: string, count: number, ...all: readonly Tensor[]): v
   }
 }
 
-/** The part of predictions that are right: f32[]. */
+/**
+ * The part of predictions that are right: f32[].
+ * @example metrics.accuracy(tensor([[2, 1], [0, 3]]), tensor([0, 0], { dtype: 'i32' })).item(); // 0.5
+ */
 export function accuracy(p: Tensor, y: Tensor): Tensor {
   const { classes, labels } = predicted('accuracy', p, y);
   return classes.equal(labels).cast('f32').mean();
@@ -59,6 +62,7 @@ export function accuracy(p: Tensor, y: Tensor): Tensor {
 /**
  * The part of labels whose logit is among the k greatest; of equal ones the first count. `logits: f32[n, c]`, `y: i32[n]`.
  * @throws OptionError `OPTION_RANGE`
+ * @example metrics.topKAccuracy(tensor([[3, 2, 1]]), tensor([1], { dtype: 'i32' }), 2).item(); // 1
  */
 export function topKAccuracy(logits: Tensor, y: Tensor, k = 5): Tensor {
   checkRange('metrics.topKAccuracy', 'k', k, POSITIVE_INTEGER);
@@ -80,6 +84,7 @@ export function topKAccuracy(logits: Tensor, y: Tensor, k = 5): Tensor {
 /**
  * How often each class (row) was taken for each (column): i32[classes, classes].
  * @throws OptionError `LABEL_RANGE` outside a trace; inside one, what is no class is not counted.
+ * @example metrics.confusionMatrix(tensor([[2, 1], [0, 3]]), tensor([0, 0], { dtype: 'i32' }), 2).arraySync(); // [[1, 1], [0, 0]]
  */
 export function confusionMatrix(p: Tensor, y: Tensor, classes: number): Tensor {
   checkRange('metrics.confusionMatrix', 'classes', classes, POSITIVE_INTEGER);
@@ -110,6 +115,7 @@ const ratio = (a: Tensor, b: Tensor): Tensor => where(b.equal(0), 0, a.div(where
  * Precision tp / (tp + fp), recall tp / (tp + fn) and their harmonic mean 2tp / (2tp + fp + fn); 0 where nothing was
  * predicted, or nothing was there. f32[], f32[classes] with `average: 'none'`.
  * @throws OptionError `LABEL_RANGE`; `CLASSES` where their number cannot be known
+ * @example metrics.precisionRecallF1(tensor([[2, 1], [0, 3]]), tensor([0, 1], { dtype: 'i32' })).f1.item(); // 1
  */
 export function precisionRecallF1(p: Tensor, y: Tensor, options: PrecisionRecallOptions = {}): PrecisionRecallF1 {
   const owner = 'metrics.precisionRecallF1';

@@ -97,6 +97,7 @@ abstract class Convolution extends Module {
  * channels first.
  * @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`, `GROUPS`; ShapeError `CONV_RANK`, `CONV_CHANNELS`,
  * `WINDOW_TOO_LARGE` when it is called.
+ * @example new nn.Conv1d(2, 4, 3).call(ones([1, 8, 2])).shape; // [1, 6, 4]
  */
 export class Conv1d extends Convolution {
   static override name = 'Conv1d';
@@ -114,7 +115,10 @@ export class Conv2d extends Convolution {
   protected static override readonly rank = 2;
   protected static override readonly convolve: Convolve = conv2d;
 }
-/** As {@link Conv1d}, over three axes. */
+/**
+ * As {@link Conv1d}, over three axes.
+ * @example new nn.Conv3d(1, 2, 2).call(ones([1, 3, 3, 3, 1])).shape; // [1, 2, 2, 2, 2]
+ */
 export class Conv3d extends Convolution {
   static override name = 'Conv3d';
   protected static override readonly rank = 3;
@@ -132,13 +136,17 @@ abstract class Transposed extends Convolution {
  * The transpose of a convolution over one axis: `convTranspose1d`, plus a bias. `weight: [size, inputs, outputs/groups]`, or
  * with layout `'NCHW'` [inputs, outputs/groups, size]. Takes `outputPadding`, too.
  * @throws as {@link Conv1d}
+ * @example new nn.ConvTranspose1d(2, 4, 2, { strides: 2 }).call(ones([1, 8, 2])).shape; // [1, 16, 4]
  */
 export class ConvTranspose1d extends Transposed {
   static override name = 'ConvTranspose1d';
   protected static override readonly rank = 1;
   protected static override readonly convolve: Convolve = convTranspose1d;
 }
-/** As {@link ConvTranspose1d}, over two axes. */
+/**
+ * As {@link ConvTranspose1d}, over two axes.
+ * @example new nn.ConvTranspose2d(2, 4, 2, { strides: 2 }).call(ones([1, 3, 3, 2])).shape; // [1, 6, 6, 4]
+ */
 export class ConvTranspose2d extends Transposed {
   static override name = 'ConvTranspose2d';
   protected static override readonly rank = 2;

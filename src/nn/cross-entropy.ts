@@ -125,6 +125,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
  * `labels: i32[…]`.
  * @throws as {@link crossEntropy}
  * @public
+ * @example losses.nll(tensor([[-0.5, -2]]), tensor([0], { dtype: 'i32' })).item(); // 0.5
  */
 export function nll(logProbabilities: Tensor, labels: Tensor, options: NllOptions = {}): Tensor {
   return labelled(logProbabilities, labels, classesOf('nll', logProbabilities, labels, options, []));

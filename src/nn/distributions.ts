@@ -15,6 +15,7 @@ export interface UniformOptions {
 /**
  * f32 in [min, max): min + (bits >>> 8)·2⁻²⁴·(max − min).
  * @throws OptionError `OPTION_RANGE` unless min and max are finite and min ≤ max.
+ * @example random.uniform(random.key(0), [1000], { min: 2, max: 3 }).min().greaterEqual(2).item(); // 1
  */
 export function uniform(k: Tensor, shape: Shape, options: UniformOptions = {}): Tensor {
   checkOptions('random.uniform', options, ['min', 'max']);
@@ -51,6 +52,7 @@ function scaled(op: string, standard: Tensor, options: NormalOptions): Tensor {
 /**
  * Normal by Box–Muller: mean + std·√(−2 ln(1 − u))·cos 2πv.
  * @throws OptionError `OPTION_RANGE`
+ * @example random.normal(random.key(0), [2, 3]).shape; // [2, 3]
  */
 export function normal(k: Tensor, shape: Shape, options: NormalOptions = {}): Tensor {
   const n = sizeOf(checkShape('random.normal', shape));
@@ -72,6 +74,7 @@ const WITHIN_TWO = 0.9544997361036416;
  * Normal on [−2, 2] (then times std, plus mean), by inversion: √2·erf⁻¹(x) with x uniform on ±erf √2. Its standard
  * deviation is 0.8796·std.
  * @throws OptionError `OPTION_RANGE`
+ * @example random.truncatedNormal(random.key(0), [1000]).abs().max().lessEqual(2).item(); // 1
  */
 export function truncatedNormal(k: Tensor, shape: Shape, options: NormalOptions = {}): Tensor {
   const x = fractions('truncatedNormal', k, shape)
@@ -93,6 +96,7 @@ export interface BernoulliOptions {
  * bool, true with probability p.
  * @throws OptionError `OPTION_RANGE`, ShapeError `SHAPE_MISMATCH`
  * @public
+ * @example random.bernoulli(random.key(0), [2], { p: 1 }).arraySync(); // [true, true]
  */
 export function bernoulli(k: Tensor, shape: Shape, options: BernoulliOptions = {}): Tensor {
   checkOptions('random.bernoulli', options, ['p']);
@@ -113,6 +117,7 @@ const I32: Range = { holds: (v) => INTEGER.holds(v) && v >= -(2 ** 31) && v <= 2
 /**
  * i32 in [min, max), all equally likely: min + b mod (max − min), where b are 64 bits (32, if max − min is above 2³¹).
  * @throws OptionError `OPTION_RANGE` unless min < max and both are in range.
+ * @example random.randint(random.key(0), [2], { min: 3, max: 4 }).arraySync(); // [3, 3]
  */
 export function randint(k: Tensor, shape: Shape, options: RandintOptions): Tensor {
   const owner = 'random.randint';
@@ -146,10 +151,14 @@ export function randint(k: Tensor, shape: Shape, options: RandintOptions): Tenso
 /**
  * Exponential of rate 1: −ln(1 − u).
  * @public
+ * @example random.exponential(random.key(0), [1000]).min().greaterEqual(0).item(); // 1
  */
 export const exponential = (k: Tensor, shape: Shape): Tensor => fractions('exponential', k, shape).neg().log1p().neg();
 
-/** Standard Gumbel: −ln(−ln u). */
+/**
+ * Standard Gumbel: −ln(−ln u).
+ * @example random.gumbel(random.key(0), [2, 3]).shape; // [2, 3]
+ */
 export const gumbel = (k: Tensor, shape: Shape): Tensor =>
   // The least u that is not 0 by half: the logarithm of neither is infinite.
   fractions('gumbel', k, shape)
@@ -164,6 +173,7 @@ export const gumbel = (k: Tensor, shape: Shape): Tensor =>
  * `logits: f32[…, classes] → i32[…]`.
  * @throws OptionError `NOT_A_KEY`, `NOT_LOGITS`; ShapeError `INVALID_AXIS`
  * @public
+ * @example random.categorical(random.key(0), tensor([[0, -Infinity], [-Infinity, 0]])).arraySync(); // [0, 1]
  */
 export function categorical(k: Tensor, logits: Tensor, axis = -1): Tensor {
   if (!(logits instanceof Tensor))

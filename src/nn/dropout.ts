@@ -17,6 +17,10 @@ export const dropped = (x: Tensor, rate: number, key: Tensor): Tensor =>
  * `eval()` nothing changes. The key is a Variable of its state: each call in training advances it, and a run that is loaded
  * from a file goes on with the same bits.
  * @throws OptionError `OPTION_RANGE` unless 0 ≤ rate < 1, `UNKNOWN_OPTION`, `NOT_A_KEY`
+ * @example
+ * const layer = new nn.Dropout(0.5);
+ * layer.eval();
+ * layer.call(tensor([1, 2])).arraySync(); // [1, 2]
  */
 export class Dropout extends Module {
   static override name = 'Dropout';

@@ -11,6 +11,7 @@ import { checkAlike, reduced, reductionOf, type ReductionOptions } from './reduc
 /**
  * Mean of (a − b)².
  * @throws ShapeError `SHAPE_MISMATCH` where the shapes differ: [n] with [n, 1] would be n² differences.
+ * @example meanSquaredError(tensor([1, 2]), tensor([1, 4])).item(); // 2
  */
 export function meanSquaredError(a: TensorLike, b: TensorLike, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('meanSquaredError', options);
@@ -18,7 +19,10 @@ export function meanSquaredError(a: TensorLike, b: TensorLike, options: Reductio
   return reduced(sub(a, b).square(), reduction);
 }
 
-/** Mean of |a − b|. @throws ShapeError `SHAPE_MISMATCH` @public */
+/**
+ * Mean of |a − b|. @throws ShapeError `SHAPE_MISMATCH` @public
+ * @example losses.l1(tensor([1, 2]), tensor([1, 4])).item(); // 1
+ */
 export function l1(a: TensorLike, b: TensorLike, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('l1', options);
   checkAlike('l1', a, b);
@@ -34,6 +38,7 @@ export interface HuberOptions extends ReductionOptions {
  * Mean of ½d² where |d| ≤ δ, else δ(|d| − ½δ), with d = a − b (Huber 1964, "Robust estimation of a location parameter").
  * @throws ShapeError `SHAPE_MISMATCH`, OptionError `OPTION_RANGE`
  * @public
+ * @example losses.huber(tensor([0, 3]), tensor([1, 0])).item(); // 1.5
  */
 export function huber(a: TensorLike, b: TensorLike, options: HuberOptions = {}): Tensor {
   const reduction = reductionOf('huber', options, ['delta']);
@@ -59,6 +64,7 @@ function boundedLog(x: Tensor): Tensor {
  * of any dtype, or probabilities.
  * @throws ShapeError `SHAPE_MISMATCH`
  * @public
+ * @example losses.binaryCrossEntropy(tensor([0]), tensor([1])).item().toFixed(4); // '0.6931'
  */
 export function binaryCrossEntropy(x: Tensor, y: TensorLike, options: BinaryCrossEntropyOptions = {}): Tensor {
   const reduction = reductionOf('binaryCrossEntropy', options, ['fromLogits']);
@@ -73,6 +79,9 @@ export function binaryCrossEntropy(x: Tensor, y: TensorLike, options: BinaryCros
  * Σ p (log p − log q), divided by the batch (the first extent) where the mean is asked for. It is 0 where p is.
  * @throws ShapeError `SHAPE_MISMATCH`
  * @public
+ * @example
+ * const p = tensor([0.5, 0.5]);
+ * losses.klDivergence(p.log(), p).item(); // 0
  */
 export function klDivergence(logQ: Tensor, p: Tensor, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('klDivergence', options);
@@ -90,7 +99,10 @@ export function klDivergence(logQ: Tensor, p: Tensor, options: ReductionOptions 
   return reduced(terms, reduction, p.shape[0] ?? 1);
 }
 
-/** Mean of max(0, 1 − y·score), with labels y of 1 and −1. @throws ShapeError `SHAPE_MISMATCH` @public */
+/**
+ * Mean of max(0, 1 − y·score), with labels y of 1 and −1. @throws ShapeError `SHAPE_MISMATCH` @public
+ * @example losses.hinge(tensor([0.5, 2]), tensor([1, 1])).item(); // 0.25
+ */
 export function hinge(scores: Tensor, labels: TensorLike, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('hinge', options);
   checkAlike('hinge', scores, labels);
@@ -101,6 +113,7 @@ export function hinge(scores: Tensor, labels: TensorLike, options: ReductionOpti
  * Mean of 1 − cos(a, b), with vectors on the last axis: a·b / √max(|a|²|b|², 10⁻¹⁶).
  * @throws ShapeError `SHAPE_MISMATCH`
  * @public
+ * @example losses.cosineSimilarity(tensor([[1, 0]]), tensor([[0, 1]])).item(); // 1
  */
 export function cosineSimilarity(a: Tensor, b: Tensor, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('cosineSimilarity', options);
@@ -120,6 +133,9 @@ export interface TripletMarginOptions extends ReductionOptions {
  * the differences, as PyTorch does, so that equal vectors have a derivative.
  * @throws ShapeError `SHAPE_MISMATCH`, OptionError `OPTION_RANGE`
  * @public
+ * @example
+ * const x = zeros([1, 2]);
+ * losses.tripletMargin(x, x, x, { margin: 0.5 }).item(); // 0.5
  */
 export function tripletMargin(
   anchor: Tensor,

@@ -10,9 +10,15 @@ import * as random from './distributions.js';
 
 export { normal, truncatedNormal, uniform } from './distributions.js';
 
-/** 0 everywhere; the key is not used. */
+/**
+ * 0 everywhere; the key is not used.
+ * @example nn.init.zeros(random.key(0), [2]).arraySync(); // [0, 0]
+ */
 export const zeros = (_key: Tensor, shape: Shape): Tensor => create.zeros(shape);
-/** 1 everywhere; the key is not used. */
+/**
+ * 1 everywhere; the key is not used.
+ * @example nn.init.ones(random.key(0), [2]).arraySync(); // [1, 1]
+ */
 export const ones = (_key: Tensor, shape: Shape): Tensor => create.ones(shape);
 
 /** What goes into an output, and what an input goes into. @throws ShapeError `NO_FAN` */
@@ -46,15 +52,30 @@ const normalOf =
 const glorot = (fanIn: number, fanOut: number): number => 2 / (fanIn + fanOut);
 const he = (fanIn: number): number => 2 / fanIn;
 
-/** Uniform on ±√(6 / (fanIn + fanOut)), for tanh (Glorot, Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks"). */
+/**
+ * Uniform on ±√(6 / (fanIn + fanOut)), for tanh (Glorot, Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks").
+ * @example nn.init.glorotUniform(random.key(0), [3, 4]).shape; // [3, 4]
+ */
 export const glorotUniform = /* @__PURE__ */ uniformOf('glorotUniform', glorot);
-/** Normal of variance 2 / (fanIn + fanOut). */
+/**
+ * Normal of variance 2 / (fanIn + fanOut).
+ * @example nn.init.glorotNormal(random.key(0), [3, 4]).shape; // [3, 4]
+ */
 export const glorotNormal = /* @__PURE__ */ normalOf('glorotNormal', glorot);
-/** Uniform on ±√(6 / fanIn), for relu (He, Zhang, Ren, Sun 2015, arXiv:1502.01852). */
+/**
+ * Uniform on ±√(6 / fanIn), for relu (He, Zhang, Ren, Sun 2015, arXiv:1502.01852).
+ * @example nn.init.heUniform(random.key(0), [3, 4]).shape; // [3, 4]
+ */
 export const heUniform = /* @__PURE__ */ uniformOf('heUniform', he);
-/** Normal of variance 2 / fanIn. */
+/**
+ * Normal of variance 2 / fanIn.
+ * @example nn.init.heNormal(random.key(0), [3, 4]).shape; // [3, 4]
+ */
 export const heNormal = /* @__PURE__ */ normalOf('heNormal', he);
-/** Normal of variance 1 / fanIn, for selu (LeCun, Bottou, Orr, Müller 1998, "Efficient BackProp"). */
+/**
+ * Normal of variance 1 / fanIn, for selu (LeCun, Bottou, Orr, Müller 1998, "Efficient BackProp").
+ * @example nn.init.lecunNormal(random.key(0), [3, 4]).shape; // [3, 4]
+ */
 export const lecunNormal = /* @__PURE__ */ normalOf('lecunNormal', (fanIn) => 1 / fanIn);
 
 /** Quintic steps, each of which makes a small singular value 3.4 times as large: 12 reach the band around 1 from 10⁻⁷. */
@@ -66,6 +87,9 @@ const CLOSING = 6;
  * A matrix with orthonormal columns (rows, if there are fewer), all of them equally likely; leading axes count as rows. The
  * orthogonal factor of a normal matrix's polar decomposition (Saxe, McClelland, Ganguli 2014, arXiv:1312.6120, use that of
  * its QR), by Newton–Schulz steps: products alone, so it runs wherever a step does.
+ * @example
+ * const q = nn.init.orthogonal(random.key(0), [4, 2]);
+ * q.transpose().matmul(q).sub(eye(2)).abs().less(1e-5).all().item(); // 1
  */
 export function orthogonal(key: Tensor, shape: Shape): Tensor {
   fans('orthogonal', shape);

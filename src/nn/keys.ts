@@ -59,7 +59,10 @@ export function checkKey(op: string, key: unknown, owner = `random.${op}`): Tens
   return key;
 }
 
-/** A key from an integer seed. @throws OptionError `SEED` */
+/**
+ * A key from an integer seed. @throws OptionError `SEED`
+ * @example random.key(7).dtype; // 'u32'
+ */
 export function key(seed: number): Tensor {
   if (!Number.isSafeInteger(seed))
     throw new OptionError(
@@ -81,7 +84,10 @@ export function words(k: Tensor, n: number): Tensor {
   }, k);
 }
 
-/** `n` keys that are independent of each other and of `k`, as an array. */
+/**
+ * `n` keys that are independent of each other and of `k`, as an array.
+ * @example random.split(random.key(0), 3).length; // 3
+ */
 export function split(k: Tensor, n = 2): Tensor[] {
   checkKey('split', k);
   if (!Number.isInteger(n) || n < 1)
@@ -90,7 +96,10 @@ export function split(k: Tensor, n = 2): Tensor[] {
   return Array.from({ length: n }, (_, i) => all.slice([2 * i], [2 * i + 2]));
 }
 
-/** u32 of `shape`, every bit random. */
+/**
+ * u32 of `shape`, every bit random.
+ * @example random.bits(random.key(0), [2]).dtype; // 'u32'
+ */
 export function bits(k: Tensor, shape: Shape): Tensor {
   return randomBits('bits', k, shape);
 }
@@ -112,12 +121,24 @@ let advance: Jitted<[k: Tensor], Tensor[]> | undefined;
 /**
  * Where keys begin for layers that are given none; at 0 if it is never called. Takes what {@link state} returned, too.
  * @throws OptionError `SEED`
+ * @example
+ * random.seed(1);
+ * const a = new nn.Linear(2, 2).weight.value;
+ * random.seed(1);
+ * a.equal(new nn.Linear(2, 2).weight.value).all().item(); // 1
  */
 export function seed(from: number | Tensor): void {
   source = from instanceof Tensor ? checkKey('seed', from) : key(from);
 }
 
-/** The state of that source: `seed(state())` takes up where it stands. */
+/**
+ * The state of that source: `seed(state())` takes up where it stands.
+ * @example
+ * const before = random.state();
+ * const a = new nn.Linear(2, 2).weight.value;
+ * random.seed(before);
+ * a.equal(new nn.Linear(2, 2).weight.value).all().item(); // 1
+ */
 export const state = (): Tensor => (source ??= key(0));
 
 /** A key from the source. While a function is traced too it is a value: the function keeps the one of its trace. */

@@ -55,6 +55,7 @@ export class Linear extends Module {
  * Rows of a table. `weight: [count, width]`, standard normal at first. `call(i: i32[...]) → [..., width]`; an index that is
  * none of 0 … count − 1 gives NaN.
  * @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`; DTypeError `DTYPE_UNSUPPORTED` when it is called.
+ * @example new nn.Embedding(10, 4).call(tensor([1, 5], { dtype: 'i32' })).shape; // [2, 4]
  */
 export class Embedding extends Module {
   static override name = 'Embedding';

@@ -40,6 +40,7 @@ abstract class Norm extends Module {
  * γ(x − mean) / √(variance + ε) + β over the features of each element of the batch (Ba, Kiros, Hinton 2016,
  * arXiv:1607.06450). `weight: [features]` is γ, ones at first, `bias: [features]` β, zeros. `call(x: [..., features])`.
  * @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`; ShapeError `LAYER_INPUT` when it is called.
+ * @example new nn.LayerNorm(2).call(tensor([[3, 3]])).arraySync(); // [[0, 0]]
  */
 export class LayerNorm extends Norm {
   static override name = 'LayerNorm';
@@ -60,6 +61,7 @@ export class LayerNorm extends Norm {
  * γx / √(mean x² + ε) over the features (Zhang, Sennrich 2019, arXiv:1910.07467). `weight: [features]` is γ, ones at first.
  * `call(x: [..., features])`.
  * @throws as {@link LayerNorm}
+ * @example new nn.RMSNorm(2).call(zeros([1, 2])).arraySync(); // [[0, 0]]
  */
 export class RMSNorm extends Norm {
   static override name = 'RMSNorm';
@@ -79,6 +81,7 @@ export class RMSNorm extends Norm {
  * As {@link LayerNorm}, over groups of features and all axes between the batch and them (Wu, He 2018, arXiv:1803.08494).
  * `call(x: [batch, ..., features])`.
  * @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`, `GROUPS` where groups do not divide features; ShapeError `LAYER_INPUT`.
+ * @example new nn.GroupNorm(2, 4).call(ones([1, 3, 4])).shape; // [1, 3, 4]
  */
 export class GroupNorm extends Norm {
   static override name = 'GroupNorm';

@@ -25,7 +25,10 @@ abstract class Pooling<Options extends PoolOptions> extends Module {
   abstract call(x: Tensor): Tensor;
 }
 
-/** `maxPool1d` as a layer. @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`; ShapeError `POOL_RANK` when it is called. */
+/**
+ * `maxPool1d` as a layer. @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`; ShapeError `POOL_RANK` when it is called.
+ * @example new nn.MaxPool1d(2).call(ones([1, 4, 3])).shape; // [1, 2, 3]
+ */
 export class MaxPool1d extends Pooling<PoolOptions> {
   static override name = 'MaxPool1d';
   protected static override readonly rank = 1;
@@ -33,7 +36,10 @@ export class MaxPool1d extends Pooling<PoolOptions> {
     return maxPool1d(x, this.size, this.options);
   }
 }
-/** `maxPool2d` as a layer. */
+/**
+ * `maxPool2d` as a layer.
+ * @example new nn.MaxPool2d(2).call(ones([1, 4, 4, 3])).shape; // [1, 2, 2, 3]
+ */
 export class MaxPool2d extends Pooling<PoolOptions> {
   static override name = 'MaxPool2d';
   protected static override readonly rank = 2;
@@ -41,7 +47,10 @@ export class MaxPool2d extends Pooling<PoolOptions> {
     return maxPool2d(x, this.size, this.options);
   }
 }
-/** `avgPool1d` as a layer. */
+/**
+ * `avgPool1d` as a layer.
+ * @example new nn.AvgPool1d(2).call(ones([1, 4, 3])).shape; // [1, 2, 3]
+ */
 export class AvgPool1d extends Pooling<AvgPoolOptions> {
   static override name = 'AvgPool1d';
   protected static override readonly rank = 1;
@@ -50,7 +59,10 @@ export class AvgPool1d extends Pooling<AvgPoolOptions> {
     return avgPool1d(x, this.size, this.options);
   }
 }
-/** `avgPool2d` as a layer. */
+/**
+ * `avgPool2d` as a layer.
+ * @example new nn.AvgPool2d(2).call(ones([1, 4, 4, 3])).shape; // [1, 2, 2, 3]
+ */
 export class AvgPool2d extends Pooling<AvgPoolOptions> {
   static override name = 'AvgPool2d';
   protected static override readonly rank = 2;

@@ -130,6 +130,9 @@ abstract class Recurrent extends Module {
  * [batch, time, hidden · directions] and state [layers · directions, batch, hidden], zeros at first. Each of `cells` has
  * `inputWeight` [inputs, hidden], `hiddenWeight` [hidden, hidden], `inputBias` and `hiddenBias`.
  * @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`; ShapeError `LAYER_INPUT`, `STATE_SHAPE` when it is called.
+ * @example
+ * const [outputs] = new nn.RNN(3, 4).call(ones([2, 5, 3]));
+ * outputs.shape; // [2, 5, 4]
  */
 export class RNN extends Recurrent {
   static override name = 'RNN';
@@ -151,6 +154,9 @@ export class RNN extends Recurrent {
  * r = σ(x·Wᵢᵣ + bᵢᵣ + h·Wₕᵣ + bₕᵣ)     z = σ(x·Wᵢz + bᵢz + h·Wₕz + bₕz)
  * n = tanh(x·Wᵢₙ + bᵢₙ + r·(h·Wₕₙ + bₕₙ))     h ← n + z·(h − n)
  * ```
+ * @example
+ * const [outputs, state] = new nn.GRU(3, 4).call(ones([2, 5, 3]));
+ * [outputs.shape, state.shape]; // [[2, 5, 4], [1, 2, 4]]
  */
 export class GRU extends Recurrent {
   static override name = 'GRU';
@@ -181,6 +187,9 @@ export class GRU extends Recurrent {
  * ```
  * c ← σ(f)·c + σ(i)·tanh(g)     h ← σ(o)·tanh(c)
  * ```
+ * @example
+ * const [outputs, [h, c]] = new nn.LSTM(3, 4).call(ones([2, 5, 3]));
+ * [outputs.shape, h.shape, c.shape]; // [[2, 5, 4], [1, 2, 4], [1, 2, 4]]
  */
 export class LSTM extends Recurrent {
   static override name = 'LSTM';

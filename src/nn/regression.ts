@@ -7,7 +7,10 @@ import type { Tensor } from '../trace/tensor.js';
 import { l1 } from './elementwise-losses.js';
 import { checkAlike, describe } from './reduction.js';
 
-/** Mean of |p − y|. @throws ShapeError `SHAPE_MISMATCH` */
+/**
+ * Mean of |p − y|. @throws ShapeError `SHAPE_MISMATCH`
+ * @example metrics.meanAbsoluteError(tensor([1, 2]), tensor([1, 4])).item(); // 1
+ */
 export const meanAbsoluteError = (p: Tensor, y: Tensor): Tensor => {
   checkAlike('metrics.meanAbsoluteError', p, y);
   return l1(p, y);
@@ -16,6 +19,7 @@ export const meanAbsoluteError = (p: Tensor, y: Tensor): Tensor => {
 /**
  * The coefficient of determination: 1 − Σ(y − p)² / Σ(y − ȳ)²; 1 is exact, 0 as good as the mean.
  * @throws ShapeError `SHAPE_MISMATCH`
+ * @example metrics.r2(tensor([1, 2, 3]), tensor([1, 2, 3])).item(); // 1
  */
 export function r2(p: Tensor, y: Tensor): Tensor {
   checkAlike('metrics.r2', p, y);
@@ -26,6 +30,7 @@ export function r2(p: Tensor, y: Tensor): Tensor {
  * The area under the ROC curve: the part of pairs of a positive and a negative in which the positive has the higher score;
  * equal ones count half. `scores: f32[n]`, `labels` 0 and 1 of any dtype [n] → f32[]; NaN without a pair.
  * @throws ShapeError `SHAPE_MISMATCH`, DTypeError `DTYPE_UNSUPPORTED`
+ * @example metrics.rocAuc(tensor([0.1, 0.8]), tensor([0, 1], { dtype: 'i32' })).item(); // 1
  */
 export function rocAuc(scores: Tensor, labels: Tensor): Tensor {
   checkAlike('metrics.rocAuc', scores, labels);

@@ -17,7 +17,10 @@ const randomOrder = (k: Tensor, n: number, p?: Tensor): Tensor =>
         .add(gumbel(k, [n]))
         .argsort(0, { descending: true });
 
-/** i32[n]: a permutation of 0 … n − 1, the order that sorts n random words (equal words by index). */
+/**
+ * i32[n]: a permutation of 0 … n − 1, the order that sorts n random words (equal words by index).
+ * @example random.permutation(random.key(0), 4).sort().arraySync(); // [0, 1, 2, 3]
+ */
 export function permutation(k: Tensor, n: number): Tensor {
   checkKey('permutation', k);
   checkShape('random.permutation', [n]);
@@ -37,6 +40,7 @@ export interface ChoiceOptions {
  * `a: T[n, …] → T[...shape, …]`. Without replacement by the first places of a permutation, with `p` by the greatest
  * log p + Gumbel noise (Efraimidis, Spirakis 2006).
  * @throws OptionError `OPTION_RANGE`, `CHOICE` where more are asked for than there are; ShapeError `SHAPE_MISMATCH`
+ * @example random.choice(random.key(0), tensor([5, 6]), [2], { replace: false }).sum().item(); // 11
  */
 export function choice(k: Tensor, a: Tensor | number, shape: Shape, options: ChoiceOptions = {}): Tensor {
   const owner = 'random.choice';

@@ -14,6 +14,7 @@ import { LayerNorm } from './normalisation.js';
  * parameters are those of the Linears `query`, `key`, `value` and `out`, each [width, width].
  * `call(q: [batch, length, width], k = q: [batch, keys, width], v = k) → [batch, length, width]`.
  * @throws OptionError `OPTION_RANGE`, `HEADS` where they do not divide the width; ShapeError `LAYER_INPUT` when it is called.
+ * @example new nn.MultiHeadAttention(8, 2).call(ones([1, 4, 8])).shape; // [1, 4, 8]
  */
 export class MultiHeadAttention extends Module {
   static override name = 'MultiHeadAttention';
@@ -73,6 +74,7 @@ export interface TransformerBlockOptions extends LayerOptions {
  * x + attention(norm x), then x + contract(gelu(expand(norm x))): normalised before (Xiong et al. 2020, arXiv:2002.04745).
  * `call(x: [batch, length, width], { mask? })`.
  * @throws as {@link MultiHeadAttention}
+ * @example new nn.TransformerBlock(8, 2).call(ones([1, 4, 8])).shape; // [1, 4, 8]
  */
 export class TransformerBlock extends Module {
   static override name = 'TransformerBlock';

@@ -30,7 +30,10 @@ export function iterableDict<T>(dict: Dict<T>): IterableDict<T> {
   return Object.defineProperty(own, Symbol.iterator, { value }) as IterableDict<T>;
 }
 
-/** An ordered Map. `collector.subset(TrainVar)`, `a.concat(b)`, `a.without(b)` make new ones. */
+/**
+ * An ordered Map. `collector.subset(TrainVar)`, `a.concat(b)`, `a.without(b)` make new ones.
+ * @example new nn.Linear(2, 3).vars() instanceof Collector; // true
+ */
 export class Collector<T> extends Map<string, T> {
   static override name = 'Collector';
   /** The attribute paths of Variables that a module collected. */

@@ -54,7 +54,10 @@ abstract class ClassDict<T> extends Map<string, T> {
   }
 }
 
-/** A list of modules: the i-th has the path `<attr>-i`. */
+/**
+ * A list of modules: the i-th has the path `<attr>-i`.
+ * @example new NodeList(new nn.Linear(2, 3), new nn.Linear(3, 1)).length; // 2
+ */
 export class NodeList<T extends object = object> extends ClassList<T> {
   static override name = 'NodeList';
   constructor(...items: Items<T>) {
@@ -64,7 +67,10 @@ export class NodeList<T extends object = object> extends ClassList<T> {
     requireInstance(item, ModuleNode, this.constructor.name);
   }
 }
-/** A list of Variables: the i-th has the key `<attr>-i`. */
+/**
+ * A list of Variables: the i-th has the key `<attr>-i`.
+ * @example new VarList(new TrainVar([1]), new TrainVar([2])).length; // 2
+ */
 export class VarList<T extends Variable = Variable> extends ClassList<T> {
   static override name = 'VarList';
   constructor(...items: Items<T>) {
@@ -74,7 +80,10 @@ export class VarList<T extends Variable = Variable> extends ClassList<T> {
     requireInstance(item, Variable, this.constructor.name);
   }
 }
-/** A dict of modules: each has the path `<attr>.<key>`. */
+/**
+ * A dict of modules: each has the path `<attr>.<key>`.
+ * @example new NodeDict({ head: new nn.Linear(2, 3) }).get('head')!.weight.value.shape; // [2, 3]
+ */
 export class NodeDict<T extends object = object> extends ClassDict<T> {
   static override name = 'NodeDict';
   constructor(entries: Dict<T> | Iterable<readonly [string, T]> = {}) {
@@ -84,7 +93,10 @@ export class NodeDict<T extends object = object> extends ClassDict<T> {
     requireInstance(item, ModuleNode, this.constructor.name);
   }
 }
-/** A dict of Variables: each has the key `<attr>-<key>`. */
+/**
+ * A dict of Variables: each has the key `<attr>-<key>`.
+ * @example new VarDict({ w: new TrainVar([1]) }).get('w')!.value.arraySync(); // [1]
+ */
 export class VarDict<T extends Variable = Variable> extends ClassDict<T> {
   static override name = 'VarDict';
   constructor(entries: Dict<T> | Iterable<readonly [string, T]> = {}) {

@@ -63,7 +63,12 @@ export function holdName(name: string, owner: object, former?: string): void {
   collected.register(owner, name);
 }
 
-/** Forgets all names and counts, for hot reload: the next Adadelta is `Adadelta0` again. Living objects keep theirs. */
+/**
+ * Forgets all names and counts, for hot reload: the next Adadelta is `Adadelta0` again. Living objects keep theirs.
+ * @example
+ * clearNameCache();
+ * new nn.Linear(1, 1).name; // 'Linear0'
+ */
 export function clearNameCache(): void {
   holders.clear();
   counters.clear();

@@ -83,6 +83,10 @@ export function chain(...transformations: readonly Transformation[]): Transforma
  * are unchanged to the bit; `Infinity` clips nothing. A NaN anywhere makes all of them NaN: the others must not pass
  * unclipped. The norm is {@link globalNorm}'s, and the sums of all leaves are one launch.
  * Reference: Pascanu, Mikolov and Bengio 2013, "On the difficulty of training Recurrent Neural Networks", arXiv:1211.5063.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = clipByGlobalNorm(1);
+ * tx.update({ w: tensor([0.5, 0]) }, tx.init(params), params).updates.w.arraySync(); // [0.5, 0]
  */
 export function clipByGlobalNorm(maxNorm: number): Transformation {
   checkRange('clipByGlobalNorm', 'maxNorm', maxNorm, LIMIT);
@@ -93,19 +97,37 @@ export function clipByGlobalNorm(maxNorm: number): Transformation {
   });
 }
 
-/** Each element bounded by ±`limit`. */
+/**
+ * Each element bounded by ±`limit`.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = clipByValue(1);
+ * tx.update({ w: tensor([5, -0.5]) }, tx.init(params), params).updates.w.arraySync(); // [1, -0.5]
+ */
 export function clipByValue(limit: number): Transformation {
   checkRange('clipByValue', 'limit', limit, NOT_NEGATIVE);
   return stateless((grads) => mapLeaves((g) => g.clip(-limit, limit), grads));
 }
 
-/** Adds `weightDecay · x` to each gradient (or update): before a rule it is L2 regularisation. */
+/**
+ * Adds `weightDecay · x` to each gradient (or update): before a rule it is L2 regularisation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = addDecayedWeights(0.5);
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.arraySync(); // [2, 3]
+ */
 export function addDecayedWeights(weightDecay: Scalar): Transformation {
   checkScalar('addDecayedWeights', 'weightDecay', weightDecay, NOT_NEGATIVE);
   return stateless((grads, params) => mapLeaves((g, x) => g.add(scalarTensor(weightDecay).mul(x)), grads, params));
 }
 
-/** Updates times a factor. */
+/**
+ * Updates times a factor.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = scale(-2);
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.arraySync(); // [-2, -2]
+ */
 export function scale(factor: Scalar): Transformation {
   checkScalar('scale', 'factor', factor, FINITE);
   return stateless((grads) => mapLeaves((g) => scalarTensor(factor).mul(g), grads));
@@ -114,6 +136,10 @@ export function scale(factor: Scalar): Transformation {
 /**
  * Updates times a schedule: a function of the number of updates before this one, or a Scheduler, which counts, is saved and
  * is set as one that a rule has for its rate ({@link RuleOptions}).
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = scaleBySchedule(() => -0.5);
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.arraySync(); // [-0.5, -0.5]
  */
 export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => TensorLike)): Transformation {
   const scaled = <P>(factor: Tensor, grads: P): P =>
@@ -144,7 +170,13 @@ export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => Tensor
   };
 }
 
-/** Updates of 0: what gets them stays as it is. */
+/**
+ * Updates of 0: what gets them stays as it is.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = setToZero();
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.arraySync(); // [0, 0]
+ */
 export const setToZero = (): Transformation => ({
   ...stateless((grads) => mapLeaves((g) => zeros(g.shape, { dtype: g.dtype }), grads)),
   advance: (_grads, state, params) => ({ params, state }),

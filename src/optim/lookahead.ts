@@ -50,7 +50,13 @@ export interface LookaheadChoices {
 /** Of {@link Lookahead}, with their defaults. */
 export interface LookaheadOptions extends LookaheadChoices, Pick<OptimizerOptions, 'trainVars' | 'name'> {}
 
-/** {@link Lookahead} as a transformation. */
+/**
+ * {@link Lookahead} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = lookahead({ inner: sgd({ lr: 0.5 }), steps: 2, slowStep: 0.5 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export function lookahead(options: LookaheadChoices): GradientTransformation {
   checkOptions('Lookahead', options, ['inner', 'steps', 'slowStep']);
   const { steps = 6, slowStep = 0.5 } = options;

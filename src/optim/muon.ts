@@ -63,7 +63,13 @@ export interface MuonOptions extends OptimizerOptions, MuonChoices {
   readonly momentum?: number;
 }
 
-/** {@link Muon} as a transformation. */
+/**
+ * {@link Muon} as a transformation.
+ * @example
+ * const params = { w: eye(2) };
+ * const tx = muon({ lr: 0.1 });
+ * tx.update({ w: eye(2) }, tx.init(params), params).updates.w.shape; // [2, 2]
+ */
 export function muon(options: RuleOptions<'momentum'> & MuonChoices = {}): GradientTransformation {
   const { fallback, ...rest } = options;
   const nesterov = checkFlag('Muon', 'nesterov', optionOf(options, 'nesterov', true));

@@ -61,7 +61,10 @@ const isDict = (value: unknown): boolean =>
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 const isKey = (value: unknown): value is string => typeof value === 'string';
 
-/** Base of all optimizers. */
+/**
+ * Base of all optimizers.
+ * @example new Adam({ trainVars: { w: new TrainVar([1]) } }) instanceof Optimizer; // true
+ */
 export abstract class Optimizer extends Module {
   protected static override readonly unwalked: readonly string[] = ['varsToTrain', 'scalarVars'];
   /** The Variables that it trains: the dict that was given. No part of the optimizer's own `vars()`. Iterable. */

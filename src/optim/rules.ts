@@ -15,16 +15,40 @@ import type { GradientTransformation } from './transformation.js';
 
 export type { RuleOptions } from './rule-transformation.js';
 
-/** {@link SGD} as a transformation. */
+/**
+ * {@link SGD} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = sgd({ lr: 0.5 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.arraySync(); // [-0.5, -0.5]
+ */
 export const sgd = (options?: RuleOptions<never>): GradientTransformation<RuleState> =>
   ruleTransformation(SGD_RULE, options);
-/** {@link Momentum} as a transformation. */
+/**
+ * {@link Momentum} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = momentum({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const momentum = (options?: RuleOptions<'momentum'>): GradientTransformation<RuleState> =>
   ruleTransformation(MOMENTUM, options);
-/** {@link MomentumNesterov} as a transformation. */
+/**
+ * {@link MomentumNesterov} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = momentumNesterov({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const momentumNesterov = (options?: RuleOptions<'momentum'>): GradientTransformation<RuleState> =>
   ruleTransformation(NESTEROV, options);
-/** {@link Adagrad} as a transformation. */
+/**
+ * {@link Adagrad} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = adagrad({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const adagrad = (options?: RuleOptions<'epsilon'>): GradientTransformation<RuleState> =>
   ruleTransformation(ADAGRAD, options);
 /**
@@ -38,21 +62,51 @@ export const adagrad = (options?: RuleOptions<'epsilon'>): GradientTransformatio
  */
 export const adadelta = (options?: RuleOptions<'epsilon' | 'rho'>): GradientTransformation<RuleState> =>
   ruleTransformation(ADADELTA, options);
-/** {@link RMSProp} as a transformation. */
+/**
+ * {@link RMSProp} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = rmsprop({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const rmsprop = (options?: RuleOptions<'epsilon' | 'rho'>): GradientTransformation<RuleState> =>
   ruleTransformation(RMSPROP, options);
 
-/** {@link Adam} as a transformation. */
+/**
+ * {@link Adam} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = adam({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const adam = (options?: RuleOptions<AdamScalar>): GradientTransformation<RuleState> =>
   ruleTransformation(ADAM, options);
-/** {@link AdamW} as a transformation. */
+/**
+ * {@link AdamW} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = adamw({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const adamw = (
   options: RuleOptions<AdamScalar> & { readonly amsgrad?: boolean } = {},
 ): GradientTransformation<RuleState> => ruleTransformation(adamwRuleFor(options), options);
-/** {@link LARS} as a transformation. */
+/**
+ * {@link LARS} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = lars({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const lars = (options?: RuleOptions<'momentum' | 'tc' | 'eps'>): GradientTransformation<RuleState> =>
   ruleTransformation(LARS_RULE, options);
-/** {@link Adan} as a transformation. */
+/**
+ * {@link Adan} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = adan({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const adan = (
   options: RuleOptions<'eps'> & Pick<AdanOptions, 'betas' | 'noProx'> = {},
 ): GradientTransformation<RuleState> =>
@@ -60,30 +114,78 @@ export const adan = (
     adanRuleFor(options),
     splitBetas(options as AdanOptions) as RuleOptions<'beta1' | 'beta2' | 'beta3' | 'eps'>,
   );
-/** {@link SM3} as a transformation. β and momentum are numbers: whether they are 0 chooses the rule. */
+/**
+ * {@link SM3} as a transformation. β and momentum are numbers: whether they are 0 chooses the rule.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = sm3({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const sm3 = (
   options: RuleOptions<'eps'> & Pick<SM3Options, 'beta' | 'momentum'> = {},
 ): GradientTransformation<RuleState> => ruleTransformation(sm3RuleFor(options as SM3Options), options);
-/** {@link Lion} as a transformation. */
+/**
+ * {@link Lion} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = lion({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const lion = (options?: RuleOptions<'beta1' | 'beta2'>): GradientTransformation<RuleState> =>
   ruleTransformation(LION, options);
-/** {@link Adamax} as a transformation. */
+/**
+ * {@link Adamax} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = adamax({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const adamax = (options?: RuleOptions<AdamScalar>): GradientTransformation<RuleState> =>
   ruleTransformation(ADAMAX, options);
-/** {@link NAdam} as a transformation. */
+/**
+ * {@link NAdam} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = nadam({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const nadam = (options?: RuleOptions<AdamScalar | 'momentumDecay'>): GradientTransformation<RuleState> =>
   ruleTransformation(NADAM, options);
-/** {@link RAdam} as a transformation. */
+/**
+ * {@link RAdam} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = radam({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const radam = (options?: RuleOptions<AdamScalar>): GradientTransformation<RuleState> =>
   ruleTransformation(RADAM, options);
-/** {@link LAMB} as a transformation. */
+/**
+ * {@link LAMB} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = lamb({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const lamb = (options?: RuleOptions<AdamScalar>): GradientTransformation<RuleState> =>
   ruleTransformation(LAMB_RULE, options);
-/** {@link Adafactor} as a transformation. */
+/**
+ * {@link Adafactor} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = adafactor({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const adafactor = (
   options: RuleOptions<'decayRate' | 'eps'> & AdafactorChoices = {},
 ): GradientTransformation<RuleState> => ruleTransformation(adafactorRuleFor(options), options);
-/** {@link Rprop} as a transformation. */
+/**
+ * {@link Rprop} as a transformation.
+ * @example
+ * const params = { w: tensor([2, 4]) };
+ * const tx = rprop({ lr: 0.1 });
+ * tx.update({ w: tensor([1, 1]) }, tx.init(params), params).updates.w.shape; // [2]
+ */
 export const rprop = (
   options: RuleOptions<never> & Pick<RpropOptions, 'etas' | 'stepSizes'> = {},
 ): GradientTransformation<RuleState> =>

@@ -46,7 +46,10 @@ const OPTIONS = ['lr', 'lastEpoch', 'name'];
 /** π·x, halved cosine: 1 at x = 0, 0 at x = 1. */
 export const halfCosine = (x: Tensor): Tensor => x.mul(Math.PI).cos().add(1).div(2);
 
-/** Base class: the rate depends on the epoch. */
+/**
+ * Base class: the rate depends on the epoch.
+ * @example new StepLR({ lr: 0.1, stepSize: 10 }) instanceof Scheduler; // true
+ */
 export abstract class Scheduler extends Module {
   /** The rate that the schedule begins with. */
   lr: Variable;

@@ -133,7 +133,10 @@ export interface CallSchedulerOptions extends SchedulerOptions {
   readonly lastCall?: number;
 }
 
-/** Base class: the rate depends on the number of calls. */
+/**
+ * Base class: the rate depends on the number of calls.
+ * @example new ExponentialDecayLR({ lr: 1, decaySteps: 10, decayRate: 0.5 }) instanceof CallScheduler; // true
+ */
 export abstract class CallScheduler extends Scheduler {
   /** The last call that has ended; −1 before the first. */
   lastCall: Variable;

@@ -59,7 +59,10 @@ export function checkState<T extends object>(state: T): T {
   );
 }
 
-/** `params + updates`, leaf by leaf. @throws TreeError `TREE_MISMATCH` */
+/**
+ * `params + updates`, leaf by leaf. @throws TreeError `TREE_MISMATCH`
+ * @example applyUpdates({ w: tensor([1, 2]) }, { w: tensor([0.5, -1]) }).w.arraySync(); // [1.5, 1]
+ */
 export function applyUpdates<P>(params: P, updates: P): P {
   const [values, treedef] = flatten(params);
   const changes = flattenUpTo(treedef, updates, 'parameters and updates') as Tensor[];

@@ -74,6 +74,9 @@ const EXPLORE = `
  * One self-contained HTML file of a report (`step.inspect(…)`), or of two with what differs.
  *
  * @throws OptionError `NOT_A_REPORT`; UnsupportedError `NO_MACHINE_CODE`
+ * @example
+ * const step = jit((x: Tensor) => x.exp());
+ * (await toHTML(step.inspect(tensor([1])))).startsWith('<!doctype html>'); // true
  */
 export async function toHTML(
   report: Report | readonly [before: Report, after: Report],

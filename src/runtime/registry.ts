@@ -74,13 +74,21 @@ export function registerEmitter(emitter: Emitter): void {
 export const resolveEmitter = (choice: EmitterChoice): Emitter =>
   emitters.get(choice as string) ?? resolveBackend(choice as BackendChoice);
 
-/** Sets what runs everything that names no backend. */
+/**
+ * Sets what runs everything that names no backend.
+ * @example
+ * setDefaultBackend('js');
+ * getDefaultBackend(); // 'js'
+ */
 export function setDefaultBackend(choice: BackendChoice): void {
   resolveBackend(choice);
   chosen = choice;
 }
 
-/** What runs everything that names no backend: `wasm` where there is one, else `js`, unless it was set. */
+/**
+ * What runs everything that names no backend: `wasm` where there is one, else `js`, unless it was set.
+ * @example getDefaultBackend(); // 'wasm'
+ */
 export function getDefaultBackend(): BackendChoice {
   return chosen ?? PREFERENCE.find((name) => builtIn.has(name)) ?? 'js';
 }

@@ -37,9 +37,15 @@ function filled(name: string, shape: Shape, value: TensorLike, options?: CreateO
  * @example zeros([2, 2]).shape; // [2, 2]
  */
 export const zeros = (shape: Shape, options?: CreateOptions): Tensor => filled('zeros', shape, 0, options);
-/** 1 in each element, as {@link zeros}. */
+/**
+ * 1 in each element, as {@link zeros}.
+ * @example ones([2]).arraySync(); // [1, 1]
+ */
 export const ones = (shape: Shape, options?: CreateOptions): Tensor => filled('ones', shape, 1, options);
-/** `value`, a number or boolean, in each element; booleans give bool. @throws DTypeError `NOT_A_NUMBER` */
+/**
+ * `value`, a number or boolean, in each element; booleans give bool. @throws DTypeError `NOT_A_NUMBER`
+ * @example full([2], 7).arraySync(); // [7, 7]
+ */
 export const full = (shape: Shape, value: TensorLike, options?: CreateOptions): Tensor =>
   filled('full', shape, value, options);
 
@@ -53,7 +59,10 @@ const finite = (name: string, ...values: number[]): void => {
       );
 };
 
-/** start, start + step, … before stop. Unless a dtype is given, i32 if all three are integers and i32 holds the elements, else f32. */
+/**
+ * start, start + step, … before stop. Unless a dtype is given, i32 if all three are integers and i32 holds the elements, else f32.
+ * @example arange(1, 7, 2).arraySync(); // [1, 3, 5]
+ */
 export function arange(start: number, stop?: number, step = 1, options?: CreateOptions): Tensor {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   finite('arange', from, to, step);
@@ -72,7 +81,10 @@ export function arange(start: number, stop?: number, step = 1, options?: CreateO
   });
 }
 
-/** n evenly spaced numbers from a to b, both included. */
+/**
+ * n evenly spaced numbers from a to b, both included.
+ * @example linspace(0, 1, 3).arraySync(); // [0, 0.5, 1]
+ */
 export function linspace(a: number, b: number, n: number, options?: CreateOptions): Tensor {
   finite('linspace', a, b);
   checkShape('linspace', [n]);
@@ -85,7 +97,10 @@ export function linspace(a: number, b: number, n: number, options?: CreateOption
   });
 }
 
-/** The n×n identity. */
+/**
+ * The n×n identity.
+ * @example eye(2).arraySync(); // [[1, 0], [0, 1]]
+ */
 export function eye(n: number, options?: CreateOptions): Tensor {
   const dtype = dtypeOf('eye', options);
   checkShape('eye', [n, n]);

@@ -94,7 +94,9 @@ function linearized(
  * The result of `fn` at `primals`, and how fast it changes as they move along `tangents`: [fn(x), ∂fn(x)·t], in one pass beside
  * the values. Primals and tangents are arrays, one entry an argument.
  *
- * @example const [y, dy] = jvp((x) => x.sin(), [x], [t]);
+ * @example
+ * const [y, dy] = jvp((x: Tensor) => x.square(), [tensor([1, 3])], [tensor([1, 0.5])]);
+ * dy.arraySync(); // [2, 3]
  * @throws ShapeError `SHAPE_MISMATCH`, TreeError for tangents unlike the primals; DTypeError `DTYPE_UNSUPPORTED` for integers.
  */
 export function jvp<F extends (...args: Tensor[]) => unknown>(
@@ -125,7 +127,10 @@ export function jvp(fn: AnyFunction, primals: readonly unknown[], tangents: read
  * The result of `fn` at the primals, and its pullback: the linear map from a cotangent of the result, shaped as it, to the
  * cotangents of the primals, an array with one entry a primal. What the pullback needs of the forward pass is computed once.
  *
- * @example const [y, pullback] = vjp((x, w) => x.matmul(w), x, w); const [dx, dw] = pullback(onesLike(y));
+ * @example
+ * const [y, pullback] = vjp((x: Tensor, w: Tensor) => x.mul(w), tensor([1, 2]), tensor([3, 4]));
+ * const [dx, dw] = pullback(onesLike(y));
+ * dx.arraySync(); // [3, 4]
  * @throws DTypeError `DTYPE_UNSUPPORTED` for integers; the pullback throws ShapeError, TreeError for another structure.
  */
 export function vjp<F extends (...args: Tensor[]) => unknown>(
@@ -154,7 +159,9 @@ export function vjp(fn: AnyFunction, ...primals: unknown[]): [unknown, (cotangen
  * The result of `fn` at the primals, and the linear map from tangents, one an argument, to the tangent of the result: as `jvp`,
  * but what does not depend on the tangents is computed once.
  *
- * @example const [y, along] = linearize((x) => x.sin().mul(x), x); const dy = along(t);
+ * @example
+ * const [y, along] = linearize((x: Tensor) => x.square(), tensor([1, 3]));
+ * along(tensor([1, 0.5])).arraySync(); // [2, 3]
  */
 export function linearize<F extends (...args: Tensor[]) => unknown>(
   fn: F,
@@ -247,7 +254,7 @@ type JacobianOf<A extends readonly unknown[], R, I extends number> = MapLeaves<
  * The Jacobian of `fn` by one argument, column by column, forwards: in one batched pass for each leaf of the argument. Best where the
  * argument is small. Each entry has the axes of the result, then those of the argument.
  *
- * @example jacfwd((x) => x.sin())(x) // diag(cos x)
+ * @example jacfwd((x: Tensor) => x.square())(tensor([1, 2])).arraySync(); // [[2, 0], [0, 4]]
  * @throws OptionError `ARGNUMS`, DTypeError `DTYPE_UNSUPPORTED`, when it is called.
  */
 export function jacfwd<F extends (...args: Tensor[]) => unknown, const I extends number = 0>(
@@ -262,7 +269,10 @@ export function jacfwd(fn: AnyFunction, argnum = 0): (...args: unknown[]) => unk
   return jacobian('forward', 'jacfwd', fn, argnum);
 }
 
-/** As {@link jacfwd}, row by row, backwards: in one batched pass for each leaf of the result. Best where the result is small. */
+/**
+ * As {@link jacfwd}, row by row, backwards: in one batched pass for each leaf of the result. Best where the result is small.
+ * @example jacrev((x: Tensor) => x.square())(tensor([1, 2])).arraySync(); // [[2, 0], [0, 4]]
+ */
 export function jacrev<F extends (...args: Tensor[]) => unknown, const I extends number = 0>(
   fn: F,
   argnum?: I,
@@ -279,7 +289,7 @@ export function jacrev(fn: AnyFunction, argnum = 0): (...args: unknown[]) => unk
  * The second derivatives of `fn`, a function to scalars, by one argument: forwards of backwards. For each leaf of it the tree of the
  * argument with [… shape of the leaf, … shape of the other].
  *
- * @example hessian((x) => x.pow(3).sum())(x) // diag(6x)
+ * @example hessian((x: Tensor) => x.pow(3).sum())(tensor([1, 2])).arraySync(); // [[6, 0], [0, 12]]
  */
 export function hessian<F extends (...args: Tensor[]) => unknown, const I extends number = 0>(
   fn: F,

@@ -174,7 +174,7 @@ export const reciprocal = (x: TensorLike): Tensor => apply(arithmetic.reciprocal
 export const exp = (x: TensorLike): Tensor => apply(arithmetic.exp, x);
 /**
  * eˣ − 1, exact for small x.
- * @example expm1(tensor([0, 1e-7])).arraySync(); // [0, 1e-7], as f32
+ * @example expm1(tensor([0, 1])).arraySync(); // [0, 1.718281828459045], as f32
  */
 export const expm1 = (x: TensorLike): Tensor => apply(arithmetic.expm1, x);
 /**
@@ -272,7 +272,10 @@ export const bitcast = (x: TensorLike, dtype: 'f32' | 'i32' | 'u32'): Tensor => 
  * @example grad((x) => stopGradient(x).mul(x))(3).item(); // 3
  */
 export const stopGradient = (x: TensorLike): Tensor => apply(arithmetic.stopGradient, x);
-/** `condition ? a : b`, element by element, with broadcasting. */
+/**
+ * `condition ? a : b`, element by element, with broadcasting.
+ * @example where(tensor([1, -1]).greater(0), 5, 7).arraySync(); // [5, 7]
+ */
 export const where = (condition: TensorLike, a: TensorLike, b: TensorLike): Tensor =>
   apply(arithmetic.where, condition, a, b);
 /**
@@ -424,9 +427,18 @@ export const logSoftmax = (x: TensorLike, axis?: Axis): Tensor => of(x).logSoftm
  */
 export const logSumExp = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
   of(x).logSumExp(axis, options);
-/** The tensors one after another along an axis that they have. */
+/**
+ * The tensors one after another along an axis that they have.
+ * @example concat([tensor([1]), tensor([2, 3])]).arraySync(); // [1, 2, 3]
+ */
 export const concat = (tensors: readonly TensorLike[], axis?: number): Tensor => apply(structure.concat, tensors, axis);
-/** The tensors one after another along a new axis. */
+/**
+ * The tensors one after another along a new axis.
+ * @example stack([tensor([1, 2]), tensor([3, 4])]).arraySync(); // [[1, 2], [3, 4]]
+ */
 export const stack = (tensors: readonly TensorLike[], axis?: number): Tensor => apply(structure.stack, tensors, axis);
-/** f32[…, classes] with 1 at each label. */
+/**
+ * f32[…, classes] with 1 at each label.
+ * @example oneHot(tensor([1], { dtype: 'i32' }), 3).arraySync(); // [[0, 1, 0]]
+ */
 export const oneHot = (labels: TensorLike, classes: number): Tensor => apply(structure.oneHot, labels, classes);

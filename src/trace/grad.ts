@@ -218,7 +218,10 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
  * argument (or the list of arguments) that `argnums` names, 0 unless given, or as the tree of Variables `vars`. With
  * `hasAux`, `fn` returns `[value, aux]` and the result is `[[value, aux], gradients]`.
  *
- * @example const [loss, grads] = valueAndGrad(() => crossEntropy(model.call(x), y), { vars: model.trainVars() })();
+ * @example
+ * const w = new TrainVar([1, 2]);
+ * const [loss, grads] = valueAndGrad(() => w.value.square().sum(), { vars: { w } })();
+ * [loss.item(), grads.w.arraySync()]; // [5, [2, 4]]
  * @throws ShapeError `NOT_A_SCALAR`, DTypeError `DTYPE_UNSUPPORTED`, OptionError `ARGNUMS`, when it is called.
  */
 export function valueAndGrad<F extends (...args: Tensor[]) => LossOrPair, const O extends GradChoice = 0>(
@@ -242,7 +245,10 @@ export function valueAndGrad(
   };
 }
 
-/** As {@link valueAndGrad}, but returns the gradients alone; with `hasAux`, `[gradients, aux]`. */
+/**
+ * As {@link valueAndGrad}, but returns the gradients alone; with `hasAux`, `[gradients, aux]`.
+ * @example grad((x: Tensor) => x.square().sum())(tensor([1, 2])).arraySync(); // [2, 4]
+ */
 export function grad<F extends (...args: Tensor[]) => LossOrPair, const O extends GradChoice = 0>(
   fn: F,
   options?: O,

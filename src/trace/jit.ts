@@ -83,6 +83,9 @@ const WARN_AFTER = 8;
  *
  * @throws TraceError `STATIC_ARGUMENT` for a string, boolean or function that is not named in `static`,
  * `ASYNC_FUNCTION`, `GENERATOR_FUNCTION`, `ARRAY_ARGUMENT`: see `callTraced`.
+ * @example
+ * const step = jit((x: Tensor) => x.mul(2).sum());
+ * step(tensor([1, 2])).item(); // 6
  */
 export function jit<F extends (...args: Tensor[]) => unknown>(
   fn: F,

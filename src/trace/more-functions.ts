@@ -109,7 +109,10 @@ export const logicalXor = (a: TensorLike, b: TensorLike): Tensor => apply(arithm
  * @example copySign(tensor([1, 2]), tensor([-3, 3])).arraySync(); // [-1, 2]
  */
 export const copySign = (a: TensorLike, b: TensorLike): Tensor => apply(arithmetic.copySign, a, b);
-/** The angle of the point (x, y), from −π to π. */
+/**
+ * The angle of the point (x, y), from −π to π.
+ * @example atan2(0, tensor([1])).arraySync(); // [0]
+ */
 export const atan2 = (y: TensorLike, x: TensorLike): Tensor => apply(arithmetic.atan2, y, x);
 /**
  * NaN and infinities replaced, by 0 and the largest numbers unless others are given.
@@ -210,7 +213,10 @@ export const cummax = (x: TensorLike, axis?: number): Tensor => apply(statistics
  */
 export const cummin = (x: TensorLike, axis?: number): Tensor => apply(statistics.cummin, x, axis);
 
-/** NumPy's indexing; see {@link Tensor.at}. */
+/**
+ * NumPy's indexing; see {@link Tensor.at}.
+ * @example at(tensor([[1, 2], [3, 4]]), 1).arraySync(); // [3, 4]
+ */
 export const at = (x: TensorLike, ...index: readonly indices.Index<Tensor>[]): Tensor => apply(indices.at, x, index);
 /**
  * Element (…, i, …) is that at `at[…, i, …]` along an axis, the last unless given.
@@ -321,7 +327,10 @@ export function meshgrid(...vectors: readonly (TensorLike | rearrange.MeshgridOp
     options,
   );
 }
-/** A tensor of the shape and dtype of another with one value, a number or boolean, in every element. */
+/**
+ * A tensor of the shape and dtype of another with one value, a number or boolean, in every element.
+ * @example fullLike(tensor([1, 2]), 7).arraySync(); // [7, 7]
+ */
 export const fullLike = (x: TensorLike, value: TensorLike, options?: rearrange.LikeOptions): Tensor =>
   apply(rearrange.fullLike, x, value, options);
 /** Zeros of the shape and dtype of `x`. @example zerosLike(tensor([1, 2])).arraySync(); // [0, 0] */
@@ -335,6 +344,9 @@ export const onesLike = (x: TensorLike, options?: rearrange.LikeOptions): Tensor
  * @throws OptionError `EINSUM` for a specification that does not parse; ShapeError `EINSUM_RANK`, `SHAPE_MISMATCH`.
  */
 export const einsum = (spec: string, ...tensors: readonly TensorLike[]): Tensor => apply(sums.einsum, spec, tensors);
-/** The contraction of the last `axes` axes of `a` with the first of `b`, or of axes that two lists name; 2 unless given. */
+/**
+ * The contraction of the last `axes` axes of `a` with the first of `b`, or of axes that two lists name; 2 unless given.
+ * @example tensordot(tensor([1, 2]), tensor([3, 4]), 1).item(); // 11
+ */
 export const tensordot = (a: TensorLike, b: TensorLike, axes?: number | readonly [Axes, Axes]): Tensor =>
   apply(sums.tensordot, a, b, axes);

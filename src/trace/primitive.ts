@@ -9,6 +9,7 @@ import { apply, type Tensor } from './tensor.js';
  * The primitive `name` of tensors whose shapes and dtypes it takes as they are: nothing is broadcast or promoted. A graph
  * prints its nodes so: `%2: f32[3] = div(%0, %1)`.
  * @throws OptionError `UNKNOWN_PRIMITIVE`
+ * @example applyPrimitive('add', [tensor([1, 2]), tensor([3, 4])]).arraySync(); // [4, 6]
  */
 export function applyPrimitive(name: string, inputs: readonly Tensor[], attributes: Attributes = {}): Tensor {
   const primitive = primitives().get(name);

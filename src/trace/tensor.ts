@@ -74,7 +74,10 @@ const toOperand = (arg: unknown): unknown =>
 
 type HandleState = 'live' | 'disposed' | 'donated';
 
-/** A tensor of fixed shape and dtype. */
+/**
+ * A tensor of fixed shape and dtype.
+ * @example tensor([1, 2]).add(1).mul(2).arraySync(); // [4, 6]
+ */
 export class Tensor extends TensorMethods<Tensor> {
   static override name = 'Tensor';
   readonly #expr: Expr;
@@ -280,6 +283,7 @@ export const fromStorage = (storage: Storage, aval: Aval): Tensor => new Tensor(
  * The dtype is that of the typed array (`i32` for bytes and 16 bits), `bool` for booleans, else `f32`. Numbers that an
  * integer dtype does not hold saturate, as in a cast.
  * @throws ShapeError `RAGGED_ARRAY`, `SHAPE_DATA`, `INVALID_SHAPE`; DTypeError `UNKNOWN_DTYPE`, `NOT_A_NUMBER`.
+ * @example tensor([[1, 2], [3, 4]]).shape; // [2, 2]
  */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   checkOptions('tensor', options, ['shape', 'dtype']);

@@ -19,7 +19,13 @@ import { indexError, inspectCustom, printValue, refuseMissing, toJSON } from './
 import { activeScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
 import { apply, Tensor, tensor, type TensorData } from './tensor.js';
 
-/** A tensor that can be replaced by another of its shape and dtype. */
+/**
+ * A tensor that can be replaced by another of its shape and dtype.
+ * @example
+ * const count = new Variable([0]);
+ * count.value = count.value.add(1);
+ * count.value.arraySync(); // [1]
+ */
 export class Variable implements UpdateTarget {
   static name = 'Variable';
   /** A tree's node with one leaf, its value. */
@@ -202,7 +208,13 @@ export class Variable implements UpdateTarget {
   }
 }
 
-/** A Variable that an optimizer trains. */
+/**
+ * A Variable that an optimizer trains.
+ * @example
+ * const w = new TrainVar([1, 2]);
+ * const [, grads] = valueAndGrad(() => w.value.square().sum(), { vars: { w } })();
+ * grads.w.arraySync(); // [2, 4]
+ */
 export class TrainVar extends Variable {
   static override name = 'TrainVar';
 }

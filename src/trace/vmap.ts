@@ -73,7 +73,9 @@ function exampleOf(leaf: unknown, axis: number, where: string): Example {
  * `fn`, a function of one example, as a function of all of them, which lie along an axis of the arguments: without a loop, and with
  * the bits of one. Inside, an argument lacks that axis. Composes with `grad`, `jit`, `jvp` and itself, in any order.
  *
- * @example const gradients = vmap(grad((w, x, y) => loss(w, x, y)), { inAxes: [null, 0, 0] })(w, xs, ys); // one an example
+ * @example
+ * const gradient = grad((w: Tensor, x: Tensor) => w.mul(x).sum());
+ * vmap(gradient, { inAxes: [null, 0] })(tensor(1), tensor([2, 3])).arraySync(); // [2, 3]: one an example
  * @throws ShapeError `EXAMPLES` where axes have different extents, `NO_EXAMPLES`; TreeError `AXES`; TraceError `BATCHED_WRITE` for
  * a Variable whose new value differs by example; UnsupportedError `NO_BATCH_RULE`.
  */

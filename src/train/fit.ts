@@ -121,12 +121,15 @@ function noteProgress(place: Place, stopping: EarlyStopping, evaluation: Numbers
  * is in the Variables and in the history. What `step` and the callbacks throw ends it, and is thrown.
  *
  * @example
- * const history = await fit(step, batches({ x, y }, { size: 100, shuffle: true }), {
- *   epochs: 10,
- *   evaluate: () => ({ loss: lossOf(test), accuracy: accuracyOf(test) }),
- *   earlyStopping: { patience: 2 },
- *   checkpoint: { path: 'run.safetensors', module: { model, optimizer } },
+ * const w = new TrainVar([0]);
+ * const optimizer = new SGD({ lr: 0.1, trainVars: { w } });
+ * const step = jit(({ x, y }: { x: Tensor; y: Tensor }) => {
+ *   const [loss, grads] = valueAndGrad(() => meanSquaredError(x.mul(w.value), y), { vars: { w } })();
+ *   optimizer.update(grads);
+ *   return loss;
  * });
+ * const history = await fit(step, batches({ x: ones([8]), y: ones([8]) }, { size: 4 }), { epochs: 3, progress: false });
+ * history.loss.length; // 3
  * @throws OptionError for options, `STEP_RESULT`, `MONITOR`; DataError `EMPTY_DATA` for an epoch without batches;
  * CheckpointError `CHECKPOINT_MISMATCH` for the file of another model, `CHECKPOINT_CORRUPT`, `CHECKPOINT_WRITE`
  */

@@ -65,7 +65,10 @@ function panel(name: string, lines: readonly Line[], y0: number, width: number, 
 
 /**
  * The history as an SVG document: a panel for each name, with the line of the training steps and that of `evaluate`.
- * @example writeFileSync('history.svg', plotHistory(history, { title: 'Iris' }));
+ * @example
+ * const step = jit((x: Tensor) => x.mean());
+ * const history = await fit(step, batches(ones([4, 1]), { size: 2 }), { epochs: 2, progress: false });
+ * plotHistory(history, { title: 'Iris' }).startsWith('<svg'); // true
  */
 export function plotHistory(history: History, options: PlotOptions = {}): string {
   checkOptions('plotHistory', options, ['title', 'width', 'height']);

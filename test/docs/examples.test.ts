@@ -7,20 +7,20 @@ import { runInThisContext } from 'node:vm';
 import ts from 'typescript';
 import { beforeEach, describe, expect, test } from 'vitest';
 import * as lazuli from 'lazuli';
+import * as data from 'lazuli/data';
+import * as train from 'lazuli/train';
+import * as report from '../../src/report/html.js';
 import { OPTIMIZERS } from '../support/optimizers.js';
 
-const source = (path: string): string => readFileSync(new URL(`../../src/${path}`, import.meta.url), 'utf8');
-const FILES = [
-  ...['optim', 'nn'].flatMap((folder) =>
-    readdirSync(new URL(`../../src/${folder}`, import.meta.url)).map((name) => `${folder}/${name}`),
-  ),
-  'object/module.ts',
-  'io/checkpoint.ts',
-  'trace/functions.ts',
-  'trace/more-functions.ts',
-  'trace/create.ts',
-  'trace/lift/lift.ts',
-].filter((path) => source(path).includes('@example'));
+const SOURCES = new URL('../../src/', import.meta.url);
+const source = (path: string): string => readFileSync(new URL(path, SOURCES), 'utf8');
+// Those of devices, in `backends/`, run nowhere that lacks one.
+const FILES = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+  // The formats of files are not for users.
+  .filter((path) => /\.ts$/.test(path) && !/^io\/(npz|safetensors)/.test(path) && source(path).includes('@example'))
+  .sort();
+/** What the entry points of the package export. */
+const SCOPE: Readonly<Record<string, unknown>> = { ...lazuli, ...data, ...train, ...report };
 
 interface DocComment {
   readonly text: string;
@@ -39,27 +39,33 @@ const exampleOf = ({ text }: DocComment): string | undefined =>
   /@example\s+([\s\S]*?)(?=\n@|$)/.exec(text)?.[1]?.trim();
 
 /** Runs the code with all exports in scope; the value of its last line. */
-function run(code: string): unknown {
+function run(code: string): Promise<unknown> {
   const lines = code.split('\n');
   const last = lines.pop()!.replace(/ \/\/ .*$/, '');
-  const isExpression = !/^(const|let|class|for|[\]}])/.test(last);
+  const isExpression = !/^((const|let|class|for)\b|[\]}])/.test(last);
   const body = [...lines, isExpression ? `return (${last.replace(/;$/, '')});` : last].join('\n');
-  const wrapped = `(function (${Object.keys(lazuli).join(', ')}) {\n${body}\n})`;
+  const wrapped = `(async function (${Object.keys(SCOPE).join(', ')}) {\n${body}\n})`;
   const plain = ts.transpile(wrapped, { target: ts.ScriptTarget.ES2022 });
-  return (runInThisContext(plain) as (...values: unknown[]) => unknown)(...Object.values(lazuli));
+  return (runInThisContext(plain) as (...values: unknown[]) => Promise<unknown>)(...Object.values(SCOPE));
 }
 
-/** What the comment behind the last line says, if it is a value: `0.5`, `[1, 2], as f32`, `0.5: the reason`. */
+const VALUE = /^(-?[\d.e-]+|'[^']*'|true|false|\[(?:[\d\s.,e[\]-]|'[^']*'|true|false)*\])(, as f32)?(?:$|:)/;
+
+/** What the comment behind the last line says, if it is a value: `0.5`, `[1, 2], as f32`, `'f32'`, `0.5: the reason`. */
 function promised(code: string): unknown {
   const comment = / \/\/ (.*)$/.exec(code)?.[1] ?? '';
-  const [, value, rounded] = /^(-?[\d.e-]+|\[[\d., -]*\])(, as f32)?(?:$|:)/.exec(comment) ?? [];
+  const [, value, rounded] = VALUE.exec(comment) ?? [];
   if (value === undefined) return undefined;
-  const parsed = JSON.parse(value) as number | number[];
+  const parsed = JSON.parse(value.replaceAll("'", '"')) as unknown;
   if (rounded === undefined) return parsed;
-  return Array.isArray(parsed) ? parsed.map(Math.fround) : Math.fround(parsed);
+  return Array.isArray(parsed) ? parsed.map(Math.fround) : Math.fround(parsed as number);
 }
 
-beforeEach(lazuli.clearNameCache);
+beforeEach(() => {
+  lazuli.clearNameCache();
+  lazuli.setDefaultBackend('wasm');
+  lazuli.random.seed(0);
+});
 
 describe.each(FILES)('%s', (file) => {
   const examples = docComments(source(file)).flatMap((comment): [string, string][] => {
@@ -68,8 +74,8 @@ describe.each(FILES)('%s', (file) => {
   });
   // The class that its module's later examples use.
   const preamble = file === 'object/module.ts' ? `${examples[0]![1].split('\n').slice(0, -1).join('\n')}\n` : '';
-  test.each(examples)('%s', (_, code) => {
-    const result = run(preamble === '' || code.startsWith('class') ? code : preamble + code);
+  test.each(examples)('%s', async (_, code) => {
+    const result = await run(preamble === '' || code.startsWith('class') ? code : preamble + code);
     const expected = promised(code);
     if (expected !== undefined) expect(result).toEqual(expected);
   });
@@ -77,7 +83,7 @@ describe.each(FILES)('%s', (file) => {
 
 test('examples promise values', () => {
   const all = FILES.flatMap((file) => docComments(source(file)).flatMap((comment) => exampleOf(comment) ?? []));
-  expect(all.filter((code) => promised(code) !== undefined).length).toBeGreaterThanOrEqual(23);
+  expect(all.filter((code) => promised(code) !== undefined).length).toBeGreaterThanOrEqual(300);
 });
 
 test.each(OPTIMIZERS)('the documentation of %s is complete', (name) => {

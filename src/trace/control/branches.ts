@@ -30,6 +30,7 @@ type Branch = (...operands: never[]) => unknown;
  * `onTrue(...operands)` or `onFalse(...operands)`, of which one runs. A predicate that is known chooses now; a traced one is a
  * bool scalar, and both branches, which return the same structure, are part of the program.
  * @throws ShapeError, TraceError `PREDICATE`, TreeError `STRUCTURE_CHANGED`, ShapeError, DTypeError `BRANCHES_DIFFER`
+ * @example cond(tensor(1).greater(0), (x: Tensor) => x.mul(2), (x: Tensor) => x, tensor([3])).arraySync(); // [6]
  */
 export function cond<A extends unknown[], R>(
   predicate: TensorLike,
@@ -55,6 +56,7 @@ export function cond(predicate: TensorLike, onTrue: Branch, onFalse: Branch, ...
  * `branches[index](...operands)`; an index out of range is clamped. One that is known chooses now; a traced one is an i32
  * scalar, and all branches are part of the program.
  * @throws OptionError `BRANCHES`, DTypeError, ShapeError `BRANCH_INDEX`; as {@link cond}
+ * @example switchCase(1, [(x: Tensor) => x, (x: Tensor) => x.neg()], tensor([3])).arraySync(); // [-3]
  */
 export function switchCase<A extends unknown[], R>(
   index: TensorLike,

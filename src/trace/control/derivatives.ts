@@ -51,6 +51,7 @@ function splitArguments(
 /**
  * `fn`, of which a derivative keeps the arguments alone: what else it needs is computed again in the backward pass. Memory
  * for time; the values are the same bits.
+ * @example grad(checkpoint((x: Tensor) => x.sin().sum()))(tensor([0])).arraySync(); // [1]
  */
 export function checkpoint<F extends AnyFunction>(fn: F): F;
 export function checkpoint(fn: AnyFunction): AnyFunction {
@@ -89,6 +90,13 @@ export function checkpoint(fn: AnyFunction): AnyFunction {
  * taken, and `backward(residuals, cotangent) → [cotangent of each argument]` gives it; null for an argument without one.
  * @throws TraceError `FORWARD_RESULT`, `BACKWARD_RESULT`, TreeError `STRUCTURE_CHANGED`, ShapeError, DTypeError
  * `COTANGENT` when it is called in a trace.
+ * @example
+ * const bounded = customVjp(
+ *   (x: Tensor) => x.square(),
+ *   (x: Tensor) => [x.square(), x],
+ *   (x: Tensor, cotangent: Tensor) => [cotangent.mul(x).clip(-1, 1)],
+ * );
+ * grad((x: Tensor) => bounded(x).sum())(tensor([0.5, 5])).arraySync(); // [0.5, 1]
  */
 export function customVjp<A extends unknown[], R, S>(
   fn: (...args: A) => R,

@@ -99,6 +99,9 @@ function assignAll(written: readonly TracedVariable[], values: readonly Expr[]):
  * @param xs a tree of tensors of one leading extent, or undefined: then `length` says how many turns.
  * @throws OptionError `SCAN_LENGTH`, ShapeError `SCAN_LENGTH`, TreeError `STRUCTURE_CHANGED`, ShapeError, DTypeError
  * `CARRY_CHANGED`, TraceError `STEP_RESULT`
+ * @example
+ * const [, sums] = scan((sum: Tensor, x: Tensor) => [sum.add(x), sum.add(x)], tensor(0), tensor([1, 2, 3]));
+ * sums.arraySync(); // [1, 3, 6]
  */
 export function scan<C, X, R extends readonly [unknown, unknown]>(
   step: (carry: Traced<C>, x: MapLeaves<X, Tensor>) => R,
@@ -205,6 +208,7 @@ function lengthOf(sequences: readonly Expr[], given: number | undefined): number
  * `body(i, carry) → carry` for i from `begin` to `end` − 1, as one compiled loop; i is an i32 scalar. It has a derivative if
  * the bounds are numbers; tensors among them, scalars of integers, make a {@link whileLoop}.
  * @throws OptionError `LOOP_BOUNDS`; as {@link scan}
+ * @example forLoop(0, 4, (i, sum: Tensor) => sum.add(i), tensor(0, { dtype: 'i32' })).item(); // 6
  */
 export function forLoop<C>(
   begin: TensorLike,
@@ -264,6 +268,7 @@ function countUp(
  * `body(carry) → carry` while `predicate(carry)`, a bool scalar, is true; the number of turns is known when it has run.
  * It has no derivative.
  * @throws TraceError `PREDICATE`, ShapeError `PREDICATE`; as {@link scan}
+ * @example whileLoop((x: Tensor) => x.less(100), (x: Tensor) => x.mul(2), tensor(3)).item(); // 192
  */
 export function whileLoop<C>(
   predicate: (carry: Traced<C>) => TensorLike,
