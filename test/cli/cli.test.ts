@@ -174,10 +174,9 @@ test('with --json an error is JSON, and what FILE throws is one', () => {
 });
 
 test('a file that is CommonJS is told how to be none', async () => {
-  mkdirSync(join(folder, 'old'));
-  file('old/package.json', '{}');
-  const { code, stderr } = await lazuli('inspect', file('old/step.ts', 'export const step = 1;\n'));
-  expect([code, stderr]).toEqual([1, expect.stringContaining('step.ts is CommonJS: name it .mts, or put "type"')]);
+  const old = file('old.cjs', `module.exports = Object.fromEntries([['step', () => 1]]);\n`);
+  const { code, stderr } = await lazuli('inspect', old);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('old.cjs is CommonJS: name it .mjs, or put "type"')]);
 });
 
 test('without tsx a TypeScript file is a clear error where Node does not strip types', async () => {
