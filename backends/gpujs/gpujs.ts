@@ -30,7 +30,11 @@ export function gpujs(options: GpujsOptions): GpujsBackend {
   checkOptions('gpujs', options, ['mode']);
   const { mode } = options ?? {};
   if (mode === undefined || !MODES.includes(mode))
-    throw new OptionError('BAD_OPTION', `mode is ${describeValue(mode)}`, `It is 'cpu', 'webasm' or 'webgpu'.`);
+    throw new OptionError(
+      'BAD_OPTION',
+      `gpujs got mode = ${describeValue(mode)}`,
+      `It is 'cpu', 'webasm' or 'webgpu'.`,
+    );
   const { GPU } = module.default ?? module;
   try {
     return createGpujsBackend(new GPU!({ mode }), mode);

@@ -54,7 +54,7 @@ async function loadKoffi(): Promise<typeof Koffi> {
     throw new BackendUnavailableError(
       'NO_KOFFI',
       `the npm package koffi, which calls C, could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
-      'npm install koffi',
+      'Install it: npm install koffi.',
       { cause },
     );
   }

@@ -91,7 +91,7 @@ async function requestAdapter(powerPreference: GPUPowerPreference): Promise<GPUA
   if (powerPreference !== 'high-performance' && powerPreference !== 'low-power')
     throw new OptionError(
       'BAD_OPTION',
-      `powerPreference is ${describeValue(powerPreference)}`,
+      `webgpu got powerPreference = ${describeValue(powerPreference)}`,
       `It is 'high-performance' or 'low-power'.`,
     );
   const { gpu, where } = await findGpu();

@@ -56,12 +56,15 @@ export function checkShape(op: string, shape: Shape): Shape {
       'A shape is an array of extents.',
     );
   for (const extent of shape) {
-    if (!Number.isInteger(extent) || extent < 0)
-      throw new ShapeError(
-        'INVALID_SHAPE',
-        `${op} got the shape ${formatShape(shape)} with the extent ${describeValue(extent)}`,
-        'Extents are non-negative integers.',
-      );
+    if (Number.isInteger(extent) && extent >= 0) continue;
+    const isNumber = typeof extent === 'number' || typeof extent === 'string';
+    throw new ShapeError(
+      'INVALID_SHAPE',
+      `${op} got ${isNumber ? `the shape ${formatShape(shape)}` : 'a shape'} with the extent ${describeValue(extent)}`,
+      isNumber
+        ? 'Extents are non-negative integers.'
+        : 'Extents are non-negative integers; a number argument of a jitted function is a Tensor inside, unless { static: [position] } names it.',
+    );
   }
   const size = sizeOf(shape);
   if (size >= MAX_ELEMENTS)

@@ -91,7 +91,7 @@ export function checkOptions(owner: string, options: unknown, known: readonly st
     throw new OptionError(
       'OPTIONS',
       `${owner} got ${describeValue(options)} as its options`,
-      `Pass an object of ${known.join(', ')}.`,
+      `Pass an object: { ${known.join(', ')} }.`,
     );
   checkKeys(owner, options, known);
 }

@@ -12,7 +12,7 @@ export const BELOW_ONE: Range = { holds: (v) => v >= 0 && v < 1, text: 'at least
 export const NOT_NEGATIVE: Range = { holds: (v) => v >= 0 && v < Infinity, text: 'finite and not negative' };
 export const POSITIVE: Range = { holds: (v) => v > 0 && v < Infinity, text: 'finite and positive' };
 /** What `Infinity` lifts. */
-export const LIMIT: Range = { holds: (v) => v > 0, text: 'positive, or Infinity' };
+export const LIMIT: Range = { holds: (v) => v > 0, text: 'above 0 (Infinity for no limit)' };
 export const FACTOR: Range = { holds: (v) => v > 0 && v <= 1, text: 'above 0 and at most 1' };
 export const FINITE: Range = { holds: Number.isFinite, text: 'finite' };
 export const INTEGER: Range = { holds: Number.isSafeInteger, text: 'an integer' };

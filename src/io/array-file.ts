@@ -5,6 +5,7 @@
 import { bytesPerElement, dtypeOfArray, isDType } from '../core/dtype.js';
 import type { DType, TypedArray } from '../core/dtype.js';
 import { CheckpointError, DTypeError, OptionError, ShapeError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 
 /**
  * An array in host memory: `data` holds the elements of `shape` in row-major order, bool as bytes 0 and 1.
@@ -69,7 +70,7 @@ export function formatOf(filename: string, purpose: 'load' | 'save' = 'load'): F
   if (typeof filename !== 'string')
     throw new OptionError(
       'OPTION_FILENAME',
-      `a file name was expected, and ${filename === undefined ? 'none' : String(filename)} given`,
+      `the name of the file to ${purpose} is ${describeValue(filename)}`,
       "Pass a path: 'model.safetensors', or 'model.npz'.",
     );
   const base = filename.slice(Math.max(filename.lastIndexOf('/'), filename.lastIndexOf('\\')) + 1);
@@ -178,7 +179,11 @@ export function allocateBytes(bytes: number, purpose: string): Uint8Array<ArrayB
 /** @throws OptionError `OPTION_BYTES` for anything but a Uint8Array, for example an ArrayBuffer. */
 export function checkBytes(bytes: unknown): void {
   if (bytes instanceof Uint8Array) return;
-  throw new OptionError('OPTION_BYTES', 'a file was given that is no Uint8Array', 'Wrap it: new Uint8Array(buffer).');
+  throw new OptionError(
+    'OPTION_BYTES',
+    `the bytes of a file are ${describeValue(bytes)}`,
+    'Pass a Uint8Array: new Uint8Array(buffer).',
+  );
 }
 
 /** The pairs of a Map, or of an object's own keys. */

@@ -1,5 +1,6 @@
 /** Tensors by name: what checkpoints are made of. */
 import { OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { entriesOf, quote } from './array-file.js';
@@ -13,7 +14,7 @@ export function tensorsIn(tensors: TensorDict): [string, Tensor | Variable][] {
     return entriesOf(tensors);
   throw new OptionError(
     'OPTION_TENSOR',
-    `a dict of tensors was expected, and ${Array.isArray(tensors) ? 'an array' : typeof tensors} given`,
+    `the dict of tensors is ${describeValue(tensors)}`,
     'Pass tensors or Variables by name: { w, b }, or module.vars().',
   );
 }
@@ -24,7 +25,7 @@ export const valueOf = (name: string, value: unknown): Tensor => {
   if (value instanceof Tensor) return value;
   throw new OptionError(
     'OPTION_TENSOR',
-    `${quote(name)} holds no tensor but ${typeof value}`,
+    `${quote(name)} holds ${describeValue(value)}`,
     'Pass tensors or Variables by name.',
   );
 };

@@ -1,5 +1,6 @@
 /** Where a module's Variables live. */
 import { OptionError, UnsupportedError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 import type { Backend } from '../runtime/backend.js';
 import { type BackendChoice, getDefaultBackend, openDevice, resolveBackend } from '../runtime/registry.js';
 import type { Variable } from '../trace/variable.js';
@@ -31,7 +32,7 @@ async function backendOf(device: Device): Promise<Backend> {
       if (typeof device !== 'string')
         throw new OptionError(
           'UNKNOWN_BACKEND',
-          `the device is ${String(device)}`,
+          `the device is ${describeValue(device)}`,
           `Devices are 'cpu', 'gpu', or a backend.`,
         );
       return resolveBackend(device);

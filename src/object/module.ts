@@ -5,8 +5,7 @@
  * A module made by `treeUnflatten` has run no constructor, so nothing here is kept in private fields.
  */
 import { OptionError, TraceError } from '../core/errors.js';
-import { checkFlag, checkOptions } from '../core/options.js';
-import { COPY, THIS_COPY } from '../core/options.js';
+import { checkFlag, checkOptions, COPY, describeValue, THIS_COPY } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import type { TensorDict } from '../io/tensor-dict.js';
@@ -21,7 +20,7 @@ import { checkName, holdName, nextName } from './naming.js';
 import { ModuleNode } from './node.js';
 import { announceCalls } from './paths.js';
 import { summaryOf } from './summary.js';
-import { attributes, holdsState, type NamingMethod, walkNodes, walkVars } from './walk.js';
+import { attributes, holdsState, type NamingMethod, refuseAttribute, walkNodes, walkVars } from './walk.js';
 import type { LoadFileOptions } from './state-file.js';
 import { loadState, type LoadStateOptions, type LoadStateResult, type StateDict, stateNow } from './state.js';
 
@@ -108,6 +107,14 @@ export class Module extends ModuleNode {
    */
   get training(): boolean {
     return modeHere(this, !this[EVALUATES]);
+  }
+  /** @throws OptionError `MODE` */
+  set training(mode: never) {
+    throw new OptionError(
+      'MODE',
+      `training of ${this.name} was set to ${describeValue(mode)}`,
+      'Call train() or eval(), which set it for all modules below too.',
+    );
   }
   /**
    * Sets {@link training} of this module and of all below it.
@@ -348,22 +355,21 @@ for (const key of ['implicitVars', 'implicitNodes'] as const) {
       unowned.set(this, collector);
       return collector;
     },
+    set(this: Module) {
+      refuseAttribute(this, key, 'property');
+    },
     configurable: true,
   });
 }
 
 function checkWalk(method: string, level = -1): void {
   if (method !== 'absolute' && method !== 'relative')
-    throw new OptionError(
-      'UNKNOWN_METHOD',
-      `the method is ${JSON.stringify(method)}`,
-      `Methods are 'absolute' and 'relative'.`,
-    );
+    throw new OptionError('UNKNOWN_METHOD', `method is ${describeValue(method)}`, `It is 'absolute' or 'relative'.`);
   if (!Number.isInteger(level) || level < -1)
     throw new OptionError(
       'INVALID_LEVEL',
-      `the level is ${String(level)}`,
-      'A level is −1 for all, or a number of edges from 0.',
+      `level is ${describeValue(level)}`,
+      'It is −1 for all, or a number of edges from 0.',
     );
 }
 

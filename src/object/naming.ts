@@ -5,6 +5,7 @@
  * that is asked for again also looks whether its holder is gone.
  */
 import { OptionError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 
@@ -44,7 +45,7 @@ export function checkName(name: string, owner: object): string {
   if (typeof name !== 'string' || !IDENTIFIER.test(name))
     throw new OptionError(
       'INVALID_NAME',
-      `a ${owner.constructor.name} got the name ${typeof name === 'string' ? JSON.stringify(name) : String(name)}`,
+      `a ${owner.constructor.name} got the name ${describeValue(name)}`,
       'A name is an identifier: letters, digits and _, not beginning with a digit.',
     );
   if (isTaken(name, owner))

@@ -3,7 +3,7 @@
  * bundlers keep it and the formats out of pages that only train.
  */
 import { allocateArray, type TypedArray } from '../core/dtype.js';
-import { CheckpointError, OptionError } from '../core/errors.js';
+import { CheckpointError, LazuliError, OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { type FileContents, type HostArray, quote } from '../io/array-file.js';
 import { readCheckpoint } from '../io/files.js';
@@ -34,7 +34,13 @@ export interface LoadFileOptions {
 const list = (keys: readonly string[]): string =>
   keys.length > 12 ? `${list(keys.slice(0, 10))} and ${keys.length - 10} more` : keys.map(quote).join(', ');
 
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+/** What went wrong; the place stands at the end of the message that quotes it. */
+const messageOf = (cause: unknown): string =>
+  cause instanceof LazuliError
+    ? `${cause.code}: ${cause.facts}. ${cause.remedy.replace(/\.$/, '')}`
+    : cause instanceof Error
+      ? cause.message
+      : String(cause);
 
 /** Loads the file into the module's Variables, straight into memory of their own. */
 export const loadFile = async (
@@ -51,12 +57,12 @@ export function loadContents(
   options: LoadFileOptions,
 ): LoadStateResult {
   const { verbose = false, strict = true, rename = (key: string) => key, exclude = [] } = options;
-  if (typeof rename !== 'function' || !Array.isArray(exclude) || exclude.some((path) => typeof path !== 'string'))
-    throw new OptionError(
-      'OPTION_LOAD',
-      `loadStates got rename = ${describeValue(rename)} and exclude = ${describeValue(exclude)}`,
-      'rename is a function of a key, exclude an array of attribute paths.',
-    );
+  const refuse = (option: 'rename' | 'exclude', remedy: string): never => {
+    throw new OptionError('OPTION_LOAD', `loadStates got ${option} = ${describeValue(options[option])}`, remedy);
+  };
+  if (typeof rename !== 'function') refuse('rename', 'rename is a function of a key.');
+  if (!Array.isArray(exclude) || exclude.some((path) => typeof path !== 'string'))
+    refuse('exclude', "exclude is an array of attribute paths: ['lr'].");
   const fail = (facts: string, remedy: string, cause?: unknown): CheckpointError =>
     new CheckpointError('CHECKPOINT_MISMATCH', facts, remedy, { cause });
   const method = options.method ?? (metadata.get(METHOD_KEY) === 'absolute' ? 'absolute' : 'relative');

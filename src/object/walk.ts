@@ -42,13 +42,22 @@ function found(key: string, value: unknown, path: string, above: readonly unknow
 export const holdsState = (value: unknown): boolean =>
   found('', value instanceof Collector ? [...value.values()] : value, '').length > 0;
 
-/** Whether a class of the object has a method of this name. */
-function isMethod(object: object, key: string): boolean {
+/** What a class of the object has under this name. */
+function inherited(object: object, key: string): PropertyDescriptor | undefined {
   for (let at: unknown = Object.getPrototypeOf(object); at !== null; at = Object.getPrototypeOf(at)) {
     const property = Object.getOwnPropertyDescriptor(at, key);
-    if (property !== undefined) return typeof property.value === 'function';
+    if (property !== undefined) return property;
   }
-  return false;
+  return undefined;
+}
+
+/** @throws OptionError `ATTRIBUTE_NAME` */
+export function refuseAttribute(module: ModuleNode, name: string, kind: 'method' | 'property'): never {
+  throw new OptionError(
+    'ATTRIBUTE_NAME',
+    `the attribute ${name} of ${module.name} hides the ${kind} of that name`,
+    'Give the attribute another name.',
+  );
 }
 
 /**
@@ -57,13 +66,11 @@ function isMethod(object: object, key: string): boolean {
  */
 export function attributes(module: ModuleNode): [name: string, value: unknown][] {
   const entries = Object.entries(module);
-  for (const [name, value] of entries)
-    if (typeof value !== 'function' && isMethod(module, name))
-      throw new OptionError(
-        'ATTRIBUTE_NAME',
-        `the attribute ${name} of ${module.name} hides the method of that name`,
-        'Give the attribute another name.',
-      );
+  for (const [name, value] of entries) {
+    if (typeof value !== 'function' && typeof inherited(module, name)?.value === 'function')
+      refuseAttribute(module, name, 'method');
+    if (name === 'training') refuseAttribute(module, name, 'property');
+  }
   return entries;
 }
 

@@ -22,7 +22,7 @@ export function checkDTypes(graph: Graph, backend: Emitter): void {
   if (node !== undefined)
     throw new UnsupportedError(
       'DTYPE_UNSUPPORTED',
-      `the backend ${backend.name} has no ${node.dtype} (${node.primitive.name} gives ${node.aval.key})`,
+      `the backend ${backend.name} has no ${node.dtype} (${node.primitive.name} gives ${node.aval.weak ? 'a number that depends on tensors' : node.aval.key})`,
       `Run it on 'js' or 'wasm', or cast to one of ${dtypes.join(', ')}.`,
     );
 }

@@ -42,7 +42,7 @@ const bitwise =
   (a, b) => {
     const [x, y] = unify(name, [a, b]);
     if (x!.dtype === 'bool' && logical !== undefined) return logical(x!, y!);
-    requireInteger(name, [x!, y!]);
+    requireInteger(name, [x!, y!], [a, b]);
     return op(x!, y!);
   };
 const truth = (x: Expr): Expr => (x.dtype === 'bool' ? x : core.cast(x, 'bool'));

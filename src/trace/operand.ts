@@ -198,13 +198,18 @@ export function normalizeAxes(op: string, axis: Axis, rank: number): number[] {
 export function asInteger(op: string, x: Operand): Expr {
   checkOperand(op, x);
   const node = isNumber(x) && isIntegerIn(x, 'f64') ? inDType(x, 'i32') : asExpr(x);
-  requireInteger(op, [node]);
+  requireInteger(op, [node], [x]);
   return node;
 }
 
-/** @throws DTypeError `DTYPE_UNSUPPORTED` unless every operand is an integer or a boolean. */
-export function requireInteger(op: string, operands: readonly Expr[]): void {
-  for (const x of operands)
-    if (!isInteger(x.dtype))
-      throw new DTypeError('DTYPE_UNSUPPORTED', `${op} got ${x.aval.key}`, `Cast it to 'i32' or 'u32'.`);
+/** @throws DTypeError `DTYPE_UNSUPPORTED`, with what was `given`, unless every operand is an integer or a boolean. */
+export function requireInteger(op: string, operands: readonly Expr[], given: readonly Operand[] = operands): void {
+  if (operands.every((x) => isInteger(x.dtype))) return;
+  const shown = (x: Operand): string =>
+    typeof x !== 'object' ? describeValue(x) : x.aval.weak ? 'a number that is no integer' : x.aval.key;
+  throw new DTypeError(
+    'DTYPE_UNSUPPORTED',
+    `${op} got ${given.map(shown).join(' and ')}`,
+    `It takes integers: cast to 'i32' or 'u32'${given.some(isNumber) ? ', with numbers of their range' : ''}.`,
+  );
 }

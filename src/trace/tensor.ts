@@ -263,15 +263,15 @@ function shapeOfNested(data: TensorData, depth = 0): readonly number[] {
   return [list.length, ...inner];
 }
 
-function flattenNested(data: TensorData, out: (number | boolean)[]): void {
+function flattenNested(data: TensorData, out: (number | boolean)[], where = ''): void {
   if (typeof data === 'number' || typeof data === 'boolean') out.push(data);
   else if (Array.isArray(data) || ArrayBuffer.isView(data))
-    for (const each of data as readonly TensorData[]) flattenNested(each, out);
+    for (const each of data as readonly TensorData[]) flattenNested(each, out, ' as an element');
   else
     throw new DTypeError(
       'NOT_A_NUMBER',
-      `tensor got ${describeValue(data)} as an element`,
-      'Elements are numbers or booleans; stack() makes one tensor of several, and .value is the tensor of a Variable.',
+      `tensor got ${describeValue(data)}${where}`,
+      'It is made of numbers or booleans, in arrays; stack() makes one tensor of several, and .value is the tensor of a Variable.',
     );
 }
 

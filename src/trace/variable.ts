@@ -202,6 +202,15 @@ export class Variable implements UpdateTarget {
   [inspectCustom](): string {
     return this.toString();
   }
+  /** Text; as a number it has none. @throws DTypeError `VARIABLE_AS_TENSOR` */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return this.toString();
+    throw new DTypeError(
+      'VARIABLE_AS_TENSOR',
+      `a Variable (${this.aval.key}) was used as a JavaScript number`,
+      'A Variable holds a tensor: use its methods, variable.value.add(b), and variable.value.item() for a number.',
+    );
+  }
   /** As {@link Tensor.toJSON}. */
   toJSON(): Record<string, unknown> {
     return isTracing() ? this.value.toJSON() : toJSON(this.aval, this.storage.readSync());

@@ -243,6 +243,9 @@ describe('loadStates', () => {
     expect(both(net)).toEqual([0, 4]);
     // Half a name is none.
     await expect(net.loadStates(file(), { exclude: ['enc', 'head'] })).rejects.toThrow(/OPTION_LOAD.*"enc"/);
+    await expect(net.loadStates(file(), { exclude: 'head' as never })).rejects.toThrow(
+      /OPTION_LOAD: loadStates got exclude = the string "head"\. exclude is an array/,
+    );
     await expect(net.loadStates(file(), { exclude: 'head' as never })).rejects.toThrow(OptionError);
   });
 

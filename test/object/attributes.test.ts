@@ -67,6 +67,18 @@ describe('an attribute named like a method', () => {
     },
   );
 
+  test('properties of a module too, whether assigned or declared', () => {
+    class Declared extends Leaf {
+      constructor() {
+        super();
+        Object.defineProperty(this, 'training', { value: scalar(), enumerable: true });
+      }
+    }
+    expect(() => new Declared().vars()).toThrow(/ATTRIBUTE_NAME.*training/);
+    for (const name of ['implicitVars', 'implicitNodes'])
+      expect(() => void Object.assign(new Leaf(), { [name]: [scalar()] })).toThrow(/ATTRIBUTE_NAME.*implicit/);
+  });
+
   test('a function may take the place of a method, and a name is text', () => {
     class Net extends Leaf {
       call(): number {

@@ -115,7 +115,7 @@ describe('options', () => {
       /Adam got a Model as trainVars\. .*model\.trainVars\(\)/,
     );
     expect(() => new Adam({ trainVars: { layer: model as never } })).toThrow(/model\.trainVars\(\)/);
-    expect(() => new Adam(0.1 as never)).toThrow(/Adam got 0\.1 as its options\. Pass an object of lr, trainVars/);
+    expect(() => new Adam(0.1 as never)).toThrow(/Adam got 0\.1 as its options\. Pass an object: \{ lr, trainVars/);
     expect(() => new Adam({ wieghtDecay: 1 } as never)).toThrow(/Did you mean weightDecay/);
     expect(() => new Adam({ trainVars: pair() }).update({ w: {}, b: 1 })).toThrow(/an Object as the gradient of "w"/);
     const w = { w: tensor([1]) };

@@ -140,6 +140,9 @@ describe('syntax', () => {
     expect(error).toBeInstanceOf(DTypeError);
     expect(error).toMatchObject({ code: 'VARIABLE_AS_TENSOR' });
     expect(String(error)).toContain('variable.value.add');
+    const asNumber = new Variable([1]) as unknown as number;
+    for (const use of [() => asNumber + 1, () => asNumber * 2, () => asNumber > 1, () => asNumber < 1])
+      expect(thrown(use)).toMatchObject({ name: 'DTypeError', code: 'VARIABLE_AS_TENSOR' });
   });
 
   test('what awaits, compares or copies objects finds nothing strange', async () => {

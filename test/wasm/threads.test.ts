@@ -147,11 +147,14 @@ describe('fork and join', () => {
     warned.mockRestore();
   });
 
-  test('what failed to start is of no concern to a count that overtook it', async () => {
+  test.each([
+    ['failed to start', 'throw new Error("no")'],
+    ['never says that it is ready', 'require("node:worker_threads").parentPort.on("message", () => {})'],
+  ])('a worker that %s is of no concern to a count that overtook it', async (_, source) => {
     const { getBuiltinModule } = process;
     const failing = {
       Worker: function Worker() {
-        return new nodeThreads.Worker('throw new Error("no")', { eval: true });
+        return new nodeThreads.Worker(source, { eval: true });
       },
     };
     const builtin = vi.spyOn(process, 'getBuiltinModule');
