@@ -109,8 +109,8 @@ class World {
     } else if (kind < 55) {
       if (this.pool.length > 4) this.giveUp(x, false);
     } else if (kind < 65) this.block(steps, b);
-    else if (kind < 72) this.donate(this.pick(a, isNumber), (y) => [this.compiled.update(y, b % 7)]);
-    else if (kind < 79) this.donate(this.pick(a, isNumber), (y) => this.compiled.mirror(y, (b % 5) - 1));
+    else if (kind < 72) this.donate(this.pick(a, isNumber), (y, call) => [this.compiled.update(y, (b + call) % 7)]);
+    else if (kind < 79) this.donate(this.pick(a, isNumber), (y, call) => this.compiled.mirror(y, ((b + call) % 5) - 1));
     else if (kind < 84) {
       const y = this.pick(a, isNumber)!;
       const other = this.pick(b, (z) => z.dtype === y.dtype && z.shape.join() === y.shape.join())!;
@@ -138,12 +138,14 @@ class World {
     return this.capturing.map((f) => f(tensor([1, 2])));
   }
 
-  /** Passes a tensor, of which no handle is left, to a function. */
-  donate(x: Tensor | undefined, f: (x: Tensor) => readonly Tensor[]): void {
-    if (x === undefined) return;
-    const results = f(x);
-    this.giveUp(x, true);
-    this.pool.push(...results);
+  /** Passes a tensor, then others like it, to a function, whose program each call after the first finds bound. */
+  donate(x: Tensor | undefined, f: (x: Tensor, call: number) => readonly Tensor[]): void {
+    const alike = this.pool.filter((y) => y !== x && y.dtype === x?.dtype && y.shape.join() === x.shape.join());
+    for (const [call, each] of (x === undefined ? [] : [x, ...alike.slice(0, 2)]).entries()) {
+      const results = f(each, call);
+      this.giveUp(each, true);
+      this.pool.push(...results);
+    }
   }
 
   /** What `using` holds in a block goes at its end; what was made of it stays. */
