@@ -103,6 +103,44 @@ describe('one program for every number of rows', () => {
     compare(program, (n) => [normal(n, n, 13)], [64, 1, 37], [37]);
   });
 
+  it('sequences of rows in loops, branches and checkpoints inside each other, and their derivatives', () => {
+    const program = ({ w1 }: Params, x: Tensor): unknown => {
+      const w = w1.slice([0, 0], [3, 3]);
+      const sequence = (v: Tensor): Tensor =>
+        v.slice([0, 0], [v.shape[0]!, 12]).reshape([-1, 4, 3]).transpose([1, 0, 2]);
+      const over = (v: Tensor, step: (h: Tensor, e: Tensor) => Tensor, from = zeros([x.shape[0]!, 3])): Tensor[] => [
+        ...scan((h: Tensor, e: Tensor) => [step(h, e), h] as const, from, sequence(v)),
+      ];
+      const kept = checkpoint((h: Tensor, e: Tensor) => h.matmul(w).add(e).tanh());
+      const inner = (h: Tensor, e: Tensor): Tensor =>
+        scan((g: Tensor, k: Tensor) => [g.mul(k).add(e).tanh(), null] as const, h, arange(3).cast('f32'))[0];
+      const chosen = (h: Tensor, e: Tensor): Tensor =>
+        cond(
+          e.sum().greater(0),
+          (a: Tensor) => a.mul(e),
+          (a: Tensor) => a.matmul(w),
+          h,
+        );
+      const slope = (step: (h: Tensor, e: Tensor) => Tensor): Tensor =>
+        grad((v: Tensor) =>
+          over(v, step, v.slice([0, 0], [v.shape[0]!, 3]))[1]!
+            .square()
+            .sum(),
+        )(x);
+      return [
+        [kept, inner, chosen].map((step) => [over(x, step), slope(step)]),
+        over(x, (h) => h),
+        over(x, (h, e) => h.add(concat([e, e.slice([0, 0], [1, 3])], 0)), zeros([x.shape[0]! + 1, 3])),
+        grad((v: Tensor) =>
+          grad((u: Tensor) => over(u, kept)[0]!.sum())(v)
+            .square()
+            .sum(),
+        )(x),
+      ];
+    };
+    compare(program, (n) => [normal(n, n, 13)], [64, 1, 37], [37]);
+  });
+
   it('random programs', () => {
     const two = { x: (x: Tensor): Tensor => x, y: (x: Tensor): Tensor => x.tanh() };
     type Step = (a: Tensor, b: Tensor, p: Params) => Tensor;
