@@ -103,7 +103,7 @@ export class Runner {
     const { program, backend, passed, isBound } = this;
     const buffers = this.#buffers;
     const made = (this.made ??= []);
-    made.length = 0;
+    if (made.length > 0) made.length = 0;
     const before = bindingVersion();
     this.#version = NEVER;
     // Loops by index: a call is to take less than a microsecond.
