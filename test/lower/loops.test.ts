@@ -13,6 +13,7 @@ import { topologicalOrder } from '../../src/core/expr.js';
 import type { Graph } from '../../src/core/graph.js';
 import type { Target } from '../../src/lower/target.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
+import { launchesOf } from '../../src/lower/program.js';
 import { lowerSegment } from '../../src/lower/segment.js';
 import { lowerForWorkgroups } from '../../src/lower/workgroups.js';
 import { printLoops } from '../../src/lower/print.js';
@@ -156,6 +157,18 @@ describe('threads in turns', () => {
       check(graph, TURNS, inputs);
     }
   });
+});
+
+test.each([
+  ['all elements', [3, 1]],
+  ['an outer axis', [2, 2]],
+])('threads share the blocks of a long sum over %s, then join their totals', (name, shared) => {
+  const { inputs, f } = LONG[name]!;
+  const graph = tracedGraph(inputs, f);
+  const extents = (target: Target): (number | undefined)[] =>
+    launchesOf(compileGraph(graph, target)).flatMap(({ phases }) => phases.flat().map(({ grid }) => grid.extent));
+  expect(extents(VECTORS)).toEqual(shared);
+  expect(extents(SCALAR)).toHaveLength(1);
 });
 
 describe.each(Object.entries(TARGETS))('%s', (name, target) => {
