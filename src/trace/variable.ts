@@ -229,7 +229,7 @@ export class TrainVar extends Variable {
 }
 
 refuseMissing(Variable, (name) =>
-  Object.hasOwn(Tensor.prototype, name)
+  name in Tensor.prototype
     ? new DTypeError(
         'VARIABLE_AS_TENSOR',
         `${name} of a Variable was used`,
