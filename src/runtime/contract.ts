@@ -1,6 +1,6 @@
 /** `expect`: what a call costs, pinned. A contract that does not hold is an error with the reason. */
-import { ContractError } from '../core/errors.js';
-import { checkOptions } from '../core/options.js';
+import { ContractError, OptionError } from '../core/errors.js';
+import { checkOptions, describeValue } from '../core/options.js';
 import { type Kernel, kernelReads, kernelWrites } from '../compile/kernel.js';
 import type { Program } from '../lower/program.js';
 import type { Report } from './report.js';
@@ -37,6 +37,8 @@ export function whyApart({ kernels, buffers }: Program, kernel: Kernel): string 
   return 'shares no values with the kernels before';
 }
 
+const COUNTS = ['launches', 'allocations', 'retraces'] as const;
+
 /** Of the call at hand: its report, and the runner of its program. */
 interface Subject {
   readonly report: Report;
@@ -45,7 +47,7 @@ interface Subject {
 
 /**
  * The report of `subject`, the call of the function `name`.
- * @throws ContractError `CONTRACT`, OptionError `UNKNOWN_OPTION`
+ * @throws ContractError `CONTRACT`, OptionError `UNKNOWN_OPTION`, `OPTION_RANGE`
  */
 export function checkContract(
   name: string,
@@ -54,29 +56,42 @@ export function checkContract(
   retraces: number,
   change: string | undefined,
 ): Report {
-  checkOptions('expect', contract, ['launches', 'allocations', 'retraces', 'backend']);
-  const refuse = (facts: string): never => {
-    throw new ContractError('CONTRACT', `${name} ${facts}`, 'Mend the step, or the contract.');
+  checkOptions('expect', contract, [...COUNTS, 'backend']);
+  for (const key of COUNTS) {
+    const count: unknown = contract[key];
+    if (count !== undefined && !(Number.isInteger(count) && (count as number) >= 0))
+      throw new OptionError(
+        'OPTION_RANGE',
+        `expect got ${key} = ${describeValue(count)}`,
+        `${key} is a whole number from 0.`,
+      );
+  }
+  const refuse = (facts: string, remedy: string): never => {
+    throw new ContractError('CONTRACT', `${name} ${facts}`, remedy);
   };
-  if (subject === undefined) return refuse('has not been called');
+  if (subject === undefined) return refuse('has not been called', 'Call it, or pass arguments.');
   const { report, runner } = subject;
   const { program, made, backend } = runner;
   const [first, ...others] = program.kernels;
+  const whyMade = (output: number): string => {
+    const update = program.updates.find((each) => each.output === output && each.donated !== true);
+    const why = update && (update.inPlace ? 'somebody else can reach its memory' : 'not in place');
+    return `${program.graph.outputNames[output]}${why === undefined ? '' : ` (${why})`}`;
+  };
   const found: Record<keyof Contract, readonly [value: unknown, reason: () => string | undefined]> = {
     launches: [
       report.launches,
       () =>
-        others
-          .map((kernel, i) => {
-            const at = report.kernels[i + 1]!.from.find(({ location }) => location)?.location;
-            return `${kernel.name} (${computesText(kernel)}${at ? ` at ${at}` : ''}) ${whyApart(program, kernel)}`;
-          })
-          .join('; ') || first?.name,
+        report.launches < contract.launches!
+          ? undefined
+          : others
+              .map((kernel, i) => {
+                const at = report.kernels[i + 1]!.from.find(({ location }) => location)?.location;
+                return `${kernel.name} (${computesText(kernel)}${at ? ` at ${at}` : ''}) ${whyApart(program, kernel)}`;
+              })
+              .join('; ') || first?.name,
     ],
-    allocations: [
-      made?.length,
-      () => made?.map((output) => program.graph.outputNames[output]).join() ?? 'it has not run',
-    ],
+    allocations: [made?.length, () => made?.map(whyMade).join(', ') ?? 'it has not run'],
     retraces: [retraces, () => change],
     backend: [backend.name, () => ''],
   };
@@ -89,5 +104,5 @@ export function checkContract(
       ? []
       : [`${key} ${String(value)} instead of ${wanted}${why(reason())}`];
   });
-  return broken.length > 0 ? refuse(`has ${broken.join('. ')}`) : report;
+  return broken.length > 0 ? refuse(`has ${broken.join('. ')}`, 'Mend the step, or the contract.') : report;
 }

@@ -35,7 +35,7 @@ test('a contract that holds gives the report', () => {
 
 test('without arguments it is the last call; none is an error', () => {
   const f = jit((x: Tensor) => x.mul(2));
-  expect(() => f.expect({ launches: 1 })).toThrow(/CONTRACT: .* has not been called/);
+  expect(() => f.expect({ launches: 1 })).toThrow(/CONTRACT: .* has not been called. Call it, or/);
   f(tensor([1]));
   f(tensor([1, 2]));
   f.inspect(tensor([1]));
@@ -70,7 +70,9 @@ test('allocations: results, and Variables whose memory somebody else can reach',
   step(grads);
   const kept = w.value;
   step(grads);
-  expect(() => step.expect({ allocations: 0 })).toThrow(/allocations 1 instead of 0: w\./);
+  expect(() => step.expect({ allocations: 0 })).toThrow(
+    /allocations 1 instead of 0: w \(somebody else can reach its memory\)\./,
+  );
   step(grads);
   expect(step.expect({ allocations: 0 }).launches).toBe(1);
   expect(kept.shape).toEqual([2, 3]);
@@ -102,7 +104,11 @@ test('backend, by name or object; several reasons at once; options are checked',
   const f = jit((x: Tensor) => x.mul(2), { name: 'f', backend: 'js' });
   f(tensor([1]));
   expect(() => f.expect({ backend: 'wasm', launches: 3 })).toThrow(
-    /CONTRACT: f has backend js instead of wasm\. launches 1 instead of 3: k0\. Mend/,
+    /CONTRACT: f has backend js instead of wasm\. launches 1 instead of 3\. Mend/,
   );
   expect(() => f.expect({ launch: 1 } as never)).toThrow(/UNKNOWN_OPTION.*Did you mean launches/);
+  for (const count of ['1', -1, 0.5, NaN, null])
+    expect(() => f.expect({ launches: count } as never)).toThrow(
+      /OPTION_RANGE: expect got launches = .* launches is a whole number from 0/,
+    );
 });
