@@ -44,7 +44,7 @@ export function resolveBackend(choice: BackendChoice): Backend {
   throw new OptionError(
     'UNKNOWN_BACKEND',
     `there is no backend ${typeof choice === 'string' ? JSON.stringify(choice) : describeValue(choice)}`,
-    `Built in are ${known}; any other is given as an object.`,
+    `Built in are ${known}; others are objects: await webgpu() of lazuli/webgpu, await native() of lazuli/native, gpujs() of lazuli/gpujs.`,
   );
 }
 

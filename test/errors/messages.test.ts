@@ -135,7 +135,7 @@ describe('facts', () => {
       OptionError,
       'UNKNOWN_BACKEND',
       'there is no backend "cuda"',
-      "Built in are 'reference', 'js', 'wasm'; any other is given as an object.",
+      "Built in are 'reference', 'js', 'wasm'; others are objects: await webgpu() of lazuli/webgpu, await native() of lazuli/native, gpujs() of lazuli/gpujs.",
     ],
     [
       () => any.zeros!('3'),
