@@ -266,6 +266,8 @@ export const attributesOf = <A extends Attributes>(node: Expr, primitive: Primit
 /** The operation as users call it. */
 export const operation = ({ primitive, attributes }: Expr): string =>
   primitive.calledAs?.(attributes) ?? primitive.name;
+/** The node that computes `node`, which may be one of its several results. */
+export const producer = (node: Expr): Expr => (node.primitive.kind === 'result' ? node.input() : node);
 /** Whether the node is a scalar that is part of the program. */
 export const isConstant = ({ primitive }: Expr): boolean => primitive.literal !== undefined;
 

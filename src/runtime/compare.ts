@@ -1,7 +1,7 @@
 /** `compare`: one traced program on several backends: how far their results are apart, where first, and how fast each is. */
 import type { TypedArray } from '../core/dtype.js';
 import { OptionError } from '../core/errors.js';
-import { operation } from '../core/expr.js';
+import { operation, producer } from '../core/expr.js';
 import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 import type { Backend } from './backend.js';
 import { firstParting, type Pair } from './bisect.js';
@@ -154,7 +154,7 @@ async function firstDiffering(
   const last = pair.graph.outputs[output]!;
   const { node, ulp } = (await firstParting(pair, last)) ?? { node: last, ulp: outputUlp };
   const { path, location } = provenanceOf(snapshot)(node);
-  const found = { op: operation(node), path, location, ulp };
+  const found = { op: operation(producer(node)), path, location, ulp };
   if (!bisect) return found;
   const { reproduce } = await import('./reproduce.js');
   return { ...found, script: await reproduce(pair, node, found) };

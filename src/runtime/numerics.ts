@@ -2,7 +2,7 @@
 import { padPrimitive } from '../ops/movement.js';
 import { constantPrimitive } from '../ops/leaf.js';
 import { type DType, isFloat, type TypedArray } from '../core/dtype.js';
-import { attributesOf, type Expr, operation, topologicalOrder } from '../core/expr.js';
+import { attributesOf, type Expr, operation, producer, topologicalOrder } from '../core/expr.js';
 import { nodeValues } from './node-values.js';
 import { provenanceOf } from './provenance.js';
 import type { Snapshot } from './snapshot.js';
@@ -77,7 +77,7 @@ export async function checkNumerics(snapshot: Snapshot): Promise<NonFinite | nul
       continue;
     }
     const { path, location } = provenanceOf(snapshot)(node);
-    return { op: operation(node), path, location, ...found };
+    return { op: operation(producer(node)), path, location, ...found };
   }
   return null;
 }

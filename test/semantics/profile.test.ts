@@ -6,6 +6,7 @@ import {
   meanSquaredError,
   Module,
   random,
+  scan,
   tensor,
   type Tensor,
   TrainVar,
@@ -166,6 +167,8 @@ describe.each(BACKENDS)('checkNumerics on %s', (backend) => {
       value: 'NaN',
       index: 1,
     });
+    const logs = jit((x: Tensor) => scan((c: Tensor, y: Tensor) => [c.sub(y).log(), c], tensor(1), x)[0], { backend });
+    expect(await logs.checkNumerics(tensor([1, 1]))).toMatchObject({ op: 'scan', value: 'NaN' });
     const w = new Variable([-Infinity], 'w');
     const g = jit((x: Tensor) => x.add(w.value), { backend });
     expect(await g.checkNumerics(tensor([1]))).toMatchObject({ op: 'parameter', path: 'w', value: '-Infinity' });
