@@ -12,6 +12,7 @@ import type { Scheduled } from './schedule.js';
 
 /** What a machine loops over. */
 export interface Loops {
+  readonly name: string;
   /** Whether it loops and branches itself; or so, but for loops of unknown length and what is little work. */
   readonly loops: boolean | 'dispatched';
   readonly dtypes: readonly DType[];

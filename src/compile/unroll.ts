@@ -4,7 +4,7 @@
  */
 import type { DType } from '../core/dtype.js';
 import { UnsupportedError } from '../core/errors.js';
-import { type Expr, graphsOf, make, mapGraphs, topologicalOrder } from '../core/expr.js';
+import { type Expr, graphsOf, make, mapGraphs, operation, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { resultPrimitive } from '../ops/control/results.js';
 import { isParameter } from '../ops/leaf.js';
@@ -35,7 +35,7 @@ function isWithin({ inputs }: Expr, graphs: readonly Graph[], dtypes: readonly D
 
 /** @throws UnsupportedError `NO_LOOPS` for a loop of unknown length where the machine has none. */
 export function unroll(graph: Graph, target: Loops): Graph {
-  const { loops, dtypes, small } = target;
+  const { name, loops, dtypes, small } = target;
   if (topologicalOrder(graph.outputs).every(({ primitive }) => primitive.control === undefined)) return graph;
   const results = new Map<Expr, readonly Expr[]>();
   return rewriteGraph(
@@ -55,7 +55,7 @@ export function unroll(graph: Graph, target: Loops): Graph {
       if (control.unroll === undefined)
         throw new UnsupportedError(
           'NO_LOOPS',
-          `the backend cannot run a loop whose number of turns depends on values${loops === 'dispatched' ? ' and that computes with f64' : ''}`,
+          `the backend ${name} cannot run '${operation(node)}': the number of its turns depends on values${loops === 'dispatched' ? ', and it computes with f64' : ''}`,
           "Run it on 'js' or 'wasm', or use forLoop with bounds that are numbers.",
         );
       const unrolled = control.unroll(inputs, attributes, node.aval);

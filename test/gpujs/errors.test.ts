@@ -1,5 +1,5 @@
 /** What gpu.js refuses, or would do in another mode without a word. */
-import { BackendUnavailableError, jit, type Tensor, tensor, TrainVar } from 'lazuli';
+import { BackendUnavailableError, jit, type Tensor, tensor, TrainVar, whileLoop } from 'lazuli';
 import { gpujs, type GpujsOptions } from 'lazuli/gpujs';
 import { describe, expect, test } from 'vitest';
 import { createGpujsBackend } from '../../backends/gpujs/backend.js';
@@ -43,6 +43,18 @@ describe.each(['cpu', 'webasm'] as const)('in mode %s', (mode) => {
   test('an op on bits names itself and the mode', () => {
     const f = jit((x: Tensor) => x.bitcast('i32'), { backend });
     expect(() => f(tensor([1, 2]))).toThrow(new RegExp(`GPUJS_OP.*'${mode}' has no bitcast`, 's'));
+  });
+  test('a loop of unknown length names itself and the backend', () => {
+    const f = jit(
+      (x: Tensor) =>
+        whileLoop(
+          (c: Tensor) => c.less(10),
+          (c: Tensor) => c.add(1),
+          x,
+        ),
+      { backend },
+    );
+    expect(() => f(tensor(1))).toThrow(/NO_LOOPS: the backend gpujs cannot run 'while': the number of its turns/);
   });
   test('integers that f32 does not hold', () => {
     const f = jit((x: Tensor) => x.mul(x), { backend });
