@@ -75,13 +75,18 @@ const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo)
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   checkOptions('webgpu', options, ['adapter', 'device', 'powerPreference', 'tune']);
   const { device, powerPreference = 'high-performance', tune = true } = options;
-  if (device !== undefined) return createWebGpuBackend(device, describe(device.adapterInfo), { tune });
+  const backendOf = (on: GPUDevice, info: GPUAdapterInfo): WebGpuBackend => {
+    const backend = createWebGpuBackend(on, describe(info), { tune });
+    if (current?.isUsable !== true) current = backend;
+    return backend;
+  };
+  if (device !== undefined) return backendOf(device, device.adapterInfo);
   const adapter = options.adapter ?? (await requestAdapter(powerPreference));
   const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   try {
     const requiredFeatures = FEATURES.filter((feature) => adapter.features.has(feature));
     const opened = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-    return createWebGpuBackend(opened, describe(adapter.info), { tune });
+    return backendOf(opened, adapter.info);
   } catch (cause) {
     throw unavailable(`the adapter ${describe(adapter.info)} opens no device`, cause);
   }
@@ -100,14 +105,12 @@ async function requestAdapter(powerPreference: GPUPowerPreference): Promise<GPUA
   return adapter;
 }
 
-/** The device of `model.gpu()`: one for all, another when that is gone. */
-let opened: Promise<WebGpuBackend> | undefined;
-registerDevice('gpu', async () => {
-  const backend = await (opened ??= webgpu());
-  if (backend.isUsable) return backend;
-  opened = webgpu();
-  return opened;
-});
+/** The device of `model.gpu()`: the first that was opened, another when that is gone. */
+let current: WebGpuBackend | undefined;
+let opening: Promise<WebGpuBackend> | undefined;
+registerDevice('gpu', async () =>
+  current?.isUsable === true ? current : (opening ??= webgpu().finally(() => (opening = undefined))),
+);
 registerEmitter({
   name: 'webgpu',
   target: WEBGPU_TARGET,

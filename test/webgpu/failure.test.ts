@@ -8,8 +8,9 @@ import { BackendUnavailableError, InternalError, OptionError, UnsupportedError }
 import { formOf, FunctionBuilder } from '../../src/lower/builder.js';
 import { BEGIN, END, type LoopFunction } from '../../src/lower/loops.js';
 import type { Backend, DeviceBuffer, Executable } from '../../src/runtime/backend.js';
+import { jit, Module, TrainVar } from '../../src/index.js';
 import { programOf } from './loops.js';
-import { describeOnGpu, openCounted, openDevice } from './support.js';
+import { describeOnGpu, gpu, openCounted, openDevice } from './support.js';
 
 /** x ← x + 1. */
 function increment(name = 'increment'): LoopFunction {
@@ -72,6 +73,17 @@ describeOnGpu('failure', () => {
     expect((await second.backend.read(b.buffer))[999]).toBe(2);
     await expect(async () => second.backend.run(b.executable, [a.buffer])).rejects.toThrow(InternalError);
     second.backend.destroy();
+  });
+  test('model.gpu() and cuda() take the device that is open: its programs read what they moved', async () => {
+    const held = { a: new TrainVar([1, 2]), b: new TrainVar([3, 4]) };
+    class Holder extends Module {
+      constructor(readonly w: TrainVar) {
+        super();
+      }
+    }
+    await Promise.all([new Holder(held.a).gpu(), new Holder(held.b).cuda()]);
+    const sum = jit(() => held.a.value.add(held.b.value), { backend: gpu });
+    expect(Array.from(await sum().data())).toEqual([4, 6]);
   });
   test('a source that the device refuses is an InternalError that names the kernel', async () => {
     const { backend } = await openCounted();
