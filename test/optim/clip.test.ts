@@ -84,6 +84,7 @@ describe('clipByGlobalNorm', () => {
     // As large gradients: the others vanish.
     expect(clipped(1, [tensor([Infinity, 1])])).toEqual([[NaN, 0]]);
     expect(clipped(Infinity, { a: tensor([1e20, -3]) })).toEqual([[Math.fround(1e20), -3]]);
+    expect(clipped(Infinity, [tensor([NaN, 1])])).toEqual([[NaN, 1]]);
     expect(clipped(1, {})).toEqual([]);
     for (const wrong of [0, -1, NaN, '1', null]) expect(() => clipByGlobalNorm(wrong as never)).toThrow(OptionError);
   });
