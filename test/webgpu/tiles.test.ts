@@ -84,7 +84,7 @@ describe('tiles', () => {
 
   test('where threads take turns, one has eight times the elements of a map', () => {
     const inputs = [noise('f32', [100000])];
-    const graph = tracedGraph(inputs, (x) => [x!.add(1)]);
+    const graph = tracedGraph(inputs, (x) => [x.add(1)]);
     const grainOn = (target: Target): number => launchesOf(compileGraph(graph, target))[0]!.phases[0]![0]!.grid.grain;
     expect(grainOn(SOFTWARE_TARGET)).toBe(8 * grainOn(WEBGPU_TARGET));
   });
