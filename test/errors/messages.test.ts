@@ -248,6 +248,15 @@ describe('facts', () => {
     expect([error.facts, error.remedy]).toEqual([facts, remedy]);
   });
 
+  test('a GPU is of lazuli/webgpu, which nothing here has loaded', async () => {
+    for (const move of ['gpu', 'cuda'] as const)
+      await expect(new L.Module()[move]()).rejects.toMatchObject({
+        name: 'BackendUnavailableError',
+        code: 'NO_GPU_BACKEND',
+        remedy: 'Import lazuli/webgpu, which connects one, or stay on the CPU.',
+      });
+  });
+
   test('setThreads names what it got', async () => {
     await expect(L.setThreads('2' as unknown as number)).rejects.toMatchObject({
       name: 'OptionError',

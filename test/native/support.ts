@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { native, type NativeBackend, type NativeOptions } from 'lazuli/native';
-import { describe } from 'vitest';
+import { beforeAll, describe } from 'vitest';
 import { TUNING } from '../../backends/native/backend.js';
 import type { HostArray } from '../../src/core/array.js';
 import type { Graph } from '../../src/core/graph.js';
@@ -45,10 +45,13 @@ const opened = await open();
 /** The shared backend; only for tests inside {@link describeOnNative}. */
 export const cpu = opened.backend!;
 
-/** A suite that needs a compiler. */
+/** A suite that needs a compiler; it begins with the three threads that another file may have taken away. */
 export function describeOnNative(name: string, body: () => void): void {
   if (opened.backend === undefined) console.warn(`skipped: ${name} (${opened.reason})`);
-  describe.skipIf(opened.backend === undefined)(name, body);
+  describe.skipIf(opened.backend === undefined)(name, () => {
+    beforeAll(() => cpu.setThreads(3));
+    body();
+  });
 }
 
 export interface Case {
