@@ -40,11 +40,13 @@ export function runCompiler(compiler: string, parameters: readonly string[], sou
     // Messages in English; the locale decides nothing else.
     env: { ...process.env, LC_ALL: 'C' },
   });
-  const isMissing = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const isMissing = code === 'ENOENT';
   let failure: string | undefined;
   if (isMissing) failure = 'is not there';
   else if (signal !== null) failure = `was killed by ${signal}`;
-  else if (error !== undefined) failure = error.message;
+  // One that ends before it has read its source (EPIPE) says why by its status.
+  else if (error !== undefined && code !== 'EPIPE') failure = error.message;
   else if (status !== 0) failure = `ended with status ${status}: ${firstLines(stderr)}`;
   return { stdout: stdout ?? '', failure, isMissing };
 }

@@ -17,7 +17,7 @@ import { jit, type LazuliError, ones, setThreads, tensor, type Tensor, TrainVar,
 import { native, type NativeOptions } from 'lazuli/native';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { LibraryCache } from '../../backends/native/cache.js';
-import { findToolchain } from '../../backends/native/toolchain.js';
+import { findToolchain, runCompiler } from '../../backends/native/toolchain.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
 import { expectSameBits } from '../support/bits.js';
@@ -117,6 +117,14 @@ describeOnNative('the compiler and its cache', () => {
     const [, place] = /The source is (\S+\.c)/.exec(error!.message)!;
     expect(readFileSync(place!, 'utf8')).toContain('lazuli_run');
     expect([...w.value.dataSync()]).toEqual([0, 0, 0]);
+  });
+
+  test('one that ends before it has read a long source', () => {
+    const long = ' '.repeat(1 << 22);
+    expect(runCompiler(pretender('echo no license >&2; exit 3'), [], long).failure).toBe(
+      'ended with status 3: no license',
+    );
+    expect(runCompiler(pretender('exit 0'), [], long).failure).toBeUndefined();
   });
 
   test('one that makes what is no library, which is not kept', async () => {
