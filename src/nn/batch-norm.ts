@@ -5,7 +5,7 @@ import { Module } from '../object/module.js';
 import { ones, zeros } from '../trace/create.js';
 import type { Tensor } from '../trace/tensor.js';
 import { type TrainVar, Variable } from '../trace/variable.js';
-import { checkCounts, checkInput, checkLayer, parameter } from './layer.js';
+import { checkCounts, checkInput, checkLayer, nameIn, parameter } from './layer.js';
 import type { NormOptions } from './normalisation.js';
 import { describe } from './reduction.js';
 
@@ -44,7 +44,7 @@ export class BatchNorm extends Module {
     readonly features: number,
     options: BatchNormOptions = {},
   ) {
-    super(options.name);
+    super(nameIn(options));
     checkLayer(this.name, options, ['momentum', 'epsilon']);
     checkCounts(this.name, { features });
     this.momentum = checkRange(this.name, 'momentum', options.momentum ?? 0.9, UNIT);

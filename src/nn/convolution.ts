@@ -16,7 +16,7 @@ import type { Tensor } from '../trace/tensor.js';
 import type { TrainVar } from '../trace/variable.js';
 import { eachAxis, isChannelsFirst } from '../trace/windows.js';
 import { uniform } from './distributions.js';
-import { checkCounts, checkLayer, layerKeys, type LayerOptions, parameter } from './layer.js';
+import { checkCounts, checkLayer, layerKeys, type LayerOptions, nameIn, parameter } from './layer.js';
 
 /** Of convolutions as layers: those of {@link conv2d}, and `bias`. */
 export interface ConvLayerOptions extends ConvOptions, LayerOptions {
@@ -48,7 +48,7 @@ abstract class Convolution extends Module {
     size: Size,
     options: ConvLayerOptions = {},
   ) {
-    super(options.name);
+    super(nameIn(options));
     const { rank, transposed } = this.constructor as typeof Convolution;
     const known = transposed ? [...OPTIONS, 'outputPadding' as const] : OPTIONS;
     checkLayer(this.name, options, [...known, 'bias']);

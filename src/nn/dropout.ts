@@ -6,7 +6,7 @@ import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { bernoulli } from './distributions.js';
 import { split } from './keys.js';
-import { checkLayer, layerKeys, type LayerOptions } from './layer.js';
+import { checkLayer, layerKeys, type LayerOptions, nameIn } from './layer.js';
 
 /** `x` with each element 0 with probability `rate`, else times 1/(1 − rate). */
 export const dropped = (x: Tensor, rate: number, key: Tensor): Tensor =>
@@ -30,7 +30,7 @@ export class Dropout extends Module {
     readonly rate: number,
     options: Omit<LayerOptions, 'dtype'> = {},
   ) {
-    super(options.name);
+    super(nameIn(options));
     checkLayer(this.name, options);
     checkRange(this.name, 'rate', rate, BELOW_ONE);
     this.key = new Variable(layerKeys(options, 1)[0]!);

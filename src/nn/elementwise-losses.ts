@@ -6,7 +6,7 @@ import { checkFlag } from '../core/options.js';
 import { checkRange, NOT_NEGATIVE, POSITIVE } from '../core/ranges.js';
 import { sub, where } from '../trace/functions.js';
 import type { Tensor, TensorLike } from '../trace/tensor.js';
-import { checkAlike, reduced, reductionOf, type ReductionOptions } from './reduction.js';
+import { alike, reduced, reductionOf, type ReductionOptions } from './reduction.js';
 
 /**
  * Mean of (a − b)².
@@ -15,8 +15,8 @@ import { checkAlike, reduced, reductionOf, type ReductionOptions } from './reduc
  */
 export function meanSquaredError(a: TensorLike, b: TensorLike, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('meanSquaredError', options);
-  checkAlike('meanSquaredError', a, b);
-  return reduced(sub(a, b).square(), reduction);
+  const [x, y] = alike('meanSquaredError', a, b);
+  return reduced(x.sub(y).square(), reduction);
 }
 
 /**
@@ -25,8 +25,8 @@ export function meanSquaredError(a: TensorLike, b: TensorLike, options: Reductio
  */
 export function l1(a: TensorLike, b: TensorLike, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('l1', options);
-  checkAlike('l1', a, b);
-  return reduced(sub(a, b).abs(), reduction);
+  const [x, y] = alike('l1', a, b);
+  return reduced(x.sub(y).abs(), reduction);
 }
 
 /** Where squares end and absolute values begin, and the reduction. */
@@ -43,8 +43,8 @@ export interface HuberOptions extends ReductionOptions {
 export function huber(a: TensorLike, b: TensorLike, options: HuberOptions = {}): Tensor {
   const reduction = reductionOf('huber', options, ['delta']);
   const delta = checkRange('huber', 'delta', options.delta ?? 1, POSITIVE);
-  checkAlike('huber', a, b);
-  const distance = sub(a, b).abs();
+  const [x, y] = alike('huber', a, b);
+  const distance = x.sub(y).abs();
   const near = distance.square().mul(0.5);
   return reduced(where(distance.lessEqual(delta), near, distance.sub(delta / 2).mul(delta)), reduction);
 }
@@ -66,10 +66,14 @@ function boundedLog(x: Tensor): Tensor {
  * @public
  * @example losses.binaryCrossEntropy(tensor([0]), tensor([1])).item().toFixed(4); // '0.6931'
  */
-export function binaryCrossEntropy(x: Tensor, y: TensorLike, options: BinaryCrossEntropyOptions = {}): Tensor {
+export function binaryCrossEntropy(
+  scores: Tensor,
+  labels: TensorLike,
+  options: BinaryCrossEntropyOptions = {},
+): Tensor {
   const reduction = reductionOf('binaryCrossEntropy', options, ['fromLogits']);
   const fromLogits = checkFlag('binaryCrossEntropy', 'fromLogits', options.fromLogits ?? true);
-  checkAlike('binaryCrossEntropy', x, y);
+  const [x, y] = alike('binaryCrossEntropy', scores, labels);
   if (fromLogits) return reduced(x.softplus().sub(x.mul(y)), reduction);
   const right = boundedLog(x).mul(y);
   return reduced(right.add(boundedLog(sub(1, x)).mul(sub(1, y))).neg(), reduction);
@@ -83,9 +87,9 @@ export function binaryCrossEntropy(x: Tensor, y: TensorLike, options: BinaryCros
  * const p = tensor([0.5, 0.5]);
  * losses.klDivergence(p.log(), p).item(); // 0
  */
-export function klDivergence(logQ: Tensor, p: Tensor, options: ReductionOptions = {}): Tensor {
+export function klDivergence(logProbabilities: Tensor, probabilities: Tensor, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('klDivergence', options);
-  checkAlike('klDivergence', logQ, p);
+  const [logQ, p] = alike('klDivergence', logProbabilities, probabilities);
   const isZero = p.equal(0);
   const terms = where(
     isZero,
@@ -105,8 +109,8 @@ export function klDivergence(logQ: Tensor, p: Tensor, options: ReductionOptions 
  */
 export function hinge(scores: Tensor, labels: TensorLike, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('hinge', options);
-  checkAlike('hinge', scores, labels);
-  return reduced(sub(1, scores.mul(labels)).relu(), reduction);
+  const [score, y] = alike('hinge', scores, labels);
+  return reduced(sub(1, score.mul(y)).relu(), reduction);
 }
 
 /**
@@ -115,9 +119,9 @@ export function hinge(scores: Tensor, labels: TensorLike, options: ReductionOpti
  * @public
  * @example losses.cosineSimilarity(tensor([[1, 0]]), tensor([[0, 1]])).item(); // 1
  */
-export function cosineSimilarity(a: Tensor, b: Tensor, options: ReductionOptions = {}): Tensor {
+export function cosineSimilarity(first: Tensor, second: Tensor, options: ReductionOptions = {}): Tensor {
   const reduction = reductionOf('cosineSimilarity', options);
-  checkAlike('cosineSimilarity', a, b);
+  const [a, b] = alike('cosineSimilarity', first, second);
   const along = (x: Tensor): Tensor => x.sum(-1);
   const norms = along(a.square()).mul(along(b.square())).maximum(1e-16).sqrt();
   return reduced(sub(1, along(a.mul(b)).div(norms)), reduction);
@@ -145,7 +149,7 @@ export function tripletMargin(
 ): Tensor {
   const reduction = reductionOf('tripletMargin', options, ['margin']);
   const margin = checkRange('tripletMargin', 'margin', options.margin ?? 1, NOT_NEGATIVE);
-  checkAlike('tripletMargin', anchor, positive, negative);
-  const distance = (to: Tensor): Tensor => anchor.sub(to).add(1e-6).square().sum(-1).sqrt();
-  return reduced(distance(positive).sub(distance(negative)).add(margin).relu(), reduction);
+  const [a, p, n] = alike('tripletMargin', anchor, positive, negative);
+  const distance = (to: Tensor): Tensor => a.sub(to).add(1e-6).square().sum(-1).sqrt();
+  return reduced(distance(p).sub(distance(n)).add(margin).relu(), reduction);
 }

@@ -22,6 +22,9 @@ const DTYPES = ['f32', 'f64'] as const;
 /** What a layer is called with and gives. */
 export type Layer = { call(x: Tensor): Tensor } | ((x: Tensor) => Tensor);
 
+/** The name that options give; {@link checkLayer} speaks of options that are none. */
+export const nameIn = (options: LayerOptions | null): string | undefined => options?.name;
+
 /** Checks options, of which `more` are the layer's own. @throws OptionError `OPTIONS`, `UNKNOWN_OPTION`, `OPTION_RANGE`, `NOT_A_KEY` */
 export function checkLayer(owner: string, options: LayerOptions, more: readonly string[] = []): void {
   checkOptions(owner, options, [...more, 'dtype', 'key', 'name']);

@@ -6,7 +6,7 @@ import { Module } from '../object/module.js';
 import { Tensor } from '../trace/tensor.js';
 import type { TrainVar } from '../trace/variable.js';
 import { normal, uniform } from './distributions.js';
-import { checkCounts, checkInput, checkLayer, layerKeys, type LayerOptions, parameter } from './layer.js';
+import { checkCounts, checkInput, checkLayer, layerKeys, type LayerOptions, nameIn, parameter } from './layer.js';
 import { describe } from './reduction.js';
 
 /** Of {@link Linear}. */
@@ -33,7 +33,7 @@ export class Linear extends Module {
     readonly outputs: number,
     options: LinearOptions = {},
   ) {
-    super(options.name);
+    super(nameIn(options));
     checkLayer(this.name, options, ['bias']);
     checkCounts(this.name, { inputs, outputs });
     const hasBias = checkFlag(this.name, 'bias', options.bias ?? true);
@@ -66,7 +66,7 @@ export class Embedding extends Module {
     readonly width: number,
     options: LayerOptions = {},
   ) {
-    super(options.name);
+    super(nameIn(options));
     checkLayer(this.name, options);
     checkCounts(this.name, { count, width });
     this.weight = parameter(normal(layerKeys(options, 1)[0]!, [count, width]), options);

@@ -5,7 +5,7 @@ import { Module } from '../object/module.js';
 import { ones, zeros } from '../trace/create.js';
 import type { Tensor } from '../trace/tensor.js';
 import type { TrainVar } from '../trace/variable.js';
-import { checkCounts, checkInput, checkLayer, type LayerOptions, parameter } from './layer.js';
+import { checkCounts, checkInput, checkLayer, type LayerOptions, nameIn, parameter } from './layer.js';
 
 /** Of normalising layers. */
 export interface NormOptions extends LayerOptions {
@@ -28,7 +28,7 @@ abstract class Norm extends Module {
     readonly features: number,
     options: NormOptions,
   ) {
-    super(options.name);
+    super(nameIn(options));
     checkLayer(this.name, options, ['epsilon']);
     checkCounts(this.name, { features });
     this.epsilon = checkRange(this.name, 'epsilon', options.epsilon ?? 1e-5, POSITIVE);

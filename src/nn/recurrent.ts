@@ -12,7 +12,7 @@ import { concat, stack } from '../trace/functions.js';
 import { apply, Tensor } from '../trace/tensor.js';
 import type { TrainVar } from '../trace/variable.js';
 import { uniform } from './distributions.js';
-import { checkCounts, checkInput, checkLayer, layerKeys, type LayerOptions, parameter } from './layer.js';
+import { checkCounts, checkInput, checkLayer, layerKeys, type LayerOptions, nameIn, parameter } from './layer.js';
 import { describe } from './reduction.js';
 
 /** Of recurrent layers: how many, and in which directions. */
@@ -80,7 +80,7 @@ abstract class Recurrent extends Module {
     readonly hidden: number,
     options: RecurrentOptions = {},
   ) {
-    super(options.name);
+    super(nameIn(options));
     checkLayer(this.name, options, ['layers', 'bidirectional']);
     const { layers = 1, bidirectional = false, dtype = 'f32' } = options;
     checkCounts(this.name, { inputs, hidden, layers });

@@ -3,7 +3,8 @@ import { sameShape, type Shape } from '../core/aval.js';
 import { ShapeError } from '../core/errors.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { checkChoice } from '../core/ranges.js';
-import { Tensor, tensor, type TensorData, type TensorLike } from '../trace/tensor.js';
+import { asExpr, checkOperand, type Operand } from '../trace/operand.js';
+import { apply, Tensor, tensor, type TensorData, type TensorLike } from '../trace/tensor.js';
 
 const REDUCTIONS = ['mean', 'sum', 'none'] as const;
 /** What becomes of the losses of examples: their mean, their sum, or none. */
@@ -38,17 +39,30 @@ export const describe = (x: unknown): string => (x instanceof Tensor ? x.expr.av
 export const avalKey = (dtype: string, shape: Shape): string => `${dtype}[${shape.join(',')}]`;
 
 /** Whether it is a tensor that is no number. */
-const hasShape = (x: TensorLike): x is Tensor => x instanceof Tensor && !x.expr.aval.weak;
+const hasShape = (x: Tensor): boolean => !x.expr.aval.weak;
 
-/** @throws ShapeError `SHAPE_MISMATCH` where tensors differ in shape: [n] with [n, 1] would be n² differences. */
-export function checkAlike(owner: string, ...operands: readonly TensorLike[]): void {
-  const [first, ...rest] = operands.filter(hasShape);
+/**
+ * The operands as tensors.
+ * @throws DTypeError `NOT_A_TENSOR`; ShapeError `SHAPE_MISMATCH` where tensors differ in shape: [n] with [n, 1] would be n²
+ * differences.
+ */
+export function alike<T extends readonly TensorLike[]>(owner: string, ...operands: T): { [K in keyof T]: Tensor } {
+  const tensors = operands.map((x) =>
+    x instanceof Tensor
+      ? x
+      : apply((node: Operand) => {
+          checkOperand(owner, node);
+          return asExpr(node);
+        }, x),
+  );
+  const [first, ...rest] = tensors.filter(hasShape);
   if (rest.some((each) => !sameShape(each.shape, first!.shape)))
     throw new ShapeError(
       'SHAPE_MISMATCH',
       `${owner} got ${operands.map(describe).join(' and ')}`,
       'Reshape one, as with squeeze(): a loss does not broadcast.',
     );
+  return tensors as { [K in keyof T]: Tensor };
 }
 
 /** One number for each class, so placed that it meets them on `axis` of `rank`. @throws ShapeError `SHAPE_MISMATCH` */

@@ -5,14 +5,14 @@ import { arange } from '../trace/create.js';
 import { sub, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { l1 } from './elementwise-losses.js';
-import { checkAlike, describe } from './reduction.js';
+import { alike, describe } from './reduction.js';
 
 /**
  * Mean of |p − y|. @throws ShapeError `SHAPE_MISMATCH`
  * @example metrics.meanAbsoluteError(tensor([1, 2]), tensor([1, 4])).item(); // 1
  */
 export const meanAbsoluteError = (p: Tensor, y: Tensor): Tensor => {
-  checkAlike('metrics.meanAbsoluteError', p, y);
+  alike('metrics.meanAbsoluteError', p, y);
   return l1(p, y);
 };
 
@@ -21,8 +21,8 @@ export const meanAbsoluteError = (p: Tensor, y: Tensor): Tensor => {
  * @throws ShapeError `SHAPE_MISMATCH`
  * @example metrics.r2(tensor([1, 2, 3]), tensor([1, 2, 3])).item(); // 1
  */
-export function r2(p: Tensor, y: Tensor): Tensor {
-  checkAlike('metrics.r2', p, y);
+export function r2(predictions: Tensor, targets: Tensor): Tensor {
+  const [p, y] = alike('metrics.r2', predictions, targets);
   return sub(1, y.sub(p).square().sum().div(y.sub(y.mean()).square().sum()));
 }
 
@@ -32,8 +32,8 @@ export function r2(p: Tensor, y: Tensor): Tensor {
  * @throws ShapeError `SHAPE_MISMATCH`, DTypeError `DTYPE_UNSUPPORTED`
  * @example metrics.rocAuc(tensor([0.1, 0.8]), tensor([0, 1], { dtype: 'i32' })).item(); // 1
  */
-export function rocAuc(scores: Tensor, labels: Tensor): Tensor {
-  checkAlike('metrics.rocAuc', scores, labels);
+export function rocAuc(given: Tensor, classes: Tensor): Tensor {
+  const [scores, labels] = alike('metrics.rocAuc', given, classes);
   if (scores.ndim !== 1)
     throw new ShapeError(
       'SHAPE_MISMATCH',

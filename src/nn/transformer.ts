@@ -5,7 +5,7 @@ import { Module } from '../object/module.js';
 import type { Tensor } from '../trace/tensor.js';
 import { attention, type MaskOptions } from './attention.js';
 import { Dropout } from './dropout.js';
-import { checkCounts, checkInput, checkLayer, layerKeys, type LayerOptions } from './layer.js';
+import { checkCounts, checkInput, checkLayer, layerKeys, type LayerOptions, nameIn } from './layer.js';
 import { Linear } from './linear.js';
 import { LayerNorm } from './normalisation.js';
 
@@ -28,7 +28,7 @@ export class MultiHeadAttention extends Module {
     readonly heads: number,
     options: LayerOptions = {},
   ) {
-    super(options.name);
+    super(nameIn(options));
     checkLayer(this.name, options);
     checkCounts(this.name, { width, heads });
     if (width % heads !== 0)
@@ -87,11 +87,12 @@ export class TransformerBlock extends Module {
   readonly causal: boolean;
 
   constructor(width: number, heads: number, options: TransformerBlockOptions = {}) {
-    super(options.name);
+    super(nameIn(options));
     checkLayer(this.name, options, ['hidden', 'dropout', 'causal']);
+    checkCounts(this.name, { width, heads });
     const { dtype = 'f32', hidden = 4 * width, dropout = 0, causal = false } = options;
     this.causal = checkFlag(this.name, 'causal', causal);
-    checkCounts(this.name, { width, heads, hidden });
+    checkCounts(this.name, { hidden });
     const keys = layerKeys(options, 5) as [Tensor, Tensor, Tensor, Tensor, Tensor];
     this.attentionNorm = new LayerNorm(width, { dtype });
     this.attention = new MultiHeadAttention(width, heads, { dtype, key: keys[0] });

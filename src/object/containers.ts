@@ -36,16 +36,26 @@ abstract class ClassList<T> extends Array<T> {
   }
 }
 
+const pairsOf = <T>(entries: Dict<T> | Iterable<readonly [string, T]>): Iterable<readonly [string, T]> =>
+  !(entries instanceof Map) && Symbol.iterator in entries
+    ? (entries as Iterable<readonly [string, T]>)
+    : dictEntries(entries as Dict<T>);
+
 /** A Map whose values are all of one class. */
 abstract class ClassDict<T> extends Map<string, T> {
   declare readonly [leafType]: Tensor;
   constructor(entries: Dict<T> | Iterable<readonly [string, T]>) {
     super();
-    const list =
-      !(entries instanceof Map) && Symbol.iterator in entries
-        ? (entries as Iterable<readonly [string, T]>)
-        : dictEntries(entries as Dict<T>);
-    for (const [key, value] of list) this.set(key, value);
+    const pairs = typeof entries === 'object' && (entries as unknown) !== null ? pairsOf(entries) : [undefined];
+    for (const pair of pairs as Iterable<unknown>) {
+      if (!Array.isArray(pair) || typeof pair[0] !== 'string')
+        throw new OptionError(
+          'NOT_A_DICT',
+          `${this.constructor.name} got ${describeValue(pairs === entries ? pair : entries)}`,
+          'Pass an object, a Map, or pairs [key, value].',
+        );
+      this.set(pair[0], pair[1] as T);
+    }
   }
   protected abstract check(item: T): void;
   override set(key: string, value: T): this {

@@ -7,7 +7,7 @@ import { multiTransform } from './compose.js';
 import { ComposedOptimizer } from './composed-optimizer.js';
 import { asTransformation } from './lookahead.js';
 import { globalNorm } from './norm.js';
-import { BELOW_ONE, checkFlag, checkRange, optionOf, POSITIVE_INTEGER } from './options.js';
+import { BELOW_ONE, checkFlag, checkOptions, checkRange, optionOf, POSITIVE_INTEGER } from './options.js';
 import type { Optimizer, OptimizerOptions } from './optimizer.js';
 import { type Rule, zerosOf } from './rule.js';
 import { type RuleOptions, ruleTransformation } from './rule-transformation.js';
@@ -51,6 +51,8 @@ const muonRule = (nesterov: boolean, steps: number): Rule<'momentum'> => ({
   },
 });
 
+const OPTIONS = ['lr', 'weightDecay', 'momentum', 'nesterov', 'steps', 'fallback'];
+
 /** What trains parameters that are no matrices: a transformation, or an optimizer made without variables. */
 export interface MuonChoices {
   readonly nesterov?: boolean;
@@ -71,6 +73,7 @@ export interface MuonOptions extends OptimizerOptions, MuonChoices {
  * tx.update({ w: eye(2) }, tx.init(params), params).updates.w.shape; // [2, 2]
  */
 export function muon(options: RuleOptions<'momentum'> & MuonChoices = {}): GradientTransformation {
+  checkOptions('Muon', options, OPTIONS);
   const { fallback, ...rest } = options;
   const nesterov = checkFlag('Muon', 'nesterov', optionOf(options, 'nesterov', true));
   const steps = checkRange('Muon', 'steps', optionOf(options, 'steps', 5), POSITIVE_INTEGER);
@@ -116,7 +119,9 @@ export function muon(options: RuleOptions<'momentum'> & MuonChoices = {}): Gradi
  */
 export class Muon extends ComposedOptimizer {
   static override name = 'Muon';
-  constructor({ trainVars = null, name, ...options }: MuonOptions = {}) {
+  constructor(given: MuonOptions = {}) {
+    checkOptions('Muon', given, [...OPTIONS, 'trainVars', 'name']);
+    const { trainVars = null, name, ...options } = given;
     super({ transformation: muon(options), trainVars, ...(name === undefined ? {} : { name }) });
   }
 }

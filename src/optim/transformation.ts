@@ -5,7 +5,7 @@
 import { OptionError, TreeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { flatten, flattenUpTo, type TreeDef, unflatten } from '../core/tree.js';
-import { where } from '../trace/functions.js';
+import { add, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -68,7 +68,7 @@ export function applyUpdates<P>(params: P, updates: P): P {
   const changes = flattenUpTo(treedef, updates, 'parameters and updates') as Tensor[];
   return unflatten(
     treedef as TreeDef,
-    (values as Tensor[]).map((value, i) => value.add(changes[i]!)),
+    (values as Tensor[]).map((value, i) => add(value, changes[i]!)),
   ) as P;
 }
 

@@ -113,13 +113,14 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
       : typeof options.argnums === 'number'
         ? [options.argnums]
         : (options.argnums ?? [0]);
-  for (const argnum of argnums)
-    if (!Number.isInteger(argnum) || argnum < 0 || argnum >= args.length)
+  argnums.forEach((argnum, i) => {
+    if (!Number.isInteger(argnum) || argnum < 0 || argnum >= args.length || argnums.indexOf(argnum) < i)
       throw new OptionError(
         'ARGNUMS',
-        `grad of ${name} got argnums ${describeValue(argnum)} and ${args.length} arguments`,
-        'Name arguments by their position, from 0.',
+        `grad of ${name} got argnums ${describeValue(options.argnums)} and ${args.length} arguments`,
+        'Name arguments by their position, from 0, each once.',
       );
+  });
   const vars = byVariables ? variablesIn(options.vars) : undefined;
 
   const scope = new TraceScope(fn.name || 'function', false);

@@ -40,14 +40,18 @@ const cut = (x: Expr, axis: number, from: number, to: number): Expr =>
     x.shape.map((extent, i) => (i === axis ? to : extent)),
   );
 
+/** More parts than a program could hold. */
+const MOST_PARTS = 2 ** 24;
+
 /** So many equal parts along an axis, or parts of the given sizes. */
 export function split(operand: Operand, parts: number | readonly number[], axis = 0): Expr[] {
   const x = asExpr(operand);
   const along = normalizeAxis('split', axis, x.shape.length);
   const extent = x.shape[along]!;
+  const count = Number.isInteger(parts) && extent % (parts as number) === 0 ? (parts as number) : 0;
   const sizes = Array.isArray(parts)
     ? (parts as readonly number[])
-    : new Array<number>(Number.isInteger(parts) ? Math.max(0, parts as number) : 0).fill(extent / (parts as number));
+    : new Array<number>(count > 0 && count < MOST_PARTS ? count : 0).fill(extent / count);
   if (
     sizes.length === 0 ||
     !sizes.every((size) => Number.isInteger(size) && size >= 0) ||

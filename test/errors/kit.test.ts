@@ -176,6 +176,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       'SCAN_LENGTH',
     ],
     ['jit nothing', () => L.jit(any(undefined)), 'NOT_A_FUNCTION'],
+    ['grad twice', () => grad((v: Tensor) => v.sum(), [0, 0])(ones([2])), 'ARGNUMS'],
   ],
   layers: [
     ['linear neg', () => new nn.Linear(-1, 2), 'OPTION_RANGE'],
@@ -205,6 +206,12 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ['init vec', () => nn.init.glorotNormal(random.key(0), [3]), 'NO_FAN'],
     ['sequentiallr', () => new L.SequentialLR({ schedules: [], boundaries: [] }), 'OPTION_RANGE'],
     ['summary', () => new nn.Linear(2, 3).summary(), 'LAYER_INPUT'],
+    ['linear null', () => new nn.Linear(2, 3, any(null)), 'OPTIONS'],
+    ['conv null', () => new nn.Conv2d(2, 3, 1, any(null)), 'OPTIONS'],
+    ['block bigint', () => new nn.TransformerBlock(any(4n), 2), 'OPTION_RANGE'],
+    ['dict text', () => new L.NodeDict(any('ab')), 'NOT_A_DICT'],
+    ['dict null', () => new L.VarDict(any(null)), 'NOT_A_DICT'],
+    ['dict list', () => new L.VarDict(any([new L.TrainVar([1])])), 'NOT_A_DICT'],
   ],
   'losses, metrics, random numbers': [
     ['ce ranks', () => losses.crossEntropy(zeros([2, 3]), zeros([2, 1], { dtype: 'i32' })), 'SHAPE_MISMATCH'],
@@ -227,6 +234,13 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['mse shapes', () => losses.meanSquaredError(zeros([2]), zeros([2, 1])), 'SHAPE_MISMATCH'],
     ['huber delta', () => losses.huber(zeros([2]), zeros([2]), { delta: 0 }), 'OPTION_RANGE'],
+    ['bce nothing', () => losses.binaryCrossEntropy(any(undefined), zeros([2])), 'NOT_A_TENSOR'],
+    ['kl array', () => losses.klDivergence(zeros([2]), any([0.5, 0.5])), 'NOT_A_TENSOR'],
+    ['hinge variable', () => losses.hinge(any(new L.TrainVar([1])), ones([1])), 'NOT_A_TENSOR'],
+    ['cosine null', () => losses.cosineSimilarity(zeros([2]), any(null)), 'NOT_A_TENSOR'],
+    ['triplet text', () => losses.tripletMargin(any('a'), zeros([2]), zeros([2])), 'NOT_A_TENSOR'],
+    ['r2 array', () => metrics.r2(any([1]), zeros([1])), 'NOT_A_TENSOR'],
+    ['auc nothing', () => metrics.rocAuc(any(undefined), any(undefined)), 'NOT_A_TENSOR'],
     [
       'confusion range',
       () => String(metrics.confusionMatrix(tensor([0, 5], { dtype: 'i32' }), tensor([0, 1], { dtype: 'i32' }), 2)),
@@ -241,6 +255,8 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   tensors: [
     ['split frac', () => zeros([4]).split(1.5), 'INVALID_SPLIT'],
     ['split bad', () => zeros([4]).split(3), 'INVALID_SPLIT'],
+    ['split symbol', () => zeros([4]).split(any(Symbol())), 'INVALID_SPLIT'],
+    ['split nothing many', () => zeros([0]).split(1e10), 'INVALID_SPLIT'],
     ['split sizes', () => zeros([4]).split([1, 2]), 'INVALID_SPLIT'],
     ['tile', () => zeros([4]).tile(-1), 'INVALID_COUNT'],
     ['repeat', () => zeros([4]).repeat(0.5), 'INVALID_COUNT'],
@@ -263,6 +279,9 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   'optimizers and schedules': [
     ['adam lr', () => new L.Adam({ lr: -1, trainVars: {} }), 'OPTION_RANGE'],
     ['muon vec', () => new L.Muon({ lr: 0.1, trainVars: { b: new L.TrainVar([1, 2]) } }), 'NO_FALLBACK'],
+    ['muon null', () => new L.Muon(any(null)), 'OPTIONS'],
+    ['muon text', () => L.muon(any('')), 'OPTIONS'],
+    ['muon typo', () => new L.Muon(any({ nestrov: true })), 'UNKNOWN_OPTION'],
     ['onecycle', () => new L.OneCycle({ lr: 1, totalSteps: 0 }), 'OPTION_RANGE'],
     ['warmup', () => new L.Warmup({ steps: -1, then: new L.Constant({ lr: 1 }) }), 'OPTION_RANGE'],
     ['ema', () => new L.EMA({ w: new L.TrainVar([1]) }, { decay: 1.5 }), 'OPTION_RANGE'],
