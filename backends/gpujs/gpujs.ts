@@ -24,7 +24,7 @@ const module = loaded as unknown as { readonly GPU?: Constructor; readonly defau
  * A backend that runs with gpu.js in `mode`, and in no other: what gpu.js would run elsewhere is an UnsupportedError.
  * @throws OptionError `BAD_OPTION` without a mode
  * @throws BackendUnavailableError `NO_GPUJS_MODE` where gpu.js cannot run in it here
- * @example setDefaultBackend(gpujs({ mode: 'gpu' }));
+ * @example setDefaultBackend(gpujs({ mode: 'webgpu' }));
  */
 export function gpujs(options: GpujsOptions): GpujsBackend {
   checkOptions('gpujs', options, ['mode']);

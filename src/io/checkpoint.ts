@@ -42,7 +42,7 @@ function tensorsOf(arrays: ReadonlyMap<string, HostArray>): Record<string, Tenso
 /**
  * The bytes of a safetensors file, bit for bit as the reference implementation writes it.
  * @param metadata text by name, kept as `__metadata__`
- * @example fromSafetensors(toSafetensors({ w: tensor([1, 2]) })).w.arraySync(); // [1, 2]
+ * @example fromSafetensors(toSafetensors({ w: tensor([1, 2]) })).w?.arraySync(); // [1, 2]
  * @throws OptionError `OPTION_NAME`, `OPTION_TENSOR`, `UNKNOWN_OPTION`; CheckpointError `CHECKPOINT_LIMIT`
  */
 export const toSafetensors = (

@@ -2,7 +2,6 @@
  * The examples of doc comments run, and give what the comment behind their last line says: `x.item(); // 0.5`. Every
  * update rule has its formula, its defaults, a reference and an example.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { runInThisContext } from 'node:vm';
 import ts from 'typescript';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -10,33 +9,13 @@ import * as lazuli from 'lazuli';
 import * as data from 'lazuli/data';
 import * as train from 'lazuli/train';
 import * as report from '../../src/report/html.js';
+import { docComments, examplesOf, filesWithExamples } from '../support/doc-examples.js';
 import { OPTIMIZERS } from '../support/optimizers.js';
 
-const SOURCES = new URL('../../src/', import.meta.url);
-const source = (path: string): string => readFileSync(new URL(path, SOURCES), 'utf8');
-// Those of devices, in `backends/`, run nowhere that lacks one.
-const FILES = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
-  // The formats of files are not for users.
-  .filter((path) => /\.ts$/.test(path) && !/^io\/(npz|safetensors)/.test(path) && source(path).includes('@example'))
-  .sort();
+// Those of devices, in `backends/`, run nowhere that lacks one: `types.test.ts` checks their types.
+const FILES = filesWithExamples('src');
 /** What the entry points of the package export. */
 const SCOPE: Readonly<Record<string, unknown>> = { ...lazuli, ...data, ...train, ...report };
-
-interface DocComment {
-  readonly text: string;
-  /** The declaration that follows. */
-  readonly of: string;
-}
-
-const docComments = (text: string): DocComment[] =>
-  [...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*([^\n]*)/g)].map(([, comment, of]) => ({
-    text: comment!.replace(/^[^\S\n]*\* ?/gm, ''),
-    of: of!,
-  }));
-
-/** The code of a comment's example. */
-const exampleOf = ({ text }: DocComment): string | undefined =>
-  /@example\s+([\s\S]*?)(?=\n@|$)/.exec(text)?.[1]?.trim();
 
 /** Runs the code with all exports in scope; the value of its last line. */
 function run(code: string): Promise<unknown> {
@@ -68,28 +47,21 @@ beforeEach(() => {
 });
 
 describe.each(FILES)('%s', (file) => {
-  const examples = docComments(source(file)).flatMap((comment): [string, string][] => {
-    const code = exampleOf(comment);
-    return code === undefined ? [] : [[comment.of, code]];
-  });
-  // The class that its module's later examples use.
-  const preamble = file === 'object/module.ts' ? `${examples[0]![1].split('\n').slice(0, -1).join('\n')}\n` : '';
+  const examples = examplesOf(file).map(({ of, code }) => [of, code] as const);
   test.each(examples)('%s', async (_, code) => {
-    const result = await run(preamble === '' || code.startsWith('class') ? code : preamble + code);
+    const result = await run(code);
     const expected = promised(code);
     if (expected !== undefined) expect(result).toEqual(expected);
   });
 });
 
 test('examples promise values', () => {
-  const all = FILES.flatMap((file) => docComments(source(file)).flatMap((comment) => exampleOf(comment) ?? []));
-  expect(all.filter((code) => promised(code) !== undefined).length).toBeGreaterThanOrEqual(300);
+  const all = FILES.flatMap(examplesOf);
+  expect(all.filter(({ code }) => promised(code) !== undefined).length).toBeGreaterThanOrEqual(300);
 });
 
 test.each(OPTIMIZERS)('the documentation of %s is complete', (name) => {
-  const comment = FILES.flatMap((file) => docComments(source(file))).find(({ of }) =>
-    of.startsWith(`export class ${name} `),
-  );
+  const comment = FILES.flatMap(docComments).find(({ of }) => of.startsWith(`export class ${name} `));
   expect(comment?.text).toMatch(/```\n[^`]*←[^`]*```/);
   for (const part of [/^Defaults/m, /^References?: \S+.* \d{4}/m, /^@example/m]) expect(comment!.text).toMatch(part);
 });
