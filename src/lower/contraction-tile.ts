@@ -6,8 +6,8 @@ import { sizeOf } from '../core/aval.js';
 import type { SizeForm } from '../core/extent.js';
 import { inheriting } from '../compile/body.js';
 import type { Segment } from '../compile/kernel.js';
-import { formOf, type FunctionBuilder, plainForm } from './builder.js';
-import { BEGIN, type Bound, type Form, THREAD, type ValueId, type VariableId } from './loops.js';
+import { constantForm, formOf, type FunctionBuilder, plainForm } from './builder.js';
+import { BEGIN, type Bound, type CellId, type Form, THREAD, type ValueId, type VariableId } from './loops.js';
 import { inOrder, type Nest, nodesByDepth, SCALAR } from './nest.js';
 import type { LoweredSegment } from './lowered.js';
 import { joinedExtent, joinedSize, openJoined } from './parallel.js';
@@ -125,6 +125,28 @@ export abstract class ContractionTile {
     if (!isRagged) return body(this.define(name, at));
     const to: Bound = { ...at, offset: at.offset + 1, limit: plainForm(end) };
     this.builder.loop(name, 'serial', at, to, body);
+  }
+
+  /**
+   * Adds up from 0 to `end` in blocks of `block` steps: `add` writes the steps of one into `newCells` of its own, which join
+   * `sums` when it ends.
+   */
+  protected inBlocks(
+    sums: CellId[][],
+    newCells: () => CellId[][],
+    end: Form,
+    block: number,
+    add: (cells: CellId[][], from: Form, to: Bound) => void,
+  ): void {
+    const { builder } = this;
+    const body = (first: VariableId): void => {
+      const fresh = newCells();
+      add(fresh, formOf(first), { ...formOf(first, 1, block), limit: plainForm(end) });
+      sums.forEach((line, i) =>
+        line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.read(fresh[i]![j]!))),
+      );
+    };
+    builder.loop('block', 'serial', constantForm(0), end, body, block);
   }
 
   /** Whether sums are stored as they are, and all that a tile has. */

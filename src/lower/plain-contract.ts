@@ -110,21 +110,7 @@ export class PlainTile extends ContractionTile {
       };
       if (extent * inner <= RESTART) return along(constantForm(0), end, extent, size !== undefined, cells);
       const block = Math.max(1, Math.floor(RESTART / inner));
-      builder.loop(
-        'block',
-        'serial',
-        constantForm(0),
-        end,
-        (first) => {
-          const fresh = newCells();
-          const limit = end.terms.length === 0 ? end.offset : end;
-          along(formOf(first), { ...formOf(first, 1, block), limit }, block, true, fresh);
-          cells.forEach((line, i) =>
-            line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.read(fresh[i]![j]!))),
-          );
-        },
-        block,
-      );
+      this.inBlocks(cells, newCells, end, block, (fresh, from, to) => along(from, to, block, true, fresh));
     };
     const sums = newCells();
     walk(0, sums);

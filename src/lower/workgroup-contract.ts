@@ -69,22 +69,7 @@ export class SharedTile extends ContractionTile {
     const add = (cells: CellId[][], from: Form, to: Bound): void =>
       builder.loop('slab', 'serial', from, to, (variable) => slab(cells, variable), depth);
     if (sizeOf(segment.reduceAxes) <= RESTART) add(sums, constantForm(0), steps);
-    else
-      builder.loop(
-        'block',
-        'serial',
-        constantForm(0),
-        steps,
-        (first) => {
-          const fresh = newCells();
-          const limit = steps.terms.length === 0 ? steps.offset : steps;
-          add(fresh, formOf(first), { ...formOf(first, 1, RESTART), limit });
-          sums.forEach((line, i) =>
-            line.forEach((cell, j) => builder.accumulate(cell, 'add', builder.read(fresh[i]![j]!))),
-          );
-        },
-        RESTART,
-      );
+    else this.inBlocks(sums, newCells, steps, RESTART, add);
 
     /** The place in the tile of the first column of block `j`, and of row `i` of the blocks of rows one after another. */
     const columnOf = (j: number): number => j * SIDE * block;
