@@ -24,15 +24,24 @@ const CARDS: readonly { readonly name: RegExp; readonly bandwidth: number; reado
   { name: /RTX 4090/i, bandwidth: 1008, tflops: 82.6 },
 ];
 
-const { values: options } = parseArgs({
-  options: {
-    out: { type: 'string' },
-    only: { type: 'string', default: '' },
-    tiles: { type: 'boolean', default: false },
-    bandwidth: { type: 'string' },
-    tflops: { type: 'string' },
-  },
-});
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        out: { type: 'string' },
+        only: { type: 'string', default: '' },
+        tiles: { type: 'boolean', default: false },
+        bandwidth: { type: 'string' },
+        tflops: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`bench:gpu: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
+
+const options = readOptions();
 
 const gpu = await webgpu();
 const isSoftware = /swiftshader|llvmpipe|lavapipe|software/i.test(gpu.adapter);

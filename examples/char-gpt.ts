@@ -6,7 +6,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { parseArgs } from 'node:util';
 import {
   AdamW,
   arange,
@@ -25,14 +24,13 @@ import {
 } from 'lazuli';
 import { batches } from 'lazuli/data';
 import { fit } from 'lazuli/train';
+import { readOptions } from './support/options.js';
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '4' },
-    windows: { type: 'string', default: '3250' },
-    samples: { type: 'string', default: '2' },
-    temperature: { type: 'string', default: '0.6' },
-  },
+const options = readOptions("A transformer writes TypeScript's declarations.", 'npx tsx examples/char-gpt.ts', {
+  epochs: { otherwise: 4, about: 'passes over the examples' },
+  windows: { otherwise: 3250, about: 'pieces of the text that are learnt' },
+  samples: { otherwise: 2, about: 'pieces that are written', least: 0 },
+  temperature: { otherwise: 0.6, about: 'how freely letters are drawn', least: 0.01 },
 });
 const LENGTH = 64;
 const WIDTH = 64;
@@ -94,21 +92,21 @@ const write = jit((window: Tensor, keys: Tensor, temperature: Tensor | number) =
 /** Where windows of a part of the text begin, one after another. */
 const windowsFrom = (begin: number, end: number): Int32Array =>
   Int32Array.from({ length: Math.floor((end - begin - 1) / LENGTH) }, (_, i) => begin + i * LENGTH);
-const train = windowsFrom(0, held).slice(0, Number(values.windows));
+const train = windowsFrom(0, held).slice(0, options.windows);
 const unseen = tensor(windowsFrom(held, codes.size).slice(0, 64));
 const evaluate = jit(() => ({ loss: lossAt(unseen) }));
 
 console.log(model.summary(zeros([BATCH, LENGTH], { dtype: 'i32' })));
 const history = await fit(step, batches(train, { size: BATCH, shuffle: true, dropLast: true }), {
-  epochs: Number(values.epochs),
+  epochs: options.epochs,
   evaluate,
 });
 console.log(`nats a character: ${history.loss[0]!.toFixed(2)} at first, ${history.loss.at(-1)!.toFixed(2)} at last`);
 
 const read = (codes: Tensor): string => [...codes.dataSync()].map((code) => letters[code]!).join('');
-for (let i = 0; i < Number(values.samples); i++) {
+for (let i = 0; i < options.samples; i++) {
   const begin = held + 1000 * i;
   const beginning = codes.at([begin, begin + LENGTH]);
   const keys = stack(random.split(random.key(i), LETTERS_WRITTEN));
-  console.log(`── sample ${i + 1}\n${read(beginning)}▶${read(write(beginning, keys, Number(values.temperature)))}`);
+  console.log(`── sample ${i + 1}\n${read(beginning)}▶${read(write(beginning, keys, options.temperature))}`);
 }

@@ -2,10 +2,9 @@
  * Every backend there is, side by side on two steps: Adadelta alone over a million parameters, and the whole training step of
  * the perceptron of `mnist.ts`. How far the results are apart, where first, how fast each is.
  *
- *   node --import tsx examples/compare.ts -- --help
+ *   node --import tsx examples/compare.ts --help
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import {
   Adadelta,
   type Backend,
@@ -21,18 +20,9 @@ import {
   valueAndGrad,
   zeros,
 } from 'lazuli';
+import { readOptions } from './support/options.js';
 
-const HELP = `Compares all backends on an Adadelta step and on a step of a perceptron 784-500-300-10.
-
-  node --import tsx examples/compare.ts [options]
-
-  --repeats N        calls that are timed on each backend (default 3)
-  --parameters N     of the Adadelta step (default 1000000)
-  --batch N          examples of a step of the perceptron (default 100)
-  --backends LIST    built-in ones, by commas; all that there are unless given
-  --svg PREFIX       writes PREFIX-adadelta.svg and PREFIX-mlp.svg, charts of the times
-  --help             this text
-`;
+const BUILT_IN = ['reference', 'js', 'wasm'] as const;
 
 /** Backends with an entry of their own, which may be missing here: what they need is not installed with lazuli. */
 const SEPARATE: readonly (readonly [entry: string, open: (entry: Record<string, Opener>) => unknown])[] = [
@@ -44,7 +34,7 @@ type Opener = (options?: object) => unknown;
 
 /** The built-in backends, the first one the yardstick, and those that can be opened; the others are named with the reason. */
 async function allBackends(): Promise<BackendChoice[]> {
-  const backends: BackendChoice[] = ['reference', 'js', 'wasm'];
+  const backends: BackendChoice[] = [...BUILT_IN];
   for (const [entry, open] of SEPARATE)
     try {
       backends.push((await open((await import(entry)) as Record<string, Opener>)) as Backend);
@@ -98,29 +88,28 @@ function perceptronStep(batch: number): { step: (x: Tensor, y: Tensor) => Tensor
   return { step, args: [random.uniform(random.key(3), [batch, 784]), tensor(labels)] };
 }
 
-const { values } = parseArgs({
-  args: process.argv.slice(2).filter((arg) => arg !== '--'),
-  options: {
-    repeats: { type: 'string', default: '3' },
-    parameters: { type: 'string', default: '1000000' },
-    batch: { type: 'string', default: '100' },
-    backends: { type: 'string' },
-    svg: { type: 'string' },
-    help: { type: 'boolean', default: false },
+const { repeats, parameters, batch, ...named } = readOptions(
+  'Compares all backends on an Adadelta step and on a step of a perceptron 784-500-300-10.',
+  'node --import tsx examples/compare.ts',
+  {
+    repeats: { otherwise: 3, about: 'calls that are timed on each backend' },
+    parameters: { otherwise: 1_000_000, about: 'of the Adadelta step' },
+    batch: { otherwise: 100, about: 'examples of a step of the perceptron' },
+    backends: {
+      otherwise: undefined,
+      about: 'built-in ones, by commas; all that there are unless given',
+      listOf: BUILT_IN,
+    },
+    svg: { otherwise: undefined, about: 'the times are drawn in TEXT-adadelta.svg and TEXT-mlp.svg' },
   },
-});
-
-if (values.help) console.log(HELP.trimEnd());
-else {
-  const backends = (values.backends?.split(',') as BackendChoice[] | undefined) ?? (await allBackends());
-  const options = { backends, repeats: Number(values.repeats) };
-  const adadelta = adadeltaStep(Number(values.parameters));
-  const mlp = perceptronStep(Number(values.batch));
-  for (const comparison of [
-    await compare(adadelta.step, adadelta.args, options),
-    await compare(mlp.step, mlp.args, options),
-  ]) {
-    console.log(`\n${String(comparison)}`);
-    if (values.svg !== undefined) writeFileSync(`${values.svg}-${comparison.name}.svg`, comparison.toSVG());
-  }
+);
+const backends = (named.backends?.split(',') as BackendChoice[] | undefined) ?? (await allBackends());
+const adadelta = adadeltaStep(parameters);
+const mlp = perceptronStep(batch);
+for (const comparison of [
+  await compare(adadelta.step, adadelta.args, { backends, repeats }),
+  await compare(mlp.step, mlp.args, { backends, repeats }),
+]) {
+  console.log(`\n${String(comparison)}`);
+  if (named.svg !== undefined) writeFileSync(`${named.svg}-${comparison.name}.svg`, comparison.toSVG());
 }

@@ -4,21 +4,21 @@
  *
  *   npx tsx examples/digits-cnn.ts --epochs 10 --examples 9000
  */
-import { parseArgs } from 'node:util';
 import { Adam, jit, losses, metrics, nn, OneCycle, random, relu, type Tensor, tensor, valueAndGrad } from 'lazuli';
 import { batches } from 'lazuli/data';
 import { fit } from 'lazuli/train';
 import { loadDigits } from './support/digits.js';
+import { readOptions } from './support/options.js';
 
-const { values } = parseArgs({
-  options: { epochs: { type: 'string', default: '10' }, examples: { type: 'string', default: '9000' } },
+const { epochs, examples } = readOptions('A convolutional network reads digits.', 'npx tsx examples/digits-cnn.ts', {
+  epochs: { otherwise: 10, about: 'passes over the examples' },
+  examples: { otherwise: 9000, about: 'digits that are learnt' },
 });
 const SIDE = 28;
 const BATCH = 50;
 
 const digits = await loadDigits();
-const epochs = Number(values.epochs);
-const count = Math.min(Number(values.examples), digits.train.size);
+const count = Math.min(examples, digits.train.size);
 
 random.seed(1);
 const model = new nn.Sequential(

@@ -4,14 +4,15 @@
  *
  *   npx tsx examples/gru.ts --epochs 5 --examples 9000
  */
-import { parseArgs } from 'node:util';
 import { Adam, jit, losses, metrics, Module, nn, random, type Tensor, tensor, valueAndGrad } from 'lazuli';
 import { batches } from 'lazuli/data';
 import { fit } from 'lazuli/train';
 import { loadDigits } from './support/digits.js';
+import { readOptions } from './support/options.js';
 
-const { values } = parseArgs({
-  options: { epochs: { type: 'string', default: '5' }, examples: { type: 'string', default: '9000' } },
+const options = readOptions('A recurrent network reads digits row by row.', 'npx tsx examples/gru.ts', {
+  epochs: { otherwise: 5, about: 'passes over the examples' },
+  examples: { otherwise: 9000, about: 'digits that are learnt' },
 });
 const SIDE = 28;
 const WIDTH = 64;
@@ -42,7 +43,7 @@ const step = jit(
 );
 
 const digits = await loadDigits();
-const count = Math.min(Number(values.examples), digits.train.size);
+const count = Math.min(options.examples, digits.train.size);
 const train = {
   images: tensor(digits.train.images.subarray(0, count * SIDE * SIDE), { shape: [count, SIDE, SIDE] }),
   labels: tensor(digits.train.labels.subarray(0, count)),
@@ -52,7 +53,7 @@ const labels = tensor(digits.test.labels);
 const evaluate = jit(() => ({ error: metrics.accuracy(model.call(images), labels).mul(-100).add(100) }));
 
 const history = await fit(step, batches(train, { size: 50, shuffle: true, seed: 1, dropLast: true }), {
-  epochs: Number(values.epochs),
+  epochs: options.epochs,
   evaluate,
 });
 const { kernels, launches } = step.expect({ retraces: 0 });

@@ -5,17 +5,15 @@
  *   npx tsx examples/iris.ts --epochs 60 --svg iris.svg --checkpoint iris.safetensors
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { AdamW, jit, losses, metrics, nn, random, stack, tensor, type Tensor, valueAndGrad } from 'lazuli';
 import { batches, readCsv, trainTestSplit } from 'lazuli/data';
 import { fit, plotHistory } from 'lazuli/train';
+import { readOptions } from './support/options.js';
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '60' },
-    svg: { type: 'string' },
-    checkpoint: { type: 'string' },
-  },
+const { epochs, svg, checkpoint } = readOptions('A first model on a table.', 'npx tsx examples/iris.ts', {
+  epochs: { otherwise: 60, about: 'passes over the examples' },
+  svg: { otherwise: undefined, about: 'where the picture of the history goes' },
+  checkpoint: { otherwise: undefined, about: 'the file from which a run goes on' },
 });
 
 const table = readCsv(readFileSync(new URL('support/iris.csv', import.meta.url), 'utf8'));
@@ -45,14 +43,12 @@ const evaluate = jit(() => {
 });
 
 const history = await fit(step, batches({ x: known, y: train.y }, { size: 16, shuffle: true, seed: 3 }), {
-  epochs: Number(values.epochs),
+  epochs,
   evaluate,
   earlyStopping: { patience: 15 },
-  ...(values.checkpoint === undefined
-    ? {}
-    : { checkpoint: { path: values.checkpoint, module: { model, optimizer }, every: 10 } }),
+  ...(checkpoint === undefined ? {} : { checkpoint: { path: checkpoint, module: { model, optimizer }, every: 10 } }),
 });
-if (values.svg !== undefined) writeFileSync(values.svg, plotHistory(history, { title: 'Iris' }));
+if (svg !== undefined) writeFileSync(svg, plotHistory(history, { title: 'Iris' }));
 console.log(
   `accuracy on ${test.y.length} unseen flowers: ${(100 * history.evaluation.accuracy!.at(-1)!).toFixed(1)} %`,
 );

@@ -5,7 +5,6 @@
  *   npm start -- --help
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import {
   Adadelta,
@@ -22,78 +21,34 @@ import {
 } from 'lazuli';
 import { type Series, svgChart, terminalChart } from './support/curve.js';
 import { loadDigits } from './support/digits.js';
+import { readOptions } from './support/options.js';
 
 const BATCH = 100;
 const SIZES = [784, 500, 300, 10] as const;
 const OPTIMIZERS = { adadelta: Adadelta } as const;
 
-const HELP = `Trains a multilayer perceptron on 9,000 handwritten digits and tests it on 1,000.
+const options = readOptions(
+  'Trains a multilayer perceptron on 9,000 handwritten digits and tests it on 1,000.',
+  'npm start --',
+  {
+    backend: {
+      otherwise: undefined,
+      about: 'the fastest there is on the CPU unless given',
+      oneOf: ['reference', 'js', 'wasm', 'native', 'webgpu', 'gpujs'],
+    },
+    epochs: { otherwise: 6, about: 'passes over the training digits' },
+    optimizer: { otherwise: 'adadelta', about: 'the update rule', oneOf: ['adadelta'] },
+    seed: { otherwise: 1, about: 'of the initial weights and the order of batches', least: 0 },
+    svg: { otherwise: 'mnist.svg', about: 'where the learning curve goes' },
+  },
+);
 
-  npm start -- [options]
-
-  --backend NAME     reference, js, wasm, native, webgpu or gpujs (default: the fastest there is on the CPU)
-  --epochs N         passes over the training digits (default 6)
-  --optimizer NAME   ${Object.keys(OPTIMIZERS).join(', ')} (default adadelta)
-  --seed N           of the initial weights and the order of batches (default 1)
-  --svg FILE         where the learning curve goes (default mnist.svg)
-  --help             this text
-`;
-
-/** A wrong command line: printed without a stack, exit code 2. */
-class UsageError extends Error {}
-
-interface Options {
-  /** What runs the jitted functions; random numbers are made on the CPU. */
-  readonly backend: BackendChoice;
-  readonly epochs: number;
-  readonly optimizer: keyof typeof OPTIMIZERS;
-  readonly seed: number;
-  readonly svg: string;
-}
-
-async function openBackend(name: string): Promise<BackendChoice> {
+/** What runs the jitted functions; random numbers are made on the CPU. */
+async function openBackend(name: typeof options.backend): Promise<BackendChoice> {
   if (name === 'webgpu') return (await import('lazuli/webgpu')).webgpu();
   if (name === 'native') return (await import('lazuli/native')).native();
   if (name === 'gpujs') return (await import('lazuli/gpujs')).gpujs({ mode: 'webasm' });
-  if (name === 'reference' || name === 'js' || name === 'wasm') return name;
-  throw new UsageError(`--backend takes reference, js, wasm, native, webgpu or gpujs, not ${JSON.stringify(name)}`);
-}
-
-async function readOptions(args: readonly string[]): Promise<Options | 'help'> {
-  const { values } = (() => {
-    try {
-      return parseArgs({
-        args: [...args],
-        options: {
-          backend: { type: 'string' },
-          epochs: { type: 'string', default: '6' },
-          optimizer: { type: 'string', default: 'adadelta' },
-          seed: { type: 'string', default: '1' },
-          svg: { type: 'string', default: 'mnist.svg' },
-          help: { type: 'boolean', default: false },
-        },
-      });
-    } catch (error) {
-      throw new UsageError(error instanceof Error ? error.message : String(error));
-    }
-  })();
-  if (values.help) return 'help';
-  const integer = (name: string, text: string, least: number): number => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least)
-      throw new UsageError(`--${name} takes an integer of at least ${least}, not ${JSON.stringify(text)}`);
-    return value;
-  };
-  const { backend, optimizer } = values;
-  if (!Object.hasOwn(OPTIMIZERS, optimizer))
-    throw new UsageError(`--optimizer takes ${Object.keys(OPTIMIZERS).join(', ')}, not ${JSON.stringify(optimizer)}`);
-  return {
-    backend: backend === undefined ? getDefaultBackend() : await openBackend(backend),
-    epochs: integer('epochs', values.epochs, 1),
-    optimizer: optimizer as keyof typeof OPTIMIZERS,
-    seed: integer('seed', values.seed, 0),
-    svg: values.svg,
-  };
+  return name ?? getDefaultBackend();
 }
 
 /** x·W + b, with W and b from U(±1/√inputs). */
@@ -132,7 +87,8 @@ class Perceptron extends Module {
 let interrupted = false;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-async function train({ backend, epochs, optimizer, seed, svg }: Options): Promise<number> {
+async function train(backend: BackendChoice): Promise<number> {
+  const { epochs, optimizer, seed, svg } = options;
   const { train: digits, test } = await loadDigits();
   const [initialKey, orderKey] = random.split(random.key(seed), 2) as [Tensor, Tensor];
   const model = new Perceptron(initialKey);
@@ -216,20 +172,5 @@ async function train({ backend, epochs, optimizer, seed, svg }: Options): Promis
   return 0;
 }
 
-async function main(): Promise<number> {
-  const options = await readOptions(process.argv.slice(2));
-  if (options === 'help') {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  process.once('SIGINT', () => (interrupted = true));
-  return train(options);
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n\n${HELP}`);
-  process.exitCode = 2;
-}
+process.once('SIGINT', () => (interrupted = true));
+process.exitCode = await train(await openBackend(options.backend));

@@ -4,7 +4,6 @@
  *
  *   npx tsx examples/own-layer.ts [--steps N]
  */
-import { parseArgs } from 'node:util';
 import {
   Adam,
   concat,
@@ -20,6 +19,7 @@ import {
   valueAndGrad,
   zeros,
 } from 'lazuli';
+import { readOptions } from './support/options.js';
 
 /**
  * tanh(x·U)·sigmoid(x·V + b) + x·P: the gate lets through what it knows (Dauphin, Fan, Auli, Grangier 2017,
@@ -47,7 +47,9 @@ class Gated extends Module {
   }
 }
 
-const { values } = parseArgs({ options: { steps: { type: 'string', default: '400' } } });
+const { steps } = readOptions("A layer of one's own tells two spirals apart.", 'npx tsx examples/own-layer.ts', {
+  steps: { otherwise: 400, about: 'steps of the optimizer' },
+});
 const POINTS = 200;
 const [first, second, third, noise] = random.split(random.key(1), 4) as [Tensor, Tensor, Tensor, Tensor];
 const model = new nn.Sequential(
@@ -79,7 +81,7 @@ const step = jit((points: Tensor, labels: Tensor) => {
 const evaluate = jit((points: Tensor, labels: Tensor) => metrics.accuracy(model.call(points), labels));
 
 console.log(model.summary(x));
-for (let i = 1; i <= Number(values.steps); i++) {
+for (let i = 1; i <= steps; i++) {
   const loss = step(x, y);
   if (i % 100 === 0) console.log(`step ${i}: loss ${loss.item().toFixed(4)}`);
 }

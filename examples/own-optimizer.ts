@@ -4,7 +4,6 @@
  *
  *   npx tsx examples/own-optimizer.ts [--backend js | wasm | reference] [--epochs N]
  */
-import { parseArgs } from 'node:util';
 import {
   crossEntropy,
   jit,
@@ -18,6 +17,7 @@ import {
   zeros,
 } from 'lazuli';
 import { loadDigits } from './support/digits.js';
+import { readOptions } from './support/options.js';
 
 /** Momentum over the largest gradient of late; a tenth of the step where the gradient has turned against it. */
 function cautious(x: number, g: number, m: number, v: number, lr: number) {
@@ -30,11 +30,11 @@ function cautious(x: number, g: number, m: number, v: number, lr: number) {
 const rule = lift(cautious);
 
 const BATCH = 100;
-const { values } = parseArgs({
-  options: { backend: { type: 'string', default: 'js' }, epochs: { type: 'string', default: '2' } },
+const { backend, epochs } = readOptions("An optimizer of one's own.", 'npx tsx examples/own-optimizer.ts', {
+  backend: { otherwise: 'js', about: 'what runs the steps', oneOf: ['js', 'wasm', 'reference'] },
+  epochs: { otherwise: 2, about: 'passes over the examples' },
 });
-const epochs = Number(values.epochs);
-setDefaultBackend(values.backend as 'js');
+setDefaultBackend(backend);
 
 const keys = random.split(random.key(1), 3) as [Tensor, Tensor, Tensor];
 const uniform = (key: Tensor, inputs: number, outputs: number): TrainVar =>
@@ -95,5 +95,5 @@ for (let epoch = 1; epoch <= epochs; epoch++) {
 
 const zeroGrads = Object.fromEntries(names.map((name) => [name, zeros(weights[name].value.shape)]));
 const report = update.inspect(zeroGrads as Record<Name, Tensor>, 0.006);
-console.log(`\nthe update of all weights: ${report.launches} kernel on ${values.backend}\n`);
+console.log(`\nthe update of all weights: ${report.launches} kernel on ${backend}\n`);
 console.log(report.kernels[0]!.source);

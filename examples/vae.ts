@@ -5,18 +5,16 @@
  *   npx tsx examples/vae.ts --epochs 10 --svg vae.svg
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { Adam, jit, losses, Module, nn, random, tensor, type Tensor, valueAndGrad, Variable } from 'lazuli';
 import { batches } from 'lazuli/data';
 import { fit } from 'lazuli/train';
 import { loadDigits } from './support/digits.js';
+import { readOptions } from './support/options.js';
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '10' },
-    examples: { type: 'string', default: '9000' },
-    svg: { type: 'string', default: 'vae.svg' },
-  },
+const options = readOptions('A variational autoencoder draws digits.', 'npx tsx examples/vae.ts', {
+  epochs: { otherwise: 10, about: 'passes over the examples' },
+  examples: { otherwise: 9000, about: 'digits that are learnt' },
+  svg: { otherwise: 'vae.svg', about: 'where the drawings go' },
 });
 const [SIDE, PIXELS, HIDDEN, LATENT] = [28, 784, 128, 8] as const;
 
@@ -63,7 +61,7 @@ function picture(images: Tensor, columns: number): string {
 
 random.seed(2);
 const { train } = await loadDigits();
-const count = Math.min(train.size, Number(values.examples));
+const count = Math.min(train.size, options.examples);
 const images = tensor(train.images.subarray(0, count * PIXELS), { shape: [count, PIXELS] });
 const model = new Autoencoder();
 const optimizer = new Adam({ lr: 2e-3, trainVars: model.trainVars() });
@@ -80,9 +78,9 @@ const step = jit((images: Tensor) => {
 });
 
 const history = await fit(step, batches(images, { size: 100, shuffle: true, dropLast: true }), {
-  epochs: Number(values.epochs),
+  epochs: options.epochs,
 });
 const z = random.normal(random.key(11), [40, LATENT]);
-writeFileSync(values.svg, picture(model.decode(z).sigmoid(), 10));
+writeFileSync(options.svg, picture(model.decode(z).sigmoid(), 10));
 console.log(`nats a digit: ${history.loss[0]!.toFixed(1)} at first, ${history.loss.at(-1)!.toFixed(1)} at last`);
-console.log(`40 new digits in ${values.svg}`);
+console.log(`40 new digits in ${options.svg}`);

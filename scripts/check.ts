@@ -33,10 +33,18 @@ function fail(message: string): never {
   process.exit(2);
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { skip: { type: 'string', multiple: true, default: [] } },
-});
+function readOptions() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { skip: { type: 'string', multiple: true, default: [] } },
+    });
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}
+
+const { values, positionals } = readOptions();
 const skip = partNames(values.skip);
 const chosen = partNames(positionals.length > 0 ? positionals : Object.keys(parts)).filter((p) => !skip.includes(p));
 

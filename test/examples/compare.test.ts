@@ -33,7 +33,7 @@ test('both steps on every CPU backend, with the same bits', { timeout: 240_000 }
     }
     for (const backend of ['reference', 'js', 'wasm'])
       expect(output.match(new RegExp(`^${backend} +\\d+ threads? .* 0 +0 +0$`, 'gm'))).toHaveLength(2);
-    expect(run('--help')).toContain('--repeats');
+    expect(run('--help')).toContain('--repeats N       calls that are timed on each backend (default 3)');
   } finally {
     rmSync(folder, { recursive: true });
   }
