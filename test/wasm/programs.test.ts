@@ -87,6 +87,20 @@ describe('element-wise', () => {
     },
   );
 
+  test('bounds that are constants: signs of zeros, infinities and NaN', () => {
+    const values = [0, -0, 1, -1, Infinity, -Infinity, NaN, 1e-40, -1e-40, 2, -2];
+    const bounds = values.flatMap((c) => [c, c]);
+    for (const dtype of FLOATS)
+      agree(
+        (x) =>
+          bounds.flatMap((c, i) => {
+            const bound = L.full(x.shape, c, { dtype });
+            return i % 2 === 0 ? [x.maximum(bound), bound.maximum(x)] : [x.minimum(bound), bound.minimum(x)];
+          }),
+        L.tensor(values, { dtype }),
+      );
+  });
+
   test('transcendentals', () => {
     for (const dtype of FLOATS)
       agree(

@@ -232,6 +232,7 @@ export class FunctionPrinter {
         const operands = inputs.map((input) => ({
           parts: this.parts(input),
           pushScalar: this.#splats[input] === undefined ? undefined : (): void => this.pushScalar(input),
+          constant: this.#constants[this.#splats[input] ?? input],
         }));
         return emitVectorOp(f, helpers, op, from, dtype, operands, this.parts(value));
       }
