@@ -3,7 +3,7 @@
  * are exact. Source: fdlibm `e_powf.c`, whose table is left out as in `src/ops/transcendental/pow.ts`.
  */
 import type { Builder } from '../../../src/core/builder.js';
-import { literals, polynomial, powerOfTwo32, shifter32 } from '../../../src/ops/transcendental/arithmetic.js';
+import { literals, polynomial, scaleByPower, shifter32 } from '../../../src/ops/transcendental/arithmetic.js';
 import { EXP2_32 } from '../../../src/ops/transcendental/exp.js';
 import { split32 } from '../../../src/ops/transcendental/log.js';
 import { powInParts } from '../../../src/ops/transcendental/pow.js';
@@ -22,13 +22,10 @@ const head = <T>(b: Builder<T>, x: T): T =>
 /** 2^(high + low) for |high| ≤ 160: 0 or ∞ beyond the range. */
 function exp2OfParts<T>(b: Builder<T>, high: T, low: T): T {
   const c = literals(b, 'f32');
-  const isNegative = b.less(high, c(0));
-  // 2ⁿ may be subnormal or 2¹²⁸: scale by 2^(n ± 64), which never is, and then back.
-  const shifter = b.where(isNegative, c(shifter32(127 + 64)), c(shifter32(127 - 64)));
+  const shifter = c(shifter32(2 * 127));
   const sum = b.add(high, shifter);
   const f = b.add(b.sub(high, b.sub(sum, shifter)), low);
-  const scaled = b.mul(b.add(b.mul(f, polynomial(b, f, EXP2_32)), c(1)), powerOfTwo32(b, sum));
-  return b.mul(scaled, b.where(isNegative, c(2 ** -64), c(2 ** 64)));
+  return scaleByPower(b, b.add(b.mul(f, polynomial(b, f, EXP2_32)), c(1)), sum);
 }
 
 /** xʸ, within 1.5 ULP, with the special cases of C99. */

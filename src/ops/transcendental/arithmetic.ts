@@ -38,12 +38,26 @@ export const shifter32 = (bias: number): number => 1.5 * 2 ** 23 + bias;
 /** As {@link shifter32}, for f64 and |t| < 2³¹. */
 export const shifter64 = (bias: number): number => 1.5 * 2 ** 52 + bias;
 
-/** 2ⁿ of dtype f32 from a sum with `shifter32(127 + …)`: the low 8 bits become the exponent field. */
-export const powerOfTwo32 = <T>(b: Builder<T>, sum: T): T =>
-  b.bitcast(b.leftShift(b.bitcast(sum, 'i32'), b.constant(23, 'i32')), 'f32');
-/** 2ⁿ of dtype f64 from a sum with `shifter64(1023 + …)`: the low 11 bits become the exponent field. */
-export const powerOfTwo64 = <T>(b: Builder<T>, sum: T): T =>
-  b.fromWords(b.leftShift(b.lowWord(sum), b.constant(20, 'i32')), b.constant(0, 'i32'));
+/** A power of two from an i32 whose low bits become the exponent field: 8 of f32, 11 of f64. */
+const powerOf32 = <T>(b: Builder<T>, biased: T): T => b.bitcast(b.leftShift(biased, b.constant(23, 'i32')), 'f32');
+const powerOf64 = <T>(b: Builder<T>, biased: T): T =>
+  b.fromWords(b.leftShift(biased, b.constant(20, 'i32')), b.constant(0, 'i32'));
+/** 2ⁿ of dtype f32 from a sum with `shifter32(127 + …)`. */
+export const powerOfTwo32 = <T>(b: Builder<T>, sum: T): T => powerOf32(b, b.bitcast(sum, 'i32'));
+/** 2ⁿ of dtype f64 from a sum with `shifter64(1023 + …)`. */
+export const powerOfTwo64 = <T>(b: Builder<T>, sum: T): T => powerOf64(b, b.lowWord(sum));
+
+/**
+ * y·2ⁿ, rounded once, where 2ⁿ may be subnormal or overflow, for y near 1: 2ⁿ is 2^⌊n/2⌋ · 2^⌈n/2⌉, and the first product is
+ * exact. `sum` is one with `shifter32(2 · 127)` or `shifter64(2 · 1023)`.
+ */
+export function scaleByPower<T>(b: Builder<T>, y: T, sum: T): T {
+  const isF64 = b.dtypeOf(y) === 'f64';
+  const exponent = isF64 ? b.lowWord(sum) : b.bitcast(sum, 'i32');
+  const half = b.rightShift(exponent, b.constant(1, 'i32'));
+  const power = (biased: T): T => (isF64 ? powerOf64(b, biased) : powerOf32(b, biased));
+  return b.mul(b.mul(y, power(half)), power(b.sub(exponent, half)));
+}
 
 const SIGN = -0x80000000;
 

@@ -13,6 +13,7 @@ import {
   polynomial,
   powerOfTwo32,
   powerOfTwo64,
+  scaleByPower,
   shifter32,
   shifter64,
 } from './arithmetic.js';
@@ -56,48 +57,41 @@ export function expRest64<T>(b: Builder<T>, r: T): T {
   return b.div(b.mul(r, remez), b.sub(b.constant(2, 'f64'), remez));
 }
 
-/** f32 x + tail = n·ln 2 + r. `shifter` is a {@link shifter32}; `power` is 2 to its bias − 127 + n. */
-function reduce32<T>(b: Builder<T>, x: T, shifter: T, tail?: T): { r: T; power: T } {
+/** f32 x + tail = n·ln 2 + r; `sum` is n with {@link shifter32} of `bias`. */
+function reduce32<T>(b: Builder<T>, x: T, bias: number, tail?: T): { r: T; sum: T } {
   const c = literals(b, 'f32');
+  const shifter = c(shifter32(bias));
   const sum = b.add(b.mul(x, c(LOG2_E)), shifter);
   const n = b.sub(sum, shifter);
   const r = b.sub(b.sub(x, b.mul(n, c(LN2_32.high))), b.mul(n, c(LN2_32.low)));
-  return { r: tail === undefined ? r : b.add(r, tail), power: powerOfTwo32(b, sum) };
+  return { r: tail === undefined ? r : b.add(r, tail), sum };
 }
 
 /**
- * f64 x + tail = n·ln 2 + high − low. `power` is 2 to the shifter's bias − 1023 + n, and `lowLessRest` is
+ * f64 x + tail = n·ln 2 + high − low. `sum` is n with {@link shifter64} of `bias`, and `lowLessRest` is
  * low − (eʳ − 1 − r), so that eʳ − 1 = high − lowLessRest.
  */
-function reduce64<T>(b: Builder<T>, x: T, shifter: T, tail?: T): { high: T; lowLessRest: T; power: T } {
+function reduce64<T>(b: Builder<T>, x: T, bias: number, tail?: T): { high: T; lowLessRest: T; sum: T } {
   const c = literals(b, 'f64');
+  const shifter = c(shifter64(bias));
   const sum = b.add(b.mul(x, c(LOG2_E)), shifter);
   const n = b.sub(sum, shifter);
   const high = b.sub(x, b.mul(n, c(LN2_64.high)));
   const product = b.mul(n, c(LN2_64.low));
   const low = tail === undefined ? product : b.sub(product, tail);
-  return { high, lowLessRest: b.sub(low, expRest64(b, b.sub(high, low))), power: powerOfTwo64(b, sum) };
+  return { high, lowLessRest: b.sub(low, expRest64(b, b.sub(high, low))), sum };
 }
 
 const exp32 = <T>(b: Builder<T>, x: T): T => {
   const c = literals(b, 'f32');
-  const clamped = b.minimum(b.maximum(x, c(-104)), c(89));
-  // 2ⁿ may be subnormal or 2¹²⁸: scale by 2^(n ± 64), which never is, and then back, with the only rounding.
-  const negative = b.less(clamped, c(0));
-  const shifter = b.where(negative, c(shifter32(127 + 64)), c(shifter32(127 - 64)));
-  const { r, power } = reduce32(b, clamped, shifter);
-  const scaled = b.mul(b.add(expm1Polynomial32(b, r), c(1)), power);
-  return b.mul(scaled, b.where(negative, c(2 ** -64), c(2 ** 64)));
+  const { r, sum } = reduce32(b, b.minimum(b.maximum(x, c(-104)), c(89)), 2 * 127);
+  return scaleByPower(b, b.add(expm1Polynomial32(b, r), c(1)), sum);
 };
 
 const exp64 = <T>(b: Builder<T>, x: T): T => {
   const c = literals(b, 'f64');
-  const clamped = b.minimum(b.maximum(x, c(-746)), c(710));
-  const negative = b.less(clamped, c(0));
-  const shifter = b.where(negative, c(shifter64(1023 + 512)), c(shifter64(1023 - 512)));
-  const { high, lowLessRest, power } = reduce64(b, clamped, shifter);
-  const scaled = b.mul(b.sub(c(1), b.sub(lowLessRest, high)), power);
-  return b.mul(scaled, b.where(negative, c(2 ** -512), c(2 ** 512)));
+  const { high, lowLessRest, sum } = reduce64(b, b.minimum(b.maximum(x, c(-746)), c(710)), 2 * 1023);
+  return scaleByPower(b, b.sub(c(1), b.sub(lowLessRest, high)), sum);
 };
 
 /**
@@ -108,14 +102,15 @@ export const exp = byDtype('exp', exp32, exp64);
 
 const expNonPositive32 = <T>(b: Builder<T>, x: T): T => {
   const c = literals(b, 'f32');
-  const { r, power } = reduce32(b, b.maximum(x, c(-104)), c(shifter32(127 + 64)));
-  return b.mul(b.mul(b.add(expm1Polynomial32(b, r), c(1)), power), c(2 ** -64));
+  // 2ⁿ may be subnormal: scale by 2ⁿ⁺⁶⁴, which is not, and then back, with the only rounding.
+  const { r, sum } = reduce32(b, b.maximum(x, c(-104)), 127 + 64);
+  return b.mul(b.mul(b.add(expm1Polynomial32(b, r), c(1)), powerOfTwo32(b, sum)), c(2 ** -64));
 };
 
 const expNonPositive64 = <T>(b: Builder<T>, x: T): T => {
   const c = literals(b, 'f64');
-  const { high, lowLessRest, power } = reduce64(b, b.maximum(x, c(-746)), c(shifter64(1023 + 512)));
-  return b.mul(b.mul(b.sub(c(1), b.sub(lowLessRest, high)), power), c(2 ** -512));
+  const { high, lowLessRest, sum } = reduce64(b, b.maximum(x, c(-746)), 1023 + 512);
+  return b.mul(b.mul(b.sub(c(1), b.sub(lowLessRest, high)), powerOfTwo64(b, sum)), c(2 ** -512));
 };
 
 /** {@link exp} for x ≤ 0, the same bits in fewer ops. */
@@ -124,14 +119,16 @@ export const expNonPositive = byDtype('expNonPositive', expNonPositive32, expNon
 /** (eˣ − 1)/2ᵈ for x clamped to −20 … 88.7 + d·ln 2, f32: 2ⁿ⁻ᵈ·(eʳ − 1) + (2ⁿ⁻ᵈ − 2⁻ᵈ). */
 const expm1Scaled32 = <T>(b: Builder<T>, x: T, d: number): T => {
   const c = literals(b, 'f32');
-  const { r, power } = reduce32(b, b.minimum(b.maximum(x, c(-20)), c(d === 1 ? 89 : 89.5)), c(shifter32(127 - d)));
+  const { r, sum } = reduce32(b, b.minimum(b.maximum(x, c(-20)), c(d === 1 ? 89 : 89.5)), 127 - d);
+  const power = powerOfTwo32(b, sum);
   return b.add(b.mul(expm1Polynomial32(b, r), power), b.sub(power, c(2 ** -d)));
 };
 /** As {@link expm1Scaled32}, f64, from −60 to 709.8 + d·ln 2. */
 const expm1Scaled64 = <T>(b: Builder<T>, x: T, d: number): T => {
   const c = literals(b, 'f64');
   const clamped = b.minimum(b.maximum(x, c(-60)), c(d === 1 ? 710 : 710.5));
-  const { high, lowLessRest, power } = reduce64(b, clamped, c(shifter64(1023 - d)));
+  const { high, lowLessRest, sum } = reduce64(b, clamped, 1023 - d);
+  const power = powerOfTwo64(b, sum);
   return b.add(b.mul(b.sub(high, lowLessRest), power), b.sub(power, c(2 ** -d)));
 };
 
@@ -161,7 +158,8 @@ export const expm1 = byDtype('expm1', expm1F32, expm1F64);
 
 /** eˣ − 1 for f64 |x| ≤ 100, without the cases at the ends: what tanh needs. Tiny x lose no relative accuracy. */
 export function expm1Moderate64<T>(b: Builder<T>, x: T): T {
-  const { high, lowLessRest, power } = reduce64(b, x, b.constant(shifter64(1023), 'f64'));
+  const { high, lowLessRest, sum } = reduce64(b, x, 1023);
+  const power = powerOfTwo64(b, sum);
   return b.add(b.mul(b.sub(high, lowLessRest), power), b.sub(power, b.constant(1, 'f64')));
 }
 
@@ -179,23 +177,19 @@ const LN2 = 0.6931471805599453;
 const exp2Of32 = <T>(b: Builder<T>, x: T): T => {
   const c = literals(b, 'f32');
   const t = b.minimum(b.maximum(x, c(-151)), c(129));
-  const negative = b.less(t, c(0));
-  const shifter = b.where(negative, c(shifter32(127 + 64)), c(shifter32(127 - 64)));
+  const shifter = c(shifter32(2 * 127));
   const sum = b.add(t, shifter);
   const f = b.sub(t, b.sub(sum, shifter));
-  const scaled = b.mul(b.add(b.mul(f, polynomial(b, f, EXP2_32)), c(1)), powerOfTwo32(b, sum));
-  return b.mul(scaled, b.where(negative, c(2 ** -64), c(2 ** 64)));
+  return scaleByPower(b, b.add(b.mul(f, polynomial(b, f, EXP2_32)), c(1)), sum);
 };
 
 const exp2Of64 = <T>(b: Builder<T>, x: T): T => {
   const c = literals(b, 'f64');
   const t = b.minimum(b.maximum(x, c(-1076)), c(1025));
-  const negative = b.less(t, c(0));
-  const shifter = b.where(negative, c(shifter64(1023 + 512)), c(shifter64(1023 - 512)));
+  const shifter = c(shifter64(2 * 1023));
   const sum = b.add(t, shifter);
   const r = b.mul(b.sub(t, b.sub(sum, shifter)), c(LN2));
-  const scaled = b.mul(b.add(b.add(r, expRest64(b, r)), c(1)), powerOfTwo64(b, sum));
-  return b.mul(scaled, b.where(negative, c(2 ** -512), c(2 ** 512)));
+  return scaleByPower(b, b.add(b.add(r, expRest64(b, r)), c(1)), sum);
 };
 
 /**
@@ -224,15 +218,15 @@ export const expOfSquare = byDtype(
     const c = literals(b, 'f32');
     const top = head32(b, a);
     const tail = b.mul(b.mul(b.sub(a, top), b.add(a, top)), c(-0.5));
-    const { r, power } = reduce32(b, b.mul(b.mul(top, top), c(-0.5)), c(shifter32(127 + 64)), tail);
-    return b.mul(b.add(expm1Polynomial32(b, r), c(1)), power);
+    const { r, sum } = reduce32(b, b.mul(b.mul(top, top), c(-0.5)), 127 + 64, tail);
+    return b.mul(b.add(expm1Polynomial32(b, r), c(1)), powerOfTwo32(b, sum));
   },
   (b, a) => {
     const c = literals(b, 'f64');
     const top = head(b, a);
     const tail = b.mul(b.mul(b.sub(a, top), b.add(a, top)), c(-0.5));
     const square = b.mul(b.mul(top, top), c(-0.5));
-    const { high, lowLessRest, power } = reduce64(b, square, c(shifter64(1023 + 512)), tail);
-    return b.mul(b.sub(c(1), b.sub(lowLessRest, high)), power);
+    const { high, lowLessRest, sum } = reduce64(b, square, 1023 + 512, tail);
+    return b.mul(b.sub(c(1), b.sub(lowLessRest, high)), powerOfTwo64(b, sum));
   },
 );

@@ -4,7 +4,7 @@
  * with y in two parts (the scheme of fdlibm `e_pow.c`, without its table); coefficients were made with Sollya.
  */
 import type { Builder } from '../builder.js';
-import { byDtype, head, literals, odd, polynomial, powerOfTwo64, shifter64 } from './arithmetic.js';
+import { byDtype, head, literals, odd, polynomial, powerOfTwo64, scaleByPower, shifter64 } from './arithmetic.js';
 import { expRest64 } from './exp.js';
 import { split64 } from './log.js';
 
@@ -159,8 +159,7 @@ export const powInParts =
 /** 2^(high + low) for |high| ≤ 1100 and |low| ≤ 1: 0 or ∞ beyond the range. */
 function exp2OfParts<T>(b: Builder<T>, high: T, low: T): T {
   const c = literals(b, 'f64');
-  const isNegative = b.less(high, c(0));
-  const shifter = b.where(isNegative, c(shifter64(1023 + 512)), c(shifter64(1023 - 512)));
+  const shifter = c(shifter64(2 * 1023));
   const sum = b.add(high, shifter);
   const f = b.sub(high, b.sub(sum, shifter));
   const fHigh = head(b, b.add(f, low));
@@ -171,8 +170,7 @@ function exp2OfParts<T>(b: Builder<T>, high: T, low: T): T {
   const r = b.add(u, v);
   const tail = b.sub(v, b.sub(r, u));
   const rest = b.add(expRest64(b, r), b.add(tail, b.mul(r, tail)));
-  const scaled = b.mul(b.add(b.add(r, rest), c(1)), powerOfTwo64(b, sum));
-  return b.mul(scaled, b.where(isNegative, c(2 ** -512), c(2 ** 512)));
+  return scaleByPower(b, b.add(b.add(r, rest), c(1)), sum);
 }
 
 const pow64 = /* @__PURE__ */ powInParts({

@@ -109,93 +109,91 @@ fn s1_reduce(begin: i32, end: i32, thread: i32, record: u32) {
   let v0: f32 = -104f;
   let v1: f32 = 89f;
   let v2: f32 = 1.4426950216293335f;
-  let v3: f32 = 0f;
-  let v4: f32 = 12583103f;
-  let v5: f32 = 12582975f;
-  let v6: f32 = 0.693145751953125f;
-  let v7: f32 = 0.000001428606765330187f;
-  let v8: f32 = 0.0013782504247501493f;
-  let v9: f32 = 0.008368674665689468f;
-  let v10: f32 = 0.04166896268725395f;
-  let v11: f32 = 0.1666652113199234f;
-  let v12: f32 = 0.49999991059303284f;
-  let v13: f32 = 1f;
-  let v14: i32 = 23i;
-  let v15: f32 = 5.421010862427522e-20f;
-  let v16: f32 = 18446744073709552000f;
+  let v3: f32 = 12583166f;
+  let v4: f32 = 0.693145751953125f;
+  let v5: f32 = 0.000001428606765330187f;
+  let v6: f32 = 0.0013782504247501493f;
+  let v7: f32 = 0.008368674665689468f;
+  let v8: f32 = 0.04166896268725395f;
+  let v9: f32 = 0.1666652113199234f;
+  let v10: f32 = 0.49999991059303284f;
+  let v11: f32 = 1f;
+  let v12: i32 = 1i;
+  let v13: i32 = 23i;
   var c0: f32 = 0f;
   let column_ = thread % 16;
   let part_ = thread / 16 % 16;
   for (var o_ = begin + column_; o_ < end; o_ += 16) {
     let a0 = 37 * o_;
-    let v17: f32 = bitcast<f32>(slab0[p1 + o_]);
+    let v14: f32 = bitcast<f32>(slab0[p1 + o_]);
     for (var r_ = part_; r_ < 37; r_ += 16) {
       let a1 = a0 + r_;
-      let v18: f32 = bitcast<f32>(slab0[p0 + a1]);
-      let v19: f32 = v18 - v17;
-      let v20: f32 = maximum_f32(v19, v0);
-      let v21: f32 = minimum_f32(v20, v1);
-      let v22: f32 = v21 * v2;
-      let v23: bool = v21 < v3;
-      let v24: f32 = select(v5, v4, v23);
-      let v25: f32 = v22 + v24;
-      let v26: f32 = opaque(v25) - v24;
-      let v27: f32 = v26 * v6;
-      let v28: f32 = v21 - v27;
-      let v29: f32 = v26 * v7;
-      let v30: f32 = v28 - v29;
-      let v31: f32 = v30 * v30;
-      let v32: f32 = v8 * v30;
-      let v33: f32 = v32 + v9;
-      let v34: f32 = v33 * v30;
-      let v35: f32 = v34 + v10;
-      let v36: f32 = v35 * v30;
+      let v15: f32 = bitcast<f32>(slab0[p0 + a1]);
+      let v16: f32 = v15 - v14;
+      let v17: f32 = maximum_f32(v16, v0);
+      let v18: f32 = minimum_f32(v17, v1);
+      let v19: f32 = v18 * v2;
+      let v20: f32 = v19 + v3;
+      let v21: f32 = opaque(v20) - v3;
+      let v22: f32 = v21 * v4;
+      let v23: f32 = v18 - v22;
+      let v24: f32 = v21 * v5;
+      let v25: f32 = v23 - v24;
+      let v26: f32 = v25 * v25;
+      let v27: f32 = v6 * v25;
+      let v28: f32 = v27 + v7;
+      let v29: f32 = v28 * v25;
+      let v30: f32 = v29 + v8;
+      let v31: f32 = v30 * v25;
+      let v32: f32 = v31 + v9;
+      let v33: f32 = v32 * v25;
+      let v34: f32 = v33 + v10;
+      let v35: f32 = v26 * v34;
+      let v36: f32 = v25 + v35;
       let v37: f32 = v36 + v11;
-      let v38: f32 = v37 * v30;
-      let v39: f32 = v38 + v12;
-      let v40: f32 = v31 * v39;
-      let v41: f32 = v30 + v40;
-      let v42: f32 = v41 + v13;
-      let v43: i32 = bitcast<i32>(v25);
-      let v44: i32 = v43 << (u32(v14) & 31u);
+      let v38: i32 = bitcast<i32>(v20);
+      let v39: i32 = v38 >> (u32(v12) & 31u);
+      let v40: i32 = v39 << (u32(v13) & 31u);
+      let v41: f32 = bitcast<f32>(v40);
+      let v42: f32 = v37 * v41;
+      let v43: i32 = v38 - v39;
+      let v44: i32 = v43 << (u32(v13) & 31u);
       let v45: f32 = bitcast<f32>(v44);
       let v46: f32 = v42 * v45;
-      let v47: f32 = select(v16, v15, v23);
-      let v48: f32 = v46 * v47;
-      c0 = c0 + v48;
-      slab0[p2 + a1] = bitcast<u32>(v48);
+      c0 = c0 + v46;
+      slab0[p2 + a1] = bitcast<u32>(v46);
     }
   }
   local_words[thread] = bitcast<u32>(c0);
   workgroupBarrier();
   for (var t_ = thread; t_ < 128; t_ += 256) {
-    let v50: f32 = bitcast<f32>(local_words[t_ + 128]);
-    c0 = c0 + v50;
+    let v48: f32 = bitcast<f32>(local_words[t_ + 128]);
+    c0 = c0 + v48;
     local_words[t_] = bitcast<u32>(c0);
   }
   workgroupBarrier();
   for (var t__8 = thread; t__8 < 64; t__8 += 256) {
-    let v52: f32 = bitcast<f32>(local_words[t__8 + 64]);
-    c0 = c0 + v52;
+    let v50: f32 = bitcast<f32>(local_words[t__8 + 64]);
+    c0 = c0 + v50;
     local_words[t__8] = bitcast<u32>(c0);
   }
   workgroupBarrier();
   for (var t__9 = thread; t__9 < 32; t__9 += 256) {
-    let v54: f32 = bitcast<f32>(local_words[t__9 + 32]);
-    c0 = c0 + v54;
+    let v52: f32 = bitcast<f32>(local_words[t__9 + 32]);
+    c0 = c0 + v52;
     local_words[t__9] = bitcast<u32>(c0);
   }
   workgroupBarrier();
   for (var t__10 = thread; t__10 < 16; t__10 += 256) {
-    let v56: f32 = bitcast<f32>(local_words[t__10 + 16]);
-    c0 = c0 + v56;
+    let v54: f32 = bitcast<f32>(local_words[t__10 + 16]);
+    c0 = c0 + v54;
     local_words[t__10] = bitcast<u32>(c0);
   }
   workgroupBarrier();
   for (var o__11 = begin + thread; o__11 < end; o__11 += 256) {
-    let v17: f32 = bitcast<f32>(slab0[p1 + o__11]);
-    let v58: f32 = bitcast<f32>(local_words[o__11 - begin]);
-    slab0[p3 + o__11] = bitcast<u32>(v58);
+    let v14: f32 = bitcast<f32>(slab0[p1 + o__11]);
+    let v56: f32 = bitcast<f32>(local_words[o__11 - begin]);
+    slab0[p3 + o__11] = bitcast<u32>(v56);
   }
 }
 
