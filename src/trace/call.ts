@@ -12,22 +12,32 @@ const wasNumbers = (arg: unknown): boolean => {
 
 /**
  * `fn(...args)`.
- * @throws TraceError `ASYNC_FUNCTION`, `GENERATOR_FUNCTION` where the function has not run to its end; `ARRAY_ARGUMENT`
- * where it failed for want of a tensor's method and an argument is an array of numbers.
+ * @throws TraceError `ASYNC_FUNCTION`, `GENERATOR_FUNCTION` where the function has not run to its end; where it failed with
+ * a TypeError, `ARRAY_ARGUMENT` if an argument is an array of numbers, `MISSING_ARGUMENTS` if there are fewer than it declares.
  */
 export function callTraced(name: string, fn: (...args: never[]) => unknown, args: readonly unknown[]): unknown {
   let result: unknown;
   try {
     result = fn(...(args as never[]));
   } catch (cause) {
-    const position = cause instanceof TypeError ? args.findIndex(wasNumbers) : -1;
-    if (position < 0) throw cause;
-    throw new TraceError(
-      'ARRAY_ARGUMENT',
-      `${name} got an array of numbers as argument ${position}, which is an array of scalars inside, and failed: ${(cause as TypeError).message}`,
-      'Pass tensor([…]) for one tensor.',
-      { cause },
-    );
+    if (!(cause instanceof TypeError)) throw cause;
+    const refuse = (code: string, facts: string, remedy: string): never => {
+      throw new TraceError(code, `${name} ${facts}, and failed: ${cause.message}`, remedy, { cause });
+    };
+    const position = args.findIndex(wasNumbers);
+    if (position >= 0)
+      refuse(
+        'ARRAY_ARGUMENT',
+        `got an array of numbers as argument ${position}, which is an array of scalars inside`,
+        'Pass tensor([…]) for one tensor.',
+      );
+    if (args.length < fn.length)
+      refuse(
+        'MISSING_ARGUMENTS',
+        `declares ${fn.length} arguments, got ${args.length}`,
+        'Pass what a call of it takes.',
+      );
+    throw cause;
   }
   if (result instanceof Promise)
     throw new TraceError(

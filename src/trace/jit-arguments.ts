@@ -64,6 +64,8 @@ export interface ArgumentLayout {
   readonly join: (args: SplitArguments) => unknown[];
   /** `[0].weight`, by the place among the arguments that are not static, as `arg1.weight`. */
   readonly nameOf: (path: string) => string;
+  /** The position of the i-th static argument. */
+  readonly positionOf: (i: number) => number;
   /** Numbers of the leaves of arguments at these positions. */
   readonly leavesAt: (treedef: TreeDef, positions: readonly number[] | undefined) => Set<number>;
 }
@@ -72,6 +74,7 @@ export interface ArgumentLayout {
 export function argumentLayout(fixed: readonly number[] = []): ArgumentLayout {
   const isStatic = (index: number): boolean => fixed.includes(index);
   return {
+    positionOf: (i) => [...new Set(fixed)].sort((a, b) => a - b)[i]!,
     split: (args) =>
       fixed.length === 0
         ? { dynamic: args, statics: [] }

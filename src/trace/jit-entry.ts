@@ -7,7 +7,7 @@ import { Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { evaluated } from './eager.js';
 import { drop, type EagerNode } from './eager-scope.js';
-import { pathsOf } from './jit-arguments.js';
+import { type ArgumentLayout, pathsOf } from './jit-arguments.js';
 import type { Built, Recorded, Sized } from './jit-recorder.js';
 import type { Binding } from './scope.js';
 import { Tensor } from './tensor.js';
@@ -107,23 +107,34 @@ export function donation(
   return { storage, giver: undefined };
 }
 
+/** As many changes as a message names. */
+const MOST_CHANGES = 8;
+
 /** Why `before` does not serve the call for which `after` was made. */
-export function whatChanged(before: Entry, after: Entry, argumentName: (path: string) => string): string {
+export function whatChanged(before: Entry, after: Entry, { nameOf, positionOf }: ArgumentLayout): string {
   if (before.backend !== after.backend) return `the backend went from ${before.backend.name} to ${after.backend.name}`;
   const structure = before.treedef.mismatch(after.treedef, '');
   if (structure !== undefined) return `the structure of the arguments changed: ${structure}`;
-  const leaf = after.avals.findIndex((aval, i) => !sameAval(aval, before.avals[i]!));
-  if (leaf >= 0)
-    return `${argumentName(pathsOf(after.treedef)[leaf]!)} went from ${before.avals[leaf]!.key} to ${after.avals[leaf]!.key}`;
-  const position = after.statics.findIndex((value, i) => !Object.is(value, before.statics[i]));
-  const moved = after.modes.find(([holder, mode]) =>
-    before.modes.some((each) => each[0] === holder && each[1] !== mode),
-  );
-  return position >= 0
-    ? `static argument ${position} went from ${describeValue(before.statics[position])} to ${describeValue(after.statics[position])}`
-    : moved !== undefined
-      ? `${moved[0].name} went to ${moved[1] ? 'train()' : 'eval()'}`
-      : before.guards.length + after.guards.length > 0
-        ? 'a number that meets integers was an integer in range and is none, or the other way round'
-        : 'its entry had been forgotten';
+  const paths = pathsOf(after.treedef);
+  const changes = [
+    ...after.avals.flatMap((aval, i) =>
+      sameAval(aval, before.avals[i]!) ? [] : [`${nameOf(paths[i]!)} went from ${before.avals[i]!.key} to ${aval.key}`],
+    ),
+    ...after.statics.flatMap((value, i) =>
+      Object.is(value, before.statics[i])
+        ? []
+        : [`static argument ${positionOf(i)} went from ${describeValue(before.statics[i])} to ${describeValue(value)}`],
+    ),
+    ...after.modes.flatMap(([holder, mode]) =>
+      before.modes.some((each) => each[0] === holder && each[1] !== mode)
+        ? [`${holder.name} went to ${mode ? 'train()' : 'eval()'}`]
+        : [],
+    ),
+  ];
+  if (changes.length > MOST_CHANGES)
+    changes.splice(MOST_CHANGES, Infinity, `${changes.length - MOST_CHANGES} more changed`);
+  if (changes.length > 0) return changes.join(', ');
+  return before.guards.length + after.guards.length > 0
+    ? 'a number that meets integers was an integer in range and is none, or the other way round'
+    : 'its entry had been forgotten';
 }

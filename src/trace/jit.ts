@@ -82,7 +82,7 @@ const WARN_AFTER = 8;
  * each value has a program of its own.
  *
  * @throws TraceError `STATIC_ARGUMENT` for a string, boolean or function that is not named in `static`,
- * `ASYNC_FUNCTION`, `GENERATOR_FUNCTION`, `ARRAY_ARGUMENT`: see `callTraced`.
+ * `ASYNC_FUNCTION`, `GENERATOR_FUNCTION`, `ARRAY_ARGUMENT`, `MISSING_ARGUMENTS`: see `callTraced`.
  * @example
  * const step = jit((x: Tensor) => x.mul(2).sum());
  * step(tensor([1, 2])).item(); // 6
@@ -182,7 +182,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
       return entry;
     }
     const entry = record(dynamic, statics, backend);
-    const reason = entries.length === 0 ? 'it was new' : whatChanged(entries.at(-1)!, entry, layout.nameOf);
+    const reason = entries.length === 0 ? 'it was new' : whatChanged(entries.at(-1)!, entry, layout);
     history.push({ calls: stats.calls, backend: backend.name, reason });
     if (history.length > MAX_ENTRIES) history.shift();
     if (!warned && stats.compiles > WARN_AFTER) {

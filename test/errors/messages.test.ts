@@ -304,6 +304,21 @@ describe('functions that cannot be recorded', () => {
     expect(error.cause).toBeInstanceOf(TypeError);
   });
 
+  test('arguments that are missing', async () => {
+    const scaled = anyJit(function scaled(y: Tensor, by: { k: Tensor }) {
+      return y.mul(by.k);
+    });
+    const facts = (got: number): RegExp =>
+      new RegExp(`^MISSING_ARGUMENTS: scaled declares 2 arguments, got ${got}, and failed: Cannot read .*undefined`);
+    const call = loose(scaled);
+    await expect(call.profile!()).rejects.toThrow(facts(0));
+    await expect(call.profile!(3)).rejects.toThrow(facts(0));
+    await expect(call.checkNumerics!()).rejects.toThrow(facts(0));
+    expect(() => call.inspect!(x)).toThrow(facts(1));
+    expect(expectError(() => scaled(x), TraceError, 'MISSING_ARGUMENTS').cause).toBeInstanceOf(TypeError);
+    expect(() => anyGrad((y: Tensor, by: Tensor) => y.mul(by.neg()))(x)).toThrow(/declares 2 arguments, got 1/);
+  });
+
   test('a TypeError that has another reason stays what it is', () => {
     const f = anyJit((y: Tensor, o: { missing?: Tensor }) => y.add(o.missing!.neg()));
     expect(() => f(x, {})).toThrow(TypeError);

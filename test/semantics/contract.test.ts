@@ -4,6 +4,7 @@ import {
   Adadelta,
   ContractError,
   jit,
+  ones,
   random,
   tensor,
   type Tensor,
@@ -98,6 +99,26 @@ test('retraces: which argument changed', () => {
   f(tensor([2]), { z: tensor([3, 4]) });
   expect(() => f.expect({ retraces: 0 })).toThrow(/retraces 1 instead of 0: arg1\.z went from f32\[1\] to f32\[2\]/);
   expect(f.expect({ retraces: 1 }).launches).toBeGreaterThan(0);
+});
+
+test('retraces: all arguments that changed', () => {
+  const f = jit(
+    (x: Tensor, by: number, ...rest: Tensor[]) => rest.reduce((sum, t) => sum.add(t.sum()), x.sum().mul(by)),
+    {
+      name: 'f',
+      static: [1],
+    },
+  );
+  const many = (extent: number): Tensor[] => Array.from({ length: 9 }, () => ones([extent]));
+  f(ones([1]), 2, ...many(1));
+  f(ones([3]), 4, ...many(1));
+  expect(() => f.expect({ retraces: 0 })).toThrow(
+    'retraces 1 instead of 0: arg0 went from f32[1] to f32[3], static argument 1 went from 2 to 4',
+  );
+  f(ones([3]), 4, ...many(2));
+  expect(() => f.expect({ retraces: 0 })).toThrow(
+    /: arg2 went .*, arg9 went from f32\[1\] to f32\[2\], 1 more changed\./,
+  );
 });
 
 test('backend, by name or object; several reasons at once; options are checked', () => {
