@@ -94,11 +94,13 @@ export class Module extends ModuleNode {
   get name(): string {
     return this[NAME];
   }
-  /** Renames. @throws OptionError `INVALID_NAME`, `NAME_TAKEN`. */
+  /** Renames, and its Variables where they are called after it. @throws OptionError `INVALID_NAME`, `NAME_TAKEN`. */
   set name(name: string) {
     const former = this.name;
     setHidden(this, NAME, checkName(name, this));
     holdName(name, this, former);
+    for (const [key, variable] of this.vars({ level: 0 }))
+      if (variable.name === former + key.slice(name.length)) variable.name = key;
   }
 
   /**

@@ -203,6 +203,12 @@ describe('names', () => {
       expect(() => new Linear(1, 1, wrong)).toThrow(/INVALID_NAME/);
     named.name = 'tail';
     expect(new Linear(1, 1, 'head').name).toBe('head');
+    const labels = (): unknown[] => [...named.vars().values()].map((variable) => variable.name);
+    expect(labels()).toEqual(['tail.weight', 'tail.bias']);
+    named.bias.name = 'offset';
+    named.name = 'end';
+    expect(labels()).toEqual(['end.weight', 'offset']);
+    named.name = 'tail';
     expect(() => (a.name = 'tail')).toThrow(/NAME_TAKEN/);
     expect(a.name).toBe('Linear0');
     expect(a.uniqueName(null, 'Other')).toBe('Other0');
