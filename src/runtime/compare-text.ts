@@ -57,7 +57,7 @@ export function comparisonText({ name, tolerance, backends }: Data): string {
 
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
-/** Median times as horizontal bars on a scale of powers of ten, shortest possible bar for the fastest. */
+/** Median times as horizontal bars on a logarithmic axis, which begins at the power of ten below the least. */
 export function barChart({ name, backends }: Data): string {
   const [width, row, left, right] = [640, 28, 120, 110];
   const times = backends.filter(({ medianMs }) => medianMs > 0).map(({ medianMs }) => medianMs);
@@ -82,7 +82,7 @@ export function barChart({ name, backends }: Data): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(`Median time of ${name} by backend`)}">`,
     '<style>text{font:13px system-ui,sans-serif;fill:#333}rect{fill:#3b6fb6}.grid{stroke:#ccc}.title{font-weight:600}',
     '@media(prefers-color-scheme:dark){text{fill:#ddd}rect{fill:#7aa7e8}.grid{stroke:#555}}</style>',
-    `<text x="8" y="24" class="title">${escaped(name)}: median time of a call</text>`,
+    `<text x="8" y="24" class="title">${escaped(name)}: median time of a call, logarithmic axis</text>`,
     ...ticks,
     ...bars,
     '</svg>\n',

@@ -162,6 +162,7 @@ test('forms: JSON with a version, a table, a chart', async () => {
   const svg = comparison.toSVG();
   expect(svg).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
   for (const name of ['reference', 'js', 'wasm']) expect(svg).toContain(`>${name}</text>`);
+  expect(svg).toContain('median time of a call, logarithmic axis</text>');
 });
 
 test.each<[object, RegExp]>([
