@@ -18,9 +18,63 @@ const ZEROS = Array<number>(16).fill(0);
 const product = (axes: WindowedOperand['lanes']): number => axes.reduce((all, { extent }) => all * extent, 1);
 
 /** A pointer, and the forms that are bounded, at one place of an operand. */
-interface Place {
+export interface Place {
   readonly address: Local;
   readonly forms: readonly Local[];
+}
+
+/** A windowed operand in a function: where it begins, and what its bounds begin with. */
+export class WindowLanes {
+  /** The index of the lane that was found last along the innermost axis. */
+  readonly place: Local;
+  readonly #rest: Local;
+  readonly #index: Local;
+  readonly #base: Local;
+  readonly #begins: readonly Local[];
+
+  constructor(
+    readonly f: FunctionBody,
+    readonly operand: WindowedOperand,
+    context: Local,
+    side: Side,
+  ) {
+    [this.#base] = loadContext(f, context, side);
+    this.#begins = operand.bounds.map((_, i) => {
+      const begin = f.local('i32', `begin${i}`);
+      f.get(context)
+        .memory('i32.load', CONTEXT[`${side}Bounds`] + 4 * i)
+        .set(begin);
+      return begin;
+    });
+    [this.place, this.#rest, this.#index] = f.newLocals('i32', 'place', 'rest', 'index');
+  }
+
+  newPlace(): Place {
+    const { f } = this;
+    return { address: f.local('i32', 'source'), forms: this.operand.bounds.map(() => f.local('i32', 'form')) };
+  }
+
+  /** Sets `at` to the lane whose number is on the stack. */
+  locate(at: Place): void {
+    const { f } = this;
+    const { lanes, bounds } = this.operand;
+    f.set(this.#rest).get(this.#base).set(at.address);
+    this.#begins.forEach((begin, i) => f.get(begin).set(at.forms[i]!));
+    lanes.toReversed().forEach((axis, i) => {
+      const number = lanes.length - 1 - i;
+      const own = i === 0 ? this.place : this.#index;
+      if (number === 0) f.get(this.#rest).set(own);
+      else {
+        f.get(this.#rest).i32(axis.extent).op('i32.rem_u').set(own);
+        f.get(this.#rest).i32(axis.extent).op('i32.div_u').set(this.#rest);
+      }
+      const add = (to: Local, stride: number): void => {
+        if (stride !== 0) scale(f.get(to).get(own), stride).op('i32.add').set(to);
+      };
+      add(at.address, axis.stride);
+      bounds.forEach((bound, b) => add(at.forms[b]!, bound.lanes[number]!));
+    });
+  }
 }
 
 /** Emits the phase over panels `from … to` of `operand`. */
@@ -36,13 +90,10 @@ export function emitWindowPhase(
   const isSized = operand.steps[0]?.sized === true;
   const inner = lanes[lanes.length - 1];
   const isAdjacent = inner?.stride === ops.bytes && (inner.extent % width === 0 || inner.extent >= 4 * width);
-  const fields =
-    side === 'left'
-      ? (['left', 'packedLeft', 'firstRow'] as const)
-      : (['right', 'packedRight', 'firstColumn'] as const);
+  const fields = side === 'left' ? (['packedLeft', 'firstRow'] as const) : (['packedRight', 'firstColumn'] as const);
   const edge = isAdjacent && bounds.length > 0 ? emitEdge(kit, `${name}_edge`, ops, width, bounds) : undefined;
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
-    const [base, packed, first, zeros] = loadContext(f, context, ...fields, 'zeros');
+    const [packed, first, zeros] = loadContext(f, context, ...fields, 'zeros');
     // Where extents follow from n they are in the context; beyond the rows or columns that are packed there are none then.
     let total: Local | number = product(lanes);
     if (lanes[0]?.sized === true) {
@@ -55,38 +106,13 @@ export function emitWindowPhase(
       [panelBytes, outermost] = loadContext(f, context, 'steps', 'outermost');
       scale(f.get(panelBytes), width * ops.bytes).set(panelBytes);
     }
-    const begins = bounds.map((_, i) => {
-      const begin = f.local('i32', `begin${i}`);
-      f.get(context)
-        .memory('i32.load', CONTEXT[`${side}Bounds`] + 4 * i)
-        .set(begin);
-      return begin;
-    });
-    const newPlace = (): Place => ({
-      address: f.local('i32', 'source'),
-      forms: bounds.map(() => f.local('i32', 'form')),
-    });
-    const [rest, index, place, target] = f.newLocals('i32', 'rest', 'index', 'place', 'target');
-    /** Sets `at` to the lane whose number is on the stack; `place` becomes its index along the innermost axis. */
-    const locate = (at: Place): void => {
-      f.set(rest).get(base).set(at.address);
-      begins.forEach((begin, i) => f.get(begin).set(at.forms[i]!));
-      lanes.toReversed().forEach((axis, i) => {
-        const number = lanes.length - 1 - i;
-        const own = i === 0 ? place : index;
-        if (number === 0) f.get(rest).set(own);
-        else f.get(rest).i32(axis.extent).op('i32.rem_u').set(own).get(rest).i32(axis.extent).op('i32.div_u').set(rest);
-        const add = (to: Local, stride: number): void => {
-          if (stride !== 0) scale(f.get(to).get(own), stride).op('i32.add').set(to);
-        };
-        add(at.address, axis.stride);
-        bounds.forEach((bound, b) => add(at.forms[b]!, bound.lanes[number]!));
-      });
-    };
+    const where = new WindowLanes(f, operand, context, side);
+    const { place } = where;
+    const target = f.local('i32', 'target');
     const packer = new Packer(kit, f, ops, operand, zeros, outermost);
     const panelTarget = (): FunctionBody => scaleBy(f.get(packed).get(from), panelBytes).op('i32.add');
     /** Panel `from`, four lanes at a time, wherever they are; a lane that is not there repeats the last. */
-    const quads = Array.from({ length: PACK_LANES }, newPlace);
+    const quads = Array.from({ length: PACK_LANES }, () => where.newPlace());
     const scattered = (): void => {
       for (let quad = 0; quad < width; quad += PACK_LANES) {
         quads.forEach((at, lane) => {
@@ -101,7 +127,7 @@ export function emitWindowPhase(
           last();
           number();
           last().op('i32.lt_u').op('select');
-          locate(at);
+          where.locate(at);
         });
         panelTarget()
           .i32(quad * ops.bytes)
@@ -112,7 +138,7 @@ export function emitWindowPhase(
     };
     if (!isAdjacent) return void countUp(f, from, to, 1, scattered);
 
-    const start = newPlace();
+    const start = where.newPlace();
     /** Packs `count` panels from `from` on, if they are there and side by side; else goes on with `otherwise`. */
     const adjacent = (count: number, otherwise: () => void): void => {
       const room = (limit: Local | number): FunctionBody =>
@@ -135,7 +161,7 @@ export function emitWindowPhase(
     const wide = WIDE_BYTES / (width * ops.bytes);
     countUp(f, from, to, 0, () => {
       scale(f.get(first).get(from), width).op('i32.add');
-      locate(start);
+      where.locate(start);
       if (wide > 1) adjacent(wide, one);
       else one();
     });
@@ -321,7 +347,7 @@ class Packer {
 }
 
 /** Pushes whether all bounds hold. */
-function pushInside(f: FunctionBody, bounds: WindowedOperand['bounds'], push: (bound: number) => void): void {
+export function pushInside(f: FunctionBody, bounds: WindowedOperand['bounds'], push: (bound: number) => void): void {
   bounds.forEach(({ size }, bound) => {
     push(bound);
     // Unsigned, a negative number is no less than any size.

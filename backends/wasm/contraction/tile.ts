@@ -48,6 +48,101 @@ function storePart(f: FunctionBody, ops: LaneOps, pointer: Local, offset: number
       .memoryLane('v128.store32_lane', 2, offset + 8);
 }
 
+/** A tile in registers: accumulators by row and vector of columns, and what a step of k does with them. */
+export class TileRegisters {
+  readonly #right: readonly Local[];
+  readonly #row: Local;
+  readonly #pointer: Local;
+  readonly #accumulators: readonly (readonly Local[])[];
+
+  constructor(
+    readonly f: FunctionBody,
+    readonly ops: LaneOps,
+    readonly rows: number,
+    readonly columns: number,
+  ) {
+    const vectors = Array.from({ length: Math.ceil(columns / ops.lanes) }, (_, j) => j);
+    this.#accumulators = Array.from({ length: rows }, (_, i) => vectors.map((j) => f.local('v128', `c${i}${j}`)));
+    this.#right = vectors.map((j) => f.local('v128', `b${j}`));
+    this.#row = f.local('v128', 'a_i');
+    this.#pointer = f.local('i32', 'row');
+  }
+
+  clear(): void {
+    for (const vector of this.#accumulators.flat()) this.f.v128(ZEROS).set(vector);
+  }
+
+  /**
+   * `left` > 0 steps of k. Row `i` is read at the address that `push(i)` pushes, `offset(i, step)` bytes on; `streams` move by
+   * `stride` bytes a step, and all move four steps a turn: after steps that are no multiple of four they stand before the last.
+   */
+  steps(
+    left: Local,
+    b: Local,
+    streams: readonly Local[],
+    stride: number,
+    address: (i: number) => { readonly stream: Local; readonly offset: number },
+  ): void {
+    const { f, ops } = this;
+    const stepB = tileColumns(ops) * ops.bytes;
+    f.block((exit) => {
+      f.loop((again) => {
+        for (let step = 0; step < STEPS; step++) {
+          this.#right.forEach((vector, j) =>
+            f
+              .get(b)
+              .memory('v128.load', step * stepB + 16 * j)
+              .set(vector),
+          );
+          this.#accumulators.forEach((line, i) => {
+            // The address is advanced by an add: TurboFan does not fold the offset of a load_splat.
+            const { stream, offset } = address(i);
+            f.get(stream);
+            const whole = step * stride + offset;
+            if (whole !== 0) f.i32(whole).op('i32.add');
+            f.memory(ops.loadSplat).set(this.#row);
+            line.forEach((sum, j) =>
+              f.get(sum).get(this.#row).get(this.#right[j]!).op(ops.multiply).op(ops.add).set(sum),
+            );
+          });
+          if (step === STEPS - 1) break;
+          f.get(left)
+            .i32(step + 1)
+            .op('i32.eq')
+            .brIf(exit);
+        }
+        for (const stream of streams) f.increment(stream, STEPS * stride);
+        f.increment(b, STEPS * stepB)
+          .increment(left, -STEPS)
+          .get(left)
+          .brIf(again);
+      });
+    });
+  }
+
+  /** Adds the sums to what is at `c`, or puts them there where `resume` is 0. */
+  store(c: Local, pitch: Local, resume: Local): void {
+    const { f, ops, columns } = this;
+    /** Elements of vector `j` that belong to the tile. */
+    const lanesOf = (j: number): number => Math.min(ops.lanes, columns - j * ops.lanes);
+    const pointer = this.#pointer;
+    const eachRow = (visit: (vector: Local, j: number) => void): void => {
+      f.get(c).set(pointer);
+      this.#accumulators.forEach((line, i) => {
+        line.forEach(visit);
+        if (i < this.rows - 1) f.get(pointer).get(pitch).op('i32.add').set(pointer);
+      });
+    };
+    f.get(resume).if(() =>
+      eachRow((vector, j) => {
+        loadPart(f, ops, pointer, 16 * j, lanesOf(j));
+        f.get(vector).op(ops.add).set(vector);
+      }),
+    );
+    eachRow((vector, j) => storePart(f, ops, pointer, 16 * j, lanesOf(j), vector));
+  }
+}
+
 /**
  * Emits the tile of `rows` ≤ {@link TILE_ROWS} by `columns` ≤ {@link tileColumns}.
  *
@@ -65,22 +160,13 @@ export function emitTile(
   block: number,
   isDirect: boolean,
 ): FunctionReference {
-  const vectors = Math.ceil(columns / ops.lanes);
   const parameters = { a: 'i32', rowBytes: 'i32', b: 'i32', c: 'i32', pitch: 'i32', k: 'i32', resume: 'i32' } as const;
-  /** Elements of vector `j` that belong to the tile. */
-  const lanesOf = (j: number): number => Math.min(ops.lanes, columns - j * ops.lanes);
-  const stepA = (isDirect ? 1 : TILE_ROWS) * ops.bytes;
-  const stepB = tileColumns(ops) * ops.bytes;
   const name = `tile_${ops.dtype}_${rows}x${columns}${isDirect ? '_direct' : ''}`;
   return module.function(name, parameters, [], (f, { a, rowBytes, b, c, pitch, k, resume }) => {
-    const accumulators = Array.from({ length: rows }, (_, i) =>
-      Array.from({ length: vectors }, (_, j) => f.local('v128', `c${i}${j}`)),
-    );
-    const right = Array.from({ length: vectors }, (_, j) => f.local('v128', `b${j}`));
-    const row = f.local('v128', 'a_i');
+    const registers = new TileRegisters(f, ops, rows, columns);
     const left = f.local('i32', 'left');
     /** Where the rows are: all at `a`, an element apart, if they are packed. */
-    const streams = isDirect ? [a, ...accumulators.slice(1).map((_, i) => f.local('i32', `a${i + 1}`))] : [a];
+    const streams = Array.from({ length: isDirect ? rows : 1 }, (_, i) => (i === 0 ? a : f.local('i32', `a${i}`)));
     streams.forEach((stream, i) => {
       if (i > 0)
         f.get(streams[i - 1]!)
@@ -88,57 +174,14 @@ export function emitTile(
           .op('i32.add')
           .set(stream);
     });
-    const pointer = f.local('i32', 'row');
-
-    const eachRow = (visit: (vector: Local, j: number) => void): void => {
-      f.get(c).set(pointer);
-      accumulators.forEach((line, i) => {
-        line.forEach(visit);
-        if (i < rows - 1) f.get(pointer).get(pitch).op('i32.add').set(pointer);
-      });
-    };
-
     f.loop((nextBlock) => {
-      for (const vector of accumulators.flat()) f.v128(ZEROS).set(vector);
+      registers.clear();
       minimum(f, k, block).set(left);
       f.get(k).get(left).op('i32.sub').set(k);
-      f.block((exit) => {
-        f.loop((again) => {
-          for (let step = 0; step < STEPS; step++) {
-            right.forEach((vector, j) =>
-              f
-                .get(b)
-                .memory('v128.load', step * stepB + 16 * j)
-                .set(vector),
-            );
-            accumulators.forEach((line, i) => {
-              // The address is advanced by an add: TurboFan does not fold the offset of a load_splat.
-              f.get(streams[i] ?? a);
-              const offset = step * stepA + (isDirect ? 0 : i * ops.bytes);
-              if (offset > 0) f.i32(offset).op('i32.add');
-              f.memory(ops.loadSplat).set(row);
-              line.forEach((sum, j) => f.get(sum).get(row).get(right[j]!).op(ops.multiply).op(ops.add).set(sum));
-            });
-            if (step === STEPS - 1) break;
-            f.get(left)
-              .i32(step + 1)
-              .op('i32.eq')
-              .brIf(exit);
-          }
-          for (const stream of streams) f.increment(stream, STEPS * stepA);
-          f.increment(b, STEPS * stepB)
-            .increment(left, -STEPS)
-            .get(left)
-            .brIf(again);
-        });
-      });
-      f.get(resume).if(() =>
-        eachRow((vector, j) => {
-          loadPart(f, ops, pointer, 16 * j, lanesOf(j));
-          f.get(vector).op(ops.add).set(vector);
-        }),
+      registers.steps(left, b, streams, (isDirect ? 1 : TILE_ROWS) * ops.bytes, (i) =>
+        isDirect ? { stream: streams[i]!, offset: 0 } : { stream: a, offset: i * ops.bytes },
       );
-      eachRow((vector, j) => storePart(f, ops, pointer, 16 * j, lanesOf(j), vector));
+      registers.store(c, pitch, resume);
       f.i32(1).set(resume).get(k).brIf(nextBlock);
     });
   });

@@ -29,24 +29,62 @@ function sizeOfJoined([outer, ...inner]: readonly ContractAxis[]): SizeForm | un
   return { times: outer.size.times * extent, plus: outer.size.plus * extent };
 }
 
+/** Neighbouring axes as one where all `strides` walk them as one; an axis whose extent follows from n stays what it is. */
+function joined(
+  axes: readonly ContractAxis[],
+  strides: (axis: ContractAxis, index: number) => readonly number[],
+): { extent: number; sized: boolean; strides: readonly number[] }[] {
+  const all: { extent: number; sized: boolean; strides: readonly number[] }[] = [];
+  axes.forEach((axis, i) => {
+    const { extent, size } = axis;
+    const [outer, own] = [all[all.length - 1], strides(axis, i)];
+    const sized = size !== undefined;
+    if (extent === 1 && !sized) return;
+    if (outer?.sized === false && outer.strides.every((stride, s) => stride === extent * own[s]!))
+      all[all.length - 1] = { extent: outer.extent * extent, sized, strides: own };
+    else all.push({ extent, sized, strides: own });
+  });
+  return all;
+}
+
 /** The shape with its strides in bytes. */
 function inBytes({ dtype, rows, columns, reduced, left, right, kept }: TileShape): ContractionShape {
   const bytes = bytesPerElement(dtype);
   const steps = extentOf(reduced);
-  const [row, column, k] = [rows, columns, reduced].map((axes) => axes[axes.length - 1]);
+  const [row, column] = [rows, columns].map((axes) => axes[axes.length - 1]);
   const windowed = (
     which: 'left' | 'right',
     lanes: readonly ContractAxis[],
     { bounds }: TileShape['left'],
   ): WindowedOperand => {
-    const inBytesOf = (axes: readonly ContractAxis[]): WindowedOperand['lanes'] =>
-      axes.map((axis) => ({ extent: axis.extent, stride: axis[which] * bytes, sized: axis.size !== undefined }));
+    const strides = (axis: ContractAxis, own: (bound: (typeof bounds)[number]) => number): number[] => [
+      axis[which] * bytes,
+      ...bounds.map(own),
+    ];
+    const [own, steps] = [
+      joined(lanes, (axis, i) => strides(axis, (bound) => bound.own[i]!)),
+      joined(reduced, (axis, i) => strides(axis, (bound) => bound.reduced[i]!)),
+    ];
+    const axesOf = (axes: typeof own): WindowedOperand['lanes'] =>
+      axes.map(({ extent, sized, strides: [stride] }) => ({ extent, sized, stride: stride! }));
+    const bound = (axes: typeof own, i: number): number[] => axes.map((axis) => axis.strides[1 + i]!);
     return {
-      lanes: inBytesOf(lanes),
-      steps: inBytesOf(reduced),
-      bounds: bounds.map(({ own, reduced: strides, size }) => ({ lanes: own, steps: strides, size })),
+      lanes: axesOf(own),
+      steps: axesOf(steps),
+      bounds: bounds.map(({ size }, i) => ({ lanes: bound(own, i), steps: bound(steps, i), size })),
     };
   };
+  const windows = {
+    ...(rows.length > 1 || left.bounds.length > 0 ? { left: windowed('left', rows, left) } : {}),
+    ...(columns.length > 1 || right.bounds.length > 0 ? { right: windowed('right', columns, right) } : {}),
+  };
+  // Windows know their own steps.
+  const plain = (['left', 'right'] as const).filter((which) => windows[which] === undefined);
+  const loops = joined(reduced, (axis) => plain.map((which) => axis[which] * bytes)).map(({ extent, strides }) => {
+    const stride = (which: 'left' | 'right'): number => strides[plain.indexOf(which)] ?? 0;
+    return { extent, left: stride('left'), right: stride('right') };
+  });
+  const innermost = loops.pop();
   const sizes = { m: sizeOfJoined(rows), n: sizeOfJoined(columns), k: sizeOfJoined(reduced) };
   return {
     dtype,
@@ -56,17 +94,10 @@ function inBytes({ dtype, rows, columns, reduced, left, right, kept }: TileShape
     m: extentOf(rows),
     n: extentOf(columns),
     k: steps,
-    around: reduced.slice(0, -1).map((axis) => ({
-      extent: axis.extent,
-      left: axis.left * bytes,
-      right: axis.right * bytes,
-    })),
-    left: { m: (row?.left ?? 0) * bytes, k: (k?.left ?? 0) * bytes },
-    right: { k: (k?.right ?? 0) * bytes, n: (column?.right ?? 0) * bytes },
-    windows: {
-      ...(rows.length > 1 || left.bounds.length > 0 ? { left: windowed('left', rows, left) } : {}),
-      ...(columns.length > 1 || right.bounds.length > 0 ? { right: windowed('right', columns, right) } : {}),
-    },
+    around: loops,
+    left: { m: (row?.left ?? 0) * bytes, k: innermost?.left ?? 0 },
+    right: { k: innermost?.right ?? 0, n: (column?.right ?? 0) * bytes },
+    windows,
   };
 }
 
