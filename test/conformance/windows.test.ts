@@ -84,6 +84,48 @@ test('in f32 every backend gives the same bits, with any number of threads', () 
   }
 });
 
+test('a row outside of its windows is 0 times the filter, also where that is not finite', () => {
+  // Rows of a tile in one line and in several, runs that blocks of a sum cut, a last tile with fewer rows.
+  const shapes: readonly (readonly [number[], number[]])[] = [
+    [
+      [2, 8, 8, 6],
+      [5, 5, 6, 10],
+    ],
+    [
+      [3, 5, 7, 9],
+      [3, 4, 9, 3],
+    ],
+  ];
+  for (const [x, w] of shapes)
+    for (const special of [1, Infinity]) {
+      const f = (a: Tensor, b: Tensor): Tensor => conv2d(a, b, { padding: 3 });
+      const all = (a: Tensor, b: Tensor): Tensor[] => [f(a, b), grad((p: Tensor) => f(p, b).square().sum())(a)];
+      const filter = noise('f32', w, 2).data.map((value, i) => (i % 41 === 7 ? special : value));
+      const inputs = [tensor(noise('f32', x, 1).data, { shape: x }), tensor(filter, { shape: w })] as const;
+      const want = jit(all, { backend: 'reference' })(...inputs).map(read);
+      expect(want[0]!.data.some(Number.isNaN)).toBe(special !== 1);
+      for (const backend of THREADED_BACKENDS)
+        jit(all, { backend })(...inputs).forEach((got, i) =>
+          expectSameBits(read(got), want[i]!, `${nameOfBackend(backend)} ${i}`),
+        );
+    }
+});
+
+test('rows of few channels are read where they lie: only the filter is packed', () => {
+  const [x, w] = [zeros([4, 12, 12, 6]), zeros([5, 5, 6, 16])];
+  const packed = (f: (a: Tensor, b: Tensor) => Tensor): number =>
+    Math.max(
+      ...jit(f, { backend: 'wasm' })
+        .inspect(x, w)
+        .buffers.filter(({ name }) => /^s\d+$/.test(name))
+        .map(({ bytes }) => bytes),
+    );
+  const filter = 4 * 150 * 16;
+  expect(packed((a, b) => conv2d(a, b))).toBeLessThanOrEqual(filter + 64);
+  // With as many zeros as a run has steps.
+  expect(packed((a, b) => conv2d(a, b, { padding: 'same' }))).toBeLessThanOrEqual(filter + 256);
+});
+
 describe('against PyTorch', () => {
   test.each(CASES.map((each) => [nameOf(each), each] as const))('%s', (_, each) => {
     const inputs = [

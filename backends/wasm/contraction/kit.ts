@@ -42,10 +42,12 @@ export const CONTEXT = {
   rightBounds: 100,
   /** The extent of the outermost reduced axis, where that follows from n. */
   outermost: 124,
+  /** Whether the packed right operand is finite, where a tile that reads windows asks. */
+  finite: 128,
 } as const;
 
 /** Bytes of a context. */
-export const CONTEXT_BYTES = 128;
+export const CONTEXT_BYTES = 192;
 
 /** How finished results leave the tiles. */
 export type Destination =

@@ -27,6 +27,7 @@ import { packPhase, type Side } from './pack-phase.js';
 import { emitWindowPhase } from './pack-windows.js';
 import { headerBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
 import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
+import { emitFinite, emitWindowTile } from './window-tile.js';
 
 const ZEROS = Array<number>(16).fill(0);
 
@@ -137,6 +138,16 @@ export function emitPacked(
       store('columns', columns);
       ceilDivide(push(f, columns), tileColumns(ops)).set(count);
       onceKept('right', () => pack('right', packRight, header + plan.leftBytes, tileColumns(ops), plan.columnsPacked));
+      if (plan.isDirect && (shape.windows.left?.bounds.length ?? 0) > 0) {
+        f.get(scratch);
+        pushFinite(kit, f, ops, shape.n, k, () =>
+          f
+            .get(memory)
+            .i32(header + plan.leftBytes)
+            .op('i32.add'),
+        );
+        f.memory('i32.store', CONTEXT.finite);
+      }
       eachBlock(f, m, shape.m, plan.rowsPacked, (firstRow, rows) => {
         store('firstRow', firstRow);
         store('rows', rows);
@@ -152,6 +163,32 @@ export function emitPacked(
       });
     });
   };
+}
+
+/** Pushes whether the packed columns are finite, of panels at the address that `base` pushes. */
+function pushFinite(
+  kit: ContractionKit,
+  f: FunctionBody,
+  ops: LaneOps,
+  columns: number,
+  k: Local | number,
+  base: () => FunctionBody,
+): void {
+  const line = tileColumns(ops) * ops.bytes;
+  const [whole, edge] = [Math.floor(columns / tileColumns(ops)), columns % tileColumns(ops)];
+  const finite = kit.once(`finite ${ops.dtype}`, () => emitFinite(kit, ops));
+  /** Of panels from `first` on. */
+  const panels = (first: number, count: number, step: number): void => {
+    const at = (panel: number): FunctionBody => scale(push(base(), k), panel * line).op('i32.add');
+    at(first);
+    at(first + count)
+      .i32(step)
+      .call(finite);
+  };
+  if (whole > 0) panels(0, whole, 16);
+  // The last panel's second half holds what it held, where no column is in it.
+  if (edge > 0) panels(whole, 1, edge > ops.lanes ? 16 : line);
+  if (whole > 0 && edge > 0) f.op('i32.and');
 }
 
 /** Visits `total`, `most` at most, in blocks of `limit`: `body(first, size)`. One block is visited without a loop. */
@@ -184,10 +221,25 @@ function emitTilePhase(
 ): FunctionReference {
   const { sizes } = shape;
   const width = tileColumns(ops);
+  const windows = plan.isDirect ? shape.windows.left : undefined;
+  const isPlain = plan.isDirect && windows === undefined;
   const tile = (rows: number, columns: number): FunctionReference =>
-    kit.once(`tile ${ops.dtype} ${rows} ${columns} ${plan.isDirect}`, () =>
-      emitTile(kit.module, ops, rows, columns, shape.order.block, plan.isDirect),
-    );
+    windows === undefined
+      ? kit.once(`tile ${ops.dtype} ${rows} ${columns} ${isPlain}`, () =>
+          emitTile(kit.module, ops, rows, columns, shape.order.block, isPlain),
+        )
+      : kit.once(`${name} ${rows} ${columns}`, () =>
+          emitWindowTile(
+            kit,
+            `${name}_${rows}x${columns}`,
+            ops,
+            rows,
+            columns,
+            shape.order.block,
+            windows,
+            sizes?.m !== undefined,
+          ),
+        );
   // Blocks that an epilogue reads hold whole tiles, which is what they are where their number follows from n.
   const edgeRows = sizes?.m === undefined ? shape.m % TILE_ROWS : 0;
   const edgeColumns = sizes?.n === undefined ? shape.n % width : 0;
@@ -213,7 +265,9 @@ function emitTilePhase(
       return local;
     };
     const line = ofK(ops.bytes, 'line');
-    const leftPanel = plan.isDirect ? TILE_ROWS * shape.left.m : ofK(TILE_ROWS * ops.bytes, 'leftPanel');
+    // Where the tile reads windows, `a` is the number of a row.
+    const leftPanel =
+      windows !== undefined ? TILE_ROWS : isPlain ? TILE_ROWS * shape.left.m : ofK(TILE_ROWS * ops.bytes, 'leftPanel');
     const levels = new Levels(kit, ops, f, shape.order, BASE_LEVEL, plan.taskRows, plan.taskColumns * ops.bytes);
     levels.open(context);
     const [row0, row1, column0, column1] = f.newLocals('i32', 'row0', 'row1', 'column0', 'column1');
@@ -234,7 +288,8 @@ function emitTilePhase(
     const target = levels.target(results);
 
     const callTile = (tileRows: number, tileCols: number): void => {
-      f.get(a).i32(shape.left.m).get(b).get(c).i32(target.pitch).get(depth);
+      if (windows === undefined) f.get(a).i32(shape.left.m).get(b).get(c).i32(target.pitch).get(depth);
+      else f.get(a).get(context).get(b).get(c).i32(target.pitch).get(depth0).get(depth);
       levels.pushResume(depth0);
       f.call(tile(tileRows, tileCols));
     };
@@ -290,11 +345,15 @@ function emitTilePhase(
           scale(f.get(depth0), width * ops.bytes)
             .op('i32.add')
             .set(b);
-          if (plan.isDirect) scale(f.get(left).get(firstRow).get(row0).op('i32.add'), shape.left.m).op('i32.add');
-          else scaleBy(f.get(left).get(row0), line).op('i32.add');
-          scale(f.get(depth0), (plan.isDirect ? 1 : TILE_ROWS) * ops.bytes)
-            .op('i32.add')
-            .set(a);
+          if (windows !== undefined) f.get(firstRow).get(row0).op('i32.add');
+          else if (isPlain) {
+            scale(f.get(left).get(firstRow).get(row0).op('i32.add'), shape.left.m).op('i32.add');
+            scale(f.get(depth0), ops.bytes).op('i32.add');
+          } else {
+            scaleBy(f.get(left).get(row0), line).op('i32.add');
+            scale(f.get(depth0), TILE_ROWS * ops.bytes).op('i32.add');
+          }
+          f.set(a);
           scale(f.get(target.address).get(column).get(column0).op('i32.sub'), ops.bytes).op('i32.add').set(c);
           fullOrEdge(column1, column, width, edgeColumns, edgeColumns === shape.n, panel);
         });
