@@ -1,6 +1,6 @@
 /** Tables as text. */
 import { DataError, OptionError, UnsupportedError } from '../core/errors.js';
-import { checkOptions, describeValue } from '../core/options.js';
+import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 
 /** What is used of the npm package `papaparse`. */
 export interface CsvParser {
@@ -75,6 +75,12 @@ export function readCsv(text: string, options: CsvOptions = {}): Record<string, 
   const { delimiter = '', header = true, missing, parser = installedParser() } = options;
   if (typeof text !== 'string')
     throw new OptionError('OPTION_RANGE', `readCsv got ${describeValue(text)}`, 'Pass the text of the file.');
+  checkFlag('readCsv', 'header', header);
+  if (typeof delimiter !== 'string' || (missing !== undefined && typeof missing !== 'number')) {
+    const [option, given, kind] =
+      typeof delimiter === 'string' ? ['missing', missing, 'a number'] : ['delimiter', delimiter, 'a text'];
+    throw new OptionError('OPTION_RANGE', `readCsv got ${option} = ${describeValue(given)}`, `${option} is ${kind}.`);
+  }
   if (typeof (parser as Partial<CsvParser> | null)?.parse !== 'function')
     throw new OptionError(
       'OPTION_RANGE',
@@ -133,8 +139,9 @@ function column(
 ): CsvColumn {
   const trimmed = cells.map((cell) => cell.trim());
   const isText = trimmed.some((cell) => !NOTHING.test(cell) && Number.isNaN(Number(cell)));
-  const gap = trimmed.findIndex((cell) => NOTHING.test(cell));
-  if (gap >= 0 && (isText ? trimmed[gap] === '' : true) && missing === undefined)
+  // Among texts NA may be one: the code of Namibia.
+  const gap = trimmed.findIndex((cell) => (isText ? cell === '' : NOTHING.test(cell)));
+  if (gap >= 0 && missing === undefined)
     throw new DataError(
       'CSV_MISSING',
       `readCsv found no value for ${JSON.stringify(name)} in row ${numbered(gap)}${cells[gap] === '' ? '' : `, but ${JSON.stringify(cells[gap])}`}`,

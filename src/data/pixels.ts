@@ -78,10 +78,11 @@ export function fromPixels(image: PixelData | Drawable, options: PixelOptions = 
       'Pass ImageData, a canvas, an ImageBitmap, an image or a video.',
     );
   const { data, width, height } = 'data' in image && ArrayBuffer.isView(image.data) ? image : pixelsOf(image);
-  if (data.length !== 4 * width * height)
+  const isBytes = data instanceof Uint8ClampedArray || data instanceof Uint8Array;
+  if (!isBytes || data.length !== 4 * width * height)
     throw new DataError(
       'PIXEL_DATA',
-      `fromPixels got ${data.length} bytes for ${width} × ${height} pixels`,
+      `fromPixels got ${isBytes ? `${data.length} bytes` : describeValue(data)} for ${width} × ${height} pixels`,
       'Four bytes a pixel: red, green, blue, alpha.',
     );
   const shape = [height, width, channels];

@@ -218,6 +218,14 @@ describe('readCsv', () => {
     ['a missing number', () => readCsv('a,b\n1,2\n3,\n'), /CSV_MISSING.*"b" in row 3.*missing: NaN/],
     ['NA', () => readCsv('a\n1\nNA\n'), /"a" in row 3, but "NA"/],
     ['a missing text', () => readCsv('a,b\nx,1\n,2\n'), /"a" in row 3/],
+    ['an empty text behind NA', () => readCsv('a,b\nx,1\nNA,2\n,3\n'), /CSV_MISSING.*"a" in row 4\./],
+    [
+      'missing that is no number',
+      () => readCsv('a\n1', { missing: '' as never }),
+      /OPTION_RANGE.*missing = the string/,
+    ],
+    ['delimiter that is no text', () => readCsv('a\n1', { delimiter: 44 as never }), /OPTION_RANGE.*delimiter = 44/],
+    ['header that is no flag', () => readCsv('a\n1', { header: 'no' as never }), /OPTION_RANGE.*header = the string/],
     ['a short row', () => readCsv('a,b\n1,2\n3\n'), /CSV_ROW.*1 cells in row 3, and 2 columns/],
     ['a name twice', () => readCsv('a,a\n1,2'), /two columns "a"/],
     ['a column without a name', () => readCsv('a,\n1,2'), /without a name/],
@@ -252,6 +260,7 @@ describe('fromPixels', () => {
   test('what is no image, or cannot be drawn, is refused', () => {
     expect(() => fromPixels(null as never)).toThrow(/NOT_AN_IMAGE/);
     expect(() => fromPixels({ ...image, width: 3 })).toThrow(DataError);
+    expect(() => fromPixels({ ...image, data: new Float32Array(8) as never })).toThrow(/PIXEL_DATA.*a Float32Array/);
     expect(() => fromPixels(image, { channels: 2 as never })).toThrow(OptionError);
     expect(() => fromPixels({ width: 2, height: 2 })).toThrow(/NO_CANVAS.*\{ data, width, height \}/);
   });
