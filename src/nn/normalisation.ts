@@ -1,4 +1,5 @@
 /** Layers that give features mean 0 and variance 1, or square mean 1, then a scale and a shift of their own. */
+import { sizeOf } from '../core/aval.js';
 import { OptionError } from '../core/errors.js';
 import { checkRange, POSITIVE } from '../core/ranges.js';
 import { Module } from '../object/module.js';
@@ -106,7 +107,8 @@ export class GroupNorm extends Norm {
   call(x: Tensor): Tensor {
     const { features, groups } = this;
     checkInput(this, x, features, 2);
-    const grouped = x.reshape([x.shape[0]!, x.size / (x.shape[0]! * features), groups, features / groups]);
+    const places = sizeOf(x.shape.slice(1, -1));
+    const grouped = x.reshape([x.shape[0]!, places, groups, features / groups]);
     const normal = standardized(grouped, [1, 3], this.epsilon).reshape(x.shape);
     return normal.mul(this.weight.value).add(this.bias.value);
   }

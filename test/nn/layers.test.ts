@@ -347,4 +347,5 @@ test('mistakes', () => {
   expectError(() => new nn.BatchNorm(3).call(zeros([1, 3])), ShapeError, 'BATCH_TOO_SMALL');
   expectError(() => new nn.Embedding(3, 2).call(flat), DTypeError, 'DTYPE_UNSUPPORTED');
   expect(numbers(new nn.Embedding(3, 2).call(i32([3])))).toEqual([NaN, NaN]);
+  expect(new nn.GroupNorm(2, 4).call(zeros([0, 3, 4])).shape).toEqual([0, 3, 4]);
 });
