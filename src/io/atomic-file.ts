@@ -99,14 +99,31 @@ export async function writeFileAtomically(filename: string, bytes: Uint8Array): 
     await syncFolder(fs, folder);
     await removeStale(fs, path, process, folder, host);
   } catch (cause) {
-    throw new CheckpointError(
-      'CHECKPOINT_WRITE',
-      `${quote(filename)} cannot be written: ${messageOf(cause)}`,
-      'Check that the folder exists, may be written to, and that its disk has room.',
-      { cause },
-    );
+    throw unwritable(filename, cause);
   }
 }
+
+/**
+ * Whether a file could be written there, before the work that it is to hold.
+ * @throws CheckpointError `CHECKPOINT_WRITE` where its folder is missing or may not be written to
+ */
+export async function checkFolder(filename: string): Promise<void> {
+  const fs = await importNode<FileSystem>('node:fs/promises');
+  const path = await importNode<Path>('node:path');
+  try {
+    await fs.access(path.dirname(await resolveTarget(fs, path, filename)), fs.constants.W_OK);
+  } catch (cause) {
+    throw unwritable(filename, cause);
+  }
+}
+
+const unwritable = (filename: string, cause: unknown): CheckpointError =>
+  new CheckpointError(
+    'CHECKPOINT_WRITE',
+    `${quote(filename)} cannot be written: ${messageOf(cause)}`,
+    'Check that the folder exists, may be written to, and that its disk has room.',
+    { cause },
+  );
 
 /** Symbolic links that a path leads through, at most: Linux's own limit. */
 const MAX_LINKS = 40;

@@ -5,6 +5,7 @@
  */
 import { CheckpointError } from '../core/errors.js';
 import { quote } from '../io/array-file.js';
+import { checkFolder } from '../io/atomic-file.js';
 import { readCheckpoint, writeCheckpoint } from '../io/files.js';
 import { seed, state } from '../nn/random.js';
 import type { Module } from '../object/module.js';
@@ -30,9 +31,11 @@ const names = (keys: readonly string[]): string =>
 
 /**
  * Takes up what the file holds; undefined where there is none. On an error nothing is loaded.
- * @throws CheckpointError `CHECKPOINT_MISMATCH` for the file of another model, or one that `fit` did not write.
+ * @throws CheckpointError `CHECKPOINT_MISMATCH` for the file of another model, or one that `fit` did not write;
+ * `CHECKPOINT_WRITE` where none can be written.
  */
 export async function resume(path: string, module: Module): Promise<Place | undefined> {
+  await checkFolder(path);
   const contents = await readCheckpoint(path).catch((error: unknown) => {
     if (error instanceof CheckpointError && error.code === 'CHECKPOINT_MISSING') return undefined;
     throw error;

@@ -1,6 +1,7 @@
 /** The loop around a step: epochs, progress, evaluation, early stopping, checkpoints, and how it is stopped. */
 import { DataError, OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
+import { isPlainObject } from '../object/collector.js';
 import { Tensor } from '../trace/tensor.js';
 import type { History } from './history.js';
 import { checkFit, type EarlyStopping, type FitOptions, type Measured, type Signal, type Source } from './options.js';
@@ -32,11 +33,12 @@ const nextTurn = (): Promise<void> =>
   });
 
 /** The numbers of what a step or an evaluation returned, on their way. */
-async function read(owner: string, given: Measured): Promise<Numbers> {
+async function read(owner: 'step' | 'evaluate', given: Measured): Promise<Numbers> {
   const named: unknown = given instanceof Tensor || typeof given === 'number' ? { loss: given } : given;
   const wrong = (facts: string): OptionError =>
     new OptionError('STEP_RESULT', `${owner} returned ${facts}`, 'Return a loss, one number, or { loss, …metrics }.');
-  if (typeof named !== 'object' || named === null || Array.isArray(named)) throw wrong(describeValue(given));
+  if (!isPlainObject(named)) throw wrong(describeValue(given));
+  if (owner === 'step' && named['loss'] === undefined) throw wrong('no loss');
   const entries = Object.entries(named).map(async ([name, value]: [string, unknown]): Promise<[string, number]> => {
     if (typeof value === 'number') return [name, value];
     if (!(value instanceof Tensor) || value.size !== 1) throw wrong(`${describeValue(value)} as ${name}`);
@@ -175,8 +177,8 @@ export async function fit<B>(
         place.steps++;
         await settle(onStep === undefined ? LAG : 0);
         if (onStep !== undefined) {
-          const { loss, ...metrics } = latest;
-          await onStep({ epoch, step: place.step, loss: loss!, metrics });
+          const { loss, ...metrics } = latest as Numbers & { loss: number };
+          await onStep({ epoch, step: place.step, loss, metrics });
         }
         shown.step(epoch, epochs, place.step, known, latest.loss);
         if (performance.now() - turn > TURN) {
@@ -194,9 +196,7 @@ export async function fit<B>(
           'Pass what can be gone through for each epoch anew: batches(…), and not what a generator gave.',
         );
       const trained = means(place.sums);
-      const { loss, ...metrics } = trained;
-      if (loss === undefined)
-        throw new OptionError('STEP_RESULT', 'step returned no loss', 'Return a loss, or { loss, …metrics }.');
+      const { loss, ...metrics } = trained as Numbers & { loss: number };
       const steps = place.step;
       place.history.loss.push(loss);
       append(place.history.metrics, metrics);

@@ -1,5 +1,8 @@
 /** What a run measured, and a picture of it. */
-import { checkOptions } from '../core/options.js';
+import { OptionError } from '../core/errors.js';
+import { checkOptions, describeValue } from '../core/options.js';
+import { checkRange, POSITIVE } from '../core/ranges.js';
+import { isPlainObject } from '../object/collector.js';
 
 /** Numbers of a run, one an epoch. A plain object: it may be posted from a Worker, and stored as JSON. */
 export interface History {
@@ -69,10 +72,20 @@ function panel(name: string, lines: readonly Line[], y0: number, width: number, 
  * const step = jit((x: Tensor) => x.mean());
  * const history = await fit(step, batches(ones([4, 1]), { size: 2 }), { epochs: 2, progress: false });
  * plotHistory(history, { title: 'Iris' }).startsWith('<svg'); // true
+ * @throws OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`
  */
 export function plotHistory(history: History, options: PlotOptions = {}): string {
   checkOptions('plotHistory', options, ['title', 'width', 'height']);
   const { title = 'Training', width = 640, height = 180 } = options;
+  checkRange('plotHistory', 'width', width, POSITIVE);
+  checkRange('plotHistory', 'height', height, POSITIVE);
+  const { loss, metrics, evaluation } = (history ?? {}) as Partial<History>;
+  if (!Array.isArray(loss) || !isPlainObject(metrics) || !isPlainObject(evaluation))
+    throw new OptionError(
+      'OPTION_RANGE',
+      `plotHistory got ${describeValue(history)}`,
+      'Pass what fit resolves to: { loss, metrics, evaluation, … }.',
+    );
   const trained: Readonly<Record<string, readonly number[]>> = { loss: history.loss, ...history.metrics };
   const names = [...new Set([...Object.keys(trained), ...Object.keys(history.evaluation)])];
   const panels = names.map((name, row) => {

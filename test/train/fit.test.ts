@@ -132,6 +132,9 @@ describe('what a run measures', () => {
     expect(svg.match(/<path /g)).toHaveLength(3);
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
     expect(() => plotHistory(history, { titles: 1 } as never)).toThrow(/Did you mean title/);
+    expect(() => plotHistory(history, { width: NaN })).toThrow(/OPTION_RANGE.*width = NaN/);
+    for (const none of [null, [1, 2], { loss: 1 }])
+      expect(() => plotHistory(none as never)).toThrow(/OPTION_RANGE.*plotHistory got .*what fit resolves to/);
   });
 });
 
@@ -348,6 +351,15 @@ describe('checkpoints', () => {
     await refused(new Job(), damaged, /CHECKPOINT_CORRUPT/);
     await refused(new Job(), join(folder, 'nowhere', 'run.npz'), /CHECKPOINT_WRITE/);
   });
+
+  test('a folder that is not there is told before the first step', async () => {
+    let steps = 0;
+    const checkpoint = { path: join(folder, 'no', 'such.npz'), module: new SGD() };
+    await expect(fit(() => ++steps, [1], { ...quiet, epochs: 1, checkpoint })).rejects.toThrow(
+      /CHECKPOINT_WRITE.*ENOENT.*Check that the folder exists/,
+    );
+    expect(steps).toBe(0);
+  });
 });
 
 describe('bad input', () => {
@@ -360,6 +372,7 @@ describe('bad input', () => {
     ['a generator', () => fit(() => 1, gone, { ...good, epochs: 2 }), /EMPTY_DATA.*epoch 2.*not what a generator gave/],
     ['no loss', () => fit(() => undefined as never, [1], good), /STEP_RESULT.*undefined/],
     ['metrics without a loss', () => fit(() => ({ accuracy: 1 }), [1], good), /returned no loss/],
+    ['a Variable', () => fit(() => new Variable(zeros([])) as never, [1], good), /STEP_RESULT.*returned a Variable/],
     ['a vector', () => fit(() => zeros([2]), [1], good), /STEP_RESULT.*f32\[2\].*as loss/],
     ['a text', () => fit(() => 1, [1], { ...good, evaluate: () => 'good' as never }), /evaluate returned the string/],
     ['no step', () => fit(undefined as never, [1], good), /step = undefined/],
