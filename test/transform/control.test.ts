@@ -198,6 +198,20 @@ describe('a derivative of its own', () => {
     )(a, b);
     expectClose(each, a.square().mul(b).mul(2));
   });
+  test('by example, of a mask that all share', () => {
+    const masked = customVjp(
+      (x: Tensor, mask: Tensor) => where(mask, x, 0),
+      (x: Tensor, mask: Tensor) => [where(mask, x, 0), mask] as const,
+      (mask, g: Tensor) => [where(mask, g, 5), null],
+    );
+    const [x, mask] = [made([2, 3], 9), tensor([true, false, true])];
+    const run = (y: Tensor): Tensor => vmap(masked, { inAxes: [0, null] })(y, mask);
+    expectClose(run(x), where(mask, x, 0));
+    expect(grad((y: Tensor) => run(y).sum())(x).arraySync()).toEqual([
+      [1, 5, 1],
+      [1, 5, 1],
+    ]);
+  });
 });
 
 test('a Variable that a loop writes alike for all examples is written; one that differs is refused', () => {

@@ -82,10 +82,14 @@ export const customPrimitive = define<CustomAttributes>({
       extent,
       () => true,
     );
-    // Of an argument that all share the cotangents of all examples are added up.
-    const cotangents = pulling.outputs.map((each, i) =>
-      isBatched[i]! ? each : withScope(each.scope, () => b.sum(each, [0])),
-    );
+    // Of an argument that all share the cotangents of all examples are added up; one that is no float has none.
+    const cotangents = pulling.outputs.map((each, i) => {
+      if (isBatched[i]!) return each;
+      const { shape, dtype } = each;
+      return withScope(each.scope, () =>
+        isFloat(dtype) ? b.sum(each, [0]) : b.broadcast(b.constant(0, dtype), shape.slice(1), []),
+      );
+    });
     return batchedResults(
       customPrimitive,
       batchedInputs(inputs, isBatched, extent, b),
