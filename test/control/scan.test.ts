@@ -114,6 +114,15 @@ describe.for(THREADED_BACKENDS)('on %s', (backend) => {
     }
   });
 
+  test('a carry that each turn replaces is what it began as where there is no turn', () => {
+    const slope = (turns: number): number =>
+      jit(
+        grad((x: Tensor) => forLoop(0, turns, () => tensor(7), x.mul(2))),
+        { backend },
+      )(tensor(5)).item();
+    expect([0, 1].map(slope)).toEqual([2, 0]);
+  });
+
   test('carries that swap, stay, count and hold integers', () => {
     const run = jit(
       (a: Tensor, b: Tensor) =>

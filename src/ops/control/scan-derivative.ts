@@ -94,6 +94,9 @@ export function scanDerivative(
   const { attributes, primitive } = node;
   const { body, length, reverse, constants, carries } = attributes;
   const isCarry = (parameter: number): boolean => parameter >= constants && parameter < constants + carries;
+  // Without a turn a carry ends as it began, also one that any turn would replace.
+  if (length === 0)
+    return node.inputs.map((_, i) => (isCarry(i) && wanted[i]! ? (cotangents[i - constants] ?? null) : null));
   const active = activity(attributes, wanted);
   const of = body.parameters.flatMap((_, i) => (active.parameters[i] ? [i] : []));
   const from = body.outputs.flatMap((_, i) =>
