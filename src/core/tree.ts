@@ -172,6 +172,18 @@ function registrationOf(value: object): [AnyClass, AnyRegistration] | undefined 
   return registration && [value.constructor as AnyClass, registration];
 }
 
+/** What `flatten` of a registered class gives. @throws TreeError `NODE_RESULT` */
+function nodeOf(registration: AnyRegistration, value: object): ReturnType<AnyRegistration['flatten']> {
+  const node: unknown = registration.flatten(value);
+  if (Array.isArray((node as { children?: unknown } | undefined)?.children))
+    return node as ReturnType<AnyRegistration['flatten']>;
+  throw new TreeError(
+    'NODE_RESULT',
+    `flatten of ${value.constructor.name}, as registered, returned ${describeValue(node)}`,
+    'Return { children, names?, auxiliary? }, where children is an array.',
+  );
+}
+
 /** A subclass of Array or Map that is registered is a node of its class. */
 const isArray = (value: unknown): value is readonly unknown[] =>
   Array.isArray(value) && (Object.getPrototypeOf(value) === Array.prototype || registrationOf(value) === undefined);
@@ -191,7 +203,7 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
     throw new TreeError('TREE_CYCLE', 'a tree contains itself', 'Break the cycle; a tree has no way back to its root.');
   const inside = [...above, value];
   const each = (child: unknown): TreeDef => flattenInto(child, leaves, inside, seen);
-  if (isArray(value)) return new TreeDef('array', [], value.map(each), undefined, undefined, null);
+  if (isArray(value)) return new TreeDef('array', [], Array.from(value, each), undefined, undefined, null);
   if (isMap(value))
     return new TreeDef('map', [...value.keys()], [...value.values()].map(each), undefined, undefined, null);
   const registration = registrationOf(value);
@@ -202,7 +214,7 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
       if (first !== undefined) return new TreeDef('repeat', [], [], undefined, first, null);
       seen.set(value, seen.size);
     }
-    const { children, names, auxiliary } = behaviour.flatten(value);
+    const { children, names, auxiliary } = nodeOf(behaviour, value);
     return new TreeDef('class', names ?? [], children.map(each), type, auxiliary, null);
   }
   if (isPlainObject(value))
@@ -386,7 +398,7 @@ export function matchLeaves(
         if (seen.has(value)) return false;
         seen.set(value, seen.size);
       }
-      const { children, names, auxiliary } = registration.flatten(value);
+      const { children, names, auxiliary } = nodeOf(registration, value);
       if (children.length !== treedef.children.length || !sameAuxiliary(auxiliary, treedef.auxiliary)) return false;
       if (names !== undefined && names.some((name, i) => name !== treedef.keys[i])) return false;
       return children.every((child, i) => matchLeaves(treedef.children[i]!, child, leaves, seen));

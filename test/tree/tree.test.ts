@@ -161,6 +161,11 @@ describe('kinds', () => {
     expect(tree.structure(new Wider(1, 2, 'x')).equals(tree.structure(new Pair(1, 2, 'x')))).toBe(false);
     expect(tree.structure(new Pair(1, 2, 'y')).equals(tree.structure(new Pair(1, 2, 'x')))).toBe(false);
   });
+  test('a hole of an array is undefined', () => {
+    const holed = Object.assign(new Array<number>(2), { 1: 5 });
+    const [leaves, treedef] = tree.flatten(holed);
+    expect([leaves, String(treedef)]).toEqual([[5], '[undefined, *]']);
+  });
   test('a key __proto__ is a key', () => {
     const value = JSON.parse('{"__proto__": {"polluted": 1}, "a": 2}') as object;
     const [leaves, treedef] = tree.flatten(value);
@@ -174,6 +179,11 @@ describe('kinds', () => {
 });
 
 describe('mistakes', () => {
+  test('a registered class that does not say what its children are', () => {
+    class Odd {}
+    tree.register(Odd, { flatten: () => [[1], 'x'] as never, unflatten: () => new Odd() });
+    expect(() => tree.leaves([new Odd()])).toThrow(/NODE_RESULT: flatten of Odd, as registered, returned an array/);
+  });
   test.each([
     [{ a: [1, 2] }, { a: [1, 2, 3] }, /\.a/, '{a: [*, *]}', '{a: [*, *, *]}'],
     [{ a: 1, b: 2 }, { a: 1 }, /\.b is only in the first/, '{a: *, b: *}', '{a: *}'],
