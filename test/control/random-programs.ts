@@ -21,7 +21,11 @@ export type Statement =
     }
   | { readonly kind: 'for' | 'while'; readonly a: number; readonly turns: number; readonly body: Block }
   | { readonly kind: 'cond' | 'switch'; readonly a: number; readonly branches: readonly Block[] }
-  | { readonly kind: 'checkpoint'; readonly body: Block }
+  | {
+      readonly kind: 'checkpoint' | 'custom' | 'jit' | 'vmap' | 'grad' | 'jvp';
+      readonly a: number;
+      readonly body: Block;
+    }
   | { readonly kind: 'read' | 'write'; readonly variable: number }
   | { readonly kind: 'draw' };
 
@@ -55,7 +59,9 @@ export function statements(kinds: readonly Statement['kind'][], depth: number): 
             'switch',
             fc.record({ kind: fc.constant('switch' as const), a, branches: fc.tuple(body, body, body) }),
           ),
-          ...has('checkpoint', fc.record({ kind: fc.constant('checkpoint' as const), body })),
+          ...(['checkpoint', 'custom', 'jit', 'vmap', 'grad', 'jvp'] as const).flatMap((kind) =>
+            has(kind, fc.record({ kind: fc.constant(kind), a, body })),
+          ),
         ]),
     ...(['read', 'write'] as const).flatMap((kind) =>
       has(kind, fc.record({ kind: fc.constant(kind), variable: fc.nat(5) })),
@@ -84,9 +90,14 @@ export interface Control {
   whileLoop(limit: Tensor, body: (carry: Tensor) => Tensor, init: Tensor): Tensor;
   cond(predicate: Tensor, onTrue: (x: Tensor) => Tensor, onFalse: (x: Tensor) => Tensor, x: Tensor): Tensor;
   switchCase(index: Tensor, branches: readonly ((x: Tensor) => Tensor)[], x: Tensor): Tensor;
-  checkpoint(body: (x: Tensor) => Tensor, x: Tensor): Tensor;
+  checkpoint: Wrapped;
+  custom: Wrapped;
+  jit: Wrapped;
+  vmap: Wrapped;
 }
+type Wrapped = (body: (x: Tensor) => Tensor, x: Tensor) => Tensor;
 
+const isFloat = (x: Tensor): boolean => x.dtype === 'f32' || x.dtype === 'f64';
 const i32 = (value: number): Tensor => tensor(value, { dtype: 'i32' });
 
 export const COMPILED: Control = {
@@ -101,6 +112,14 @@ export const COMPILED: Control = {
   cond: (predicate, onTrue, onFalse, x) => L.cond(predicate, onTrue, onFalse, x),
   switchCase: (index, branches, x) => L.switchCase(index, branches, x),
   checkpoint: (body, x) => L.checkpoint(body)(x),
+  custom: (body, x) =>
+    L.customVjp(
+      body,
+      (y) => [body(y), y] as const,
+      (y, g: Tensor) => [isFloat(g) ? g.mul(y.tanh()).add(g) : null],
+    )(x),
+  jit: (body, x) => L.jit(body)(x),
+  vmap: (body, x) => L.vmap(body)(x),
 };
 
 /** One turn after the other; what decides is read. */
@@ -129,6 +148,9 @@ export const PLAIN: Control = {
   cond: (predicate, onTrue, onFalse, x) => (predicate.item() ? onTrue(x) : onFalse(x)),
   switchCase: (index, branches, x) => branches[Math.min(Math.max(index.item(), 0), branches.length - 1)]!(x),
   checkpoint: (body, x) => body(x),
+  custom: (body, x) => body(x),
+  jit: (body, x) => body(x),
+  vmap: (body, x) => L.stack(Array.from({ length: x.shape[0]! }, (_, i) => body(x.at(i)))),
 };
 
 /** The elements of `x`, again and again, in the shape and dtype of `target`; `target` itself where there are none. */
@@ -150,8 +172,10 @@ export function runBlock(block: Block, outside: readonly Tensor[], control: Cont
   const at = (n: number): Tensor =>
     pool[pool.length - 1 - ((n >> 1) % (n % 2 === 0 ? Math.min(5, pool.length) : pool.length))]!;
   /** What a body of these arguments ends with, in the shape and dtype of `target`. */
-  const inside = (body: Block, args: readonly Tensor[], target: Tensor): Tensor =>
-    like(runBlock(body, [...pool, ...args], control, store).at(-1) ?? args[0]!, target);
+  const inside = (body: Block, args: readonly Tensor[], target: Tensor, values = store): Tensor =>
+    like(runBlock(body, [...pool, ...args], control, values).at(-1) ?? args[0]!, target);
+  /** For bodies that may not write. */
+  const readOnly: Store = { ...store, set: () => undefined };
   const run = (statement: Statement): Tensor | undefined => {
     switch (statement.kind) {
       case 'op':
@@ -199,7 +223,22 @@ export function runBlock(block: Block, outside: readonly Tensor[], control: Cont
           : control.switchCase(choice(at(statement.a + 5)).sub(1), branches, x);
       }
       case 'checkpoint':
-        return control.checkpoint((x) => inside(statement.body, [x], x), at(2));
+      case 'jit':
+        return control[statement.kind]((x) => inside(statement.body, [x], x), at(statement.a));
+      case 'custom':
+        return control.custom((x) => inside(statement.body, [x], x, readOnly), at(statement.a));
+      case 'vmap': {
+        const x = at(statement.a);
+        if (x.ndim === 0 || x.size === 0 || x.shape[0]! > MOST_TURNS) return undefined;
+        return control.vmap((y) => inside(statement.body, [y], y, readOnly), x);
+      }
+      case 'grad':
+      case 'jvp': {
+        const x = at(statement.a);
+        if (!isFloat(x)) return undefined;
+        const f = (y: Tensor): Tensor => inside(statement.body, [y], x);
+        return statement.kind === 'jvp' ? L.jvp(f, [x], [x.tanh()])[1] : L.grad((y: Tensor) => f(y).sum())(x);
+      }
       case 'read':
         return store.get(statement.variable % (store.count - 1));
       case 'write': {

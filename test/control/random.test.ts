@@ -3,7 +3,19 @@
  * backend they have the bits of plain turns and choices. So have their derivatives on one backend and another, and batches a loop.
  */
 import fc from 'fast-check';
-import { jit, random, setDefaultBackend, stack, type Tensor, tensor, valueAndGrad, Variable, vmap } from 'lazuli';
+import {
+  grad,
+  jit,
+  jvp,
+  random,
+  setDefaultBackend,
+  stack,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+  Variable,
+  vmap,
+} from 'lazuli';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { describeOnNative, failures } from '../native/support.js';
@@ -15,8 +27,10 @@ import { traced } from '../support/graphs.js';
 import { runs } from '../support/runs.js';
 import { COMPILED, type Control, PLAIN, runBlock, type Statement, statements, type Store } from './random-programs.js';
 
-const KINDS = ['scan', 'for', 'while', 'cond', 'switch', 'checkpoint', 'read', 'write', 'draw'] as const;
-const PURE = KINDS.filter((kind) => kind !== 'read' && kind !== 'write' && kind !== 'draw');
+const PURE = ['scan', 'for', 'while', 'cond', 'switch', 'checkpoint', 'custom', 'jit', 'vmap'] as const;
+const KINDS = [...PURE, 'read', 'write', 'draw'] as const;
+/** What has derivatives backwards, the derivatives of bodies too. */
+const SMOOTH = [...PURE.filter((kind) => kind !== 'while'), 'grad', 'jvp'] as const;
 
 const tensorOf = ({ data, shape, dtype }: HostArray): Tensor => tensor(data, { shape: [...shape], dtype });
 const arrayOf = (x: Tensor): HostArray => ({ dtype: x.dtype, shape: x.shape, data: x.dataSync() });
@@ -94,10 +108,9 @@ describe('random programs of loops and branches', () => {
   });
 
   test('have derivatives of the same bits on every backend', () => {
-    const kinds = PURE.filter((kind) => kind !== 'while');
     const floats = INPUTS.flatMap(({ dtype }, i) => (dtype === 'f32' || dtype === 'f64' ? [i] : []));
     fc.assert(
-      fc.property(statements(kinds, 2), (block) => {
+      fc.property(statements(SMOOTH, 2), (block) => {
         const f = (...inputs: Tensor[]): Tensor =>
           (runBlock(block, inputs, COMPILED, NONE).at(-1) ?? inputs[0]!).cast('f32').sum();
         const [want, ...others] = BACKENDS.map((backend) => {
@@ -105,6 +118,47 @@ describe('random programs of loops and branches', () => {
           return [value, ...gradients].map(arrayOf);
         });
         others.forEach((got, i) => expectSame(got, want!, nameOf(BACKENDS[i + 1]!)));
+      }),
+      { numRuns: runs(6) },
+    );
+  });
+
+  test('have the same slopes forwards and backwards, and so have their slopes', () => {
+    // A derivative of its own has no symmetric second one.
+    const kinds = PURE.filter((kind) => kind !== 'custom' && kind !== 'while');
+    const places = INPUTS.flatMap(({ dtype }, i) => (dtype[0] === 'f' ? [i] : []));
+    const all = places.map((_, i) => i);
+    const start = places.map((i) => tensorOf(INPUTS[i]!).cast('f64'));
+    const along = start.map(({ shape }, i) => tensorOf(noise('f64', shape, 40 + i)));
+    type Gradient = (...xs: Tensor[]) => Tensor[];
+    fc.assert(
+      fc.property(statements(kinds, 2), fc.nat(15), (block, which) => {
+        const f = (...floats: Tensor[]): Tensor => {
+          const inputs = INPUTS.map((input, i) => floats[places.indexOf(i)] ?? tensorOf(input));
+          const made = runBlock(block, inputs, COMPILED, NONE).filter(({ dtype }) => dtype[0] === 'f');
+          return (made[which % made.length] ?? floats[2]!).cast('f64').tanh().sum();
+        };
+        const gradient = grad(f, all) as Gradient;
+        const slope = (...xs: Tensor[]): Tensor => jvp(f, xs, along)[1];
+        const shares = (gradients: readonly Tensor[]): Tensor => stack(gradients.map((g, i) => g.mul(along[i]!).sum()));
+        const [value, under, ...pairs] = jit(
+          () => [
+            f(...start),
+            jvp(f, start, along)[0],
+            slope(...start),
+            shares(gradient(...start)),
+            shares(jvp(gradient, start, along)[1]),
+            shares((grad(slope, all) as Gradient)(...start)),
+          ],
+          { backend: 'js' },
+        )() as [Tensor, Tensor, ...Tensor[]];
+        expectSame([arrayOf(under)], [arrayOf(value)], 'value');
+        for (const i of [0, 2]) {
+          const [got, want] = [pairs[i]!, pairs[i + 1]!];
+          const away = Math.abs(got.sum().item() - want.sum().item());
+          const bound = 1e-6 * (1 + want.abs().sum().item());
+          if (Number.isFinite(away + bound)) expect(away, `derivative ${1 + i / 2}`).toBeLessThan(bound);
+        }
       }),
       { numRuns: runs(6) },
     );
@@ -140,8 +194,7 @@ describe('random programs of loops and branches', () => {
 
 describeOnNative('random programs of loops and branches on native, many at a time', () => {
   test('have the bits of the interpreter', () => {
-    const kinds = PURE.filter((kind) => kind !== 'while');
-    const programs = fc.sample(fc.tuple(statements(kinds, 2), fc.nat(65535)), { numRuns: runs(4) });
+    const programs = fc.sample(fc.tuple(statements(SMOOTH, 2), fc.nat(65535)), { numRuns: runs(4) });
     const cases = programs.map(([block, bits], i) => {
       const { graph, captured } = traced(INPUTS, (...inputs) =>
         chosen([inputs[0]!, ...runBlock(block, inputs, COMPILED, NONE)], bits),
