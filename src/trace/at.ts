@@ -21,8 +21,9 @@ import { moveAxis } from './rearrange.js';
 import { indicesOf } from './indexing.js';
 import { range, slice } from './structure.js';
 
-/** The elements `begin`, `begin + step`, … before `end`, as in Python; an open end is null or left out. */
-export type SliceIndex = readonly [begin?: number | null, end?: number | null, step?: number | null];
+type Bound = number | null | undefined;
+/** The elements `begin`, `begin + step`, … before `end`, as in Python; an open end is null, undefined or left out. */
+export type SliceIndex = readonly [begin?: Bound, end?: Bound, step?: Bound];
 /** What `at` takes, of tensors that are `T`: a number, a slice, null for a new axis, '...' for all axes that are left, or integers. */
 export type Index<T> = number | SliceIndex | null | '...' | T;
 

@@ -120,6 +120,9 @@ describe('defaults', () => {
       [3, 1, 2],
       [0, 5, 4],
     ]);
+    // An open end is null, undefined or left out.
+    for (const row of [m.at(0, [undefined, 2]), m.at(0, [null, 2, undefined]), m.at(0, [0, -1])])
+      expect(numbers(row)).toEqual([3, 1]);
     expect(numbers(m.sort())).toEqual([
       [1, 2, 3],
       [0, 4, 5],
