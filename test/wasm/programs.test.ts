@@ -87,17 +87,21 @@ describe('element-wise', () => {
     },
   );
 
-  test('bounds that are constants: signs of zeros, infinities and NaN', () => {
+  test('maximum and minimum: signs of zeros, infinities and NaN, with constants too', () => {
     const values = [0, -0, 1, -1, Infinity, -Infinity, NaN, 1e-40, -1e-40, 2, -2];
-    const bounds = values.flatMap((c) => [c, c]);
+    const first = values.flatMap((x) => values.map(() => x));
+    const second = values.flatMap(() => values);
     for (const dtype of FLOATS)
       agree(
-        (x) =>
-          bounds.flatMap((c, i) => {
-            const bound = L.full(x.shape, c, { dtype });
-            return i % 2 === 0 ? [x.maximum(bound), bound.maximum(x)] : [x.minimum(bound), bound.minimum(x)];
+        (x, y, z) => [
+          x.maximum(y),
+          x.minimum(y),
+          ...values.flatMap((c) => {
+            const bound = L.full(z.shape, c, { dtype });
+            return [z.maximum(bound), bound.maximum(z), z.minimum(bound), bound.minimum(z)];
           }),
-        L.tensor(values, { dtype }),
+        ],
+        ...[first, second, values].map((data) => L.tensor(data, { dtype })),
       );
   });
 

@@ -56,23 +56,37 @@ const plain =
   };
 
 /**
- * maximum or minimum. V8 takes eight instructions for `max`, for NaN and the signs of zeros, and one for `pmax`: x < c ? c : x.
- * With a constant c that is no NaN they differ only in the signs of zeros: pmax(−0, 0) is −0, which + 0 mends, and pmin(0, −0) is 0.
+ * maximum or minimum. V8 takes eight instructions for `max`, most of them for NaN and the signs of zeros, and one for `pmax`:
+ * pmax(a, b) = a < b ? b : a, which is a where b is NaN or the other zero. So pmax(x, c) is the maximum for a constant c that
+ * is no NaN, but for pmax(−0, 0), which + 0 mends.
  */
 const extreme =
   (name: 'max' | 'min'): Emit =>
   (context, operands) => {
     const { f, from, into } = context;
-    const [c, x] = operands[0]!.constant === undefined ? [operands[1]!, operands[0]!] : [operands[0]!, operands[1]!];
-    const { constant } = c;
-    const isPlain = !isFloat(from) || constant === undefined || Number.isNaN(constant);
-    if (isPlain || (name === 'min' && Object.is(constant, -0)))
-      return plain(name, `${name}_s`, `${name}_u`)(context, operands);
+    if (!isFloat(from)) return plain('', `${name}_s`, `${name}_u`)(context, operands);
+    const [x, c] = operands[0]!.constant === undefined ? operands : [operands[1]!, operands[0]!];
+    const bound = c!.constant ?? NaN;
+    const op = (instruction: string): FunctionBody => f.op(`${shapeOf(from)}.${instruction}` as PlainOp);
     into.forEach((target, part) => {
-      f.get(x.parts[part]!)
-        .get(c.parts[part]!)
-        .op(`${shapeOf(from)}.p${name}` as PlainOp);
-      if (name === 'max' && Object.is(constant, 0)) f.get(c.parts[part]!).op(`${shapeOf(from)}.add` as PlainOp);
+      const [a, b] = [x!.parts[part]!, c!.parts[part]!];
+      f.get(a).get(b);
+      op(`p${name}`);
+      // Both ways round they are the same bits, but for zeros and NaN.
+      if (Number.isNaN(bound) || (name === 'min' && Object.is(bound, -0))) {
+        f.get(b).get(a);
+        op(`p${name}`);
+        if (name === 'min') f.op('v128.or');
+        else {
+          // t ∨ d has the NaN if there is one, and is −0 where t and t ⊕ d are different zeros; −0 − (−0) is 0.
+          const [t, d] = f.newLocals('v128', 't', 'd');
+          f.set(d).tee(t).get(d).op('v128.xor').set(d).get(t).get(d).op('v128.or').get(d);
+          op('sub');
+        }
+      } else if (name === 'max' && Object.is(bound, 0)) {
+        f.get(b);
+        op('add');
+      }
       f.set(target);
     });
   };
