@@ -38,9 +38,8 @@ export interface ChoiceOptions {
 /**
  * Elements of `a` (slices along its first axis), or of 0 … a − 1 if that is a number, drawn at random: `shape` of them.
  * `a: T[n, …] → T[...shape, …]`. Without replacement by the first places of a permutation, with `p` by the greatest
- * log p + Gumbel noise (Efraimidis, Spirakis 2006).
- * @throws OptionError `OPTION_RANGE`, `CHOICE` where more are asked for than there are, or than `p` lets through; ShapeError
- * `SHAPE_MISMATCH`
+ * log p + Gumbel noise (Efraimidis, Spirakis 2006), so what has probability 0 comes last.
+ * @throws OptionError `OPTION_RANGE`, `CHOICE` where more are asked for than there are; ShapeError `SHAPE_MISMATCH`
  * @example random.choice(random.key(0), tensor([5, 6]), [2], { replace: false }).sum().item(); // 11
  */
 export function choice(k: Tensor, a: Tensor | number, shape: Shape, options: ChoiceOptions = {}): Tensor {
@@ -60,11 +59,11 @@ export function choice(k: Tensor, a: Tensor | number, shape: Shape, options: Cho
       `${owner} got p of ${p.expr.aval.key} for ${n} things`,
       'Give one probability each.',
     );
-  const possible = options.p === undefined || options.p instanceof Tensor ? n : countPossible(owner, options.p);
-  if (!replace && size > possible)
+  if (options.p !== undefined && !(options.p instanceof Tensor)) checkProbabilities(owner, options.p);
+  if (!replace && size > n)
     throw new OptionError(
       'CHOICE',
-      `${owner} was to draw ${size} of ${possible} things${possible < n ? ' that p lets through' : ''} without replacement`,
+      `${owner} was to draw ${size} of ${n} things without replacement`,
       'Draw fewer, or with replacement.',
     );
   const chosen = !replace
@@ -75,17 +74,15 @@ export function choice(k: Tensor, a: Tensor | number, shape: Shape, options: Cho
   return a instanceof Tensor ? a.gather(chosen) : chosen;
 }
 
-/** How many numbers of a list are above 0. @throws OptionError `OPTION_RANGE` unless some are, and none is below 0 or infinite */
-function countPossible(owner: string, p: TensorData): number {
+/** @throws OptionError `OPTION_RANGE` unless some are above 0, and none is below 0 or infinite */
+function checkProbabilities(owner: string, p: TensorData): void {
   const all = Array.from(p as ArrayLike<number | boolean>, (each) => Math.fround(Number(each)));
-  const count = all.filter((each) => each > 0 && each < Infinity).length;
-  if (count === 0 || all.some((each) => !(each >= 0 && each < Infinity)))
+  if (!all.some((each) => each > 0) || all.some((each) => !(each >= 0 && each < Infinity)))
     throw new OptionError(
       'OPTION_RANGE',
       `${owner} got p = ${describeValue(all)}`,
       'Probabilities are finite and not negative, and one at least is above 0 in f32.',
     );
-  return count;
 }
 
 /** Indices i with P₀ + … + Pᵢ₋₁ ≤ u·ΣP < P₀ + … + Pᵢ: as many as there are sums that u·ΣP has reached. */

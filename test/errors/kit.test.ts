@@ -252,7 +252,6 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ['choice -p', () => random.choice(random.key(0), 3, [1], { p: [-1, 2, 1] }), 'OPTION_RANGE'],
     ['choice no p', () => random.choice(random.key(0), 3, [1], { p: new Float64Array(3) }), 'OPTION_RANGE'],
     ['choice NaN p', () => random.choice(random.key(0), 2, [1], { p: [NaN, 1] }), 'OPTION_RANGE'],
-    ['choice few p', () => random.choice(random.key(0), 3, [3], { replace: false, p: [0, 1, 1] }), 'CHOICE'],
     ['normal shape', () => random.normal(random.key(0), [-1]), 'INVALID_SHAPE'],
     ['normal std', () => random.normal(random.key(0), [1], { std: -1 }).item(), 'OPTION_RANGE'],
   ],
