@@ -1,7 +1,7 @@
 // What a user gets: builds dist/, packs it, and tries the tarball as an empty project would. Nothing here reads the
 // working tree's sources; only the tools (tsc, esbuild, publint, attw, size-limit) come from this repository.
 //
-//   node        the consumer trains two steps in Node, then with batches and fit, writes a report, and reads a
+//   node        `lazuli` is few files, and the consumer trains two steps in Node, then with batches and fit, writes a report, and reads a
 //               table, which needs an optional package
 //   types       it type-checks under NodeNext and Bundler, without skipLibCheck, DOM or @types/node
 //   browser     esbuild and Rolldown bundle it for a page without a shim, and it runs where Node's globals are missing
@@ -10,7 +10,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 import { build } from 'esbuild';
@@ -56,6 +56,20 @@ function pageGlobals(): Record<string, unknown> {
     ...{ console, performance, TextEncoder, TextDecoder, URL, Blob, crypto, queueMicrotask, structuredClone },
     ...{ setTimeout, clearTimeout, MessageChannel },
   };
+}
+
+/** Fails if Node opens many files for `lazuli`: each costs about a millisecond of every process. */
+function loadsFewFiles(project: string): void {
+  const loaded = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const [, name] of readFileSync(file, 'utf8').matchAll(/^(?:im|ex)port .* from ["'](\..*)["'];$/gm))
+      load(join(dirname(file), name!));
+  };
+  const dist = join(project, 'node_modules', 'lazuli', 'dist');
+  load(join(dist, 'src', 'index.js'));
+  if (loaded.size < 2 || loaded.size > 30) throw new Error(`import('lazuli') opens ${loaded.size} files`);
 }
 
 /** Bundles the consumer into one script for a page, once by each bundler → the scripts by bundler. */
@@ -153,6 +167,7 @@ try {
   step('types, Bundler');
   run(project, bin('tsc'), '-p', 'tsconfig.bundler.json');
   step('Node');
+  loadsFewFiles(project);
   run(project, process.execPath, join(project, 'nodenext', 'train.js'));
   run(project, process.execPath, join(project, 'nodenext', 'fit.js'));
   run(project, process.execPath, join(project, 'nodenext', 'report.js'));

@@ -160,9 +160,8 @@ async function loadReport(): Promise<{ readonly toHTML: typeof toHTML }> {
 
 const version = (): string => (JSON.parse(readFileSync(packageFile(), 'utf8')) as { readonly version: string }).version;
 
-/** `package.json` stands above `src/cli` in the repository, above `dist/src/cli` in the package. */
-const packageFile = (): URL =>
-  new URL(import.meta.url.includes('/dist/') ? '../../../package.json' : '../../package.json', import.meta.url);
+/** `package.json` stands above `src/cli` in the repository, above `dist/lazuli` in the package. */
+const packageFile = (): URL => new URL('../../package.json', import.meta.url);
 
 /** Runs the command line `args`; the exit code. */
 export async function main(args: readonly string[]): Promise<number> {

@@ -4,14 +4,15 @@
  */
 
 /**
- * The library's own folder, read off this module's own stack frame; undefined in a bundle, where its frames cannot be
- * told apart. (`import.meta.url` would not survive every bundle format.)
+ * The library's own folder, read off this module's own stack frame; undefined in a bundle other than the package's own,
+ * where its frames cannot be told apart. (`import.meta.url` would not survive every bundle format.)
  * @internal
  */
-export const LIBRARY_ROOT = /([^\s()]*\/)src\/core\/errors\.[jt]s:/
+export const LIBRARY_ROOT = /([^\s()]*\/)(?:src\/core\/errors\.[jt]s|lazuli\/core\.js):/
   .exec(new Error().stack ?? '')?.[1]
   ?.replace('file://', '');
-const LIBRARY_FOLDERS = LIBRARY_ROOT === undefined ? [] : [`${LIBRARY_ROOT}src/`, `${LIBRARY_ROOT}backends/`];
+const LIBRARY_FOLDERS =
+  LIBRARY_ROOT === undefined ? [] : ['src', 'backends', 'lazuli'].map((folder) => `${LIBRARY_ROOT}${folder}/`);
 
 const isLibraryFrame = (frame: string): boolean => LIBRARY_FOLDERS.some((folder) => frame.includes(folder));
 

@@ -53,11 +53,10 @@ export interface AdadeltaOptions extends OptimizerOptions {
  * step().item(); // 5
  */
 export class Adadelta extends RuleOptimizer<AdadeltaScalar> {
-  static override name = 'Adadelta';
+  static override name = defineScalars(Adadelta, ADADELTA);
   declare epsilon: number;
   declare rho: number;
   constructor(options: AdadeltaOptions = {}) {
     super(ADADELTA, options);
   }
 }
-defineScalars(Adadelta, ADADELTA);

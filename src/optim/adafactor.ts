@@ -121,11 +121,10 @@ export function adafactorRuleFor(options: AdafactorChoices | null): Rule<Adafact
  * x.value.arraySync(); // [2.5, 4.5]
  */
 export class Adafactor extends RuleOptimizer<AdafactorScalar> {
-  static override name = 'Adafactor';
+  static override name = defineScalars(Adafactor, adafactorRuleFor(null));
   declare decayRate: number;
   declare eps: number;
   constructor(options: AdafactorOptions = {}) {
     super(adafactorRuleFor(options), options);
   }
 }
-defineScalars(Adafactor, adafactorRuleFor(null));

@@ -85,7 +85,7 @@ export interface NAdamOptions extends AdamOptions {
  * x.value.item(); // 0.5
  */
 export class Adamax extends RuleOptimizer<AdamScalar> {
-  static override name = 'Adamax';
+  static override name = defineScalars(Adamax, ADAMAX);
   declare beta1: number;
   declare beta2: number;
   declare eps: number;
@@ -93,7 +93,6 @@ export class Adamax extends RuleOptimizer<AdamScalar> {
     super(ADAMAX, options);
   }
 }
-defineScalars(Adamax, ADAMAX);
 
 /**
  * NAdam: Adam that looks one step ahead with a momentum that rises to β₁.
@@ -117,7 +116,7 @@ defineScalars(Adamax, ADAMAX);
  * opt.implicitVars.get('muProduct')!.value.item(); // 0.45
  */
 export class NAdam extends RuleOptimizer<NAdamScalar> {
-  static override name = 'NAdam';
+  static override name = defineScalars(NAdam, NADAM);
   declare beta1: number;
   declare beta2: number;
   declare eps: number;
@@ -126,7 +125,6 @@ export class NAdam extends RuleOptimizer<NAdamScalar> {
     super(NADAM, options);
   }
 }
-defineScalars(NAdam, NADAM);
 
 /**
  * RAdam: Adam that steps along the mean alone until the mean of squares has seen enough, and then by a rectified rate.
@@ -150,7 +148,7 @@ defineScalars(NAdam, NADAM);
  * x.value.item(); // -1: a first step goes along the gradient
  */
 export class RAdam extends RuleOptimizer<AdamScalar> {
-  static override name = 'RAdam';
+  static override name = defineScalars(RAdam, RADAM);
   declare beta1: number;
   declare beta2: number;
   declare eps: number;
@@ -158,4 +156,3 @@ export class RAdam extends RuleOptimizer<AdamScalar> {
     super(RADAM, options);
   }
 }
-defineScalars(RAdam, RADAM);

@@ -99,7 +99,7 @@ export interface AdamWOptions extends AdamOptions {
  * x.value.item(); // 0.5: a first step is as long as the rate
  */
 export class Adam extends RuleOptimizer<AdamScalar> {
-  static override name = 'Adam';
+  static override name = defineScalars(Adam, ADAM);
   declare beta1: number;
   declare beta2: number;
   declare eps: number;
@@ -107,7 +107,6 @@ export class Adam extends RuleOptimizer<AdamScalar> {
     super(ADAM, options);
   }
 }
-defineScalars(Adam, ADAM);
 
 /**
  * Adam whose weight decay is apart from its gradients.
@@ -128,7 +127,7 @@ defineScalars(Adam, ADAM);
  * x.value.item(); // 0.25
  */
 export class AdamW extends RuleOptimizer<AdamScalar> {
-  static override name = 'AdamW';
+  static override name = defineScalars(AdamW, ADAMW);
   declare beta1: number;
   declare beta2: number;
   declare eps: number;
@@ -139,4 +138,3 @@ export class AdamW extends RuleOptimizer<AdamScalar> {
     return [...super.shownOptions(), ['amsgrad', String(this.rule === ADAMW_AMSGRAD)]];
   }
 }
-defineScalars(AdamW, ADAMW);

@@ -87,7 +87,7 @@ export const splitBetas = (given: AdanOptions): OptimizerOptions & { readonly [K
  * x.value.item(); // 0.5
  */
 export class Adan extends RuleOptimizer<AdanScalar> {
-  static override name = 'Adan';
+  static override name = defineScalars(Adan, ADAN);
   declare beta1: number;
   declare beta2: number;
   declare beta3: number;
@@ -104,4 +104,3 @@ export class Adan extends RuleOptimizer<AdanScalar> {
     );
   }
 }
-defineScalars(Adan, ADAN);

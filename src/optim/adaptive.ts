@@ -56,13 +56,12 @@ export interface RMSPropOptions extends AdagradOptions {
  * x.value.item(); // 0.5
  */
 export class Adagrad extends RuleOptimizer<'epsilon'> {
-  static override name = 'Adagrad';
+  static override name = defineScalars(Adagrad, ADAGRAD);
   declare epsilon: number;
   constructor(options: AdagradOptions = {}) {
     super(ADAGRAD, options);
   }
 }
-defineScalars(Adagrad, ADAGRAD);
 
 /**
  * RMSProp: gradients divided by the root of their running mean square.
@@ -81,11 +80,10 @@ defineScalars(Adagrad, ADAGRAD);
  * x.value.item(); // 0.5
  */
 export class RMSProp extends RuleOptimizer<'epsilon' | 'rho'> {
-  static override name = 'RMSProp';
+  static override name = defineScalars(RMSProp, RMSPROP);
   declare epsilon: number;
   declare rho: number;
   constructor(options: RMSPropOptions = {}) {
     super(RMSPROP, options);
   }
 }
-defineScalars(RMSProp, RMSPROP);

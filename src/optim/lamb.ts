@@ -44,7 +44,7 @@ export const LAMB_RULE: Rule<AdamScalar> = {
  * x.value.item(); // 3
  */
 export class LAMB extends RuleOptimizer<AdamScalar> {
-  static override name = 'LAMB';
+  static override name = defineScalars(LAMB, LAMB_RULE);
   declare beta1: number;
   declare beta2: number;
   declare eps: number;
@@ -52,4 +52,3 @@ export class LAMB extends RuleOptimizer<AdamScalar> {
     super(LAMB_RULE, options);
   }
 }
-defineScalars(LAMB, LAMB_RULE);

@@ -128,7 +128,7 @@ export interface LionOptions extends OptimizerOptions {
  * x.value.arraySync(); // [2.995, 4], as f32
  */
 export class LARS extends RuleOptimizer<'momentum' | 'tc' | 'eps'> {
-  static override name = 'LARS';
+  static override name = defineScalars(LARS, LARS_RULE);
   declare momentum: number;
   declare tc: number;
   declare eps: number;
@@ -136,7 +136,6 @@ export class LARS extends RuleOptimizer<'momentum' | 'tc' | 'eps'> {
     super(LARS_RULE, options);
   }
 }
-defineScalars(LARS, LARS_RULE);
 
 /**
  * SM3: Adagrad whose accumulators are one vector an axis in place of one number an element.
@@ -160,7 +159,7 @@ defineScalars(LARS, LARS_RULE);
  * x.value.item(); // 0.5
  */
 export class SM3 extends RuleOptimizer<'beta' | 'momentum' | 'eps'> {
-  static override name = 'SM3';
+  static override name = defineScalars(SM3, sm3RuleFor({}));
   declare beta: number;
   declare momentum: number;
   declare eps: number;
@@ -178,7 +177,6 @@ export class SM3 extends RuleOptimizer<'beta' | 'momentum' | 'eps'> {
     super.setScalar(name, value, range);
   }
 }
-defineScalars(SM3, sm3RuleFor({}));
 
 /**
  * Lion: the sign of a momentum; each element moves by the rate.
@@ -197,11 +195,10 @@ defineScalars(SM3, sm3RuleFor({}));
  * x.value.arraySync(); // [0.5, 1.5]
  */
 export class Lion extends RuleOptimizer<'beta1' | 'beta2'> {
-  static override name = 'Lion';
+  static override name = defineScalars(Lion, LION);
   declare beta1: number;
   declare beta2: number;
   constructor(options: LionOptions = {}) {
     super(LION, options);
   }
 }
-defineScalars(Lion, LION);

@@ -76,13 +76,12 @@ export class SGD extends RuleOptimizer<never> {
  * opt.implicitVars.get('x_v')!.value.arraySync(); // [-0.95, 0], as f32
  */
 export class Momentum extends RuleOptimizer<'momentum'> {
-  static override name = 'Momentum';
+  static override name = defineScalars(Momentum, MOMENTUM);
   declare momentum: number;
   constructor(options: MomentumOptions = {}) {
     super(MOMENTUM, options);
   }
 }
-defineScalars(Momentum, MOMENTUM);
 
 /**
  * Momentum that looks one step ahead.
@@ -102,10 +101,9 @@ defineScalars(Momentum, MOMENTUM);
  * x.value.item(); // 0.25
  */
 export class MomentumNesterov extends RuleOptimizer<'momentum'> {
-  static override name = 'MomentumNesterov';
+  static override name = defineScalars(MomentumNesterov, NESTEROV);
   declare momentum: number;
   constructor(options: MomentumOptions = {}) {
     super(NESTEROV, options);
   }
 }
-defineScalars(MomentumNesterov, NESTEROV);

@@ -14,7 +14,9 @@ import { type RuleOptions, ruleTransformation } from './rule-transformation.js';
 import { type GradientTransformation, mapLeaves } from './transformation.js';
 
 /** Of the quintic that takes singular values towards 1: the authors', fast and only near 1. */
-const [A, B, C] = [3.4445, -4.775, 2.0315];
+const A = 3.4445;
+const B = -4.775;
+const C = 2.0315;
 
 /**
  * A matrix with the singular vectors of `x` and singular values near 1 (0.7 to 1.2), by Newton and Schulz: x: f32[m, n] → f32[m, n].

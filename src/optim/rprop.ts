@@ -69,7 +69,7 @@ export const splitRprop = (given: RpropOptions): OptimizerOptions & { readonly [
  * x.value.arraySync(); // [0.25, 1.25]
  */
 export class Rprop extends RuleOptimizer<RpropScalar> {
-  static override name = 'Rprop';
+  static override name = defineScalars(Rprop, RPROP);
   declare etaMinus: number;
   declare etaPlus: number;
   declare minStep: number;
@@ -78,4 +78,3 @@ export class Rprop extends RuleOptimizer<RpropScalar> {
     super(RPROP, splitRprop(options));
   }
 }
-defineScalars(Rprop, RPROP);

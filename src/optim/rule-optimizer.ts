@@ -82,8 +82,11 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
   }
 }
 
-/** Defines a property for each scalar of the rule: reading gives a number, assigning needs no other trace. */
-export function defineScalars<H extends string>(type: { readonly prototype: RuleOptimizer<H> }, rule: Rule<H>): void {
+/**
+ * Defines a property for each scalar of the rule: reading gives a number, assigning needs no other trace. Gives the rule's
+ * name, so that the class says it in a field of its own: a statement after the class would keep it in every page.
+ */
+export function defineScalars<H extends string>(type: { readonly prototype: RuleOptimizer<H> }, rule: Rule<H>): string {
   for (const name of Object.keys(rule.scalars) as H[])
     Object.defineProperty(type.prototype, name, {
       get(this: RuleOptimizer<H>) {
@@ -94,4 +97,5 @@ export function defineScalars<H extends string>(type: { readonly prototype: Rule
       },
       configurable: true,
     });
+  return rule.name;
 }

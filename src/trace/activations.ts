@@ -4,11 +4,10 @@ import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import * as core from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
-import * as arithmetic from './arithmetic.js';
+import { gelu as exactGelu, greater, mul, where } from './arithmetic.js';
 import { asExpr, asFloat, normalizeAxis, type Operand } from './operand.js';
 import { slice } from './structure.js';
 
-const { mul, where, greater } = arithmetic;
 const floating = (x: Operand): Expr => asFloat(asExpr(x));
 const of = (value: Expr, x: number): Expr => core.constantLike(value, x);
 
@@ -21,7 +20,7 @@ export interface GeluOptions {
 export function gelu(operand: Operand, options: GeluOptions = {}): Expr {
   checkOptions('gelu', options, ['approximate']);
   const { approximate } = options;
-  if (approximate === undefined) return arithmetic.gelu(operand);
+  if (approximate === undefined) return exactGelu(operand);
   if (approximate !== 'tanh')
     throw new OptionError(
       'OPTION_RANGE',
