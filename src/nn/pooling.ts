@@ -7,8 +7,11 @@ import { eachAxis } from '../trace/windows.js';
 
 type Size = number | readonly number[];
 
+type Pool = (x: Tensor, size: Size, options: PoolOptions) => Tensor;
+
 abstract class Pooling<Options extends PoolOptions> extends Module {
   protected static readonly rank: number;
+  protected static readonly pool: Pool;
   protected static readonly known: readonly string[] = [];
 
   constructor(
@@ -22,7 +25,9 @@ abstract class Pooling<Options extends PoolOptions> extends Module {
     if (options.strides !== undefined) eachAxis(this.name, 'strides', options.strides, rank, 1);
   }
   /** [batch, …places, channels] → fewer places. */
-  abstract call(x: Tensor): Tensor;
+  call(x: Tensor): Tensor {
+    return (this.constructor as typeof Pooling).pool(x, this.size, this.options);
+  }
 }
 
 /**
@@ -32,9 +37,7 @@ abstract class Pooling<Options extends PoolOptions> extends Module {
 export class MaxPool1d extends Pooling<PoolOptions> {
   static override name = 'MaxPool1d';
   protected static override readonly rank = 1;
-  call(x: Tensor): Tensor {
-    return maxPool1d(x, this.size, this.options);
-  }
+  protected static override readonly pool: Pool = maxPool1d;
 }
 /**
  * `maxPool2d` as a layer.
@@ -43,9 +46,7 @@ export class MaxPool1d extends Pooling<PoolOptions> {
 export class MaxPool2d extends Pooling<PoolOptions> {
   static override name = 'MaxPool2d';
   protected static override readonly rank = 2;
-  call(x: Tensor): Tensor {
-    return maxPool2d(x, this.size, this.options);
-  }
+  protected static override readonly pool: Pool = maxPool2d;
 }
 /**
  * `avgPool1d` as a layer.
@@ -55,9 +56,7 @@ export class AvgPool1d extends Pooling<AvgPoolOptions> {
   static override name = 'AvgPool1d';
   protected static override readonly rank = 1;
   protected static override readonly known = ['countPadding'];
-  call(x: Tensor): Tensor {
-    return avgPool1d(x, this.size, this.options);
-  }
+  protected static override readonly pool: Pool = avgPool1d;
 }
 /**
  * `avgPool2d` as a layer.
@@ -67,7 +66,5 @@ export class AvgPool2d extends Pooling<AvgPoolOptions> {
   static override name = 'AvgPool2d';
   protected static override readonly rank = 2;
   protected static override readonly known = ['countPadding'];
-  call(x: Tensor): Tensor {
-    return avgPool2d(x, this.size, this.options);
-  }
+  protected static override readonly pool: Pool = avgPool2d;
 }
