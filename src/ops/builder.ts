@@ -1,1 +1,0 @@
-export type { Builder } from '../core/builder.js';
