@@ -52,7 +52,7 @@ const ALONE = [
   'test/errors/messages.test.ts',
   'test/gpujs/*.test.ts',
   'test/io/{npz,safetensors}.test.ts',
-  'test/wasm/{failure,programs,threads}.test.ts',
+  'test/wasm/{failure,memory,threads}.test.ts',
 ];
 
 /** What opens a browser has a command of its own, `npm run test:browser`. */

@@ -1,133 +1,144 @@
-/** The allocator under random traffic, growth, and the error at the end of the address space. */
-import fc from 'fast-check';
+/** Variables and results on wasm: their bits, and what becomes of their memory. */
+import * as L from 'lazuli';
+import type { Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
-import { ALIGNMENT, Allocator, type Block, classOf } from '../../src/runtime/allocator.js';
-import { LinearMemory, PAGE } from '../../backends/wasm/memory.js';
-import { UnsupportedError } from '../../src/core/errors.js';
+import { createWasmBackend } from '../../backends/wasm/backend.js';
+import type { HostBuffer } from '../../src/runtime/host-memory.js';
+import { eventually } from '../support/eventually.js';
+import { random, wasm } from './checked.js';
 
-/** Sizes in bytes: many small, some large. */
-const sizes = fc.oneof(
-  fc.integer({ min: 0, max: 300 }),
-  fc.integer({ min: 0, max: 5000 }),
-  fc.integer({ min: 0, max: 200_000 }),
-);
-/** A positive number allocates that many bytes, the rest frees one of the living blocks. */
-const traffic = fc.array(
-  fc.oneof(
-    sizes.map((bytes) => ({ bytes })),
-    fc.nat().map((index) => ({ index })),
-  ),
-  { maxLength: 300 },
-);
-
-/** Checks that blocks tile the range, that no two free ones touch, and that lists and bits agree. */
-function verify(allocator: Allocator): void {
-  const { last, heads, occupied, used } = allocator.records;
-  let free = 0;
-  let above: Block | undefined;
-  for (let block = last; block !== undefined; above = block, block = block.below) {
-    if (block.address + block.bytes !== (above?.address ?? allocator.end) || block.above !== above)
-      throw new Error(`blocks do not meet at ${block.address}`);
-    if (block.free && above?.free === true) throw new Error(`free blocks meet at ${above.address}`);
-    if (block.free) free++;
-    else if (used.get(block.address) !== block) throw new Error(`block ${block.address} is lost`);
-  }
-  heads.forEach((head, index) => {
-    const bit = (occupied[index >> 5]! >>> (index & 31)) & 1;
-    if ((head !== undefined) !== bit > 0) throw new Error(`class ${index} has a wrong bit`);
-    for (let block = head; block !== undefined; block = block.next, free--)
-      if (!block.free || classOf(block.bytes / ALIGNMENT) !== index)
-        throw new Error(`class ${index} has a wrong block`);
-  });
-  if (free !== 0) throw new Error(`${free} free blocks are in no list`);
-}
-
-describe('allocator', () => {
-  test('blocks are aligned, inside, disjoint, and all space comes back', () => {
-    fc.assert(
-      fc.property(traffic, (steps) => {
-        const end = 1024 + 1_000_000 - (1_000_000 % ALIGNMENT);
-        const allocator = new Allocator(1024, end);
-        const living: { address: number; bytes: number }[] = [];
-        for (const step of steps) {
-          if ('bytes' in step) {
-            const address = allocator.allocate(step.bytes);
-            if (address === undefined) continue;
-            expect(address % ALIGNMENT).toBe(0);
-            expect(address).toBeGreaterThanOrEqual(1024);
-            const bytes = Math.max(1, step.bytes);
-            expect(address + bytes).toBeLessThanOrEqual(end);
-            for (const other of living) {
-              expect(address + bytes <= other.address || other.address + other.bytes <= address).toBe(true);
-            }
-            living.push({ address, bytes });
-          } else if (living.length > 0) {
-            allocator.free(living.splice(step.index % living.length, 1)[0]!.address);
-          }
-          verify(allocator);
-        }
-        for (const { address } of living) allocator.free(address);
-        verify(allocator);
-        expect(allocator.usedBytes).toBe(0);
-        expect(allocator.allocate(end - 1024)).toBe(1024);
-      }),
+describe('Variables', () => {
+  const train = (backend: L.BackendChoice): Float32Array[] => {
+    const w = new L.TrainVar(random('f32', [40, 30], 1));
+    const s = new L.Variable(L.zeros([40, 30]));
+    const count = new L.Variable(L.tensor(0, { dtype: 'i32' }));
+    const step = L.jit(
+      (x: Tensor, rate: Tensor) => {
+        const [loss, g] = L.valueAndGrad((v: Tensor) => x.matmul(v).sigmoid().mean(), 0)(w.value);
+        s.value = s.value.mul(0.9).add(g.square());
+        w.value = w.value.sub(g.mul(rate).div(s.value.add(1e-3).sqrt()));
+        count.value = count.value.add(1);
+        return loss;
+      },
+      { backend },
     );
+    const x = random('f32', [25, 40], 2);
+    const losses = Float32Array.from({ length: 20 }, (_, i) => step(x, 0.1 / (i + 1)).item());
+    expect(count.value.item()).toBe(20);
+    return [losses, w.value.dataSync() as Float32Array, s.value.dataSync() as Float32Array];
+  };
+
+  test('train to the same bits as js, also when they were on js before', () => {
+    const want = train('js');
+    expect(train(wasm)).toEqual(want);
   });
 
-  test('a block is found whenever one is large enough', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 100_000 }), (bytes) => {
-        const exact = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-        expect(new Allocator(0, exact).allocate(bytes)).toBe(0);
-      }),
+  test('move between backends within a run', () => {
+    const w = new L.TrainVar(random('f32', [2000], 1));
+    const double = (backend: L.BackendChoice): (() => void) =>
+      L.jit(() => void (w.value = w.value.mul(2)), { backend });
+    const before = w.value.dataSync();
+    const steps = [double('js'), double(wasm), double('reference'), double(wasm), double('js')];
+    for (const step of [...steps, ...steps]) step();
+    expect(w.value.dataSync()).toEqual(before.map((x) => x * 1024));
+  });
+
+  test('100,000 steps in one job keep both heaps flat', () => {
+    const w = new L.TrainVar(random('f32', [100], 1));
+    const step = L.jit(
+      (rate: Tensor) => {
+        w.value = w.value.mul(1 - 1e-6).sub(w.value.mul(rate));
+        return w.value.sum();
+      },
+      { backend: wasm },
     );
+    for (let i = 0; i < 1000; i++) step(1e-6);
+    globalThis.gc!();
+    const [used, heap] = [wasm.memoryStats().usedBytes, process.memoryUsage().heapUsed];
+    for (let i = 0; i < 100_000; i++) step(1e-6);
+    expect(wasm.memoryStats().usedBytes).toBe(used);
+    globalThis.gc!();
+    expect(process.memoryUsage().heapUsed - heap).toBeLessThan(2e6);
   });
 
-  test('a block is freed once', () => {
-    const allocator = new Allocator(0, 640);
-    const address = allocator.allocate(1)!;
-    allocator.free(address);
-    expect(() => allocator.free(address)).toThrow(/not allocated/);
-  });
-});
-
-describe('linear memory', () => {
-  test.each([false, true])('grows and keeps its content (shared: %s)', (shared) => {
-    const memory = new LinearMemory({ shared, maximumPages: 256 });
-    const first = memory.allocate(400);
-    memory.view('f32').fill(1.5, first / 4, first / 4 + 100);
-    const before = memory.view('f32');
-    const second = memory.allocate(100 * PAGE);
-    expect(memory.view('f32') === before).toBe(false);
-    expect([...memory.view('f32').subarray(first / 4, first / 4 + 100)]).toEqual(Array<number>(100).fill(1.5));
-    memory.view('bool')[second + 100 * PAGE - 1] = 7;
-    memory.free(first);
-    memory.free(second);
-    expect(memory.stats.usedBytes).toBe(0);
-    expect(memory.view('f64').slice(0, 2).buffer).toBeInstanceOf(ArrayBuffer);
+  test('1,600 old values in one job stay within bounds, and those that are kept keep their elements', () => {
+    const w = new L.Variable(L.zeros([100_000]));
+    const step = L.jit(() => void (w.value = w.value.add(1)), { backend: wasm });
+    const kept: Tensor[] = [];
+    for (let i = 0; i < 1600; i++) {
+      if (i % 400 === 0) kept.push(w.value);
+      else void w.value.shape;
+      step();
+    }
+    expect(wasm.memoryStats().totalBytes).toBeLessThan(2 ** 29);
+    for (const [i, old] of kept.entries()) expect(new Set(old.dataSync())).toEqual(new Set([400 * i]));
+    expect(new Set(w.value.dataSync())).toEqual(new Set([1600]));
   });
 
-  test('beyond the end: a typed error, and what there is still works', () => {
-    const memory = new LinearMemory({ shared: false, maximumPages: 32 });
-    const half = memory.allocate(16 * PAGE);
-    const error = ((): unknown => {
-      try {
-        return memory.allocate(20 * PAGE);
-      } catch (caught) {
-        return caught;
-      }
-    })();
-    expect(error).toBeInstanceOf(UnsupportedError);
-    expect(error).toMatchObject({ code: 'OUT_OF_MEMORY' });
-    expect(memory.allocate(8 * PAGE)).not.toBe(half);
+  test('1,600 values that are set in one job stay within bounds', () => {
+    const w = new L.Variable(L.zeros([100_000]));
+    const step = L.jit(() => void (w.value = w.value.add(1)), { backend: wasm });
+    for (let i = 0; i < 1600; i++) {
+      w.value = L.tensor(new Float32Array(100_000).fill(i));
+      step();
+    }
+    expect(wasm.memoryStats().totalBytes).toBeLessThan(2 ** 29);
+    expect(new Set(w.value.dataSync())).toEqual(new Set([1600]));
   });
 
-  test('reaches 4 GiB', () => {
-    const memory = new LinearMemory({ shared: true });
-    const high = memory.allocate(3_500_000_000);
-    const last = high + 3_500_000_000 - 4;
-    memory.view('f32')[Math.floor(last / 4)] = 2;
-    expect(memory.view('f32')[Math.floor(last / 4)]).toBe(2);
-    expect(() => memory.allocate(1_000_000_000)).toThrow(UnsupportedError);
+  test('keep their address while the memory grows around them', () => {
+    const backend = createWasmBackend();
+    const w = new L.Variable(L.zeros([10_000]));
+    const step = L.jit(() => void (w.value = w.value.add(1)), { backend });
+    step();
+    const address = (): number => {
+      const { array } = w.storage.bufferOn(backend, 'variable') as HostBuffer;
+      return array.byteOffset;
+    };
+    const [first, total] = [address(), backend.memoryStats().totalBytes];
+    const kept = L.jit((x: Tensor) => x.add(1), { backend })(L.zeros([2_000_000]));
+    expect(backend.memoryStats().totalBytes).toBeGreaterThan(total);
+    step();
+    expect(address()).toBe(first);
+    expect(new Set(w.value.dataSync())).toEqual(new Set([2]));
+    expect(kept.dataSync()[1_999_999]).toBe(1);
+  });
+
+  test('disposed results give their memory back at once', () => {
+    const backend = createWasmBackend();
+    const step = L.jit((x: Tensor) => x.add(1), { backend });
+    const x = L.tensor(new Float32Array(100_000));
+    // A pending node might still read what is disposed; reading one evaluates those that other tests left.
+    x.add(1).dataSync();
+    step(x).dispose();
+    const used = backend.memoryStats().usedBytes;
+    const y = step(x);
+    expect(backend.memoryStats().usedBytes).toBe(used + 400_000);
+    y.dispose();
+    expect(backend.memoryStats().usedBytes).toBe(used);
+  });
+
+  test('dropped results give their memory back after a collection', async () => {
+    const backend = createWasmBackend();
+    const step = L.jit((x: Tensor) => x.add(1), { backend });
+    const x = L.zeros([100_000]);
+    step(x);
+    const many = (): void => {
+      for (let i = 0; i < 50; i++) step(x);
+    };
+    many();
+    const used = backend.memoryStats().usedBytes;
+    expect(used).toBeGreaterThan(50 * 400_000);
+    await eventually(() => {
+      globalThis.gc!();
+      expect(backend.memoryStats().usedBytes).toBeLessThan(4 * 400_000);
+    });
+  });
+
+  test('10,000 large results in one job stay within bounds', () => {
+    const step = L.jit((x: Tensor) => x.add(1), { backend: wasm });
+    let x = random('f32', [20_000], 1);
+    for (let i = 0; i < 10_000; i++) x = step(x);
+    expect(wasm.memoryStats().totalBytes).toBeLessThan(2 ** 29);
   });
 });
