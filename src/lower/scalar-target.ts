@@ -1,3 +1,4 @@
+/** The target of a backend that prints scalar loops for one thread: `js`, and the start of a new one. */
 import { bytesPerElement, DTYPES } from '../core/dtype.js';
 import { lowerSegment } from './segment.js';
 import type { Target } from './target.js';

@@ -6,7 +6,7 @@ import { isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError } from '../core/errors.js';
 import type { Attributes, Expr, Primitive, TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
-import type { Builder } from './builder.js';
+import type { Builder } from '../core/builder.js';
 import { DECOMPOSITIONS, type TranscendentalName } from './transcendental/decompositions.js';
 import { geluSlope } from './transcendental/gelu.js';
 

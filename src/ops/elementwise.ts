@@ -7,7 +7,7 @@ import { type DType, isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError } from '../core/errors.js';
 import { type Attributes, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
-import type { Builder } from './builder.js';
+import type { Builder } from '../core/builder.js';
 import { define } from './define.js';
 import { constant } from './leaf.js';
 import { broadcastScalar } from './movement.js';

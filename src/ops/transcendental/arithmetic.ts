@@ -4,7 +4,7 @@
  */
 import { type DType, isFloat } from '../../core/dtype.js';
 import { InternalError } from '../../core/errors.js';
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 
 /** A function over core ops. */
 type Decomposition = <T>(b: Builder<T>, ...operands: [T, ...T[]]) => T;

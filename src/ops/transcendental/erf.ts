@@ -3,7 +3,7 @@
  * 1 − 2^−Q(x) beyond, with Q fitted to −log₂(erfc x) and weighted by erfc x (the idea is N. Juffa's, "erff()", 2013).
  * Coefficients are minimax ones made with Sollya.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { byDtype, flipSign32, flipSign64, literals, polynomial, signBit32, signBit64 } from './arithmetic.js';
 import { exp2Moderate32, exp2Moderate64 } from './exp.js';
 

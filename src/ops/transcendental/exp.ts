@@ -4,7 +4,7 @@
  * Software Manual for the Elementary Functions, 1980, ch. 6). The shape follows Cephes `expf.c` and fdlibm
  * `e_exp.c`/`s_expm1.c`; the coefficients are minimax ones made with Sollya's fpminimax.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import {
   byDtype,
   head,

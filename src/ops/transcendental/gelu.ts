@@ -2,7 +2,7 @@
  * gelu and erfc by way of the normal distribution's tail, so that it keeps its relative accuracy where Φ(x) is tiny and the
  * textbook ½·x·(1 + erf(x/√2)) has cancelled to nothing.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { byDtype, literals, polynomial } from './arithmetic.js';
 import { expOfSquare } from './exp.js';
 

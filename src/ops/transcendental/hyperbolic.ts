@@ -1,7 +1,7 @@
 /**
  * The hyperbolic functions and their inverses, sigmoid and softplus: what is made of exp, expm1 and log1p.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { byDtype, flipSign32, flipSign64, literals, odd, polynomial, signBit32, signBit64 } from './arithmetic.js';
 import { exp2Moderate32, expm1Moderate64, expNonPositive, quarterExpm1 } from './exp.js';
 import { log1pOfUnit } from './log.js';

@@ -4,7 +4,7 @@
  * above it π/4 + atan((q − 1)/(q + 1)) (Cephes `atanf.c`). The coefficients are minimax ones made by Remez' exchange.
  */
 import type { DType } from '../../core/dtype.js';
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { hasSignBit, literals, polynomial } from './arithmetic.js';
 
 /** (atan(x)/x − 1)/x² in x², x ≤ tan π/8: atan within 2⁻³⁰, f32. */

@@ -3,7 +3,7 @@
  * log(1 + f) = f − (½f² − s·(½f² + R(s²))) where s = f / (2 + f) and R(s²) = (2·atanh(s) − 2s) / s.
  * Source of the scheme: fdlibm `e_log.c` and `s_log1p.c`; the coefficients are minimax ones made with Sollya.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { byDtype, head, head32, literals, polynomial, twoSum } from './arithmetic.js';
 import { LN2_32, LN2_64 } from './exp.js';
 

@@ -3,7 +3,7 @@
  * f32 runs in plain f64, which is precise enough to round almost always correctly. f64 carries log₂|x| and its product
  * with y in two parts (the scheme of fdlibm `e_pow.c`, without its table); coefficients were made with Sollya.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { byDtype, head, literals, odd, polynomial, powerOfTwo64, scaleByPower, shifter64 } from './arithmetic.js';
 import { expRest64 } from './exp.js';
 import { split64 } from './log.js';

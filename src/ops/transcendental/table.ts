@@ -3,7 +3,7 @@
  * method it is. The f32 bounds of functions of one argument were measured over all 2³² inputs, the others on millions
  * of points; `test/transcendental` samples them again. Only tests import this file.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { DECOMPOSITIONS, type TranscendentalName } from './decompositions.js';
 import { idealErf, idealErfc, idealExp2, idealGelu, idealPow, idealSigmoid, idealSoftplus } from './ideal.js';
 

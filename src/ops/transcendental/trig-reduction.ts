@@ -5,7 +5,7 @@
  * turns before anything is rounded. Source: Payne & Hanek, "Radian reduction for trigonometric functions", 1983;
  * K. C. Ng, "Argument reduction for huge arguments: good to the last bit", 1992.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { head, literals, twoSum } from './arithmetic.js';
 import { twoOverPiBits, twoOverPiDigits } from './two-over-pi.js';
 

@@ -3,7 +3,7 @@
  * The reduction keeps all finite arguments accurate; see `trig-reduction.ts`. Polynomials: the form of fdlibm
  * `k_sin.c` and `k_cos.c`, with minimax coefficients made with Sollya.
  */
-import type { Builder } from '../builder.js';
+import type { Builder } from '../../core/builder.js';
 import { byDtype, flipSign32, flipSign64, literals, polynomial, signBit32, signBit64 } from './arithmetic.js';
 import { reduceQuadrant32, reduceQuadrant64 } from './trig-reduction.js';
 
