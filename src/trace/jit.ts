@@ -5,23 +5,18 @@
  * program; Variables that the function reads are hidden inputs, those that it writes hidden in-place outputs.
  */
 import { type Aval, NUMBER_AVAL, sameAval } from '../core/aval.js';
-import type { TypedArray } from '../core/dtype.js';
 import { InternalError, OptionError, TraceError } from '../core/errors.js';
-import type { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
 import { flatten, matchLeaves, type TreeDef, unflatten } from '../core/tree.js';
-import type { Program } from '../lower/program.js';
-import type { Backend, Emitter, KernelSource } from '../runtime/backend.js';
-import { type Contract, checkContract } from '../runtime/contract.js';
-import { makeReport, type TraceNote } from '../runtime/inspect.js';
+import type { Backend, Emitter } from '../runtime/backend.js';
+import type { Contract } from '../runtime/contract.js';
+import type { TraceNote } from '../runtime/inspect.js';
 import type { NonFinite } from '../runtime/numerics.js';
-import type { Recording } from '../runtime/provenance.js';
-import { type EmitterChoice, getDefaultBackend, resolveBackend, resolveEmitter } from '../runtime/registry.js';
+import { type EmitterChoice, getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import type { Profile, Report } from '../runtime/report.js';
-import { type Snapshot, SNAPSHOT } from '../runtime/snapshot.js';
 import type { Storage } from '../runtime/storage.js';
 import { rowsOf } from './batch.js';
-import { evaluated } from './eager.js';
+import { inspectionOf } from './jit-inspect.js';
 import { argumentLayout, checkJitOptions, type JitOptions, nameOf, pathsOf } from './jit-arguments.js';
 import {
   bindArguments,
@@ -33,9 +28,9 @@ import {
   forget,
   whatChanged,
 } from './jit-entry.js';
-import { avalOf, type Recorded, recorderOf } from './jit-recorder.js';
+import { avalOf, recorderOf } from './jit-recorder.js';
 import { holds } from './number.js';
-import { isTracing, withLocations } from './scope.js';
+import { isTracing } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
 import type { PassedArguments, Traced, TracedArguments } from './traced-types.js';
 
@@ -143,6 +138,8 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   /** The aval of a leaf of the call at hand; a number's for what has none, which another check refuses. */
   const leafAval = (leaf: number): Aval => avalOf(leaves[leaf]) ?? NUMBER_AVAL;
 
+  const leafAvals = (): Aval[] => leaves.map((_, i) => leafAval(i));
+
   /** The avals of the arguments, whose leaves stay in `leaves` for a trace to ask. @throws TraceError `STATIC_ARGUMENT`. */
   const avalsOf = (argumentLeaves: readonly unknown[], treedef: TreeDef): Aval[] => {
     clearLeaves();
@@ -243,38 +240,12 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     );
   };
 
-  const checkOutside = (): void => {
-    if (isTracing())
-      throw new TraceError(
-        'INSPECT_IN_TRACE',
-        `${name}.inspect was called while a function was traced`,
-        'Inspect outside.',
-      );
-  };
-  const recording = ({ treedef, avals, statics, bindings, guards, modes, graph }: Recorded): Recording => ({
-    graph,
-    variables: bindings.map((binding) => (binding.kind === 'variable' ? binding.variable : undefined)),
-    again: () =>
-      isTracing() ? undefined : withLocations(() => trace(treedef, avals, statics, { guards, modes }).graph),
-  });
-  const report = (traced: Recorded, program: Program, backend: Emitter, source: () => KernelSource): Report =>
-    makeReport({ ...recording(traced), program, backend, source, history });
-  const reportOf = (entry: Entry): Report =>
-    report(entry, entry.runner.program, entry.backend, () => entry.runner.source);
-  const inspected = (args: readonly unknown[]): Entry => {
-    checkOutside();
-    const entry = find(args);
-    clearLeaves();
-    return entry;
-  };
-
   /** The entry for these arguments, on any backend unless one is named; else what `otherwise` makes of them. */
   const known = <T>(
     args: readonly unknown[],
     on: Emitter | undefined,
     otherwise: (treedef: TreeDef, avals: readonly Aval[], statics: readonly unknown[]) => T,
   ): Entry | T => {
-    checkOutside();
     const { dynamic, statics } = layout.split(args);
     const found = entries.findLast((each) => matches(each, on, dynamic, statics));
     if (found !== undefined) return found;
@@ -282,68 +253,32 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     return otherwise(treedef, avalsOf(argumentLeaves, treedef), statics);
   };
 
-  /** Everything is looked at before it waits for anything. */
-  const snapshot = async (args: readonly unknown[]): Promise<Snapshot> => {
-    const backend = resolveBackend(options.backend ?? getDefaultBackend());
-    // What runs for any number of rows was recorded at another.
-    const isKept = (found: Recorded | Entry): boolean => !('sized' in found) || found.sized === undefined;
-    const found: Recorded | Entry = known(args, backend, () => known(args, undefined, trace));
-    const traced = isKept(found)
-      ? found
-      : trace(
-          found.treedef,
-          leaves.map((_, i) => leafAval(i)),
-          found.statics,
-        );
-    const argumentLeaves = flatten(layout.split(args).dynamic)[0];
-    const values = traced.bindings.map((binding): Promise<TypedArray> => {
-      const value = binding.kind === 'argument' ? argumentLeaves[binding.leaf] : binding;
-      if (typeof value === 'number') return Promise.resolve(Float64Array.of(value));
-      if (binding.kind === 'variable') return binding.variable.storage.read();
-      return evaluated(value instanceof Tensor ? value.expr : (binding as { expr: Expr }).expr).read();
-    });
-    clearLeaves();
-    return { ...recording(traced), backend, values: await Promise.all(values) };
-  };
-
-  return Object.assign(call, {
-    [SNAPSHOT]: snapshot,
-    inspect: (...args: unknown[]): Report => reportOf(inspected(args)),
-    inspectOn: (choice: EmitterChoice, ...args: unknown[]): Report => {
-      const backend = resolveEmitter(choice);
-      const found = known(args, backend, (treedef, avals, statics) => build(treedef, avals, statics, backend));
-      clearLeaves();
-      if ('runner' in found) return reportOf(found);
-      return report(found.traced, found.program, backend, () => backend.emit(found.program));
+  return Object.assign(
+    call,
+    inspectionOf({
+      name,
+      options,
+      layout,
+      trace,
+      build,
+      find,
+      known,
+      leafAvals,
+      clearLeaves,
+      history,
+      stats,
+      last: () => last,
+    }),
+    {
+      stats,
+      clear: (): void => {
+        entries.forEach(forget);
+        entries = [];
+        history.length = 0;
+        Object.assign(stats, { traces: 0, compiles: 0, calls: 0 });
+        warned = false;
+        last = undefined;
+      },
     },
-    expect: (contract: Contract, ...args: unknown[]): Report => {
-      const entry = args.length > 0 ? inspected(args) : last;
-      return checkContract(
-        name,
-        contract,
-        entry && { ...entry, report: reportOf(entry) },
-        stats.traces - 1,
-        history.at(-1)?.reason,
-      );
-    },
-    profile: async (runs: number, ...args: unknown[]): Promise<Profile> => {
-      const taken = await snapshot(args);
-      return (await import('../runtime/profile.js')).profile(taken, runs);
-    },
-    checkNumerics: async (...args: unknown[]): Promise<NonFinite | null> => {
-      const taken = await snapshot(args);
-      return (await import('../runtime/numerics.js')).checkNumerics(taken);
-    },
-    get stats() {
-      return stats;
-    },
-    clear: (): void => {
-      entries.forEach(forget);
-      entries = [];
-      history.length = 0;
-      Object.assign(stats, { traces: 0, compiles: 0, calls: 0 });
-      warned = false;
-      last = undefined;
-    },
-  });
+  );
 }
