@@ -102,25 +102,51 @@ export function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
   }
 }
 
+/** The positions of the arguments by which `fn` is differentiated. @throws OptionError `ARGNUMS` */
+function checkArgnums(name: string, { argnums, vars }: GradOptions, count: number): readonly number[] {
+  const given = argnums ?? (vars === undefined ? 0 : []);
+  const positions = typeof given === 'number' ? [given] : given;
+  positions.forEach((position, i) => {
+    if (!Number.isInteger(position) || position < 0 || position >= count || positions.indexOf(position) < i)
+      throw new OptionError(
+        'ARGNUMS',
+        `grad of ${name} got argnums ${describeValue(argnums)} and ${count} arguments`,
+        'Name arguments by their position, from 0, each once.',
+      );
+  });
+  return positions;
+}
+
+/** The loss that a function returned, and what it returned beside. @throws TraceError `NO_AUX`, `NOT_A_SCALAR`, … */
+function checkLoss(name: string, result: unknown, hasAux: boolean): [loss: Expr, aux: unknown] {
+  if (hasAux && !(Array.isArray(result) && result.length === 2))
+    throw new TraceError(
+      'NO_AUX',
+      `${name} was to return [value, aux] and did not`,
+      'Return both, or leave hasAux out.',
+    );
+  const [value, aux] = hasAux ? (result as [unknown, unknown]) : [result, undefined];
+  const loss = leafExpr(value);
+  if (loss === undefined)
+    throw new TraceError('NOT_A_SCALAR', `${name} returned ${describeValue(value)}`, 'Return a scalar tensor.');
+  if (loss.aval.size !== 1 || loss.shape.length !== 0)
+    throw new ShapeError(
+      'NOT_A_SCALAR',
+      `${name} returned ${loss.aval.key}`,
+      'Reduce it to a scalar, for example with mean().',
+    );
+  if (!isFloat(loss.dtype))
+    throw new DTypeError('DTYPE_UNSUPPORTED', `${name} returned ${loss.aval.key}`, 'Return a float.');
+  return [loss, aux];
+}
+
+/** `fn(...args)` recorded, and its gradients computed where the caller records. */
 function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unknown[]): Differentiated {
   if (typeof fn !== 'function')
     throw new OptionError('NOT_A_FUNCTION', `grad got ${describeValue(fn)}`, 'Pass a function that returns a scalar.');
   const name = fn.name || 'the function';
   const byVariables = options.vars !== undefined;
-  const argnums =
-    byVariables && options.argnums === undefined
-      ? []
-      : typeof options.argnums === 'number'
-        ? [options.argnums]
-        : (options.argnums ?? [0]);
-  argnums.forEach((argnum, i) => {
-    if (!Number.isInteger(argnum) || argnum < 0 || argnum >= args.length || argnums.indexOf(argnum) < i)
-      throw new OptionError(
-        'ARGNUMS',
-        `grad of ${name} got argnums ${describeValue(options.argnums)} and ${args.length} arguments`,
-        'Name arguments by their position, from 0, each once.',
-      );
-  });
+  const argnums = checkArgnums(name, options, args.length);
   const vars = byVariables ? variablesIn(options.vars) : undefined;
 
   const scope = new TraceScope(fn.name || 'function', false);
@@ -152,24 +178,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
     // Inside the scope: Variables in an argument are copies that belong to the trace.
     argnums.forEach((argnum, which) => (traced[argnum] = unflatten(trees[which]![1], handlesOf[which]!)));
     const result = callTraced(name, fn, traced);
-    if (options.hasAux === true && !(Array.isArray(result) && result.length === 2))
-      throw new TraceError(
-        'NO_AUX',
-        `${name} was to return [value, aux] and did not`,
-        'Return both, or leave hasAux out.',
-      );
-    const [value, aux] = options.hasAux === true ? (result as [unknown, unknown]) : [result, undefined];
-    const loss = leafExpr(value);
-    if (loss === undefined)
-      throw new TraceError('NOT_A_SCALAR', `${name} returned ${describeValue(value)}`, 'Return a scalar tensor.');
-    if (loss.aval.size !== 1 || loss.shape.length !== 0)
-      throw new ShapeError(
-        'NOT_A_SCALAR',
-        `${name} returned ${loss.aval.key}`,
-        'Reduce it to a scalar, for example with mean().',
-      );
-    if (!isFloat(loss.dtype))
-      throw new DTypeError('DTYPE_UNSUPPORTED', `${name} returned ${loss.aval.key}`, 'Return a float.');
+    const [loss, aux] = checkLoss(name, result, options.hasAux === true);
     const [leaves, treedef] = flatten(aux);
     const exprs = leaves.map((leaf) => leafExpr(leaf));
     const outputs = [loss, ...exprs.filter((expr) => expr !== undefined)];
