@@ -12,9 +12,10 @@ import type { TensorDict } from '../io/tensor-dict.js';
 import type { Tensor } from '../trace/tensor.js';
 import { isTracing, modeHere } from '../trace/scope.js';
 import { TrainVar, Variable } from '../trace/variable.js';
-import { type ClassOf, Collector, type Dict, dictEntries, isPlainObject } from './collector.js';
-import { NodeDict, NodeList, requireInstance, VarDict, VarList } from './containers.js';
+import { type ClassOf, Collector } from './collector.js';
+import { NodeDict, NodeList, VarDict, VarList } from './containers.js';
 import { type Device, moveVariables } from './device.js';
+import { ownCollector, registerAll, splitOptions, UnownedCollector } from './implicit.js';
 import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
 import { ModuleNode } from './node.js';
@@ -178,13 +179,13 @@ export class Module extends ModuleNode {
    */
   registerImplicitVars(...variables: readonly unknown[]): void {
     const [given, type] = splitOptions(variables, 'varCls', Variable);
-    register_(given, type, Variable, 'var', this.implicitVars, this);
+    registerAll(given, type, Variable, 'var', this.implicitVars, this);
   }
 
   /** As {@link registerImplicitVars} for modules: `node0`, `node1`, …; `nodeCls` names their class. */
   registerImplicitNodes(...nodes: readonly unknown[]): void {
     const [given, type] = splitOptions(nodes, 'nodeCls', Module);
-    register_(given, type, Module, 'node', this.implicitNodes, this);
+    registerAll(given, type, Module, 'node', this.implicitNodes, this);
   }
 
   /** The attributes that change (Variables, modules, containers of them) and all else, in the order in which they were set. */
@@ -329,31 +330,11 @@ function setHidden<K extends typeof NAME | typeof EVALUATES>(module: Module, key
   Object.defineProperty(module, key, { value, writable: true, enumerable: false, configurable: true });
 }
 
-/** Collectors of implicit things become attributes when they first hold something. */
-function ownCollector(module: Module, key: 'implicitVars' | 'implicitNodes', value: Collector<never>): void {
-  Object.defineProperty(module, key, { value, writable: true, enumerable: true, configurable: true });
-}
-/** A module's Collector before it holds something: it becomes the attribute when it does. */
-class Unowned extends Collector<never> {
-  private own: (() => void) | undefined;
-  static of(module: Module, key: 'implicitVars' | 'implicitNodes'): Unowned {
-    const collector = new Unowned();
-    collector.own = () => {
-      ownCollector(module, key, collector);
-    };
-    return collector;
-  }
-  override set(key: string, value: never): this {
-    this.own?.();
-    this.own = undefined;
-    return super.set(key, value);
-  }
-}
 for (const key of ['implicitVars', 'implicitNodes'] as const) {
-  const unowned = new WeakMap<Module, Unowned>();
+  const unowned = new WeakMap<Module, Collector<never>>();
   Object.defineProperty(Module.prototype, key, {
     get(this: Module) {
-      const collector = unowned.get(this) ?? Unowned.of(this, key);
+      const collector = unowned.get(this) ?? new UnownedCollector(this, key);
       unowned.set(this, collector);
       return collector;
     },
@@ -373,51 +354,6 @@ function checkWalk(method: string, level = -1): void {
       `level is ${describeValue(level)}`,
       'It is −1 for all, or a number of edges from 0.',
     );
-}
-
-/** What was passed, and the class that a last argument such as `{ varCls: TrainVar }` asks for. */
-function splitOptions<T>(
-  given: readonly unknown[],
-  option: string,
-  otherwise: ClassOf<T>,
-): [given: readonly unknown[], type: ClassOf<T>] {
-  const last = given[given.length - 1];
-  if (!isPlainObject(last) || typeof last[option] !== 'function' || Object.keys(last).length !== 1)
-    return [given, otherwise];
-  return [given.slice(0, -1), last[option] as ClassOf<T>];
-}
-
-/** Adds what was given to `present`; nothing where one of it is wrong. */
-function register_<T extends Module | Variable>(
-  given: readonly unknown[],
-  type: ClassOf<T>,
-  base: ClassOf<T>,
-  stem: string,
-  present: Collector<T>,
-  holder: Module,
-): void {
-  const next = new Collector(present);
-  const add = (key: string, value: unknown): void => {
-    requireInstance(value, base, `${holder.name}, registering ${JSON.stringify(key)},`);
-    requireInstance(value, type, `${holder.name}, registering ${JSON.stringify(key)},`);
-    next.set(key, value as T);
-  };
-  const addOne = (value: unknown): void => {
-    if (value instanceof base) {
-      if ([...next.values()].includes(value)) {
-        requireInstance(value, type, holder.name);
-        return;
-      }
-      let number = 0;
-      while (next.has(`${stem}${number}`)) number++;
-      add(`${stem}${number}`, value);
-    } else if (Array.isArray(value)) value.forEach(addOne);
-    else if (value instanceof Map || isPlainObject(value))
-      for (const [key, each] of dictEntries(value as Dict<unknown>)) add(key, each);
-    else requireInstance(value, base, holder.name);
-  };
-  given.forEach(addOne);
-  for (const [key, value] of next) if (!present.has(key)) present.set(key, value);
 }
 
 register(Module, {
