@@ -13,6 +13,7 @@ import { helpersOf } from './scalar.js';
 import { WORKGROUP_SIZE } from './target.js';
 import { Writer } from '../../src/lower/writer.js';
 
+/** Words before the gates, and of each gate: a branch around the dispatch. */
 const TABLE_HEAD = 3;
 const GATE = 3;
 /** The first word of the gate number `gate`; of the list of calls, where there are so many gates. */

@@ -6,6 +6,7 @@ import { COMPUTE_STAGE, type Device } from './device.js';
 import type { Dispatch } from './plan.js';
 import type { Slab } from './slabs.js';
 
+/** Pipelines that are kept; those used longest ago go. */
 const MOST_PIPELINES = 1024;
 
 /** A pipeline that is made while other work goes on. */

@@ -192,6 +192,7 @@ class Lifetimes {
   }
 }
 
+/** Gives each buffer a place: parameters, results and Variables their own memory, temporaries and scratch one in the arena. */
 export function planBuffers(
   graph: Graph,
   fused: Fused,

@@ -106,6 +106,7 @@ function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   else list.push(value);
 }
 
+/** The clusters of a graph while they are joined, and what each reads. */
 export class Clustering {
   readonly clusters: Cluster[] = [];
   readonly of = new Map<Expr, Cluster>();

@@ -10,6 +10,7 @@ import { rebuild, rewriteGraph } from './rewrite.js';
 /** Decompositions that a target has instead of the primitives' own, by their names. */
 export type Decompositions = Readonly<Record<string, NonNullable<Primitive['decompose']>>>;
 
+/** `graph` in core ops, movements and contractions; `own` are the target's forms of composite nodes. */
 export function decompose(graph: Graph, own: Decompositions = {}): Graph {
   const formOf = (primitive: Primitive): Primitive['decompose'] => own[primitive.name] ?? primitive.decompose;
   const builder: Builder<Expr> = {

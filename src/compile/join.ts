@@ -42,6 +42,7 @@ function join(scans: readonly Expr[], used: ReadonlyMap<Expr, ReadonlySet<number
   });
 }
 
+/** `graph` with scans that go over the same values as one. */
 export function joinScans(graph: Graph): Graph {
   const order = topologicalOrder(graph.outputs);
   const isScan = ({ primitive }: Expr): boolean => primitive.control?.kind === 'scan';

@@ -87,6 +87,7 @@ const isInjective = (segment: Segment, to: BufferId): boolean =>
       segment.axes.every((extent, axis) => extent === 1 || store.map.strides[axis] !== 0),
   );
 
+/** Orders the kernels, and says which updates happen in place. */
 export function schedule(graph: Graph, fused: Fused): Scheduled {
   const accesses = new Accesses(fused.units);
   const updates = graph.updates.map((update): Update => {

@@ -141,6 +141,7 @@ const pathStep = (kind: NodeKind, key: unknown): string =>
     ? `[${typeof key === 'string' ? JSON.stringify(key) : String(key)}]`
     : `.${key}`;
 
+/** Whether what two nodes keep besides their children is the same. */
 export function sameAuxiliary(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -162,6 +163,7 @@ export function registrationFrom(prototype: unknown): AnyRegistration | undefine
   return undefined;
 }
 
+/** The class of a value and what holds for it; undefined for a class that is not registered. */
 export function registrationOf(value: object): [AnyClass, AnyRegistration] | undefined {
   const registration = registrationFrom(Object.getPrototypeOf(value));
   return registration && [value.constructor as AnyClass, registration];

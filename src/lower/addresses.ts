@@ -56,6 +56,7 @@ export function mapBodies(
 const mapAllForms = (statement: Statement, change: <F extends Form>(form: F) => F): Statement =>
   mapBodies(mapForms(statement, change), (body) => body.map((each) => mapAllForms(each, change)));
 
+/** `code` whose addresses share variables: the part of a form that a loop leaves alone is named outside of it. */
 export function nameAddresses(code: LoopFunction): LoopFunction {
   const variables = [...code.variables];
   let names = 0;

@@ -6,6 +6,7 @@ const PRODUCT = 0.05;
 /** Of one element of a sort. */
 const SORTED = 20;
 
+/** The estimate for all elements of `segment`. */
 export function segmentNanoseconds(segment: Segment): number {
   const extents = [...segment.axes, ...segment.reduceAxes];
   const all = extents.reduce((product, extent) => product * extent, 1);

@@ -34,6 +34,7 @@ export const SCALAR: Mode = { width: 1, unit: 0, active: 1 };
 export const vectors = (width: number, count: number): Mode[] =>
   Array.from({ length: count }, (_, unit) => ({ width, unit, active: width }));
 
+/** The open loops of a segment, and the values of its nodes that have been written in them. */
 export class Nest {
   /** The variable of each axis whose loop is open. */
   readonly axes: (VariableId | undefined)[] = [];

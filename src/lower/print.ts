@@ -17,6 +17,7 @@ import type {
 
 const typeOf = ({ dtype, width }: TypedElements): string => (width === 1 ? dtype : `${dtype}×${width}`);
 
+/** `code` as golden files and reports show it. */
 export function printLoops(code: LoopFunction): string {
   const { memories, values, cells } = code;
   const names = code.variables.map((name, i, all) => (all.indexOf(name) === i ? name : `${name}_${i}`));

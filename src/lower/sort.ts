@@ -73,6 +73,7 @@ export function rowOf(nest: Nest, { map }: Store): { readonly first: Form; reado
   return { first: nest.form({ ...map, strides: map.strides.with(last, 0) }), stride: map.strides[last]! };
 }
 
+/** The loops of a `sort` segment: by counting where rows are short, else by the digits of keys. */
 export function sortRows(segment: Segment, { workers }: Target, name: string): LoweredSegment {
   const { axes, operandDTypes, body } = segment;
   const { key, descending, n, rows, sizes } = sortedRows(segment);

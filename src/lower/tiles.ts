@@ -17,6 +17,7 @@ export interface ContractionAxes {
   readonly batch: readonly number[];
 }
 
+/** Which parallel axes move one factor alone, and which both or neither. */
 export function contractionAxes({ axes, body, contraction }: Segment): ContractionAxes {
   const moves = (root: number): boolean[] =>
     axes.map((_, axis) =>
@@ -45,6 +46,7 @@ export function storesSums({ body, stores }: Segment): boolean {
   return stores.every((store) => store.node === sum && store.indirect === undefined && store.guard === undefined);
 }
 
+/** What a contraction's tile is chosen by. */
 export function contractionShape(segment: Segment): ContractionShape {
   const { rows, columns, batch } = contractionAxes(segment);
   const extent = (axes: readonly number[]): number => sizeOf(axes.map((axis) => segment.axes[axis]!));
@@ -175,6 +177,7 @@ export function shapeClass({ dtype, rows, columns, steps, batch, alongSteps, isP
   const powers = [rows, columns, steps, batch].map((extent) => Math.ceil(Math.log2(extent)));
   return `${dtype} ${powers.join(' ')} ${alongSteps.map((is) => (is ? 'k' : 'n')).join('')}${isPlain ? '' : ' then more'}`;
 }
+/** A tile as reports name it. */
 export function tileText(tile: GroupTile): string {
   const { height, width, depth } = tile;
   if (depth > 0) return `${height} × ${width}, ${depth} steps at a time`;

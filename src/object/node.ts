@@ -2,6 +2,7 @@
 import type { Variable } from '../trace/variable.js';
 import type { Collector } from './collector.js';
 
+/** A module without its methods. */
 export abstract class ModuleNode {
   /** As messages call it. */
   static name = 'Module';

@@ -69,6 +69,7 @@ const total = (kernel: Kernel, part: (segment: Kernel['segments'][number]) => nu
 const untiledOf = ({ segments }: Kernel, { whyUntiled }: Target): string | undefined =>
   segments.flatMap((segment) => (segment.kind === 'contraction' ? (whyUntiled?.(segment) ?? []) : [])).find(() => true);
 
+/** The report of a program; its texts are made when they are read. */
 export function makeReport(subject: Subject): Report {
   const { program, backend } = subject;
   const { buffers, kernels } = program;

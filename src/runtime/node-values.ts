@@ -9,6 +9,7 @@ import { isParameter } from '../ops/leaf.js';
 import type { Backend } from './backend.js';
 import { Trial } from './trial.js';
 
+/** Outputs of one program, and their bytes, at most. */
 const GROUP_NODES = 128;
 const GROUP_BYTES = 64 << 20;
 

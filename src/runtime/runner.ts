@@ -38,6 +38,7 @@ type NumberedUpdate = Program['updates'][number] & { readonly index: number };
 /** No version of the bindings. */
 const NEVER = -1;
 
+/** Runs one program: `run` is a call. */
 export class Runner {
   readonly source: KernelSource;
   readonly #executable: Executable;

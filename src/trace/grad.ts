@@ -91,6 +91,7 @@ function variablesIn(tree: unknown): { list: Variable[]; rebuild: (values: reado
 export const inline = (graph: Graph, values: readonly Expr[]): Expr[] =>
   record(() => copyInto(new Map(graph.parameters.map((parameter, i) => [parameter, values[i]!])), graph.outputs));
 
+/** The value of a parameter where the graph is inlined: of an argument, a Variable now, or a captured tensor. */
 export function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
   switch (binding.kind) {
     case 'argument':

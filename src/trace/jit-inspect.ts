@@ -53,6 +53,7 @@ interface Inspection {
   checkNumerics(...args: unknown[]): Promise<NonFinite | null>;
 }
 
+/** The methods of a jitted function that look at its programs. */
 export function inspectionOf(programs: Programs): Inspection {
   const { name, options, layout, history, stats, find, known, trace, build, leafAvals, clearLeaves, last } = programs;
 

@@ -27,6 +27,7 @@ export function eachAxis(name: string, option: string, value: unknown, rank: num
   return list as number[];
 }
 
+/** Whether `layout` is `'NCHW'`. @throws OptionError `OPTION_RANGE` */
 export function isChannelsFirst(name: string, layout: unknown = 'NHWC'): boolean {
   if (layout !== 'NHWC' && layout !== 'NCHW')
     refuse(

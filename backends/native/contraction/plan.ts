@@ -79,6 +79,7 @@ function joinAxes(axes: readonly Axis[], side: Side): Axis[] {
 const evenly = (total: number, limit: number, unit: number): number =>
   Math.ceil(Math.ceil(total / Math.ceil(total / Math.max(limit, unit))) / unit) * unit;
 
+/** How a machine computes a contraction: its register tile, what is packed, and the tasks. */
 export function planContraction(machine: MachineName, shape: TileShape): ContractionPlan {
   const { dtype, order } = shape;
   const joined = { rows: joinedSize(shape.rows), columns: joinedSize(shape.columns), steps: joinedSize(shape.reduced) };

@@ -98,6 +98,7 @@ type AnyCell = Cell | Cell<Fields>;
 /** The new values of cells. */
 export type Changes = ReadonlyMap<AnyCell, unknown>;
 
+/** What cells hold now. A frame keeps what they held before it was opened, so that a side of a branch can be taken back. */
 export class Memory {
   readonly #frames: Map<AnyCell, unknown>[] = [];
 
