@@ -161,13 +161,14 @@ export class LibraryCache {
   #isGood(key: string, path: string): boolean {
     let file: number;
     try {
-      file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      // A pipe would wait for who writes it.
+      file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     } catch {
       return false;
     }
     try {
-      const { uid, mode } = fstatSync(file);
-      if (uid !== process.getuid!() || (mode & 0o022) !== 0) return false;
+      const stats = fstatSync(file);
+      if (!stats.isFile() || stats.uid !== process.getuid!() || (stats.mode & 0o022) !== 0) return false;
       const bytes = readFileSync(file);
       const content = bytes.subarray(0, -DIGEST_BYTES);
       if (bytes.length <= DIGEST_BYTES || !digestOf(key, content).equals(bytes.subarray(-DIGEST_BYTES))) return false;

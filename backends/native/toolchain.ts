@@ -65,6 +65,9 @@ export const SEMANTICS = [
 const unavailable = (facts: string, remedy = INSTALL): BackendUnavailableError =>
   new BackendUnavailableError('NO_COMPILER', facts, remedy);
 
+/** Whose libraries must come before all others. */
+const SANITIZERS = /^-fsanitize=.*(address|thread|memory|leak)/;
+
 /** Macros of instruction sets that a processor may lack. */
 const INSTRUCTIONS = /^__(SSE|SSSE|AVX|FMA|F16C|BMI|LZCNT|ADX|SHA|VAES|VPCLMUL|GFNI|AMX|ARM_FEATURE)/;
 
@@ -74,6 +77,12 @@ function macrosOf(text: string): Map<string, string> {
   for (const [, name, value] of text.matchAll(/^#define (\w+) (.*)$/gm)) macros.set(name!, value!);
   return macros;
 }
+
+/** The version that a C compiler tells of itself; undefined for anything else. */
+const versionOf = (macros: ReadonlyMap<string, string>): string | undefined =>
+  macros.has('__STDC__') ? macros.get('__VERSION__')?.replaceAll('"', '') : undefined;
+const failureOf = ({ failure, stdout }: Outcome): string | undefined =>
+  failure ?? (versionOf(macrosOf(stdout)) === undefined ? 'says nothing that a C compiler says' : undefined);
 
 function machineOf(macros: ReadonlyMap<string, string>, compiler: string): MachineName {
   if (macros.has('__x86_64__')) {
@@ -151,28 +160,32 @@ export function findToolchain({ compiler, flags, fma }: ToolchainOptions): Toolc
       'the backend native does not know Windows',
       `Run it on 'wasm', or in WSL.`,
     );
+  const sanitizer = flags.find((flag) => SANITIZERS.test(flag));
+  if (sanitizer !== undefined)
+    throw new OptionError(
+      'COMPILER_FLAG',
+      `the flag ${sanitizer} asks for a library that ends a process which did not begin with it`,
+      'Leave it out.',
+    );
   const tried: string[] = [];
   const own = process.arch === 'arm64' ? ['-mcpu=native'] : ['-march=native'];
   const probe = (name: string, own: readonly string[]): Outcome =>
     runCompiler(name, ['-dM', '-E', ...own, '-x', 'c', '-'], '');
   for (const name of compiler === undefined ? COMPILERS : [compiler]) {
     const found = probe(name, [...own, ...flags]);
-    if (found.failure !== undefined) {
-      if (!found.isMissing && flags.length > 0 && probe(name, own).failure === undefined)
+    const failure = failureOf(found);
+    if (failure !== undefined) {
+      if (!found.isMissing && flags.length > 0 && failureOf(probe(name, own)) === undefined)
         throw new OptionError(
           'COMPILER_FLAG',
-          `${name} does not take the flags ${flags.join(' ')}: it ${found.failure}`,
-          'Leave out or correct what it names.',
+          `${name} does not take the flags ${flags.join(' ')}: with them it ${failure}`,
+          'Leave out or correct what does not belong there.',
         );
-      tried.push(`${name} ${found.failure}`);
+      tried.push(`${name} ${failure}`);
       continue;
     }
     const macros = macrosOf(found.stdout);
-    const version = macros.get('__VERSION__')?.replaceAll('"', '');
-    if (version === undefined || !macros.has('__STDC__')) {
-      tried.push(`${name} says nothing that a C compiler says`);
-      continue;
-    }
+    const version = versionOf(macros)!;
     if (flags.some((flag) => flag.startsWith('-m')))
       checkInstructions(flags, macros, macrosOf(probe(name, own).stdout));
     const isClang = macros.has('__clang__');

@@ -1,5 +1,5 @@
 /** What can go wrong around the compiler and its cache: typed errors, nothing written, or built again. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -208,6 +208,14 @@ describeOnNative('the compiler and its cache', () => {
     const flag = await failure({ flags: ['-fno-such-thing'] });
     expect(flag).toMatchObject({ name: 'OptionError', code: 'COMPILER_FLAG' });
     expect(flag.message).toContain('-fno-such-thing');
+    for (const [option, message] of [
+      ['--version', 'with them it says nothing that a C compiler says'],
+      ['-fsanitize=address', 'ends a process'],
+    ] as const) {
+      const refused = await failure({ flags: [option] });
+      expect(refused).toMatchObject({ name: 'OptionError', code: 'COMPILER_FLAG' });
+      expect(refused.message).toContain(message);
+    }
   });
 
   test('a cache directory that others can write, that cannot be made, or that somebody else has', async () => {
@@ -247,6 +255,8 @@ describeOnNative('the compiler and its cache', () => {
       (path, bytes) => writeFileSync(path, bytes.subarray(0, 100)),
       (path, bytes) => writeFileSync(path, bytes.with(2000, bytes[2000]! ^ 1)),
       (path, bytes) => writeFileSync(path, bytes, { mode: 0o600 }),
+      // It would keep a reader waiting.
+      (path) => execFileSync('mkfifo', [path]),
     ];
     for (const way of spoil) {
       libraries.forEach((path, i) => {
@@ -261,6 +271,11 @@ describeOnNative('the compiler and its cache', () => {
       });
     }
     expect(readdirSync(made)).toHaveLength(2);
+    for (const path of libraries) {
+      rmSync(path);
+      mkdirSync(path);
+    }
+    expect(await failure({ cacheDirectory: made })).toMatchObject({ name: 'OptionError', code: 'CACHE_DIRECTORY' });
   });
 
   test('fma is another entry of the cache, whose sums of products alone have other bits', async () => {
