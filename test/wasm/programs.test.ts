@@ -80,6 +80,19 @@ describe('element-wise', () => {
       );
   });
 
+  test('a choice between a value and a zero of either sign; the elements of small windows', () => {
+    const values = [-Infinity, -2, -0, 0, 2, NaN, Infinity, -0, 1];
+    for (const dtype of FLOATS)
+      agree(
+        (x) => [
+          ...[0, -0].flatMap((zero) => [L.where(x.less(1), zero, x), L.where(x.less(1), x, zero)]),
+          L.maxPool2d(x.reshape([1, 3, 3, 1]), 2, { strides: 1 }),
+        ],
+        L.tensor(values, { dtype }),
+      );
+    agree((x) => [L.where(x.less(3), 0, x), L.where(x.less(3), x, 0)], random('i32', [9], 1));
+  });
+
   test('transcendentals', () => {
     for (const dtype of FLOATS)
       agree(

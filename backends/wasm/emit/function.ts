@@ -292,11 +292,29 @@ export class FunctionPrinter {
           opened.advance(step);
           isLeft().brIf(again);
         });
-      if (turns.length === 1 && first !== undefined && typeof last === 'number' && first < last) repeat();
+      const isThere = turns.length === 1 && first !== undefined && typeof last === 'number' && first < last;
+      if (isThere && statementsOf(loop) <= UNROLLED)
+        for (let at = first; at < (last as number); at += step) {
+          if (at > first) opened.advance(step);
+          f.i32(at).set(index);
+          this.pointers.scope(() => this.statements(body));
+        }
+      else if (isThere) repeat();
       else isLeft().if(repeat);
     }
     opened.close();
   }
+}
+
+/** Loops of at most so many statements in all their turns are written out: the elements of a pool's window. */
+const UNROLLED = 32;
+/** Statements that are written for `body`. */
+const statementsIn = (body: readonly Statement[]): number =>
+  body.reduce((sum, statement) => sum + (statement.kind === 'for' ? statementsOf(statement) : 1), 0);
+function statementsOf({ from, to, turns }: For): number {
+  const [turn, ...others] = turns;
+  if (others.length > 0 || from.terms.length > 0 || to.terms.length > 0 || to.limit !== undefined) return Infinity;
+  return Math.ceil((to.offset - from.offset) / turn!.step) * statementsIn(turn!.body);
 }
 
 /** Loads n, which stands after the addresses of the operands and of `others`. */
