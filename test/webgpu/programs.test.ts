@@ -1,11 +1,11 @@
 /** Whole programs on the GPU beside their meaning: kernels of every kind, long sums, random programs. */
 import fc from 'fast-check';
-import { add, matmul, softmax, tanh, type Tensor } from 'lazuli';
+import { add, matmul, softmax, tanh, tensor, type Tensor } from 'lazuli';
 import { expect, test } from 'vitest';
 import { DECOMPOSITIONS_OF_SINGLES } from '../../backends/webgpu/singles/decompositions.js';
 import type { HostArray } from '../../src/core/array.js';
 import { isFloat } from '../../src/core/dtype.js';
-import { topologicalOrder } from '../../src/core/expr.js';
+import { type Expr, topologicalOrder } from '../../src/core/expr.js';
 import type { Graph } from '../../src/core/graph.js';
 import { formOf, FunctionBuilder } from '../../src/lower/builder.js';
 import { BEGIN, END } from '../../src/lower/loops.js';
@@ -13,7 +13,9 @@ import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
 import { runs } from '../support/runs.js';
 import { sameBits, show } from '../support/bits.js';
-import { tracedGraph } from '../support/graphs.js';
+import { traced, tracedGraph } from '../support/graphs.js';
+import { read } from '../support/backends.js';
+import { COMPILED, runBlock, statements, type Store } from '../control/random-programs.js';
 import { WINDOW_PROGRAMS } from '../support/windows.js';
 import { chosen, INPUTS, instructions, runAll } from '../properties/programs.js';
 import { isFlushed } from './accuracy.js';
@@ -95,14 +97,22 @@ const NEAR: Record<string, Case> = {
 const SINGLES = INPUTS.map((input) =>
   input.dtype === 'f64' ? { ...input, dtype: 'f32' as const, data: Float32Array.from(input.data) } : input,
 );
+/** All nodes, those of bodies and branches too. */
+function nodesOf(graph: Graph): Expr[] {
+  const isGraph = (value: unknown): value is Graph => typeof value === 'object' && value !== null && 'outputs' in value;
+  return topologicalOrder(graph.outputs).flatMap((node) => [
+    node,
+    ...Object.values(node.attributes).flat().filter(isGraph).flatMap(nodesOf),
+  ]);
+}
 /** Whether there is f64, or what the GPU computes in another way than with f64. */
 const hasDoubles = (graph: Graph): boolean =>
-  topologicalOrder(graph.outputs).some(
+  nodesOf(graph).some(
     ({ dtype, primitive }) => dtype === 'f64' || DECOMPOSITIONS_OF_SINGLES[primitive.name] !== undefined,
   );
 /** Whether there are float sums, whose order is the GPU's own. */
 const hasSums = (graph: Graph): boolean =>
-  topologicalOrder(graph.outputs).some(
+  nodesOf(graph).some(
     (node) => ['reduction', 'contraction', 'composite'].includes(node.primitive.kind) && isFloat(node.input().dtype),
   );
 
@@ -135,6 +145,20 @@ describeOnGpu('programs', () => {
         await check(graph, SINGLES, 0);
       }),
       { numRuns: runs(25) },
+    );
+  });
+  test.runIf(IS_EXACT)('so have random programs of loops and branches', async () => {
+    const kinds = ['scan', 'for', 'while', 'cond', 'switch', 'checkpoint', 'custom', 'jit', 'vmap', 'jvp'] as const;
+    const none: Store = { count: 0, get: () => tensor(0), set: () => undefined };
+    await fc.assert(
+      fc.asyncProperty(statements(kinds, 2), fc.nat(65535), async (block, bits) => {
+        const { graph, captured } = traced(SINGLES, (...inputs) =>
+          chosen([inputs[0]!, ...runBlock(block, inputs, COMPILED, none)], bits),
+        );
+        fc.pre(!hasSums(graph) && !hasDoubles(graph));
+        await check(graph, [...SINGLES, ...captured.map(read)], 0);
+      }),
+      { numRuns: runs(10) },
     );
   });
 });
