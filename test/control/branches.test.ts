@@ -1,6 +1,19 @@
 /** `cond`, `switchCase`, `checkpoint`, `customVjp`. */
 import { describe, expect, test } from 'vitest';
-import { checkpoint, cond, customVjp, grad, jit, switchCase, type Tensor, tensor, Variable } from 'lazuli';
+import {
+  checkpoint,
+  cond,
+  customVjp,
+  forLoop,
+  grad,
+  jit,
+  scan,
+  switchCase,
+  type Tensor,
+  tensor,
+  Variable,
+  whileLoop,
+} from 'lazuli';
 import { THREADED_BACKENDS } from '../support/backends.js';
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected }) as unknown;
@@ -145,4 +158,44 @@ test('branches that differ, and derivatives of another structure, are typed erro
   expect(custom(forward, (y: Tensor) => y)).toThrow(code('BACKWARD_RESULT'));
   expect(custom(forward, (y: Tensor) => [[y]])).toThrow(code('STRUCTURE_CHANGED'));
   expect(custom(forward, (_: Tensor, g: Tensor) => [g])).toThrow(code('COTANGENT'));
+});
+
+test('a throw in any body leaves Variables and the function as they were', () => {
+  const v = new Variable(tensor(1));
+  let fails = false;
+  const turn = (x: Tensor): Tensor => {
+    v.value = v.value.add(x);
+    if (fails) throw new RangeError('mine');
+    return x.mul(2);
+  };
+  const bodies: Record<string, (x: Tensor) => unknown> = {
+    scan: (x) => scan((c: Tensor) => [turn(c), null] as const, x, null, { length: 2 }),
+    forLoop: (x) => forLoop(0, 2, (_, c: Tensor) => turn(c), x),
+    whileLoop: (x) => whileLoop((c) => c.less(10), turn, x),
+    cond: (x) => cond(x.greater(0), turn, (y: Tensor) => y, x),
+    switchCase: (x) => switchCase(x.cast('i32'), [(y: Tensor) => y, turn], x),
+    checkpoint: (x) => checkpoint(turn)(x),
+    'a gradient of a loop': (x) =>
+      grad((y: Tensor) => scan((c: Tensor) => [turn(c), null] as const, y, null, { length: 2 })[0])(x),
+    'a loop of a branch': (x) => forLoop(0, 2, (_, c: Tensor) => cond(c.greater(0), turn, (y: Tensor) => y, c), x),
+  };
+  for (const [name, body] of Object.entries(bodies)) {
+    v.value = tensor(1);
+    const f = jit((x: Tensor) => {
+      v.value = v.value.mul(3);
+      body(x);
+      return v.value;
+    });
+    fails = true;
+    expect(() => f(tensor(1)), name).toThrow(RangeError);
+    expect(v.value.item(), name).toBe(1);
+    fails = false;
+    const after = f(tensor(1)).item();
+    expect(after, name).toBeGreaterThan(3);
+    expect(v.value.item(), name).toBe(after);
+    // With another signature, where a program is there already.
+    fails = true;
+    expect(() => f(tensor(1, { dtype: 'f64' })), name).toThrow(RangeError);
+    expect(v.value.item(), name).toBe(after);
+  }
 });

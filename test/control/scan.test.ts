@@ -381,6 +381,15 @@ test('what cannot be looped over is a typed error, and nothing is written', () =
   expect(() => forLoop(0, 2 ** 31, (_, c) => c, tensor(1))).toThrow(code('LOOP_BOUNDS'));
   for (const bound of [tensor(2.5), tensor([2, 3], { dtype: 'i32' }), 2.5])
     expect(() => jit((n: Tensor) => forLoop(0, n, (_, c) => c, tensor(1)))(bound)).toThrow(code('LOOP_BOUNDS'));
+  const loops = [
+    (turn: (c: Tensor) => unknown) => forLoop(0, 2, (_, c: Tensor) => turn(c), tensor(1)),
+    (turn: (c: Tensor) => unknown) => whileLoop((c: Tensor) => c.less(3), turn as (c: Tensor) => Tensor, tensor(1)),
+  ];
+  for (const loop of loops) {
+    expect(() => loop((c) => c.cast('i32'))).toThrow(code('CARRY_CHANGED'));
+    expect(() => loop((c) => c.reshape([1]))).toThrow(code('CARRY_CHANGED'));
+    expect(() => loop((c) => ({ c }))).toThrow(code('STRUCTURE_CHANGED'));
+  }
   expect(() => forLoop(0, 2, () => undefined as never, tensor(1))).toThrow(/STRUCTURE_CHANGED: forLoop/);
   expect(() => scan((c: Tensor) => [c, null], tensor(1), null, { length: 2 ** 32 })).toThrow(code('SCAN_LENGTH'));
   const whole = tensor([1, 2], { dtype: 'i32' });
