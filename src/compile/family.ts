@@ -112,6 +112,59 @@ function graphTaking(family: GraphFamily, n: number, place: number): Graph {
   return closed(graph.name, parameters, graph.outputs);
 }
 
+type SizedAttribute = SizeForm | (SizeForm | number)[];
+
+/** How an attribute follows from n: by a form, as a literal, or in its graphs. */
+interface Unified {
+  readonly sized?: SizedAttribute;
+  readonly literal?: Literal;
+  readonly graphs?: MemberGraphs;
+}
+
+/** How the attribute `key`, which has `values` at `sizes`, follows from n; undefined where it is the same, text where it cannot. */
+function unifyAttribute(
+  node: Expr,
+  key: string,
+  values: readonly AttributeValue[],
+  sizes: readonly number[],
+  formOf: (values: readonly number[]) => SizeForm | undefined,
+): Unified | string | undefined {
+  const bodies = values.map((value) => graphsOf({ value }));
+  const isSame = values.every((value) => attributesKey({ value }) === attributesKey({ value: values[0]! }));
+  // Graphs that are the same for all n may take it too.
+  if (isSame && bodies[0]!.length === 0) return undefined;
+  const unlike = (): string =>
+    `${key} of ${node.primitive.name} is ${values.map((value) => attributesKey({ [key]: value })).join(', ')} for ${sizes.join(', ')}`;
+  if (values.every((value) => typeof value === 'number')) {
+    if (node.primitive === constantPrimitive) {
+      const literal = literalOf(sizes, values, node.dtype);
+      return literal === undefined ? unlike() : { literal };
+    }
+    const sized = formOf(values);
+    return sized === undefined ? unlike() : { sized };
+  }
+  if (values.every((value) => isNumbers(value) && value.length === (values[0] as number[]).length)) {
+    const lists = values as (readonly number[])[];
+    const merged = lists[0]!.map((value, at): SizeForm | number | undefined =>
+      lists.every((list) => list[at] === value) ? value : formOf(lists.map((list) => list[at]!)),
+    );
+    return merged.includes(undefined) ? unlike() : { sized: merged as (SizeForm | number)[] };
+  }
+  // Bodies of loops, branches.
+  const [{ length }] = bodies as [Graph[]];
+  if (length === 0 || bodies.some((list) => list.length !== length)) return unlike();
+  const families: GraphFamily[] = [];
+  for (let at = 0; at < length; at++) {
+    const family = familyOf(
+      bodies.map((list) => list[at]!),
+      sizes,
+    );
+    if ('what' in family) return `in the body of ${node.primitive.name} ${family.what}`;
+    families.push(family);
+  }
+  return { graphs: { key, families, isList: !isGraph(values[0]!) } };
+}
+
 /** The family of which `graphs` are members at `sizes`, or where they are no family. */
 export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): GraphFamily | Difference {
   const [first] = graphs as [Graph, ...Graph[]];
@@ -139,49 +192,16 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
     const inputs = inputsOf(node, 0) as number[];
     if (nodes.some((each, graph) => inputsOf(each!, graph).join() !== inputs.join()))
       return differ(`${node.primitive.name} reads other values for ${sizes.join(', ')}`, i);
-    const sized: Record<string, SizeForm | (SizeForm | number)[]> = {};
+    const sized: Record<string, SizedAttribute> = {};
     let literal: Literal | undefined;
     const graphs: MemberGraphs[] = [];
     for (const key of Object.keys(node.attributes)) {
       const values = nodes.map((each) => each!.attributes[key]!);
-      const bodies = values.map((value) => graphsOf({ value }));
-      const isSame = values.every((value) => attributesKey({ value }) === attributesKey({ value: values[0]! }));
-      // Graphs that are the same for all n may take it too.
-      if (isSame && bodies[0]!.length === 0) continue;
-      const unlike = (): Difference =>
-        differ(
-          `${key} of ${node.primitive.name} is ${values.map((value) => attributesKey({ [key]: value })).join(', ')} for ${sizes.join(', ')}`,
-          i,
-        );
-      if (values.every((value) => typeof value === 'number')) {
-        if (node.primitive === constantPrimitive) literal = literalOf(sizes, values, node.dtype);
-        else {
-          const form = formOf(values);
-          if (form !== undefined) sized[key] = form;
-        }
-        if (literal === undefined && sized[key] === undefined) return unlike();
-      } else if (values.every((value) => isNumbers(value) && value.length === (values[0] as number[]).length)) {
-        const lists = values as (readonly number[])[];
-        const merged = lists[0]!.map((value, at): SizeForm | number | undefined =>
-          lists.every((list) => list[at] === value) ? value : formOf(lists.map((list) => list[at]!)),
-        );
-        if (merged.includes(undefined)) return unlike();
-        sized[key] = merged as (SizeForm | number)[];
-      } else {
-        // Bodies of loops, branches.
-        const [{ length }] = bodies as [Graph[]];
-        if (length === 0 || bodies.some((list) => list.length !== length)) return unlike();
-        const families: GraphFamily[] = [];
-        for (let at = 0; at < length; at++) {
-          const family = familyOf(
-            bodies.map((list) => list[at]!),
-            sizes,
-          );
-          if ('what' in family) return differ(`in the body of ${node.primitive.name} ${family.what}`, i);
-          families.push(family);
-        }
-        graphs.push({ key, families, isList: !isGraph(values[0]!) });
-      }
+      const unified = unifyAttribute(node, key, values, sizes, formOf);
+      if (typeof unified === 'string') return differ(unified, i);
+      if (unified?.sized !== undefined) sized[key] = unified.sized;
+      if (unified?.literal !== undefined) literal = unified.literal;
+      if (unified?.graphs !== undefined) graphs.push(unified.graphs);
     }
     members.push({ node, inputs, sized, literal, graphs });
   }
