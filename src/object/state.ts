@@ -120,6 +120,12 @@ export function loadState(module: ModuleNode, state: unknown, options: LoadState
 
 /** What a Variable can be set to without an error: to fail later would leave a part of the state loaded. */
 function fitting(key: string, variable: Variable, value: unknown): Tensor | number {
+  if (value === null || !['object', 'number', 'boolean'].includes(typeof value))
+    throw new CheckpointError(
+      'STATE_FORMAT',
+      `the state of ${JSON.stringify(key)} is ${describeValue(value)}`,
+      'Give a tensor, or numbers in arrays.',
+    );
   const given =
     value instanceof Variable
       ? value.value

@@ -297,6 +297,8 @@ describe('state dicts by attribute path', () => {
       unexpectedKeys: ['none'],
     });
     expect(() => net.loadStateDict({ 'encoder.w': tensor(1), decoder: { w: tensor(1) } })).toThrow(/STATE_FORMAT/);
+    for (const value of ['x', null])
+      expect(() => net.loadStateDict({ 'encoder.w': value })).toThrow(/STATE_FORMAT: the state of "encoder.w" is/);
     expect(() => net.stateDict({ method: 'other' as 'absolute' })).toThrow(OptionError);
     expect(() => net.loadStateDict(flat, { wran: true } as never)).toThrow(/UNKNOWN_OPTION.*warn/);
   });
