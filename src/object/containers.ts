@@ -5,7 +5,7 @@ import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
-import { type ClassOf, dictEntries, type Dict } from './collector.js';
+import { type ClassOf, dictEntries, type Dict, isPlainObject } from './collector.js';
 import { ModuleNode } from './node.js';
 
 /** @throws OptionError `WRONG_CLASS` unless `value` is an instance of `type`. */
@@ -36,18 +36,20 @@ abstract class ClassList<T> extends Array<T> {
   }
 }
 
-const pairsOf = <T>(entries: Dict<T> | Iterable<readonly [string, T]>): Iterable<readonly [string, T]> =>
-  !(entries instanceof Map) && Symbol.iterator in entries
-    ? (entries as Iterable<readonly [string, T]>)
-    : dictEntries(entries as Dict<T>);
+/** The pairs of a dict, or what else is iterable; one that is no pair for anything else. */
+function pairsOf(entries: unknown): Iterable<unknown> {
+  if (entries instanceof Map || isPlainObject(entries)) return dictEntries(entries as Dict<unknown>);
+  const isIterable = typeof (entries as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === 'function';
+  return isIterable && typeof entries === 'object' ? (entries as Iterable<unknown>) : [undefined];
+}
 
 /** A Map whose values are all of one class. */
 abstract class ClassDict<T> extends Map<string, T> {
   declare readonly [leafType]: Tensor;
   constructor(entries: Dict<T> | Iterable<readonly [string, T]>) {
     super();
-    const pairs = typeof entries === 'object' && (entries as unknown) !== null ? pairsOf(entries) : [undefined];
-    for (const pair of pairs as Iterable<unknown>) {
+    const pairs = pairsOf(entries);
+    for (const pair of pairs) {
       if (!Array.isArray(pair) || typeof pair[0] !== 'string')
         throw new OptionError(
           'NOT_A_DICT',

@@ -267,6 +267,7 @@ export function cast(x: Operand, dtype: DType): Expr {
 }
 
 export function bitcast(x: Operand, dtype: DType): Expr {
+  checkDType('bitcast', dtype);
   const value = asExpr(x);
   const has32Bits = (each: DType): boolean => each === 'f32' || each === 'i32' || each === 'u32';
   if (!has32Bits(value.dtype) || value.aval.weak || !has32Bits(dtype))

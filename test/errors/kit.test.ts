@@ -211,6 +211,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ['block bigint', () => new nn.TransformerBlock(any(4n), 2), 'OPTION_RANGE'],
     ['dict text', () => new L.NodeDict(any('ab')), 'NOT_A_DICT'],
     ['dict null', () => new L.VarDict(any(null)), 'NOT_A_DICT'],
+    ['dict tensor', () => new L.VarDict(any(ones([]))), 'NOT_A_DICT'],
     ['dict list', () => new L.VarDict(any([new L.TrainVar([1])])), 'NOT_A_DICT'],
   ],
   'losses, metrics, random numbers': [
@@ -275,6 +276,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ['dynslice', () => zeros([3]).dynamicSlice([0], [4]), 'INVALID_SLICE'],
     ['norm ord', () => zeros([3]).norm(0, { ord: any('nuc') }), 'OPTION_RANGE'],
     ['arange', () => L.arange(0, 1, 0), 'INVALID_RANGE'],
+    ['bitcast symbol', () => zeros([1]).bitcast(any(Symbol())), 'UNKNOWN_DTYPE'],
     ['zeros neg', () => zeros([-1]), 'INVALID_SHAPE'],
     ['zeros frac', () => zeros([1.5]), 'INVALID_SHAPE'],
     ['zeros number', () => zeros(any(3)), 'INVALID_SHAPE'],
