@@ -73,8 +73,8 @@ export class TileRegisters {
   }
 
   /**
-   * `left` > 0 steps of k. Row `i` is read at the address that `push(i)` pushes, `offset(i, step)` bytes on; `streams` move by
-   * `stride` bytes a step, and all move four steps a turn: after steps that are no multiple of four they stand before the last.
+   * `left` > 0 steps of k. Row `i` is read at the stream that `address` names, some bytes on; streams move by `stride` bytes a step.
+   * Pointers move once in four steps: after a number that is no multiple of four they stand before the last ones.
    */
   steps(
     left: Local,

@@ -135,11 +135,11 @@ export function emitWindowTile(
     const isShared = (bound: number): boolean =>
       places.every((place) => place.forms[bound] === places[0]!.forms[bound]);
     const [shared, own] = [all.filter(isShared), all.filter((bound) => !isShared(bound))];
-    const pushBounds = (which: readonly number[], forms_: readonly Local[]): void =>
+    const pushBounds = (which: readonly number[], placed: readonly Local[]): void =>
       pushInside(
         f,
         which.map((bound) => bounds[bound]!),
-        (i) => pushSum(f, forms_[which[i]!]!, forms[which[i]!]!),
+        (i) => pushSum(f, placed[which[i]!]!, forms[which[i]!]!),
       );
     const zeroOffset = Math.max(0, (1 - run.extent) * run.stride);
     const inside = shared.length > 0 ? f.local('i32', 'inside') : undefined;
