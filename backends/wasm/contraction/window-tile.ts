@@ -10,13 +10,206 @@ import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { minimum, scale } from '../loops.js';
 import { loadContext, type ContractionKit } from './kit.js';
 import type { LaneOps } from './lanes.js';
-import { pushInside, WindowLanes } from './pack-windows.js';
+import { pushInside, WindowLanes, type Place } from './pack-windows.js';
 import { TILE_ROWS, tileColumns, TileRegisters } from './tile.js';
 import type { WindowedOperand } from './plan.js';
 
+/** Where k is along the windows: an index along each axis, and how far the pointer and the bounded forms have moved. */
+class Steps {
+  /** The index along the innermost axis, of which a segment is a part. */
+  readonly at: Local;
+  /** Bytes that the pointer has moved. */
+  readonly moved: Local;
+  readonly forms: readonly Local[];
+  readonly #outer: WindowedOperand['steps'];
+  readonly #indices: readonly Local[];
+
+  constructor(
+    readonly f: FunctionBody,
+    readonly operand: WindowedOperand,
+  ) {
+    this.#outer = operand.steps.slice(0, -1);
+    this.#indices = this.#outer.map((_, axis) => f.local('i32', `k${axis}`));
+    [this.at, this.moved] = f.newLocals('i32', 'at', 'moved');
+    this.forms = operand.bounds.map((_, bound) => f.local('i32', `moved${bound}`));
+  }
+
+  get run(): WindowedOperand['steps'][number] {
+    return this.operand.steps[this.#outer.length]!;
+  }
+
+  /** Goes to step `from` of k. */
+  seek(from: Local): void {
+    const { f, run } = this;
+    const rest = f.local('i32', 'rest');
+    f.get(from).i32(run.extent).op('i32.rem_u').set(this.at);
+    f.get(from).i32(run.extent).op('i32.div_u').set(rest);
+    for (let axis = this.#outer.length - 1; axis >= 0; axis--) {
+      const { extent } = this.#outer[axis]!;
+      const index = this.#indices[axis]!;
+      if (axis === 0) f.get(rest).set(index);
+      else {
+        f.get(rest).i32(extent).op('i32.rem_u').set(index);
+        f.get(rest).i32(extent).op('i32.div_u').set(rest);
+      }
+      this.#move(axis, index);
+    }
+  }
+
+  /** Goes on by a segment that ends where the innermost axis does, or before. */
+  advance(segment: Local): void {
+    const { f } = this;
+    f.get(this.at).get(segment).op('i32.add').tee(this.at).i32(this.run.extent).op('i32.eq');
+    f.if(() => {
+      f.i32(0).set(this.at);
+      this.#step(this.#outer.length - 1);
+    });
+  }
+
+  #step(axis: number): void {
+    const { f } = this;
+    if (axis < 0) return;
+    this.#move(axis, 1);
+    // Nobody asks where the outermost axis ends.
+    if (axis === 0) return;
+    const { extent } = this.#outer[axis]!;
+    const index = this.#indices[axis]!;
+    f.increment(index, 1).get(index).i32(extent).op('i32.eq');
+    f.if(() => {
+      f.i32(0).set(index);
+      this.#move(axis, -extent);
+      this.#step(axis - 1);
+    });
+  }
+
+  #move(axis: number, by: Local | number): void {
+    const add = (local: Local, stride: number): void => {
+      if (stride === 0) return;
+      if (typeof by === 'number') this.f.increment(local, by * stride);
+      else scale(this.f.get(local).get(by), stride).op('i32.add').set(local);
+    };
+    add(this.moved, this.#outer[axis]!.stride);
+    this.forms.forEach((form, bound) => add(form, this.operand.bounds[bound]!.steps[axis]!));
+  }
+}
+
+/**
+ * Finds the places of `rows` rows from the number `row` on; from `last` on, where there is one, they are that one again. Rows
+ * that are neighbours along the innermost axis share what does not depend on it.
+ */
+function placeRows(f: FunctionBody, where: WindowLanes, rows: number, row: Local, last: Local | undefined): Place[] {
+  const { lanes, bounds } = where.operand;
+  const inner = lanes[lanes.length - 1];
+  const first = where.newPlace();
+  f.get(row);
+  where.locate(first);
+  return Array.from({ length: rows }, (_, i) => {
+    if (i === 0) return first;
+    if (inner === undefined || !isLine(inner)) {
+      const place = where.newPlace();
+      f.increment(row, 1);
+      if (last === undefined) f.get(row);
+      else minimum(f, row, last);
+      where.locate(place);
+      return place;
+    }
+    const along = (local: Local, stride: number): Local => {
+      if (stride === 0) return local;
+      const moved = f.local('i32', `lane${i}`);
+      f.get(local)
+        .i32(i * stride)
+        .op('i32.add')
+        .set(moved);
+      return moved;
+    };
+    return {
+      address: along(first.address, inner.stride),
+      forms: first.forms.map((form, bound) => along(form, bounds[bound]!.lanes[lanes.length - 1]!)),
+    };
+  });
+}
+
+/** Whether the rows of a tile are neighbours along this axis. */
+const isLine = (inner: WindowedOperand['lanes'][number]): boolean => inner.extent % TILE_ROWS === 0;
+
+/** What the rows of a tile read in a segment. */
+class Segment {
+  readonly #is: Local;
+  /** Whether the bounds that all rows have in common hold. */
+  readonly #inside: Local | undefined;
+  /** Whether a row is inside of all; none asks where there are no bounds. */
+  readonly any: Local | undefined;
+  readonly streams: readonly Local[];
+  readonly #shared: readonly number[];
+  readonly #own: readonly number[];
+
+  constructor(
+    readonly f: FunctionBody,
+    readonly places: readonly Place[],
+    readonly steps: Steps,
+    readonly zeros: Local,
+  ) {
+    this.streams = places.map((_, i) => f.local('i32', `a${i}`));
+    const all = steps.forms.map((_, bound) => bound);
+    const isShared = (bound: number): boolean =>
+      places.every((place) => place.forms[bound] === places[0]!.forms[bound]);
+    this.#shared = all.filter(isShared);
+    this.#own = all.filter((bound) => !isShared(bound));
+    this.#is = f.local('i32', 'is');
+    this.#inside = this.#shared.length > 0 ? f.local('i32', 'inside') : undefined;
+    this.any = all.length > 0 ? f.local('i32', 'any') : undefined;
+  }
+
+  /** Sets the streams, of rows outside to zeros, and `any`. */
+  find(): void {
+    const { f, places, steps, any } = this;
+    const { run } = steps;
+    // Rows that are read backwards begin at the end of the zeros.
+    const zeroOffset = Math.max(0, (1 - run.extent) * run.stride);
+    if (this.#inside !== undefined) {
+      this.#pushBounds(this.#shared, places[0]!);
+      f.set(this.#inside);
+    }
+    if (any !== undefined) f.i32(0).set(any);
+    places.forEach((place, i) => {
+      f.get(place.address).get(steps.moved).op('i32.add');
+      if (any !== undefined) {
+        f.get(this.zeros);
+        if (zeroOffset > 0) f.i32(zeroOffset).op('i32.add');
+        if (this.#own.length > 0) this.#pushBounds(this.#own, place);
+        if (this.#inside !== undefined) f.get(this.#inside);
+        if (this.#own.length > 0 && this.#inside !== undefined) f.op('i32.and');
+        f.tee(this.#is).get(this.#is).get(any).op('i32.or').set(any).op('select');
+      }
+      scale(f.get(steps.at), run.stride).op('i32.add').set(this.streams[i]!);
+    });
+  }
+
+  #pushBounds(which: readonly number[], { forms }: Place): void {
+    const { f, steps } = this;
+    pushInside(
+      f,
+      which.map((bound) => steps.operand.bounds[bound]!),
+      (i) => f.get(forms[which[i]!]!).get(steps.forms[which[i]!]!).op('i32.add'),
+    );
+  }
+}
+
+const PARAMETERS = {
+  row: 'i32',
+  context: 'i32',
+  b: 'i32',
+  c: 'i32',
+  pitch: 'i32',
+  from: 'i32',
+  k: 'i32',
+  resume: 'i32',
+} as const;
+
 /**
  * Emits the tile of `rows` by `columns`: `row` is the number of its first row, `b`, `c`, `pitch`, `k` and `resume` are those of
- * `emitTile`; step 0 of `b` is step `from` of k. Rows from `total` on, where that is a number, are the last one again.
+ * `emitTile`; step 0 of `b` is step `from` of k. Where the number of rows follows from n, those that are not there are the
+ * last one again.
  */
 export function emitWindowTile(
   kit: ContractionKit,
@@ -28,164 +221,43 @@ export function emitWindowTile(
   operand: WindowedOperand,
   isSized: boolean,
 ): FunctionReference {
-  const { lanes, bounds } = operand;
-  const outer = operand.steps.slice(0, -1);
-  const run = operand.steps[outer.length]!;
-  const parameters = {
-    row: 'i32',
-    context: 'i32',
-    b: 'i32',
-    c: 'i32',
-    pitch: 'i32',
-    from: 'i32',
-    k: 'i32',
-    resume: 'i32',
-  } as const;
-  return kit.module.function(name, parameters, [], (f, { row, context, b, c, pitch, from, k, resume }) => {
+  return kit.module.function(name, PARAMETERS, [], (f, { row, context, b, c, pitch, from, k, resume }) => {
     const registers = new TileRegisters(f, ops, rows, columns);
     const [zeros, finite] = loadContext(f, context, 'zeros', 'finite');
     const where = new WindowLanes(f, operand, context, 'left');
-    const inner = lanes[lanes.length - 1];
-    /** Whether the rows of a tile are neighbours along the innermost axis: then they share what does not depend on that. */
-    const isLine = inner !== undefined && inner.extent % TILE_ROWS === 0;
-    const first = where.newPlace();
-    f.get(row);
-    where.locate(first);
+    const inner = operand.lanes[operand.lanes.length - 1];
     let last: Local | undefined;
-    if (isSized && !isLine) {
+    if (isSized && (inner === undefined || !isLine(inner))) {
       const [firstRow, count] = loadContext(f, context, 'firstRow', 'rows');
       last = count;
       f.get(firstRow).get(count).op('i32.add').i32(1).op('i32.sub').set(last);
     }
-    const places = Array.from({ length: rows }, (_, i) => {
-      if (i === 0) return first;
-      if (!isLine) {
-        const place = where.newPlace();
-        f.increment(row, 1);
-        if (last === undefined) f.get(row);
-        else minimum(f, row, last);
-        where.locate(place);
-        return place;
-      }
-      const along = (local: Local, stride: number): Local => {
-        if (stride === 0) return local;
-        const moved = f.local('i32', `lane${i}`);
-        f.get(local)
-          .i32(i * stride)
-          .op('i32.add')
-          .set(moved);
-        return moved;
-      };
-      return {
-        address: along(first.address, inner.stride),
-        forms: first.forms.map((form, bound) => along(form, bounds[bound]!.lanes[lanes.length - 1]!)),
-      };
-    });
-
-    // Where k is: an index along each axis, and how far the pointer and the forms have moved.
-    const indices = outer.map((_, axis) => f.local('i32', `k${axis}`));
-    const [at, moved, left, count, next, rest, is] = f.newLocals(
-      'i32',
-      'at',
-      'moved',
-      'left',
-      'count',
-      'next',
-      'rest',
-      'is',
-    );
-    const forms = bounds.map((_, bound) => f.local('i32', `moved${bound}`));
-    const move = (axis: number, by: Local | number): void => {
-      const add = (local: Local, stride: number): void => {
-        if (stride === 0) return;
-        if (typeof by === 'number') f.increment(local, by * stride);
-        else scale(f.get(local).get(by), stride).op('i32.add').set(local);
-      };
-      add(moved, outer[axis]!.stride);
-      forms.forEach((form, bound) => add(form, bounds[bound]!.steps[axis]!));
+    const places = placeRows(f, where, rows, row, last);
+    const steps = new Steps(f, operand);
+    const segment = new Segment(f, places, steps, zeros);
+    const { run } = steps;
+    const [left, length, count, next] = f.newLocals('i32', 'left', 'length', 'count', 'next');
+    const multiply = (): void => {
+      f.get(length).set(count);
+      registers.steps(count, b, segment.streams, run.stride, (i) => ({ stream: segment.streams[i]!, offset: 0 }));
     };
-    f.get(from).i32(run.extent).op('i32.rem_u').set(at);
-    f.get(from).i32(run.extent).op('i32.div_u').set(rest);
-    for (let axis = outer.length - 1; axis >= 0; axis--) {
-      const { extent } = outer[axis]!;
-      if (axis === 0) f.get(rest).set(indices[axis]!);
-      else {
-        f.get(rest).i32(extent).op('i32.rem_u').set(indices[axis]!);
-        f.get(rest).i32(extent).op('i32.div_u').set(rest);
-      }
-      move(axis, indices[axis]!);
-    }
-    const advance = (axis: number): void => {
-      if (axis < 0) return;
-      move(axis, 1);
-      // Nobody asks where the outermost axis ends.
-      if (axis === 0) return;
-      const { extent } = outer[axis]!;
-      f.increment(indices[axis]!, 1).get(indices[axis]!).i32(extent).op('i32.eq');
-      f.if(() => {
-        f.i32(0).set(indices[axis]!);
-        move(axis, -extent);
-        advance(axis - 1);
-      });
-    };
-
-    const streams = places.map((_, i) => f.local('i32', `a${i}`));
-    /** Bounds that all rows have in common, and those of each. */
-    const all = bounds.map((_, bound) => bound);
-    const isShared = (bound: number): boolean =>
-      places.every((place) => place.forms[bound] === places[0]!.forms[bound]);
-    const [shared, own] = [all.filter(isShared), all.filter((bound) => !isShared(bound))];
-    const pushBounds = (which: readonly number[], placed: readonly Local[]): void =>
-      pushInside(
-        f,
-        which.map((bound) => bounds[bound]!),
-        (i) => pushSum(f, placed[which[i]!]!, forms[which[i]!]!),
-      );
-    const zeroOffset = Math.max(0, (1 - run.extent) * run.stride);
-    const inside = shared.length > 0 ? f.local('i32', 'inside') : undefined;
-    const any = bounds.length > 0 ? f.local('i32', 'any') : undefined;
-    const findRows = (): void => {
-      if (inside !== undefined) {
-        pushBounds(shared, places[0]!.forms);
-        f.set(inside);
-      }
-      if (any !== undefined) f.i32(0).set(any);
-      places.forEach((place, i) => {
-        pushSum(f, place.address, moved);
-        if (bounds.length > 0) {
-          f.get(zeros);
-          if (zeroOffset > 0) f.i32(zeroOffset).op('i32.add');
-          if (own.length > 0) pushBounds(own, place.forms);
-          if (inside !== undefined) f.get(inside);
-          if (own.length > 0 && inside !== undefined) f.op('i32.and');
-          f.tee(is).get(is).get(any!).op('i32.or').set(any!).op('select');
-        }
-        scale(f.get(at), run.stride).op('i32.add').set(streams[i]!);
-      });
-    };
+    steps.seek(from);
     f.loop((nextBlock) => {
       registers.clear();
       minimum(f, k, block).set(left);
       f.get(k).get(left).op('i32.sub').set(k);
       f.loop((again) => {
-        f.i32(run.extent).get(at).op('i32.sub').set(count);
-        minimum(f, left, count).set(count);
-        f.get(left).get(count).op('i32.sub').set(left);
-        f.get(at).get(count).op('i32.add');
-        findRows();
-        f.set(at);
-        const stepB = tileColumns(ops) * ops.bytes;
-        scale(f.get(b).get(count), stepB).op('i32.add').set(next);
-        const steps = (): void =>
-          registers.steps(count, b, streams, run.stride, (i) => ({ stream: streams[i]!, offset: 0 }));
-        if (any === undefined) steps();
-        else f.get(any).get(finite).op('i32.eqz').op('i32.or').if(steps);
+        f.i32(run.extent).get(steps.at).op('i32.sub').set(length);
+        minimum(f, left, length).set(length);
+        f.get(left).get(length).op('i32.sub').set(left);
+        scale(f.get(b).get(length), tileColumns(ops) * ops.bytes)
+          .op('i32.add')
+          .set(next);
+        segment.find();
+        if (segment.any === undefined) multiply();
+        else f.get(segment.any).get(finite).op('i32.eqz').op('i32.or').if(multiply);
         f.get(next).set(b);
-        f.get(at).i32(run.extent).op('i32.eq');
-        f.if(() => {
-          f.i32(0).set(at);
-          advance(outer.length - 1);
-        });
+        steps.advance(length);
         f.get(left).brIf(again);
       });
       registers.store(c, pitch, resume);
@@ -193,8 +265,6 @@ export function emitWindowTile(
     });
   });
 }
-
-const pushSum = (f: FunctionBody, a: Local, b: Local): FunctionBody => f.get(a).get(b).op('i32.add');
 
 /**
  * Emits `finite(at, end, step) → i32`: whether all vectors at `at`, `at` + `step` … before `end` are finite. Their products with
