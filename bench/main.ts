@@ -86,6 +86,8 @@ function readOptions() {
 const options = readOptions();
 if (options.native && options.layers) fail('--native and --layers are tables of their own');
 const table: Table = TABLES[options.native ? 'native' : options.layers ? 'layers' : 'all'];
+// Peers run as they are for anybody: these settings make OpenBLAS take the kernels of another processor.
+for (const name of ['OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE']) delete process.env[name];
 await prepareLibrary();
 const everyone = makeContestants();
 for (const id of options.contestants)
