@@ -223,7 +223,7 @@ describe('state dicts', () => {
         steps: tensor([1.5]),
       }),
     ).toThrow(DTypeError);
-    expect(load({ w: 'no' })).toThrow(DTypeError);
+    expect(load({ w: 'no' })).toThrow(CheckpointError);
     expect(values(model)).toEqual(before);
   });
 });

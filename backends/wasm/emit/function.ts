@@ -308,13 +308,14 @@ export class FunctionPrinter {
 
 /** Loops of at most so many statements in all their turns are written out: the elements of a pool's window. */
 const UNROLLED = 32;
-/** Statements that are written for `body`. */
+/** Statements that are written for `body` if loops in it are written out. */
 const statementsIn = (body: readonly Statement[]): number =>
   body.reduce((sum, statement) => sum + (statement.kind === 'for' ? statementsOf(statement) : 1), 0);
 function statementsOf({ from, to, turns }: For): number {
   const [turn, ...others] = turns;
+  if (turn === undefined) return 0;
   if (others.length > 0 || from.terms.length > 0 || to.terms.length > 0 || to.limit !== undefined) return Infinity;
-  return Math.ceil((to.offset - from.offset) / turn!.step) * statementsIn(turn!.body);
+  return Math.max(0, Math.ceil((to.offset - from.offset) / turn.step)) * statementsIn(turn.body);
 }
 
 /** Loads n, which stands after the addresses of the operands and of `others`. */
