@@ -152,7 +152,7 @@ describe.skipIf(skip)('in Chromium', () => {
       for (const { name } of temporaries) expect(bars).toContain(name);
       expect(await texts(page, '#history-table tbody td:last-child')).toEqual([
         'it was new',
-        'arg0 went from f32[16,4] to f32[32,4]',
+        'arg0 went from f32[16,4] to f32[32,4], arg1 went from f32[16,3] to f32[32,3]',
       ]);
       expect(await texts(page, '#text-list pre')).toEqual([
         report.graph,
