@@ -30,7 +30,7 @@ import {
 } from './jit-entry.js';
 import { avalOf, recorderOf } from './jit-recorder.js';
 import { holds } from './number.js';
-import { isTracing } from './scope.js';
+import { isTracing, touch } from './scope.js';
 import { fromStorage, Tensor } from './tensor.js';
 import type { PassedArguments, Traced, TracedArguments } from './traced-types.js';
 
@@ -208,6 +208,7 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
 
   const run = (entry: Entry, donations: readonly Donation[]): (Storage | undefined)[] => {
     const { parameters, writes, runner } = entry;
+    touch(writes);
     // Arguments have been evaluated and donations marked: from here on nothing else changes what is bound.
     if (!runner.isBound) bindVariables(entry);
     return runner.run(parameters, donations.length === 0 ? writes : [...writes, ...donations], rows);

@@ -18,7 +18,7 @@ import {
 import type { Graph } from '../core/graph.js';
 import { constant, parameter, constantPrimitive, parameterPrimitive } from '../ops/leaf.js';
 import type { UpdateTarget } from '../runtime/runner.js';
-import { type EagerScope, eagerScope, hold } from './eager-scope.js';
+import { drop, type EagerScope, eagerScope, hold } from './eager-scope.js';
 
 /** A question that was asked of a number, and the answer. */
 export interface NumberGuard {
@@ -191,6 +191,39 @@ export const isCompiling = (): boolean => scopeStack().some((scope) => scope ins
 /** The innermost scope, eager if nothing is traced. */
 export const activeScope = (): TraceScope | EagerScope =>
   (scopeStack()[scopeStack().length - 1] as TraceScope | undefined) ?? eagerScope;
+
+/** Of the innermost attempt outside of traces: the Variables written in it, with what they held before; undefined for new ones. */
+let touched: Map<TracedVariable, Expr | undefined> | undefined;
+
+/** Called before Variables change outside of traces, and when one `isNew` there. */
+export function touch(variables: readonly TracedVariable[], isNew = false): void {
+  if (touched === undefined) return;
+  for (const each of variables) if (!touched.has(each)) touched.set(each, isNew ? undefined : hold(each.read()));
+}
+
+/** {@link attempt} outside of traces; `body` can ask whether it has written Variables that were there before. */
+export function attemptNow<T>(body: (hasWritten: () => boolean) => T): T {
+  const outer = touched;
+  const own: typeof touched = (touched = new Map());
+  try {
+    return body(() => [...own.values()].some((former) => former !== undefined));
+  } catch (error) {
+    touched = undefined;
+    for (const [variable, former] of own) if (former !== undefined) variable.assign(former);
+    throw error;
+  } finally {
+    touched = outer;
+    for (const [variable, former] of own)
+      if (outer === undefined || outer.has(variable)) drop(former);
+      else outer.set(variable, former);
+  }
+}
+
+/** What `body` returns; if it throws, the Variables that it wrote have their former values again. */
+export function attempt<T>(body: () => T): T {
+  const scope = activeScope();
+  return scope instanceof TraceScope ? scope.attempt(body) : attemptNow(body);
+}
 
 /** The trace in which all others stand. */
 export function outermostTrace(): TraceScope | undefined {

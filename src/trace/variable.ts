@@ -16,7 +16,7 @@ import { evaluated } from './eager.js';
 import { drop, EagerNode, type EagerScope, eagerScope, hold } from './eager-scope.js';
 import { asExpr, asTensor } from './operand.js';
 import { indexError, inspectCustom, printValue, refuseMissing, toJSON } from './print.js';
-import { activeScope, isTracing, record, type TraceScope, useExpr } from './scope.js';
+import { activeScope, isTracing, record, touch, type TraceScope, useExpr } from './scope.js';
 import { apply, Tensor, tensor, type TensorData } from './tensor.js';
 
 /**
@@ -52,6 +52,7 @@ export class Variable implements UpdateTarget {
     if (this.#expr instanceof EagerNode) this.#expr.isInitial = true;
     this.aval = first.aval;
     this.name = name;
+    if (this.#home === eagerScope) touch([this], true);
   }
 
   /**
@@ -168,6 +169,7 @@ export class Variable implements UpdateTarget {
       (scope as TraceScope).writeVariable(this, expr);
       return;
     }
+    if (scope === eagerScope) touch([this]);
     const former = this.#expr;
     if (scope !== eagerScope) (scope as TraceScope).journal.push(() => (this.#expr = former));
     this.#expr = hold(expr);

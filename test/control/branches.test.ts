@@ -199,3 +199,83 @@ test('a throw in any body leaves Variables and the function as they were', () =>
     expect(v.value.item(), name).toBe(after);
   }
 });
+
+test('outside of traces, too, a throw takes back what was written: by hand, by a jitted step, in a call that had returned', () => {
+  const [v, w] = [new Variable(tensor(1)), new Variable(tensor([1, 2]))];
+  const step = jit((x: Tensor) => {
+    w.value = w.value.add(x);
+    v.value = v.value.mul(2);
+  });
+  step(tensor(0));
+  const write = (x: Tensor): Tensor => {
+    v.value = v.value.add(x);
+    step(x);
+    cond(
+      true,
+      () => {
+        new Variable([1]).value = [2];
+        w.value = w.value.mul(10);
+      },
+      () => undefined,
+    );
+    return x;
+  };
+  const fail = (x: Tensor): Tensor => {
+    write(x);
+    v.value = 7;
+    throw new RangeError('mine');
+  };
+  const calls: Record<string, (fn: (x: Tensor) => Tensor, x: Tensor) => unknown> = {
+    cond: (fn, x) => cond(x.greater(0), fn, fn, x),
+    switchCase: (fn, x) => switchCase(1, [fn, fn], x),
+    checkpoint: (fn, x) => checkpoint(fn)(x),
+    scan: (fn, x) => scan((c: Tensor) => [fn(c), null] as const, x, null, { length: 1 }),
+    grad: (fn, x) => grad(fn)(x),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    w.value = [1, 2];
+    v.value = 1;
+    expect(() => call(fail, tensor(3)), name).toThrow(RangeError);
+    expect([v.value.item(), w.value.arraySync()], name).toEqual([1, [1, 2]]);
+    call(write, tensor(3));
+    expect([v.value.item(), w.value.arraySync()], name).toEqual([8, [40, 50]]);
+  }
+  // A branch that is known is chosen in a trace as outside.
+  const caught = jit((x: Tensor) => {
+    expect(() => cond(true, fail, fail, x)).toThrow(RangeError);
+    return v.value;
+  });
+  expect(caught(tensor(3)).item()).toBe(8);
+  // What was not written in vain is written in place again.
+  expect(() => checkpoint(fail)(tensor(1))).toThrow(RangeError);
+  step(tensor(0));
+  expect(step.expect({ retraces: 0 }).launches).toBe(1);
+  expect([v.value.item(), w.value.arraySync()]).toEqual([16, [40, 50]]);
+});
+
+test('customVjp refuses writes in a trace and outside, also by a jitted step, and takes them back', () => {
+  const v = new Variable(tensor(1));
+  const step = jit(() => {
+    v.value = v.value.add(1);
+  });
+  for (const write of [() => void (v.value = 5), step]) {
+    const f = customVjp(
+      (x: Tensor) => (write(), x),
+      (x: Tensor) => [x, null] as const,
+      (_, g) => [g],
+    );
+    for (const call of [f, jit(f), grad(f)]) expect(() => call(tensor(2))).toThrow(code('CUSTOM_WRITES'));
+    expect(v.value.item()).toBe(1);
+  }
+  // What begins inside is nobody else's state.
+  const own = customVjp(
+    (x: Tensor) => {
+      const sum = new Variable(x);
+      sum.value = sum.value.add(1);
+      return sum.value;
+    },
+    (x: Tensor) => [x.add(1), null] as const,
+    (_, g) => [g],
+  );
+  expect([own, jit(own)].map((f) => f(tensor(2)).item())).toEqual([3, 3]);
+});

@@ -6,7 +6,7 @@ import { describeValue } from '../../core/options.js';
 import { flatten, unflatten } from '../../core/tree.js';
 import { branch } from '../../ops/control/branch.js';
 import { cast } from '../../ops/elementwise.js';
-import { isTracing, record, useExpr } from '../scope.js';
+import { attempt, isTracing, record, useExpr } from '../scope.js';
 import { Tensor, type TensorLike } from '../tensor.js';
 import type { Traced } from '../traced-types.js';
 import {
@@ -99,7 +99,7 @@ function checkedIndex(index: Tensor): Tensor {
   return index;
 }
 
-const chosen = (op: string, fn: Branch, operands: readonly unknown[]): unknown => call(op, fn, operands);
+const chosen = (op: string, fn: Branch, operands: readonly unknown[]): unknown => attempt(() => call(op, fn, operands));
 
 /** Records all branches. */
 function choose(op: string, index: Expr, branches: readonly Branch[], operands: readonly unknown[]): unknown {

@@ -7,7 +7,7 @@ import { checkpointed } from '../../ops/control/checkpoint.js';
 import { custom } from '../../ops/control/custom.js';
 import { constant } from '../../ops/leaf.js';
 import { broadcastScalar } from '../../ops/movement.js';
-import { isTracing, record } from '../scope.js';
+import { attemptNow, isTracing, record } from '../scope.js';
 import { Tensor } from '../tensor.js';
 import {
   Body,
@@ -57,7 +57,7 @@ export function checkpoint<F extends AnyFunction>(fn: F): F;
 export function checkpoint(fn: AnyFunction): AnyFunction {
   checkFunction('checkpoint', 'function', fn);
   return (...args: unknown[]) => {
-    if (!isTracing()) return fn(...args);
+    if (!isTracing()) return attemptNow(() => fn(...args) as unknown);
     const { inputs, rebuild } = splitArguments('checkpoint', args);
     const body = new Body(
       fn.name || 'checkpoint',
@@ -88,8 +88,9 @@ export function checkpoint(fn: AnyFunction): AnyFunction {
 /**
  * `fn` with a derivative of its own: `forward(...args) → [out, residuals]` takes the place of `fn` where a derivative is
  * taken, and `backward(residuals, cotangent) → [cotangent of each argument]` gives it; null for an argument without one.
- * @throws TraceError `FORWARD_RESULT`, `BACKWARD_RESULT`, TreeError `STRUCTURE_CHANGED`, ShapeError, DTypeError
- * `COTANGENT` when it is called in a trace.
+ * None of the three writes Variables.
+ * @throws TraceError `CUSTOM_WRITES`; in a trace `FORWARD_RESULT`, `BACKWARD_RESULT`, TreeError `STRUCTURE_CHANGED`, ShapeError,
+ * DTypeError `COTANGENT`.
  * @example
  * const bounded = customVjp(
  *   (x: Tensor) => x.square(),
@@ -108,7 +109,12 @@ export function customVjp(fn: AnyFunction, forward: AnyFunction, backward: AnyFu
   checkFunction('customVjp', 'forward', forward);
   checkFunction('customVjp', 'backward', backward);
   return (...args: unknown[]) => {
-    if (!isTracing()) return fn(...args);
+    if (!isTracing())
+      return attemptNow((hasWritten) => {
+        const result: unknown = fn(...args);
+        if (hasWritten()) refuseWrites(fn.name || 'customVjp');
+        return result;
+      });
     const { inputs, rebuild } = splitArguments('customVjp', args);
     const avals = inputs.map(({ aval }) => aval);
     const body = new Body(fn.name || 'customVjp', avals, (handles) => call('customVjp', fn, rebuild(handles)), inputs);
@@ -152,13 +158,7 @@ export function customVjp(fn: AnyFunction, forward: AnyFunction, backward: AnyFu
       ]);
       return cotangentsOf(result, rebuild, inputs);
     });
-    for (const each of [body, saving, pulling])
-      if (each.written.length > 0)
-        throw new TraceError(
-          'CUSTOM_WRITES',
-          `${each.name} writes a Variable`,
-          'Return the value, and write it outside.',
-        );
+    for (const each of [body, saving, pulling]) if (each.written.length > 0) refuseWrites(each.name);
     const { outside } = jointOutside([body, saving, pulling]);
     const handles = record(() => {
       const values = outside.map(valueOf);
@@ -184,6 +184,11 @@ export function customVjp(fn: AnyFunction, forward: AnyFunction, backward: AnyFu
     });
     return unflatten(body.tree, handles);
   };
+}
+
+/** @throws TraceError `CUSTOM_WRITES`: how often each of the functions runs depends on whether a derivative is taken. */
+function refuseWrites(name: string): never {
+  throw new TraceError('CUSTOM_WRITES', `${name} writes a Variable`, 'Return the value, and write it outside.');
 }
 
 /** A Tensor for each leaf of the arguments, zeros where there is no cotangent. */

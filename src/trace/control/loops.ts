@@ -88,7 +88,7 @@ function settle(
   };
 }
 
-/** Values of Variables that a loop wrote. */
+/** Values of Variables that a loop wrote, once it has run: one that cannot leaves them as they were. */
 function assignAll(written: readonly TracedVariable[], values: readonly Expr[]): void {
   written.forEach((variable, i) => variable.assign(values[i]!));
 }
@@ -174,8 +174,9 @@ function scanned(
       { body: graph, length, reverse: options.reverse === true, constants: values.length, carries: first.length },
       scanPrimitive,
     );
+    const all = finished(results);
     assignAll(written, results.slice(inits.length, first.length));
-    return finished(results);
+    return all;
   });
   return [unflatten(carryTree, handles.slice(0, inits.length)), unflatten(yTree!, handles.slice(states.length))];
 }
@@ -317,8 +318,9 @@ export function whileLoop(
       body: graphOf(settled.body, next),
       constants: values.length,
     });
+    const all = finished(results);
     assignAll(written, results.slice(inits.length));
-    return finished(results);
+    return all;
   });
   return unflatten(carryTree, handles.slice(0, inits.length));
 }
