@@ -1,4 +1,5 @@
 /** The structure of a tree, and the classes that are nodes of trees. */
+import { TreeError } from './errors.js';
 import type { leafType } from './tree-types.js';
 
 /** How a class takes part in trees. `auxiliary` is compared by `Object.is`, or by its `key` where it is an object that has one. */
@@ -20,6 +21,19 @@ export type AnyRegistration = TreeNodeRegistration<any>;
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyClass = abstract new (...args: any[]) => unknown;
 export const registered = new Map<AnyClass, AnyRegistration>();
+
+/** Functions over trees call themselves once a level, and leave most of the stack to who calls them. */
+const MAX_DEPTH = 1000;
+
+/** @throws TreeError `TREE_DEPTH` for a node below so many others. */
+export function checkDepth(above: number): void {
+  if (above >= MAX_DEPTH)
+    throw new TreeError(
+      'TREE_DEPTH',
+      `a tree is nested deeper than ${MAX_DEPTH}, or contains itself`,
+      'Keep a list in one array, not each rest of it in another.',
+    );
+}
 
 type NodeKind = 'leaf' | 'none' | 'array' | 'object' | 'map' | 'class' | 'repeat';
 

@@ -6,6 +6,7 @@ import { InternalError, OptionError, TreeError } from './errors.js';
 import { describeValue } from './options.js';
 import {
   type AnyRegistration,
+  checkDepth,
   LEAF,
   NULL,
   registered,
@@ -49,6 +50,7 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
   if (typeof value !== 'object') return (leaves.push(value), LEAF);
   if (above.includes(value))
     throw new TreeError('TREE_CYCLE', 'a tree contains itself', 'Break the cycle; a tree has no way back to its root.');
+  checkDepth(above.length);
   const inside = [...above, value];
   const each = (child: unknown): TreeDef => flattenInto(child, leaves, inside, seen);
   if (isArray(value)) return new TreeDef('array', [], Array.from(value, each), undefined, undefined, null);
@@ -73,6 +75,7 @@ function flattenInto(value: unknown, leaves: unknown[], above: readonly object[]
 
 /**
  * The leaves in order, and the structure. A class that is not registered is a leaf.
+ * @throws TreeError `TREE_CYCLE`, `TREE_DEPTH` for a tree of more than 1000 levels; `NODE_RESULT`
  * @example
  * const [leaves, treedef] = tree.flatten({ a: 1, b: [2, 3] });
  * tree.unflatten(treedef, leaves).b; // [2, 3]

@@ -6,6 +6,7 @@ import { isFloat } from '../core/dtype.js';
 import { DTypeError, OptionError, ShapeError, TraceError, TreeError } from '../core/errors.js';
 import { copyInto, type Expr, withScope } from '../core/expr.js';
 import { flatten, type TreeDef, unflatten } from '../core/tree.js';
+import { checkDepth } from '../core/tree-def.js';
 import type { Graph } from '../core/graph.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { gradGraph } from '../transform/vjp.js';
@@ -60,23 +61,25 @@ function optionsOf(given: GradChoice | undefined): GradOptions {
 /** The Variables in a tree whose leaves they are (a Variable is otherwise a node with one leaf, its value). */
 function variablesIn(tree: unknown): { list: Variable[]; rebuild: (values: readonly unknown[]) => unknown } {
   const list: Variable[] = [];
-  const visit = (value: unknown): unknown => {
+  const visit = (value: unknown, above: number): unknown => {
+    checkDepth(above);
+    const inside = (each: unknown): unknown => visit(each, above + 1);
     if (value instanceof Variable) return { slot: list.push(value) - 1 };
-    if (Array.isArray(value)) return value.map(visit);
-    if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, visit(each)]));
+    if (Array.isArray(value)) return value.map(inside);
+    if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, inside(each)]));
     if (
       typeof value === 'object' &&
       value !== null &&
       [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)
     )
-      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, visit(each)]));
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, inside(each)]));
     throw new TreeError(
       'NOT_A_VARIABLE',
       `vars holds ${describeValue(value)}`,
       'Give a Variable, or arrays, objects or Maps of Variables.',
     );
   };
-  const shape = visit(tree);
+  const shape = visit(tree, 0);
   const fill = (value: unknown, values: readonly unknown[]): unknown => {
     if (Array.isArray(value)) return value.map((each) => fill(each, values));
     if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, fill(each, values)]));

@@ -1,7 +1,7 @@
 /** Laws of trees: flatten and unflatten are inverse, keys match by name, mismatches say where. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { tensor, tree, TreeError } from 'lazuli';
+import { grad, jit, type Tensor, tensor, tree, TreeError, valueAndGrad, vmap } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 
 class Pair {
@@ -205,6 +205,27 @@ describe('mistakes', () => {
     expect(messageOf(() => tree.flatten(loop))).toMatch(/TREE_CYCLE/);
     const shared = [1];
     expect(tree.leaves([shared, shared])).toEqual([1, 1]);
+  });
+  test('more levels than functions that call themselves have room for', () => {
+    const nested = (levels: number): unknown => {
+      let value: unknown = tensor(1);
+      for (let i = 0; i < levels; i++) value = [value];
+      return value;
+    };
+    const deep = nested(990);
+    expect(tree.leaves(jit((x: unknown) => tree.map((leaf: Tensor) => leaf.mul(2), x))(deep))).toHaveLength(1);
+    expect(messageOf(() => tree.map((x: unknown) => x, deep, nested(989)))).toMatch(/TREE_MISMATCH/);
+    const vars = new Map<string, unknown>();
+    vars.set('a', vars);
+    for (const use of [
+      tree.flatten,
+      jit((x: unknown) => x),
+      grad((x: unknown) => tree.leaves(x)[0] as Tensor),
+      vmap((x: unknown) => x),
+      (x: unknown) => tree.flattenUpTo(tree.structure(deep), x),
+      () => valueAndGrad(() => tensor(1), { vars: vars as never })(),
+    ])
+      expect(messageOf(() => use(nested(20_000)))).toMatch(/TREE_DEPTH.* 1000/);
   });
   test('too few and too many leaves', () => {
     const treedef = tree.structure([1, 2]);
