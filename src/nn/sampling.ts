@@ -3,6 +3,10 @@ import { checkShape, type Shape, sizeOf } from '../core/aval.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 import { checkRange, POSITIVE_INTEGER } from '../core/ranges.js';
+import type { TypedArray } from '../core/dtype.js';
+import { evaluated } from '../trace/eager.js';
+import { where } from '../trace/functions.js';
+import { isTracing } from '../trace/scope.js';
 import { Tensor, tensor, type TensorData } from '../trace/tensor.js';
 import { gumbel, randint } from './distributions.js';
 import { bits, checkKey, fractions, narrow } from './keys.js';
@@ -31,7 +35,10 @@ export function permutation(k: Tensor, n: number): Tensor {
 export interface ChoiceOptions {
   /** Whether one may be drawn twice; true unless given. */
   readonly replace?: boolean;
-  /** How likely each is, up to a factor; all alike unless given. A list is checked; of a tensor the values are not read. */
+  /**
+   * How likely each is, up to a factor; all alike unless given. A tensor whose elements cannot be read here (in a trace, on a
+   * GPU) is judged where it is: if it is no distribution, what is drawn is out of range.
+   */
   readonly p?: Tensor | TensorData;
 }
 
@@ -59,34 +66,50 @@ export function choice(k: Tensor, a: Tensor | number, shape: Shape, options: Cho
       `${owner} got p of ${p.expr.aval.key} for ${n} things`,
       'Give one probability each.',
     );
-  if (options.p !== undefined && !(options.p instanceof Tensor)) checkProbabilities(owner, options.p);
+  const known = options.p instanceof Tensor ? elementsNow(options.p) : options.p;
+  if (known !== undefined) checkProbabilities(owner, known);
   if (!replace && size > n)
     throw new OptionError(
       'CHOICE',
       `${owner} was to draw ${size} of ${n} things without replacement`,
       'Draw fewer, or with replacement.',
     );
-  const chosen = !replace
+  const drawn = !replace
     ? narrow(randomOrder(k, n, p), 0, size).reshape(shape)
     : p === undefined
       ? randint(k, shape, { max: n })
-      : drawn(k, p, shape);
+      : drawnBy(k, p, shape);
+  const chosen = p === undefined || known !== undefined ? drawn : where(isDistribution(p), drawn, n);
   return a instanceof Tensor ? a.gather(chosen) : chosen;
 }
 
-/** @throws OptionError `OPTION_RANGE` unless some are above 0, and none is below 0 or infinite */
+/** The elements, if they can be read here and now. */
+function elementsNow(p: Tensor): TypedArray | undefined {
+  if (isTracing()) return undefined;
+  const storage = evaluated(p.expr);
+  return storage.backend.synchronous ? storage.readSync() : undefined;
+}
+
+/** bool[]: what {@link checkProbabilities} asks for. */
+function isDistribution(p: Tensor): Tensor {
+  const sum = where(p.greaterEqual(0), p.cast('f32'), NaN).sum();
+  return sum.greater(0).logicalAnd(sum.less(Infinity));
+}
+
+/** @throws OptionError `OPTION_RANGE` unless none is below 0 and their sum is above 0 and finite, in f32 */
 function checkProbabilities(owner: string, p: TensorData): void {
   const all = Array.from(p as ArrayLike<number | boolean>, (each) => Math.fround(Number(each)));
-  if (!all.some((each) => each > 0) || all.some((each) => !(each >= 0 && each < Infinity)))
+  const sum = Math.fround(all.reduce((total, each) => (each >= 0 ? total + each : NaN), 0));
+  if (!(sum > 0 && sum < Infinity))
     throw new OptionError(
       'OPTION_RANGE',
       `${owner} got p = ${describeValue(all)}`,
-      'Probabilities are finite and not negative, and one at least is above 0 in f32.',
+      'Probabilities are not negative, and their sum is finite and above 0 in f32.',
     );
 }
 
 /** Indices i with P₀ + … + Pᵢ₋₁ ≤ u·ΣP < P₀ + … + Pᵢ: as many as there are sums that u·ΣP has reached. */
-function drawn(k: Tensor, p: Tensor, shape: Shape): Tensor {
+function drawnBy(k: Tensor, p: Tensor, shape: Shape): Tensor {
   const sums = p.cast('f32').cumsum();
   const u = fractions('choice', k, [...shape, 1]).mul(narrow(sums, p.size - 1, p.size));
   return sums.lessEqual(u).sum(-1);

@@ -125,6 +125,28 @@ describe('distributions', () => {
     expect(numbers(random.choice(keys[0]!, 4, [4], { p, replace: false }))).toEqual(orders[0]);
   });
 
+  test('choice by a traced p that is no distribution draws what is out of range', () => {
+    for (const replace of [true, false]) {
+      const draw = jit((p: Tensor) => [
+        random.choice(key, 2, [2], { p, replace }),
+        random.choice(key, tensor([1, 2]), [2], { p, replace }),
+      ]);
+      for (const p of [
+        [0, 0],
+        [1, -1],
+        [1, NaN],
+        [1, Infinity],
+        [3e38, 3e38],
+      ])
+        expect(draw(tensor(p)).map(numbers), String(p)).toEqual([
+          [2, 2],
+          [NaN, NaN],
+        ]);
+      const p = tensor([0.5, 1.5]);
+      expect(numbers(draw(p)[0]!)).toEqual(numbers(random.choice(key, 2, [2], { p, replace })));
+    }
+  });
+
   test('the same bits on every CPU backend', () => {
     const draw = (backend: BackendChoice): number[][] =>
       jit(
@@ -210,6 +232,20 @@ test('mistakes', () => {
     ['choice', [key, 3, [4], { replace: false }], 'CHOICE'],
     ['choice', [key, 0, [1]], 'OPTION_RANGE'],
     ['choice', [key, 3, [1], { replace: 'no' }], 'OPTION_RANGE'],
+    ...[
+      [0, 0],
+      [1, -1],
+      [1, NaN],
+      [1, Infinity],
+      [3e38, 3e38],
+      [1e-50, 0],
+    ].flatMap((p) =>
+      [p, tensor(p, { dtype: 'f64' })].map((each): [string, unknown[], string] => [
+        'choice',
+        [key, 2, [1], { p: each }],
+        'OPTION_RANGE',
+      ]),
+    ),
   ];
   for (const [name, args, code] of refused) expectError(() => loose[name]!(...args), OptionError, code);
   expectError(() => random.choice(key, 3, [1], { p: [1, 2] }), ShapeError, 'SHAPE_MISMATCH');

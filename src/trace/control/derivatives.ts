@@ -57,7 +57,7 @@ export function checkpoint<F extends AnyFunction>(fn: F): F;
 export function checkpoint(fn: AnyFunction): AnyFunction {
   checkFunction('checkpoint', 'function', fn);
   return (...args: unknown[]) => {
-    if (!isTracing()) return attemptNow(() => fn(...args) as unknown);
+    if (!isTracing()) return attemptNow(() => fn(...args));
     const { inputs, rebuild } = splitArguments('checkpoint', args);
     const body = new Body(
       fn.name || 'checkpoint',
