@@ -1,8 +1,9 @@
 /**
  * Loops: the stage between kernels and a backend's source, decided once for a target.
  *
- * A function is a tree of statements over loop variables (i32), values (`let`, never assigned again), cells (accumulators)
- * and memories (the operands of a call, and memory of its own). Addresses are affine forms of loop variables, in elements.
+ * A function is a tree of statements over loop variables (i32), values (`let`, not set again where they can be seen: the
+ * turns of a loop may each set one of the same number), cells (accumulators) and memories (the operands of a call, and memory
+ * of its own). Addresses are affine forms of loop variables, in elements.
  * A value has one element, or `width` of them that lie `step` elements apart where they are loaded. Backends print this;
  * none of them chooses a loop.
  */
@@ -37,7 +38,7 @@ export interface Form {
 export interface Bound extends Form {
   readonly limit?: number | Form;
 }
-/** A form, and `stride` times an i32 value: element by element, if that value has several. */
+/** A form, and `stride` times an i32 or u32 value: element by element, if that value has several. */
 export interface Address extends Form {
   readonly indirect?: { readonly value: ValueId; readonly stride: number };
 }
@@ -55,7 +56,7 @@ export interface Access {
   readonly address: Address;
   readonly step: number;
   readonly active: number;
-  /** A bool value; where it is false nothing is read or written, and a load gives 0. */
+  /** A bool value, one for all elements or one for each; where it is false nothing is read or written, and a load gives 0. */
   readonly guard?: ValueId;
 }
 

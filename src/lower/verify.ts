@@ -1,5 +1,5 @@
 /**
- * The invariants of graphs, kernels and programs. Tests hand this to `setVerification`, so that a page does without.
+ * The invariants of graphs, kernels, loops and programs. Tests hand this to `setVerification`, so that a page does without.
  */
 import { dataPrimitive, isParameter } from '../ops/leaf.js';
 import { sameAval, sameShape } from '../core/aval.js';
@@ -13,6 +13,7 @@ import { inputsOf } from '../compile/body.js';
 import { type Kernel, kernelReads, kernelWrites } from '../compile/kernel.js';
 import type { Verifier } from './pipeline.js';
 import { hostStepsOf, type Program } from './program.js';
+import { verifyLoops } from './verify-loops.js';
 
 /** Checks that each node's aval follows from its inputs and that leaves are parameters or constants. */
 function verifyGraph(graph: Graph): void {
@@ -74,6 +75,7 @@ function verifyKernel(kernel: Kernel): void {
 
 /** Checks that each buffer is written before it is read, and that live temporaries do not overlap unless one replaces the other. */
 function verifyProgram(program: Program): void {
+  program.functions.forEach(verifyLoops);
   const written = new Set(program.buffers.filter(({ role }) => role === 'parameter').map(({ id }) => id));
   for (const { outputs } of hostStepsOf(program)) for (const output of outputs) written.add(output);
   const baseOf = (id: number): number => {
