@@ -108,12 +108,12 @@ class Arena {
 const NOTHING: Kernel = { name: '', segments: [] };
 
 /** A temporary that dies in this kernel and whose place `to` can take, element by element. */
-function replaceable(kernel: Kernel, to: Buffer, dying: readonly Buffer[], bytes: number): Buffer | undefined {
+function replaceable(kernel: Kernel, to: Timed, dying: readonly Timed[]): Timed | undefined {
   return dying.find(
     (from) =>
       // One address counts elements of both.
       from.bytes / from.size === to.bytes / to.size &&
-      align(from.bytes) === bytes &&
+      align(from.bytes) === align(to.bytes) &&
       kernel.segments.every((segment) => {
         if (segment.stores.some((store) => segment.operands[store.operand] === to.id))
           return canReplace(segment, from.id, to.id);
@@ -132,6 +132,8 @@ class Lifetimes {
 
   /** Numbers of kernels by the clock, whose ticks are kernels and ends of loops. */
   readonly at: number[] = [];
+  /** By kernel: its tick. */
+  readonly clockOf: number[] = [];
   /** By kernel: when the innermost loop around it runs. */
   readonly loops = new Map<number, { readonly first: number; readonly last: number }>();
 
@@ -164,6 +166,7 @@ class Lifetimes {
           this.#touch(buffer, this.#clock, this.#clock);
           used.add(buffer);
         }
+        this.clockOf[each.kernel] = this.#clock;
         this.at[this.#clock++] = each.kernel;
         kernels.push(each.kernel);
         continue;
@@ -192,6 +195,9 @@ class Lifetimes {
   }
 }
 
+/** A buffer of the plan, in use from `firstUse` to `lastUse` by the clock. */
+type Timed = Omit<Buffer, 'offset'>;
+
 /** Gives each buffer a place: parameters, results and Variables their own memory, temporaries and scratch one in the arena. */
 export function planBuffers(
   graph: Graph,
@@ -202,85 +208,10 @@ export function planBuffers(
   scratch: readonly ScratchRequest[],
   elementBytes: (dtype: DType) => number,
 ): BufferPlan {
-  const { first, last, at, loops } = new Lifetimes(fused.buffers, kernels, work);
-  const end = at.length;
-  const clockOf = kernels.map((_, kernel) => at.indexOf(kernel));
-  const names = new Map<BufferId, string>();
-  fused.parameters.forEach((buffer, i) => names.set(buffer, graph.parameterNames[i] ?? `p${i}`));
-  fused.outputs.forEach((buffer, i) => names.set(buffer, `${graph.outputNames[i] ?? `out${i}`}'`));
-  const buffers: Buffer[] = fused.buffers.map((spec, id) => ({
-    id,
-    name: names.get(id) ?? `t${id}`,
-    ...spec,
-    bytes: spec.size * elementBytes(spec.dtype),
-    home: 'device',
-    offset: 0,
-    firstUse: spec.role === 'parameter' ? -1 : first[id]!,
-    lastUse: spec.role === 'temporary' ? last[id]! : end,
-  }));
-
-  for (const { kernel, isKept, ...spec } of scratch) {
-    const during = isKept === true ? loops.get(kernel) : undefined;
-    buffers.push({
-      id: buffers.length,
-      name: `s${buffers.length}`,
-      ...spec,
-      bytes: spec.size * elementBytes(spec.dtype),
-      home: 'device',
-      shape: [spec.size],
-      role: 'scratch',
-      offset: 0,
-      firstUse: during?.first ?? clockOf[kernel]!,
-      lastUse: during?.last ?? clockOf[kernel]!,
-    });
-  }
-
-  const lastUsedBy: Buffer[][] = at.map(() => []);
-  for (const buffer of buffers)
-    if (buffer.role === 'temporary' || (buffer.role === 'scratch' && buffer.firstUse < buffer.lastUse))
-      lastUsedBy[buffer.lastUse]?.push(buffer);
-
-  const scratchOf = at.map((_, position) =>
-    buffers.filter((buffer) => buffer.role === 'scratch' && buffer.firstUse === position),
-  );
-
-  const arena = new Arena();
-  const offsets = new Map<BufferId, number>();
-  const isKernel = (position: number): boolean => clockOf[at[position]!] === position;
-  at.forEach((number, position) => {
-    const kernel = isKernel(position) ? kernels[number]! : NOTHING;
-    const beginning = buffers.filter(
-      ({ role, firstUse, id }) => role === 'temporary' && firstUse === position && !kernelWrites(kernel).includes(id),
-    );
-    for (const { id, bytes } of beginning) offsets.set(id, arena.take(align(bytes)));
-    const ending = lastUsedBy[position]!;
-    const dying = ending.filter((buffer) => buffer.firstUse < position);
-    const taken = new Set<Buffer>();
-    for (const id of kernelWrites(kernel)) {
-      const buffer = buffers[id]!;
-      if (buffer.role !== 'temporary' || buffer.firstUse !== position) continue;
-      const bytes = align(buffer.bytes);
-      const from = replaceable(
-        kernel,
-        buffer,
-        dying.filter((each) => !taken.has(each)),
-        bytes,
-      );
-      if (from !== undefined) taken.add(from);
-      offsets.set(id, from === undefined ? arena.take(bytes) : offsets.get(from.id)!);
-    }
-    for (const buffer of scratchOf[position]!) {
-      const bytes = align(buffer.bytes);
-      offsets.set(buffer.id, arena.take(bytes));
-    }
-    for (const buffer of scratchOf[position]!)
-      if (buffer.lastUse === position) arena.give({ offset: offsets.get(buffer.id)!, bytes: align(buffer.bytes) });
-    for (const buffer of ending) {
-      if (taken.has(buffer) || !offsets.has(buffer.id)) continue;
-      arena.give({ offset: offsets.get(buffer.id)!, bytes: align(buffer.bytes) });
-    }
-  });
-
+  const lifetimes = new Lifetimes(fused.buffers, kernels, work);
+  const { at } = lifetimes;
+  const buffers = timedBuffers(graph, fused, lifetimes, scratch, elementBytes);
+  const { arena, offsets } = placed(buffers, kernels, lifetimes);
   const inPlace = new Set(updates.filter((update) => update.inPlace).map((update) => fused.outputs[update.output]!));
   const outside = buffers
     .filter(({ role, id }) => (role === 'parameter' || role === 'output') && !inPlace.has(id))
@@ -295,4 +226,89 @@ export function planBuffers(
     arenaBytes: arena.bytes,
     peakBytes: arena.bytes + outside,
   };
+}
+
+/** What fusion made and what lowering asked for, with names, sizes and times. */
+function timedBuffers(
+  graph: Graph,
+  fused: Fused,
+  { first, last, at, clockOf, loops }: Lifetimes,
+  scratch: readonly ScratchRequest[],
+  elementBytes: (dtype: DType) => number,
+): Timed[] {
+  const names = new Map<BufferId, string>();
+  fused.parameters.forEach((buffer, i) => names.set(buffer, graph.parameterNames[i] ?? `p${i}`));
+  fused.outputs.forEach((buffer, i) => names.set(buffer, `${graph.outputNames[i] ?? `out${i}`}'`));
+  const buffers = fused.buffers.map((spec, id): Timed => ({
+    id,
+    name: names.get(id) ?? `t${id}`,
+    ...spec,
+    bytes: spec.size * elementBytes(spec.dtype),
+    home: 'device',
+    firstUse: spec.role === 'parameter' ? -1 : first[id]!,
+    lastUse: spec.role === 'temporary' ? last[id]! : at.length,
+  }));
+  for (const { kernel, isKept, ...spec } of scratch) {
+    const during = isKept === true ? loops.get(kernel) : undefined;
+    const clock = clockOf[kernel]!;
+    buffers.push({
+      id: buffers.length,
+      name: `s${buffers.length}`,
+      ...spec,
+      bytes: spec.size * elementBytes(spec.dtype),
+      home: 'device',
+      shape: [spec.size],
+      role: 'scratch',
+      firstUse: during?.first ?? clock,
+      lastUse: during?.last ?? clock,
+    });
+  }
+  return buffers;
+}
+
+/** Goes through the kernels in order, and gives what begins to be used a place that what has ended left. */
+function placed(
+  buffers: readonly Timed[],
+  kernels: readonly Kernel[],
+  { at, clockOf }: Lifetimes,
+): { readonly arena: Arena; readonly offsets: ReadonlyMap<BufferId, number> } {
+  const arena = new Arena();
+  const offsets = new Map<BufferId, number>();
+  const take = ({ id, bytes }: Timed): void => void offsets.set(id, arena.take(align(bytes)));
+  const give = ({ id, bytes }: Timed): void => arena.give({ offset: offsets.get(id)!, bytes: align(bytes) });
+
+  const lastUsedBy: Timed[][] = at.map(() => []);
+  for (const buffer of buffers)
+    if (buffer.role === 'temporary' || (buffer.role === 'scratch' && buffer.firstUse < buffer.lastUse))
+      lastUsedBy[buffer.lastUse]?.push(buffer);
+  at.forEach((number, clock) => {
+    const beginning = buffers.filter(({ firstUse }) => firstUse === clock);
+    const temporaries = beginning.filter(({ role }) => role === 'temporary');
+    const scratch = beginning.filter(({ role }) => role === 'scratch');
+    // Other ticks are ends of loops.
+    const kernel = clockOf[number] === clock ? kernels[number]! : NOTHING;
+    const writes = kernelWrites(kernel);
+    for (const buffer of temporaries) if (!writes.includes(buffer.id)) take(buffer);
+    const ending = lastUsedBy[clock]!;
+    const dying = ending.filter(({ firstUse }) => firstUse < clock);
+    const taken = new Set<Timed>();
+    for (const id of writes) {
+      const buffer = temporaries.find((each) => each.id === id);
+      if (buffer === undefined) continue;
+      const from = replaceable(
+        kernel,
+        buffer,
+        dying.filter((each) => !taken.has(each)),
+      );
+      if (from === undefined) take(buffer);
+      else {
+        taken.add(from);
+        offsets.set(id, offsets.get(from.id)!);
+      }
+    }
+    scratch.forEach(take);
+    for (const buffer of scratch) if (buffer.lastUse === clock) give(buffer);
+    for (const buffer of ending) if (!taken.has(buffer) && offsets.has(buffer.id)) give(buffer);
+  });
+  return { arena, offsets };
 }

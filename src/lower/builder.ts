@@ -3,6 +3,7 @@ import type { DType } from '../core/dtype.js';
 import type { SizeForm } from '../core/extent.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type {
+  Address,
   Bound,
   CellId,
   Expression,
@@ -120,14 +121,14 @@ export class FunctionBuilder {
     return this.let(dtype, width, { kind: 'op', op, inputs });
   }
   /** A load of one element, or of `width` that follow one another. */
-  load(memory: MemoryId, address: Form, width = 1): ValueId {
+  load(memory: MemoryId, address: Address, width = 1): ValueId {
     const access = { memory, address, step: width === 1 ? 0 : 1, active: width };
     return this.let(this.memories[memory]!.dtype, width, { kind: 'load', ...access });
   }
-  store(memory: MemoryId, address: Form, value: ValueId): void {
+  store(memory: MemoryId, address: Address, value: ValueId, accumulate = false): void {
     const { width } = this.values[value]!;
     const access = { memory, address, step: width === 1 ? 0 : 1, active: width };
-    this.push({ kind: 'store', ...access, value, accumulate: false });
+    this.push({ kind: 'store', ...access, value, accumulate });
   }
   /** The elements of a value. */
   lanes(input: ValueId): ValueId[] {
