@@ -11,8 +11,11 @@
 export const LIBRARY_ROOT = /([^\s()]*\/)(?:src\/core\/errors\.[jt]s|lazuli\/core\.js):/
   .exec(new Error().stack ?? '')?.[1]
   ?.replace('file://', '');
+/** Sources and what is built of them: tsx maps the frames of some files back to their sources, and of others not. */
 const LIBRARY_FOLDERS =
-  LIBRARY_ROOT === undefined ? [] : ['src', 'backends', 'lazuli'].map((folder) => `${LIBRARY_ROOT}${folder}/`);
+  LIBRARY_ROOT === undefined
+    ? []
+    : ['src', 'backends', 'lazuli', 'dist'].map((folder) => `${LIBRARY_ROOT.replace(/dist\/$/, '')}${folder}/`);
 
 const isLibraryFrame = (frame: string): boolean => LIBRARY_FOLDERS.some((folder) => frame.includes(folder));
 

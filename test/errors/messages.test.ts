@@ -16,6 +16,7 @@ import {
 } from 'lazuli';
 import { inspect } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
+import { LIBRARY_ROOT, userLocation } from '../../src/core/errors.js';
 import { expectError } from './thrown.js';
 
 /** As a program in JavaScript sees the library: any value fits any argument. */
@@ -433,4 +434,16 @@ describe('two copies of the package in one process', async () => {
     );
     expect(error.remedy).toContain('npm ls lazuli');
   });
+});
+
+test('a stack of which only some frames are mapped to sources still has the line of the user', () => {
+  const place = LIBRARY_ROOT!.replace(/dist\/$/, '');
+  const { prepareStackTrace } = Error;
+  Error.prepareStackTrace = () =>
+    `Error\n    at apply (${place}src/trace/tensor.ts:9:1)\n    at connected (${place}dist/lazuli/trace.js:2:1)\n    at /home/me/train.ts:41:7`;
+  try {
+    expect(userLocation()).toBe('train.ts:41');
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+  }
 });
