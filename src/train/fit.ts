@@ -94,6 +94,10 @@ function abortOf(signal: Signal | undefined): { aborted: Promise<undefined>; end
   return { aborted, end };
 }
 
+/** How far a run is, for a line of progress. */
+const reached = ({ epoch, step }: Place): string =>
+  step === 0 ? `after epoch ${epoch}` : `after step ${step} of epoch ${epoch + 1}`;
+
 /** Whether the run ends here: notes the evaluation. @throws OptionError `MONITOR` where it has no such number. */
 function noteProgress(place: Place, stopping: EarlyStopping, evaluation: Numbers): void {
   const { monitor = 'loss', minDelta = 0, mode = 'min' } = stopping;
@@ -154,7 +158,7 @@ export async function fit<B>(
   const isOver = (): boolean => earlyStopping !== undefined && place.waited >= earlyStopping.patience;
   const { aborted, end } = abortOf(signal);
   const isAborted = (): boolean => signal?.aborted === true;
-  if (place.steps > 0) shown.say(`goes on after epoch ${place.epoch}, step ${place.step}`);
+  if (place.steps > 0) shown.say(`goes on ${reached(place)}`);
 
   /** Losses on their way, the oldest first. */
   const waiting: Promise<Numbers>[] = [];
@@ -213,7 +217,7 @@ export async function fit<B>(
     }
     if (isAborted() && place.epoch < epochs && !isOver()) {
       if (place.steps > before) await save();
-      shown.say(`stopped in epoch ${place.epoch + 1} after step ${place.step}`);
+      shown.say(`stopped ${reached(place)}`);
       return history('aborted');
     }
     return history(isOver() ? 'early' : 'finished');

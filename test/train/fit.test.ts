@@ -290,6 +290,20 @@ describe('checkpoints', () => {
     },
   );
 
+  test('progress says where a run stopped, and from where it goes on', async () => {
+    const path = join(folder, 'told.npz');
+    const lines: string[] = [];
+    const progress = (line: string): void => void lines.push(line);
+    await run(path, { ...stopping(), progress });
+    expect(lines.at(-1)).toBe('stopped after step 3 of epoch 2');
+    lines.length = 0;
+    for (const epochs of [2, 3]) await run(path, { epochs, progress });
+    expect(lines.filter((line) => !line.startsWith('epoch '))).toEqual([
+      'goes on after step 3 of epoch 2',
+      'goes on after epoch 2',
+    ]);
+  });
+
   test('a run that was killed goes on from its last file; every n epochs', async () => {
     const whole = await run(join(folder, 'unbroken.npz'), { epochs: 3 });
     const path = join(folder, 'killed.npz');
