@@ -17,6 +17,15 @@ export function refuseOtherCopy(value: object): void {
     );
 }
 
+/** Whether it is an object of no class. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+/** A Map or a plain object: anything else has entries that nobody meant, or none. */
+export const isDict = (value: unknown): boolean => value instanceof Map || isPlainObject(value);
+
 /** What messages call an instance of a class that users know by another name. */
 export const SHOWN_AS = Symbol('name in messages');
 

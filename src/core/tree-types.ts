@@ -41,6 +41,21 @@ export type LeafOf<T> = unknown extends T
                 any
               : { [K in keyof T]: LeafOf<T[K]> }[keyof T];
 
+/** `T` where its leaves are of the type `L`; what is another one must be `M`, a text that says what to pass. */
+export type WithLeaves<T, L, M extends string> = unknown extends T
+  ? T
+  : T extends L | null | undefined
+    ? T
+    : T extends Atom
+      ? M
+      : T extends readonly unknown[]
+        ? { [K in keyof T]: WithLeaves<T[K], L, M> }
+        : T extends ReadonlyMap<infer K, infer E>
+          ? ReadonlyMap<K, WithLeaves<E, L, M>>
+          : HasMethods<T> extends true
+            ? T
+            : { [K in keyof T]: WithLeaves<T[K], L, M> };
+
 /** What a function over the leaves takes: whatever it says where nothing is known of the tree. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type MappedLeaf<T> = unknown extends T ? any : LeafOf<T>;

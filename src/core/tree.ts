@@ -3,7 +3,7 @@
  * `flatten` and `unflatten` are each other's inverse; objects are matched by key name, so key order does not matter.
  */
 import { InternalError, OptionError, TreeError } from './errors.js';
-import { describeValue } from './options.js';
+import { describeValue, isPlainObject } from './options.js';
 import {
   type AnyRegistration,
   checkDepth,
@@ -38,11 +38,6 @@ const isArray = (value: unknown): value is readonly unknown[] =>
   Array.isArray(value) && (Object.getPrototypeOf(value) === Array.prototype || registrationOf(value) === undefined);
 const isMap = (value: unknown): value is ReadonlyMap<unknown, unknown> =>
   value instanceof Map && (Object.getPrototypeOf(value) === Map.prototype || registrationOf(value) === undefined);
-
-const isPlainObject = (value: object): value is Record<string, unknown> => {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
-};
 
 function flattenInto(value: unknown, leaves: unknown[], above: readonly object[], seen: Map<object, number>): TreeDef {
   if (value === null) return NULL;

@@ -2,7 +2,7 @@
 import { OptionError } from '../core/errors.js';
 import { checkFlag, checkOptions, describeValue } from '../core/options.js';
 import { inOrder, shuffled } from './order.js';
-import { type Batch, type Table, tableOf, take } from './table.js';
+import { type Batch, type ExampleTree, type Table, tableOf, take } from './table.js';
 
 /** How examples become batches. */
 export interface BatchOptions {
@@ -80,7 +80,7 @@ export class Batches<T> implements Iterable<Batch<T>>, Passes<Batch<T>> {
  * [...passes].map(({ x, y }) => [x.shape[0], y.shape[0]]); // [[4, 4], [4, 4], [2, 2]]
  * @throws DataError `EMPTY_DATA`, `DATA_LENGTHS`, `DATA_LEAF`; OptionError `OPTION_RANGE`, `UNKNOWN_OPTION`
  */
-export const batches = <T>(tree: T, options: BatchOptions): Batches<T> => new Batches(tree, options);
+export const batches = <T>(tree: ExampleTree<T>, options: BatchOptions): Batches<T> => new Batches<T>(tree, options);
 
 /** How many examples are held back, and in which order they are dealt. */
 export interface SplitOptions {
@@ -98,7 +98,7 @@ export interface SplitOptions {
  * [train.x.shape, test.y.shape]; // [[8, 3], [2]]
  * @throws OptionError `OPTION_RANGE` where one of them would be empty, and the errors of {@link batches}.
  */
-export function trainTestSplit<T>(tree: T, options: SplitOptions): [train: T, test: T] {
+export function trainTestSplit<T>(tree: ExampleTree<T>, options: SplitOptions): [train: T, test: T] {
   checkOptions('trainTestSplit', options, ['testSize', 'seed']);
   const { testSize, seed = 0 } = options;
   checkSeed('trainTestSplit', seed);

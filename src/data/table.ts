@@ -3,13 +3,15 @@ import { DataError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { dtypeOfData, type SmallIntegers, type TypedArray } from '../core/dtype.js';
 import { flatten, type TreeDef, unflatten } from '../core/tree.js';
-import type { MapLeaves } from '../core/tree-types.js';
+import type { MapLeaves, WithLeaves } from '../core/tree-types.js';
 import { Tensor, tensor } from '../trace/tensor.js';
 
 /** Numbers as a host has them, one an example. */
 export type Column = TypedArray | SmallIntegers;
 /** What may be a leaf: a column, or a tensor of [examples, …]. */
 export type Examples = Column | Tensor;
+/** A tree of nothing but examples. */
+export type ExampleTree<T> = T & WithLeaves<T, Examples, 'a typed array, or a tensor: tensor([1, 2])'>;
 /** The tree with a tensor of [batch, …] in place of each leaf. */
 export type Batch<T> = MapLeaves<T, Tensor, Examples>;
 

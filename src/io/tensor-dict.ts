@@ -1,6 +1,6 @@
 /** Tensors by name: what checkpoints are made of. */
 import { OptionError } from '../core/errors.js';
-import { describeValue } from '../core/options.js';
+import { describeValue, isDict } from '../core/options.js';
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { entriesOf, quote } from './array-file.js';
@@ -10,8 +10,7 @@ export type TensorDict = ReadonlyMap<string, Tensor | Variable> | Readonly<Recor
 
 /** The pairs of a dict. @throws OptionError `OPTION_TENSOR` for an array, whose positions are no names, and for what is no dict. */
 export function tensorsIn(tensors: TensorDict): [string, Tensor | Variable][] {
-  if (typeof tensors === 'object' && (tensors as unknown) !== null && !Array.isArray(tensors))
-    return entriesOf(tensors);
+  if (isDict(tensors)) return entriesOf(tensors);
   throw new OptionError(
     'OPTION_TENSOR',
     `the dict of tensors is ${describeValue(tensors)}`,

@@ -22,7 +22,7 @@ export interface NllOptions extends ReductionOptions {
   /** The label that does not count; −100 unless given. */
   readonly ignoreIndex?: number;
   /** What each class counts; 1 unless given. */
-  readonly weight?: Tensor | TensorData;
+  readonly weight?: Tensor | Exclude<TensorData, number | boolean>;
 }
 export interface CrossEntropyOptions extends NllOptions {
   /** The part of each label that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567); 0 unless given. */

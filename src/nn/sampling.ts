@@ -39,7 +39,7 @@ export interface ChoiceOptions {
    * How likely each is, up to a factor; all alike unless given. A tensor whose elements cannot be read here (in a trace, on a
    * GPU) is judged where it is: if it is no distribution, what is drawn is out of range.
    */
-  readonly p?: Tensor | TensorData;
+  readonly p?: Tensor | Exclude<TensorData, number | boolean>;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Collectors: ordered dicts from keys to modules or Variables, in which a key holds one thing. */
 import { OptionError } from '../core/errors.js';
+import { isPlainObject } from '../core/options.js';
 
 /** A class of the objects that a collector may hold. */
 // Only ever used on the right of instanceof, so its arguments do not matter.
@@ -11,11 +12,6 @@ export type Dict<T> = ReadonlyMap<string, T> | Readonly<Record<string, T>>;
 
 export const dictEntries = <T>(dict: Dict<T>): [string, T][] =>
   dict instanceof Map ? [...(dict as ReadonlyMap<string, T>)] : Object.entries(dict as Readonly<Record<string, T>>);
-
-export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' &&
-  value !== null &&
-  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 
 /** A dict whose entries `for (const [key, value] of dict)` gives. */
 export type IterableDict<T> = Dict<T> & Iterable<[string, T]>;

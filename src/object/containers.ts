@@ -1,11 +1,11 @@
 /** Lists and dicts of modules and of Variables; attributes of a module that its walks look into. */
 import { OptionError } from '../core/errors.js';
-import { describeValue } from '../core/options.js';
+import { describeValue, isPlainObject } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
-import { type ClassOf, dictEntries, type Dict, isPlainObject } from './collector.js';
+import { type ClassOf, dictEntries, type Dict } from './collector.js';
 import { ModuleNode } from './node.js';
 
 /** @throws OptionError `WRONG_CLASS` unless `value` is an instance of `type`. */
@@ -70,7 +70,7 @@ abstract class ClassDict<T> extends Map<string, T> {
  * A list of modules: the i-th has the path `<attr>-i`.
  * @example new NodeList(new nn.Linear(2, 3), new nn.Linear(3, 1)).length; // 2
  */
-export class NodeList<T extends object = object> extends ClassList<T> {
+export class NodeList<T extends ModuleNode = ModuleNode> extends ClassList<T> {
   static override name = 'NodeList';
   constructor(...items: Items<T>) {
     super(items, ModuleNode);
@@ -96,7 +96,7 @@ export class VarList<T extends Variable = Variable> extends ClassList<T> {
  * A dict of modules: each has the path `<attr>.<key>`.
  * @example new NodeDict({ head: new nn.Linear(2, 3) }).get('head')!.weight.value.shape; // [2, 3]
  */
-export class NodeDict<T extends object = object> extends ClassDict<T> {
+export class NodeDict<T extends ModuleNode = ModuleNode> extends ClassDict<T> {
   static override name = 'NodeDict';
   constructor(entries: Dict<T> | Iterable<readonly [string, T]> = {}) {
     super(entries);

@@ -1,6 +1,7 @@
 /** Variables and modules that are no attributes: the Collectors that hold them, and how they are registered. */
 import type { Variable } from '../trace/variable.js';
-import { type ClassOf, Collector, type Dict, dictEntries, isPlainObject } from './collector.js';
+import { isPlainObject } from '../core/options.js';
+import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { requireInstance } from './containers.js';
 import type { ModuleNode } from './node.js';
 
@@ -25,6 +26,9 @@ export class UnownedCollector extends Collector<never> {
     return super.set(key, value);
   }
 }
+
+/** What can be registered: one, lists of them, or a dict. */
+export type Registered<T> = T | readonly Registered<T>[] | Dict<T>;
 
 /** What was passed, and the class that a last argument such as `{ varCls: TrainVar }` asks for. */
 export function splitOptions<T>(

@@ -15,7 +15,7 @@ import { TrainVar, Variable } from '../trace/variable.js';
 import { type ClassOf, Collector } from './collector.js';
 import { NodeDict, NodeList, VarDict, VarList } from './containers.js';
 import { type Device, moveVariables } from './device.js';
-import { ownCollector, registerAll, splitOptions, UnownedCollector } from './implicit.js';
+import { ownCollector, registerAll, type Registered, splitOptions, UnownedCollector } from './implicit.js';
 import { separated } from './mixed.js';
 import { checkName, holdName, nextName } from './naming.js';
 import { ModuleNode } from './node.js';
@@ -59,6 +59,9 @@ const isDynamic = (value: unknown): boolean =>
   value instanceof VarList ||
   value instanceof VarDict ||
   holdsState(value);
+
+/** What the `call` of a module takes. */
+type InputsOf<M> = M extends { call(...inputs: infer I): unknown } ? I : readonly unknown[];
 
 /**
  * Base class of everything that holds Variables.
@@ -177,13 +180,15 @@ export class Module extends ModuleNode {
    * Adds Variables that are no attributes: dicts by their keys, others as `var0`, `var1`, …
    * @throws OptionError `WRONG_CLASS` for what is no Variable, or not of `varCls`; `DUPLICATE_KEY`.
    */
-  registerImplicitVars(...variables: readonly unknown[]): void {
+  registerImplicitVars(...variables: readonly (Registered<Variable> | { readonly varCls: ClassOf<Variable> })[]): void {
     const [given, type] = splitOptions(variables, 'varCls', Variable);
     registerAll(given, type, Variable, 'var', this.implicitVars, this);
   }
 
   /** As {@link registerImplicitVars} for modules: `node0`, `node1`, …; `nodeCls` names their class. */
-  registerImplicitNodes(...nodes: readonly unknown[]): void {
+  registerImplicitNodes(
+    ...nodes: readonly (Registered<ModuleNode> | { readonly nodeCls: ClassOf<ModuleNode> })[]
+  ): void {
     const [given, type] = splitOptions(nodes, 'nodeCls', Module);
     registerAll(given, type, Module, 'node', this.implicitNodes, this);
   }
@@ -317,7 +322,7 @@ export class Module extends ModuleNode {
    * state changes.
    * @throws OptionError `NO_CALL`, and what the call throws.
    */
-  summary(...inputs: readonly unknown[]): string {
+  summary<M extends Module>(this: M, ...inputs: InputsOf<M>): string {
     return summaryOf(this, inputs);
   }
 

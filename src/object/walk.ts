@@ -3,9 +3,9 @@
  * BrainPy's key (`layers-0`, below unique names or below other keys) and the attribute path that files use (`layers.0`).
  */
 import { OptionError } from '../core/errors.js';
-import { refuseOtherCopy } from '../core/options.js';
+import { isPlainObject, refuseOtherCopy } from '../core/options.js';
 import { Variable } from '../trace/variable.js';
-import { type ClassOf, Collector, type Dict, dictEntries, isPlainObject } from './collector.js';
+import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { isModule, type ModuleNode } from './node.js';
 
 /** Names by the modules' unique names, or by the path from the root. */

@@ -1,6 +1,7 @@
 /** An optimizer of any transformation. */
 import { OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
+import type { Dict } from '../object/collector.js';
 import { mul } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { checkOptions } from './options.js';
@@ -82,7 +83,7 @@ export class ComposedOptimizer extends Optimizer {
     if (this.scaled) super.countUpdate(applied);
   }
 
-  override update(grads: unknown): void {
+  override update(grads: Dict<Tensor>): void {
     const own = new Map(
       (this.composed.schedulers?.() ?? []).map((each, i) => [each, this.schedulerAt(this.nodesOfRules[i]!)]),
     );

@@ -1,7 +1,7 @@
 /** Running means of weights. */
 import { isFloat } from '../core/dtype.js';
 import { OptionError } from '../core/errors.js';
-import { checkOptions, describeValue } from '../core/options.js';
+import { checkOptions, describeValue, isDict } from '../core/options.js';
 import { type Dict, dictEntries } from '../object/collector.js';
 import { Module } from '../object/module.js';
 import { pathIn } from '../object/walk.js';
@@ -46,7 +46,7 @@ export class EMA extends Module {
   /** @throws OptionError `AVERAGED_VARS` for what is no dict of float Variables, `OPTION_RANGE` unless 0 ≤ decay < 1. */
   constructor(vars: Dict<Variable>, options: EMAOptions = {}) {
     checkOptions('EMA', options, ['decay', 'name']);
-    const entries = typeof vars === 'object' && (vars as unknown) !== null ? dictEntries(vars) : [['', vars] as const];
+    const entries = isDict(vars) ? dictEntries(vars) : [['', vars] as const];
     for (const [key, variable] of entries)
       if (!(variable instanceof Variable) || !isFloat(variable.dtype))
         throw new OptionError(

@@ -5,7 +5,7 @@
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError, OptionError, ShapeError, TreeError } from '../core/errors.js';
 import { sameShape } from '../core/aval.js';
-import { describeValue } from '../core/options.js';
+import { describeValue, isDict } from '../core/options.js';
 import { type Dict, dictEntries, type IterableDict, iterableDict } from '../object/collector.js';
 import { Module, type ModuleStructure } from '../object/module.js';
 import { pathIn } from '../object/walk.js';
@@ -50,13 +50,6 @@ function mapLeaves<L>(
 /** What stands at the path. */
 const at = (tree: unknown, path: readonly string[]): unknown =>
   path.reduce((node, key) => (node instanceof Map ? node.get(key) : (node as Record<string, unknown>)[key]), tree);
-
-/** A Map or a plain object: anything else has entries that nobody meant, or none. */
-const isDict = (value: unknown): boolean =>
-  value instanceof Map ||
-  (typeof value === 'object' &&
-    value !== null &&
-    [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null));
 
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 const isKey = (value: unknown): value is string => typeof value === 'string';
@@ -201,7 +194,7 @@ export abstract class Optimizer extends Module {
    * Checks that `grads` has one gradient for each parameter and of its shape.
    * @throws TreeError `GRADS_MISSING`, `GRADS_EXTRA`, `GRADS_TYPE`; ShapeError `GRADS_SHAPE`; DTypeError `GRADS_DTYPE`.
    */
-  checkGrads(grads: unknown): void {
+  checkGrads(grads: Dict<Tensor>): void {
     this.gradients(grads);
   }
 
@@ -258,7 +251,7 @@ export abstract class Optimizer extends Module {
    * One step: the parameters and the state become what the rule says, and the Scheduler counts a call.
    * @throws the errors of {@link checkGrads}, OptionError `NO_VARIABLES`; nothing is written then.
    */
-  update(grads: unknown): void {
+  update(grads: Dict<Tensor>): void {
     announce({ phase: 'update' }, () => this.takeStep(grads));
   }
 

@@ -11,7 +11,7 @@ import * as structure from './structure.js';
 /** `T` is Tensor, which extends this class. */
 export abstract class ArrayMethods<T> extends ElementwiseMethods<T> {
   /** The product of matrices, [m, k]·[k, n] → [m, n], with broadcasting of the axes before; vectors as in NumPy. */
-  matmul(other: Like<T>): T {
+  matmul(other: T): T {
     return this.applied(products.matmul, other);
   }
   /** The sum over the axes, all unless given. */

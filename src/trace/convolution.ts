@@ -6,7 +6,7 @@ import { checkOptions } from '../core/options.js';
 import { conv, type ConvAttributes, convInput } from '../ops/convolution.js';
 import { transpose } from '../ops/movement.js';
 import { asTensor, type Operand, promoteOperands } from './operand.js';
-import { apply, type Tensor, type TensorLike } from './tensor.js';
+import { apply, type Tensor } from './tensor.js';
 import {
   type ConvLayout,
   covered,
@@ -149,7 +149,7 @@ const CONV_OPTIONS = ['strides', 'padding', 'dilation', 'groups', 'layout'];
 /** `op` of tensors, and of options that are known by name. */
 const asFunction =
   <Options extends object>(name: string, known: readonly string[], op: Operation<Options>) =>
-  (x: TensorLike, w: TensorLike, options: Options = {} as Options): Tensor => {
+  (x: Tensor, w: Tensor, options: Options = {} as Options): Tensor => {
     checkOptions(name, options, known);
     return apply((a: Operand, b: Operand) => op(a, b, options), x, w);
   };

@@ -266,7 +266,7 @@ export const cast = (x: TensorLike, dtype: DType): Tensor => apply(arithmetic.ca
  * The bits as another dtype of 32 bits.
  * @example bitcast(tensor([1]), 'i32').arraySync(); // [1065353216]
  */
-export const bitcast = (x: TensorLike, dtype: 'f32' | 'i32' | 'u32'): Tensor => apply(arithmetic.bitcast, x, dtype);
+export const bitcast = (x: Tensor, dtype: 'f32' | 'i32' | 'u32'): Tensor => apply(arithmetic.bitcast, x, dtype);
 /**
  * The value, of which no derivative is taken.
  * @example grad((x) => stopGradient(x).mul(x))(3).item(); // 3
@@ -282,7 +282,7 @@ export const where = (condition: TensorLike, a: TensorLike, b: TensorLike): Tens
  * The product of matrices, [m, k]·[k, n] → [m, n], with broadcasting of the axes before; vectors as in NumPy.
  * @example matmul(tensor([[1, 2]]), tensor([[3], [4]])).item(); // 11
  */
-export const matmul = (a: TensorLike, b: TensorLike): Tensor => apply(products.matmul, a, b);
+export const matmul = (a: Tensor, b: Tensor): Tensor => apply(products.matmul, a, b);
 /**
  * The sum over the axes, all unless given.
  * @example sum(tensor([[1, 2], [3, 4]]), 0).arraySync(); // [4, 6]
@@ -341,7 +341,7 @@ export const argmin = (x: TensorLike, axis?: number | null, options?: ReduceOpti
  * The sums of all elements up to each, along an axis, the first unless given.
  * @example cumsum(tensor([1, 2, 3])).arraySync(); // [1, 3, 6]
  */
-export const cumsum = (x: TensorLike, axis?: number): Tensor => apply(reductions.cumsum, x, axis);
+export const cumsum = (x: Tensor, axis?: number): Tensor => apply(reductions.cumsum, x, axis);
 /**
  * The elements in another shape; −1 stands for the extent that is left.
  * @example reshape(tensor([1, 2, 3, 4]), [2, -1]).shape; // [2, 2]
@@ -392,12 +392,12 @@ export const squeeze = (x: TensorLike, axis?: Axis): Tensor => of(x).squeeze(axi
  * The slices at integer `indices` along an axis, 0 unless given; NaN for an index outside.
  * @example gather(tensor([5, 6, 7]), tensor([2, 0], { dtype: 'i32' })).arraySync(); // [7, 5]
  */
-export const gather = (x: TensorLike, indices: TensorLike, axis?: number): Tensor => of(x).gather(indices, axis);
+export const gather = (x: Tensor, indices: TensorLike, axis?: number): Tensor => of(x).gather(indices, axis);
 /**
  * `x` with `updates` added to the slices at integer `indices`, in order.
  * @example scatterAdd(zeros([3]), tensor([2, 2], { dtype: 'i32' }), ones([2])).arraySync(); // [0, 0, 2]
  */
-export const scatterAdd = (x: TensorLike, indices: TensorLike, updates: TensorLike, axis?: number): Tensor =>
+export const scatterAdd = (x: Tensor, indices: TensorLike, updates: TensorLike, axis?: number): Tensor =>
   of(x).scatterAdd(indices, updates, axis);
 /**
  * A block of fixed sizes whose starts may be tensors; starts are clamped to [0, n − size].
@@ -415,12 +415,12 @@ export const dynamicUpdateSlice = (x: TensorLike, update: TensorLike, starts: re
  * eˣ / Σ eˣ along an axis, the last unless given.
  * @example softmax(tensor([1, 1])).arraySync(); // [0.5, 0.5]
  */
-export const softmax = (x: TensorLike, axis?: Axis): Tensor => of(x).softmax(axis);
+export const softmax = (x: Tensor, axis?: Axis): Tensor => of(x).softmax(axis);
 /**
  * log(softmax(x)), without overflow.
  * @example logSoftmax(tensor([0])).arraySync(); // [0]
  */
-export const logSoftmax = (x: TensorLike, axis?: Axis): Tensor => of(x).logSoftmax(axis);
+export const logSoftmax = (x: Tensor, axis?: Axis): Tensor => of(x).logSoftmax(axis);
 /**
  * log Σ eˣ over the axes, without overflow.
  * @example logSumExp(tensor([1000])).item(); // 1000
@@ -431,7 +431,7 @@ export const logSumExp = (x: TensorLike, axis?: Axis, options?: ReduceOptions): 
  * The tensors one after another along an axis that they have.
  * @example concat([tensor([1]), tensor([2, 3])]).arraySync(); // [1, 2, 3]
  */
-export const concat = (tensors: readonly TensorLike[], axis?: number): Tensor => apply(structure.concat, tensors, axis);
+export const concat = (tensors: readonly Tensor[], axis?: number): Tensor => apply(structure.concat, tensors, axis);
 /**
  * The tensors one after another along a new axis.
  * @example stack([tensor([1, 2]), tensor([3, 4])]).arraySync(); // [[1, 2], [3, 4]]

@@ -8,7 +8,7 @@ import { copyInto, type Expr, withScope } from '../core/expr.js';
 import { flatten, type TreeDef, unflatten } from '../core/tree.js';
 import { checkDepth } from '../core/tree-def.js';
 import type { Graph } from '../core/graph.js';
-import { checkOptions, describeValue } from '../core/options.js';
+import { checkOptions, describeValue, isPlainObject } from '../core/options.js';
 import { gradGraph } from '../transform/vjp.js';
 import { asExpr } from './operand.js';
 import { callTraced } from './call.js';
@@ -67,11 +67,7 @@ function variablesIn(tree: unknown): { list: Variable[]; rebuild: (values: reado
     if (value instanceof Variable) return { slot: list.push(value) - 1 };
     if (Array.isArray(value)) return value.map(inside);
     if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, inside(each)]));
-    if (
-      typeof value === 'object' &&
-      value !== null &&
-      [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)
-    )
+    if (isPlainObject(value))
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, inside(each)]));
     throw new TreeError(
       'NOT_A_VARIABLE',

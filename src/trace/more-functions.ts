@@ -93,7 +93,7 @@ export const isInf = (x: TensorLike): Tensor => apply(arithmetic.isInf, x);
  * All bits of integers turned.
  * @example bitwiseNot(tensor([0, 5], { dtype: 'i32' })).arraySync(); // [-1, -6]
  */
-export const bitwiseNot = (x: TensorLike): Tensor => apply(arithmetic.bitwiseNot, x);
+export const bitwiseNot = (x: Tensor): Tensor => apply(arithmetic.bitwiseNot, x);
 /**
  * log(eᵃ + eᵇ), without overflow.
  * @example logAddExp(tensor([1000]), tensor([-1000])).arraySync(); // [1000]
@@ -171,7 +171,7 @@ export const logSigmoid = (x: TensorLike): Tensor => apply(activations.logSigmoi
  * arXiv:1612.08083).
  * @example glu(tensor([3, 0])).arraySync(); // [1.5]
  */
-export const glu = (x: TensorLike, axis?: number): Tensor => apply(activations.glu, x, axis);
+export const glu = (x: Tensor, axis?: number): Tensor => apply(activations.glu, x, axis);
 
 /**
  * The mean of squared deviations over the axes; `correction: 1` divides by n − 1.
@@ -201,17 +201,17 @@ export const countNonZero = (x: TensorLike, axis?: Axis, options?: ReduceOptions
  * The products of all elements up to each, along an axis.
  * @example cumprod(tensor([1, 2, 3])).arraySync(); // [1, 2, 6]
  */
-export const cumprod = (x: TensorLike, axis?: number): Tensor => apply(statistics.cumprod, x, axis);
+export const cumprod = (x: Tensor, axis?: number): Tensor => apply(statistics.cumprod, x, axis);
 /**
  * The largest of all elements up to each, along an axis.
  * @example cummax(tensor([1, 3, 2])).arraySync(); // [1, 3, 3]
  */
-export const cummax = (x: TensorLike, axis?: number): Tensor => apply(statistics.cummax, x, axis);
+export const cummax = (x: Tensor, axis?: number): Tensor => apply(statistics.cummax, x, axis);
 /**
  * The smallest of all elements up to each, along an axis.
  * @example cummin(tensor([3, 1, 2])).arraySync(); // [3, 1, 1]
  */
-export const cummin = (x: TensorLike, axis?: number): Tensor => apply(statistics.cummin, x, axis);
+export const cummin = (x: Tensor, axis?: number): Tensor => apply(statistics.cummin, x, axis);
 
 /**
  * NumPy's indexing; see {@link Tensor.at}.
@@ -222,25 +222,25 @@ export const at = (x: TensorLike, ...index: readonly indices.Index<Tensor>[]): T
  * Element (…, i, …) is that at `at[…, i, …]` along an axis, the last unless given.
  * @example takeAlongAxis(tensor([[5, 6]]), tensor([[1, 0]], { dtype: 'i32' })).ravel().arraySync(); // [6, 5]
  */
-export const takeAlongAxis = (x: TensorLike, at: TensorLike, axis?: number): Tensor =>
+export const takeAlongAxis = (x: Tensor, at: Tensor, axis?: number): Tensor =>
   apply(indices.takeAlongAxis, x, at, axis);
 /**
  * The elements along an axis in order; see {@link Tensor.sort}.
  * @example sort(tensor([3, 1, 2])).arraySync(); // [1, 2, 3]
  */
-export const sort = (x: TensorLike, axis?: number, options?: sorting.SortOptions): Tensor =>
+export const sort = (x: Tensor, axis?: number, options?: sorting.SortOptions): Tensor =>
   apply(sorting.sort, x, axis, options);
 /**
  * i32: the indices along an axis in the order of {@link sort}.
  * @example argsort(tensor([3, 1, 2])).arraySync(); // [1, 2, 0]
  */
-export const argsort = (x: TensorLike, axis?: number, options?: sorting.SortOptions): Tensor =>
+export const argsort = (x: Tensor, axis?: number, options?: sorting.SortOptions): Tensor =>
   apply(sorting.argsort, x, axis, options);
 /**
  * The `k` greatest elements along an axis, and their indices; see {@link Tensor.topK}.
  * @example topK(tensor([3, 1, 2]), 2).values.arraySync(); // [3, 2]
  */
-export const topK = (x: TensorLike, k: number, axis?: number): TopK<Tensor> => {
+export const topK = (x: Tensor, k: number, axis?: number): TopK<Tensor> => {
   const [values, indices] = applyToParts(sorting.topK, x, k, axis) as [Tensor, Tensor];
   return { values, indices };
 };
@@ -248,19 +248,18 @@ export const topK = (x: TensorLike, k: number, axis?: number): TopK<Tensor> => {
  * `x` with `updates` in the places of the slices at integer indices; the last update of one stays.
  * @example scatter(zeros([3]), tensor([1], { dtype: 'i32' }), tensor([7])).arraySync(); // [0, 7, 0]
  */
-export const scatter = (x: TensorLike, at: TensorLike, updates: TensorLike, axis?: number): Tensor =>
+export const scatter = (x: Tensor, at: TensorLike, updates: TensorLike, axis?: number): Tensor =>
   apply(indexing.scatter, x, at, updates, axis);
 /**
  * So many equal parts along an axis, or parts of the given sizes.
  * @example split(tensor([1, 2, 3]), [1, 2])[1]!.arraySync(); // [2, 3]
  */
-export const split = (x: TensorLike, parts: Axes, axis?: number): Tensor[] =>
-  applyToParts(rearrange.split, x, parts, axis);
+export const split = (x: Tensor, parts: Axes, axis?: number): Tensor[] => applyToParts(rearrange.split, x, parts, axis);
 /**
  * The slices along an axis, which goes.
  * @example unstack(tensor([[1, 2], [3, 4]]))[1]!.arraySync(); // [3, 4]
  */
-export const unstack = (x: TensorLike, axis?: number): Tensor[] => applyToParts(rearrange.unstack, x, axis);
+export const unstack = (x: Tensor, axis?: number): Tensor[] => applyToParts(rearrange.unstack, x, axis);
 /**
  * The tensor so many times along each axis.
  * @example tile(tensor([1, 2]), 2).arraySync(); // [1, 2, 1, 2]
@@ -280,7 +279,7 @@ export const roll = (x: TensorLike, shift: Axes, axis?: Axes | null): Tensor => 
  * Two axes in each other’s place.
  * @example swapAxes(zeros([2, 3, 4]), 0, 2).shape; // [4, 3, 2]
  */
-export const swapAxes = (x: TensorLike, first: number, second: number): Tensor =>
+export const swapAxes = (x: Tensor, first: number, second: number): Tensor =>
   apply(rearrange.swapAxes, x, first, second);
 /**
  * Axes at other places; the rest keep their order.
@@ -302,17 +301,17 @@ export const outer = (a: TensorLike, b: TensorLike): Tensor => apply(rearrange.o
  * 0 above the diagonal number `k` of the last two axes.
  * @example tril(tensor([[1, 2], [3, 4]])).ravel().arraySync(); // [1, 0, 3, 4]
  */
-export const tril = (x: TensorLike, k?: number): Tensor => apply(rearrange.tril, x, k);
+export const tril = (x: Tensor, k?: number): Tensor => apply(rearrange.tril, x, k);
 /**
  * 0 below the diagonal number `k` of the last two axes.
  * @example triu(tensor([[1, 2], [3, 4]])).ravel().arraySync(); // [1, 2, 0, 4]
  */
-export const triu = (x: TensorLike, k?: number): Tensor => apply(rearrange.triu, x, k);
+export const triu = (x: Tensor, k?: number): Tensor => apply(rearrange.triu, x, k);
 /**
  * The diagonal of a matrix; the matrix of a diagonal.
  * @example diag(tensor([[1, 2], [3, 4]])).arraySync(); // [1, 4]
  */
-export const diag = (x: TensorLike, k?: number): Tensor => apply(rearrange.diag, x, k);
+export const diag = (x: Tensor, k?: number): Tensor => apply(rearrange.diag, x, k);
 
 /**
  * The coordinates of a grid whose axes are the given vectors: one tensor a vector. Options may come last.

@@ -8,7 +8,7 @@ import * as movement from '../ops/movement.js';
 import { reduce, reductionIdentity, type ReduceOp } from '../ops/reduction.js';
 import { window } from '../ops/window.js';
 import { asExpr, asFloat, asTensor, type Operand } from './operand.js';
-import { apply, type Tensor, type TensorLike } from './tensor.js';
+import { apply, type Tensor } from './tensor.js';
 import {
   type ConvLayout,
   eachAxis,
@@ -172,7 +172,7 @@ type Operation<Options> = (x: Operand, size: number | readonly number[], options
 /** `op` of a tensor, and of options that are known by name. */
 const asFunction =
   <Options extends object>(name: string, more: readonly string[], op: Operation<Options>) =>
-  (x: TensorLike, size: number | readonly number[], options: Options = {} as Options): Tensor => {
+  (x: Tensor, size: number | readonly number[], options: Options = {} as Options): Tensor => {
     checkOptions(name, options, ['strides', 'padding', 'layout', ...more]);
     return apply((a: Operand) => op(a, size, options), x);
   };

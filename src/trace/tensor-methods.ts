@@ -187,7 +187,7 @@ export abstract class TensorMethods<T> extends ArrayMethods<T> {
     return this.applied(at, index);
   }
   /** Element (…, i, …) is that at `indices[…, i, …]` along `axis`, the last unless given. */
-  takeAlongAxis(indices: Like<T>, axis?: number): T {
+  takeAlongAxis(indices: T, axis?: number): T {
     return this.applied(takeAlongAxis, indices, axis);
   }
   /** The elements along an axis in order, NaN as the largest; equal ones stay in theirs. */

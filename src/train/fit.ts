@@ -1,7 +1,6 @@
 /** The loop around a step: epochs, progress, evaluation, early stopping, checkpoints, and how it is stopped. */
 import { DataError, OptionError } from '../core/errors.js';
-import { describeValue } from '../core/options.js';
-import { isPlainObject } from '../object/collector.js';
+import { describeValue, isPlainObject } from '../core/options.js';
 import { Tensor } from '../trace/tensor.js';
 import type { History } from './history.js';
 import { checkFit, type EarlyStopping, type FitOptions, type Measured, type Signal, type Source } from './options.js';

@@ -1,8 +1,7 @@
 /** What a run measured, and a picture of it. */
 import { OptionError } from '../core/errors.js';
-import { checkOptions, describeValue } from '../core/options.js';
+import { checkOptions, describeValue, isPlainObject } from '../core/options.js';
 import { checkRange, POSITIVE } from '../core/ranges.js';
-import { isPlainObject } from '../object/collector.js';
 
 /** Numbers of a run, one an epoch. A plain object: it may be posted from a Worker, and stored as JSON. */
 export interface History {

@@ -99,6 +99,8 @@ function moduleOf(given: CheckpointOptions['module']): Module {
   return Object.assign(new Parts(), given);
 }
 
+const ITERATORS = [Symbol.iterator, Symbol.asyncIterator, 'iterate'];
+
 /** What is checked before anything runs. */
 export interface Checked extends FitOptions {
   readonly saved: { readonly path: string; readonly module: Module; readonly every: number } | undefined;
@@ -117,7 +119,7 @@ export function checkFit(step: unknown, source: unknown, options: FitOptions): C
   if (
     typeof source !== 'object' ||
     source === null ||
-    !(Symbol.iterator in source || Symbol.asyncIterator in source || 'iterate' in source)
+    !ITERATORS.some((name) => typeof (source as Record<string | symbol, unknown>)[name] === 'function')
   )
     throw wrong('source', source, 'Pass batches(…), or what can be iterated for each epoch anew.');
   checkOptions('fit', options, [

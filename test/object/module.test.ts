@@ -260,7 +260,7 @@ describe('implicit things', () => {
     expect(module.implicitVars.size).toBe(3);
     expect(module.implicitVars.get('named')).toBe(c);
     expect(keys(module.vars({ method: 'relative' }))).toEqual(['weight', 'bias', 'var0', 'var1', 'named']);
-    expect(() => module.registerImplicitVars({ fine: scalar(), wrong: 3 })).toThrow(/WRONG_CLASS/);
+    expect(() => module.registerImplicitVars({ fine: scalar(), wrong: 3 as never })).toThrow(/WRONG_CLASS/);
     expect(() => module.registerImplicitVars(c, { varCls: TrainVar })).toThrow(/WRONG_CLASS/);
     expect(() => module.registerImplicitVars({ named: a })).toThrow(/DUPLICATE_KEY/);
     expect(module.implicitVars.size).toBe(3);
@@ -268,7 +268,7 @@ describe('implicit things', () => {
     module.registerImplicitNodes(child, { other: new Net() });
     expect(keys(module.nodes({ method: 'relative', level: 1 }))).toEqual(['', 'node0', 'other']);
     expect(() => module.registerImplicitNodes(new Linear(), { nodeCls: Net })).toThrow(/WRONG_CLASS/);
-    expect(() => module.registerImplicitNodes(a)).toThrow(/WRONG_CLASS/);
+    expect(() => module.registerImplicitNodes(a as never)).toThrow(/WRONG_CLASS/);
   });
 
   test('what is set in the Collector itself is kept, also before anything was registered', () => {

@@ -123,7 +123,7 @@ describe('modules as trees', () => {
     // A model and its optimizer share the model's Variables, in one argument or two.
     const opt = new SGD({ lr: 0.25, trainVars: model.trainVars() });
     const step = jit((m: Tied, o: SGD, x: Tensor) => {
-      const [, grads] = valueAndGrad(() => m.call(x).sum(), { vars: o.varsToTrain })() as [Tensor, unknown];
+      const [, grads] = valueAndGrad(() => m.call(x).sum(), { vars: o.varsToTrain })();
       o.update(grads);
       return [m, o] as const;
     });

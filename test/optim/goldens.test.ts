@@ -55,7 +55,7 @@ describe.each(BACKENDS.map((backend) => [nameOf(backend), backend] as const))('o
             ]),
           );
           const opt = new classes[name]!({ ...options, trainVars }) as Optimizer;
-          const update = (g: unknown): void => opt.update(g);
+          const update = (g: Record<string, lazuli.Tensor>): void => opt.update(g);
           const step = compiled ? jit(update) : update;
           grads.forEach((each, i) => {
             step(

@@ -120,7 +120,7 @@ for (const backend of BACKENDS)
     `%s launches %i on ${typeof backend === 'string' ? backend : backend.name}`,
     (name, launches, make) => {
       const opt = make();
-      const step = jit((grads: unknown) => opt.update(grads), { backend });
+      const step = jit((grads: Record<string, Tensor>) => opt.update(grads), { backend });
       const report = step.inspect(gradients);
       expect(report.launches).toBe(launches);
       // In place, but for counters, sums that are read before they are set to 0, and SM3's maxima, of which each needs the others.

@@ -30,10 +30,7 @@ const model = new Model();
 const lr = new CosineAnnealingWarmRestarts({ lr: 0.1, numCallPerEpoch: 3, t0: 1, tMult: 2 });
 const opt = new Adam({ lr, trainVars: model.trainVars() });
 const step = jit((x: Tensor, y: Tensor) => {
-  const [loss, grads] = valueAndGrad(() => crossEntropy(model.call(x), y), { vars: opt.varsToTrain })() as [
-    Tensor,
-    unknown,
-  ];
+  const [loss, grads] = valueAndGrad(() => crossEntropy(model.call(x), y), { vars: opt.varsToTrain })();
   opt.update(grads);
   return loss;
 });

@@ -6,7 +6,7 @@ import { OptionError, ShapeError, TraceError } from '../../core/errors.js';
 import { type Expr, type Graph, withScope } from '../../core/expr.js';
 import { checkFlag, checkOptions, describeValue } from '../../core/options.js';
 import { flatten, type TreeDef, unflatten } from '../../core/tree.js';
-import type { MapLeaves } from '../../core/tree-types.js';
+import type { MapLeaves, WithLeaves } from '../../core/tree-types.js';
 import { hoistedScan } from '../../ops/control/hoist.js';
 import { scanPrimitive } from '../../ops/control/scan.js';
 import { whileLoop as whileNode } from '../../ops/control/while.js';
@@ -106,7 +106,7 @@ function assignAll(written: readonly TracedVariable[], values: readonly Expr[]):
 export function scan<C, X, R extends readonly [unknown, unknown]>(
   step: (carry: Traced<C>, x: MapLeaves<X, Tensor>) => R,
   init: C,
-  xs: X,
+  xs: X & WithLeaves<X, Tensor, 'a tensor: tensor([1, 2])'>,
   options?: ScanOptions,
 ): [carry: Traced<C>, ys: Traced<R[1]>];
 export function scan(

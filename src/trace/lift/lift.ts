@@ -6,7 +6,7 @@
 import type { Node } from 'acorn';
 import { DTypeError, OptionError } from '../../core/errors.js';
 import { copyInto, type Expr, ExprScope, withScope } from '../../core/expr.js';
-import { checkOptions, describeValue } from '../../core/options.js';
+import { checkOptions, describeValue, isPlainObject } from '../../core/options.js';
 import type { MapLeaves } from '../../core/tree-types.js';
 import { boundPending } from '../eager.js';
 import { eagerScope } from '../eager-scope.js';
@@ -39,12 +39,7 @@ export type Lifted<R> = MapLeaves<R, Tensor, Plain | Tensor>;
 /** @throws OptionError `LIFT_CONSTANT` */
 function checkConstant(name: string, value: unknown): void {
   if (typeof value === 'number' || typeof value === 'boolean') return;
-  const isPlain =
-    Array.isArray(value) ||
-    (typeof value === 'object' &&
-      value !== null &&
-      [Object.prototype, null].includes(Object.getPrototypeOf(value) as null));
-  if (!isPlain)
+  if (!Array.isArray(value) && !isPlainObject(value))
     throw new OptionError(
       'LIFT_CONSTANT',
       `lift got ${describeValue(value)} as the constant ${name}`,
@@ -62,13 +57,12 @@ function argumentValue(name: string, path: string, arg: unknown, leaves: Expr[])
     leaves.push(node);
     return node;
   }
-  if (Array.isArray(arg) || Object.prototype.toString.call(arg) === '[object Object]')
-    if (Array.isArray(arg) || [Object.prototype, null].includes(Object.getPrototypeOf(arg) as null))
-      return new Compound(
-        new Map(Object.entries(arg).map(([key, each]) => [key, argumentValue(name, `${path}.${key}`, each, leaves)])),
-        Array.isArray(arg),
-        'outside',
-      );
+  if (Array.isArray(arg) || isPlainObject(arg))
+    return new Compound(
+      new Map(Object.entries(arg).map(([key, each]) => [key, argumentValue(name, `${path}.${key}`, each, leaves)])),
+      Array.isArray(arg),
+      'outside',
+    );
   throw new DTypeError(
     'NOT_A_TENSOR',
     `${name} got ${describeValue(arg)} as ${path}`,
