@@ -14,7 +14,7 @@ import {
   scratchBytes,
 } from '../../backends/wasm/contraction/contraction.js';
 import { laneOps } from '../../backends/wasm/contraction/lanes.js';
-import { blockOrder, type ContractionShape } from '../../backends/wasm/contraction/plan.js';
+import { blockOrder, type ContractionShape, type Operand } from '../../backends/wasm/contraction/plan.js';
 import { ModuleBuilder } from '../../backends/wasm/encoder.js';
 import { verifyModule } from './verify.js';
 import { countUp } from '../../backends/wasm/loops.js';
@@ -66,16 +66,24 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
   const bytes = bytesPerElement(dtype);
   const [lm, lk] = strides(left, m, k);
   const [rk, rn] = strides(right, k, n);
+  const axis = (extent: number, stride: number): Operand['lanes'][number] => ({
+    extent,
+    sized: false,
+    stride: stride * bytes,
+  });
+  const matrix = (lane: [number, number], step: [number, number]): Operand => ({
+    lanes: [axis(...lane)],
+    steps: [axis(...step)],
+    bounds: [],
+  });
   const shape: ContractionShape = {
     dtype,
     m,
     n,
     k,
-    around: [],
     order: blockOrder(k),
-    left: { m: lm * bytes, k: lk * bytes },
-    right: { k: rk * bytes, n: rn * bytes },
-    windows: {},
+    left: matrix([m, lm], [k, lk]),
+    right: matrix([n, rn], [k, rk]),
   };
   const pitch = (n + 1) * bytes;
   const module = new ModuleBuilder();

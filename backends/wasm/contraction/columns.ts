@@ -16,7 +16,7 @@ import {
 } from './kit.js';
 import type { LaneOps } from './lanes.js';
 import { Levels, type BaseLevel, type Place } from './levels.js';
-import type { ContractionShape } from './plan.js';
+import { laneStride, stepStride, type ContractionShape } from './plan.js';
 
 /** Outputs of one pass, in vectors: enough that one vector's shuffles hide another's additions. */
 const GROUPS = 4;
@@ -39,7 +39,7 @@ export function emitDotPhase(
 ): FunctionReference {
   const { order } = shape;
   const width = dotColumns(shape);
-  const [xStride, wStride] = [shape.left.k, shape.right.n];
+  const [xStride, wStride] = [stepStride(shape.left), laneStride(shape.right)];
   const dot = (groups: number): FunctionReference =>
     kit.once(`dot ${ops.dtype} ${groups} ${xStride} ${wStride}`, () =>
       emitDot(kit.module, ops, groups, xStride, wStride),
@@ -81,7 +81,7 @@ export function emitDotPhase(
           levels.carry(end, k, results, () => f.i32(1).i32(count * ops.bytes));
           f.get(end).set(step);
         });
-        f.increment(w, count * shape.right.n).increment(y, count * ops.bytes);
+        f.increment(w, count * wStride).increment(y, count * ops.bytes);
       });
     countUp(f, from, to, 1, () => {
       blockBounds(f.get(from), width, n, column0, column1);
@@ -89,8 +89,8 @@ export function emitDotPhase(
       f.set(block);
       f.i32(0).set(row);
       countUp(f, row, m, 1, () => {
-        scale(f.get(left).get(row), shape.left.m).op('i32.add').set(x);
-        scale(f.get(right).get(column0), shape.right.n).op('i32.add').set(w);
+        scale(f.get(left).get(row), laneStride(shape.left)).op('i32.add').set(x);
+        scale(f.get(right).get(column0), wStride).op('i32.add').set(w);
         scale(f.get(block).get(row), pitch).op('i32.add').set(y);
         f.get(column1).get(column0).op('i32.sub').set(rest);
         for (const groups of [GROUPS, 1]) outputs(groups * ops.lanes, dot(groups));

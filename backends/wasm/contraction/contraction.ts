@@ -11,7 +11,7 @@ import { CONTEXT, CONTEXT_BYTES, productNanoseconds, type ContractionKit, type D
 import { laneOps } from './lanes.js';
 import { type BaseLevel, scratchLevels } from './levels.js';
 import { BASE_LEVEL, type EmitBody, emitPacked } from './packed.js';
-import { packedBytes, planPacked, type ContractionShape } from './plan.js';
+import { isMatrix, laneStride, packedBytes, planPacked, stepStride, type ContractionShape } from './plan.js';
 import { emitRowPhase, ROW_BASE_LEVEL, rowTask } from './row.js';
 import { ceilDivide, push, sizeLocal } from '../loops.js';
 
@@ -30,11 +30,12 @@ const FEW_DOT_ROWS = 2;
  * The strategy for `shape`. Where nothing is packed the right operand's other stride is a constant inside its loads,
  * which do not wrap around at 2³²: it must not be negative.
  */
-export function strategyOf({ dtype, m, k, around, right, windows }: ContractionShape): Strategy {
+export function strategyOf({ dtype, m, n, k, left, right }: ContractionShape): Strategy {
   const { bytes } = laneOps(dtype);
-  if (around.length > 0 || windows.left !== undefined || windows.right !== undefined) return 'packed';
-  if (right.n === bytes && right.k >= 0 && (m <= FEW_ROWS || k <= FEW_STEPS)) return 'row';
-  return right.k === bytes && right.n >= 0 && m <= FEW_DOT_ROWS ? 'dot' : 'packed';
+  const [across, along] = [laneStride(right), stepStride(right)];
+  if (!isMatrix(left) || !isMatrix(right)) return 'packed';
+  if ((across === bytes || n === 1) && along >= 0 && (m <= FEW_ROWS || k <= FEW_STEPS)) return 'row';
+  return along === bytes && across >= 0 && m <= FEW_DOT_ROWS ? 'dot' : 'packed';
 }
 
 const BASE_LEVELS: Readonly<Record<Strategy, BaseLevel>> = {
@@ -99,7 +100,7 @@ export function emitContraction(
     scratch: 'i32',
   } as const;
   const bounds = (['left', 'right'] as const).flatMap((side) =>
-    (shape.windows[side]?.bounds ?? []).map((_, i) => ({
+    shape[side].bounds.map((_, i) => ({
       name: `${side}${i}`,
       field: CONTEXT[`${side}Bounds`] + 4 * i,
     })),
@@ -123,7 +124,7 @@ export function emitContraction(
       m: sizeLocal(f, shape.m, shape.sizes?.m, rows),
       n: sizeLocal(f, shape.n, shape.sizes?.n, rows),
       k: sizeLocal(f, shape.k, shape.sizes?.k, rows),
-      outermost: sizeLocal(f, shape.around[0]?.extent ?? shape.k, shape.sizes?.outermost, rows),
+      outermost: sizeLocal(f, 0, shape.sizes?.outermost, rows),
     });
   });
 }

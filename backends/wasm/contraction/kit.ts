@@ -27,27 +27,21 @@ export const CONTEXT = {
   batch: 40,
   /** Address of the first thread's block of results. */
   blocks: 44,
-  /** Steps of k that are packed at a time, and the strides of both operands in bytes: from row to row or column to column, and from k to k. */
-  k: 48,
-  leftLane: 52,
-  leftK: 56,
-  rightLane: 60,
-  rightK: 64,
   /** All steps of k. */
-  steps: 68,
+  steps: 48,
   /** Memory that holds zeros. */
-  zeros: 72,
-  /** What the bounds of both operands begin with at this batch entry. */
-  leftBounds: 76,
-  rightBounds: 100,
+  zeros: 52,
   /** The extent of the outermost reduced axis, where that follows from n. */
-  outermost: 124,
+  outermost: 56,
   /** Whether the packed right operand is finite, where a tile that reads windows asks. */
-  finite: 128,
+  finite: 60,
+  /** What the bounds of both operands begin with at this batch entry. */
+  leftBounds: 64,
+  rightBounds: 96,
 } as const;
 
 /** Bytes of a context. */
-export const CONTEXT_BYTES = 192;
+export const CONTEXT_BYTES = 128;
 
 /** How finished results leave the tiles. */
 export type Destination =

@@ -7,7 +7,7 @@
  * memory, because other threads read it.
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
-import { advance, blockBounds, ceilDivide, countDown, countUp, minimum, push, scale, scaleBy } from '../loops.js';
+import { advance, blockBounds, ceilDivide, countUp, minimum, push, scale, scaleBy } from '../loops.js';
 import {
   callEpilogue,
   CONTEXT,
@@ -22,10 +22,8 @@ import {
 } from './kit.js';
 import { laneOps, type LaneOps } from './lanes.js';
 import { Levels, type BaseLevel, type Place } from './levels.js';
-import { packKind } from './pack.js';
 import { packPhase, type Side } from './pack-phase.js';
-import { emitWindowPhase } from './pack-windows.js';
-import { headerBytes, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
+import { headerBytes, isMatrix, laneStride, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
 import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
 import { emitFinite, emitWindowTile } from './window-tile.js';
 
@@ -58,14 +56,9 @@ export function emitPacked(
 ): EmitBody {
   const ops = laneOps(shape.dtype);
   const plan = planPacked(shape);
-  const phaseOf = (side: Side, laneStride: number, kStride: number): FunctionReference => {
-    const operand = shape.windows[side];
-    return operand === undefined
-      ? packPhase(kit, ops, side, packKind(ops, laneStride, kStride))
-      : emitWindowPhase(kit, `${name}_${side}`, ops, side, operand);
-  };
-  const packLeft = plan.isDirect ? undefined : phaseOf('left', shape.left.m, shape.left.k);
-  const packRight = phaseOf('right', shape.right.n, shape.right.k);
+  const phaseOf = (side: Side): FunctionReference => packPhase(kit, `${name}_${side}`, ops, side, shape[side]);
+  const packLeft = plan.isDirect ? undefined : phaseOf('left');
+  const packRight = phaseOf('right');
   const tiles = emitTilePhase(kit, `${name}_tiles`, ops, shape, plan, destination);
   return (f, scratch, memory, { m, n, k, outermost }) => {
     const count = f.local('i32', 'count');
@@ -73,16 +66,8 @@ export function emitPacked(
       void push(f.get(scratch), value).memory('i32.store', CONTEXT[field]);
     const address = (field: keyof typeof CONTEXT, offset: number, base = memory): void =>
       void f.get(scratch).get(base).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
-    // Of the innermost reduced axis; one alone is the outermost too.
-    const most = shape.around.reduce((steps, { extent }) => steps / extent, shape.k);
-    const inner = shape.around.length === 0 ? k : most;
     store('steps', k);
-    store('k', inner);
     if (typeof outermost !== 'number') store('outermost', outermost);
-    store('leftLane', shape.left.m);
-    store('leftK', shape.left.k);
-    store('rightLane', shape.right.n);
-    store('rightK', shape.right.k);
     const header = headerBytes(shape);
     address('packedLeft', header);
     address('packedRight', header + plan.leftBytes);
@@ -96,49 +81,18 @@ export function emitPacked(
         f.get(memory).get(at).op('i32.add').v128(ZEROS).memory('v128.store', zeros),
       );
     }
-    /** Packs all steps of the panels that the context names, the innermost axis at a time. */
-    const pack = (side: Side, phase: FunctionReference, packed: number, lanes: number, across: number): void => {
-      const isWhole = shape.around.length === 0 || shape.windows[side] !== undefined;
-      const run = (): void => kit.fork(f, phase, scratch, count, packNanoseconds((isWhole ? shape.k : most) * across));
-      if (isWhole) return run();
-      const target = side === 'left' ? 'packedLeft' : 'packedRight';
-      const [from, to] = f.newLocals('i32', 'from', 'to');
-      f.get(scratch).memory('i32.load', CONTEXT[side]).set(from);
-      f.get(memory).i32(packed).op('i32.add').set(to);
-      const loops = (position: number): void => {
-        const axis = shape.around[position];
-        if (axis === undefined) {
-          store(side, from);
-          store(target, to);
-          run();
-          f.increment(to, most * lanes * ops.bytes);
-          return;
-        }
-        const left = f.local('i32', 'left');
-        const extent = position === 0 ? outermost : axis.extent;
-        push(f, extent).set(left);
-        countDown(f, left, 1, () => {
-          loops(position + 1);
-          f.increment(from, axis[side]);
-        });
-        if (typeof extent === 'number') f.increment(from, -extent * axis[side]);
-        else f.get(from).get(extent).i32(axis[side]).op('i32.mul').op('i32.sub').set(from);
-      };
-      loops(0);
-      store(side, from);
-      address(target, packed);
-    };
-    /** Packs in any case, or an operand that is kept where it is not there yet. */
-    const onceKept = (side: Side, emit: () => void): void => {
-      if (shape.kept?.[side] === true) f.get(memory).memory('i32.load').op('i32.eqz').if(emit);
-      else emit();
+    /** Packs all steps of the panels that the context names: in any case, or an operand that is kept where it is not there yet. */
+    const pack = (side: Side, phase: FunctionReference, across: number): void => {
+      const run = (): void => kit.fork(f, phase, scratch, count, packNanoseconds(shape.k * across));
+      if (shape.kept?.[side] === true) f.get(memory).memory('i32.load').op('i32.eqz').if(run);
+      else run();
     };
     eachBlock(f, n, shape.n, plan.columnsPacked, (first, columns) => {
       store('firstColumn', first);
       store('columns', columns);
       ceilDivide(push(f, columns), tileColumns(ops)).set(count);
-      onceKept('right', () => pack('right', packRight, header + plan.leftBytes, tileColumns(ops), plan.columnsPacked));
-      if (plan.isDirect && (shape.windows.left?.bounds.length ?? 0) > 0) {
+      pack('right', packRight, plan.columnsPacked);
+      if (plan.isDirect && shape.left.bounds.length > 0) {
         f.get(scratch);
         pushFinite(kit, f, ops, shape.n, k, () =>
           f
@@ -153,7 +107,7 @@ export function emitPacked(
         store('rows', rows);
         if (packLeft !== undefined) {
           ceilDivide(push(f, rows), TILE_ROWS).set(count);
-          onceKept('left', () => pack('left', packLeft, header, TILE_ROWS, plan.rowsPacked));
+          pack('left', packLeft, plan.rowsPacked);
         }
         if (shape.kept !== undefined) f.get(memory).i32(1).memory('i32.store');
         ceilDivide(push(f, rows), plan.taskRows);
@@ -221,8 +175,9 @@ function emitTilePhase(
 ): FunctionReference {
   const { sizes } = shape;
   const width = tileColumns(ops);
-  const windows = plan.isDirect ? shape.windows.left : undefined;
-  const isPlain = plan.isDirect && windows === undefined;
+  const isPlain = plan.isDirect && isMatrix(shape.left);
+  const windows = plan.isDirect && !isPlain ? shape.left : undefined;
+  const rowBytes = laneStride(shape.left);
   const tile = (rows: number, columns: number): FunctionReference =>
     windows === undefined
       ? kit.once(`tile ${ops.dtype} ${rows} ${columns} ${isPlain}`, () =>
@@ -267,7 +222,7 @@ function emitTilePhase(
     const line = ofK(ops.bytes, 'line');
     // Where the tile reads windows, `a` is the number of a row.
     const leftPanel =
-      windows !== undefined ? TILE_ROWS : isPlain ? TILE_ROWS * shape.left.m : ofK(TILE_ROWS * ops.bytes, 'leftPanel');
+      windows !== undefined ? TILE_ROWS : isPlain ? TILE_ROWS * rowBytes : ofK(TILE_ROWS * ops.bytes, 'leftPanel');
     const levels = new Levels(kit, ops, f, shape.order, BASE_LEVEL, plan.taskRows, plan.taskColumns * ops.bytes);
     levels.open(context);
     const [row0, row1, column0, column1] = f.newLocals('i32', 'row0', 'row1', 'column0', 'column1');
@@ -288,7 +243,7 @@ function emitTilePhase(
     const target = levels.target(results);
 
     const callTile = (tileRows: number, tileCols: number): void => {
-      if (windows === undefined) f.get(a).i32(shape.left.m).get(b).get(c).i32(target.pitch).get(depth);
+      if (windows === undefined) f.get(a).i32(rowBytes).get(b).get(c).i32(target.pitch).get(depth);
       else f.get(a).get(context).get(b).get(c).i32(target.pitch).get(depth0).get(depth);
       levels.pushResume(depth0);
       f.call(tile(tileRows, tileCols));
@@ -347,7 +302,7 @@ function emitTilePhase(
             .set(b);
           if (windows !== undefined) f.get(firstRow).get(row0).op('i32.add');
           else if (isPlain) {
-            scale(f.get(left).get(firstRow).get(row0).op('i32.add'), shape.left.m).op('i32.add');
+            scale(f.get(left).get(firstRow).get(row0).op('i32.add'), rowBytes).op('i32.add');
             scale(f.get(depth0), ops.bytes).op('i32.add');
           } else {
             scaleBy(f.get(left).get(row0), line).op('i32.add');

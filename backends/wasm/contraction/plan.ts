@@ -22,13 +22,6 @@ export const blockOrder = (k: number): BlockOrder => ({
   levels: contractionOrder(k).restarts.length,
 });
 
-/** A reduced axis, with its strides in bytes. */
-interface ReducedAxis {
-  readonly extent: number;
-  readonly left: number;
-  readonly right: number;
-}
-
 /** An axis of an operand, with its stride in bytes. */
 interface OperandAxis {
   readonly extent: number;
@@ -38,9 +31,10 @@ interface OperandAxis {
 }
 /**
  * An operand whose address is affine in several axes that are joined to lanes (rows of the left one, columns of the right
- * one) and in several that are joined to k, all row-major; it is 0 where one of its bounds does not hold.
+ * one) and in several that are joined to k, all row-major; it is 0 where one of its bounds does not hold. A matrix has one
+ * axis of each and no bounds; what has more is a window.
  */
-export interface WindowedOperand {
+export interface Operand {
   readonly lanes: readonly OperandAxis[];
   readonly steps: readonly OperandAxis[];
   /** 0 ≤ what it begins with + Σ strides · indices < size. */
@@ -51,19 +45,23 @@ export interface WindowedOperand {
   }[];
 }
 
-/** `c[i, j] = Σₖ left[i, k]·right[k, j]` with strides in bytes, for one batch entry. */
+export const isMatrix = ({ lanes, steps, bounds }: Operand): boolean =>
+  lanes.length <= 1 && steps.length <= 1 && bounds.length === 0;
+/** Bytes between neighbours along the innermost axis of lanes, and of steps. */
+export const laneStride = ({ lanes }: Operand): number => lanes[lanes.length - 1]?.stride ?? 0;
+export const stepStride = ({ steps }: Operand): number => steps[steps.length - 1]?.stride ?? 0;
+
+/** `c[i, j] = Σₖ left[i, k]·right[k, j]`, for one batch entry. */
 export interface ContractionShape {
   readonly dtype: DType;
   readonly m: number;
   readonly n: number;
-  /** Steps along all reduced axes; the strides of k are those of the innermost. */
+  /** Steps along all reduced axes. */
   readonly k: number;
-  /** The reduced axes around the innermost, the outermost first. */
-  readonly around: readonly ReducedAxis[];
   /** How the products are added. */
   readonly order: BlockOrder;
-  readonly left: { readonly m: number; readonly k: number };
-  readonly right: { readonly k: number; readonly n: number };
+  readonly left: Operand;
+  readonly right: Operand;
   /** What follows from n, the number of rows of a batch: then the numbers above are what they are at most. */
   readonly sizes?: {
     readonly m?: SizeForm | undefined;
@@ -74,8 +72,6 @@ export interface ContractionShape {
   };
   /** Operands that stay packed from call to call, once the first word of the packed memory is not 0. */
   readonly kept?: { readonly left: boolean; readonly right: boolean } | undefined;
-  /** Operands that these strides do not describe. */
-  readonly windows: { readonly left?: WindowedOperand; readonly right?: WindowedOperand };
 }
 
 /** How a packed contraction is cut. Elements, unless it says bytes. */
@@ -117,10 +113,9 @@ export function planPacked(shape: ContractionShape): PackedPlan {
   const columns = tileColumns(ops);
   const bytesPerK = Math.max(1, shape.k) * ops.bytes;
   // Rows whose steps are adjacent are four streams. A tile at an edge that follows from n reads rows that are not there.
-  const isDirect =
-    shape.windows.left === undefined
-      ? shape.left.k === ops.bytes && shape.around.length === 0 && shape.sizes?.m === undefined
-      : readsWindows(shape, shape.windows.left);
+  const isDirect = isMatrix(shape.left)
+    ? stepStride(shape.left) === ops.bytes && shape.sizes?.m === undefined
+    : readsWindows(shape);
   const mostPacked = isDirect ? shape.m : Math.max(TASK_ROWS, LEFT_BYTES / bytesPerK);
   const rowsPacked = evenly(shape.m, mostPacked, TILE_ROWS);
   const columnsPacked = evenly(shape.n, Math.max(TASK_COLUMNS, RIGHT_BYTES / bytesPerK), columns);
@@ -135,7 +130,7 @@ export function planPacked(shape: ContractionShape): PackedPlan {
     taskColumns,
     leftBytes: isDirect ? 0 : roundUp(rowsPacked * bytesPerK, 64),
     rightBytes: roundUp(columnsPacked * bytesPerK, 64),
-    zeroBytes: Math.max(0, ...Object.values(shape.windows).map((operand) => zerosOf(operand, ops.bytes))),
+    zeroBytes: Math.max(zerosOf(shape.left, ops.bytes), zerosOf(shape.right, ops.bytes)),
   };
 }
 
@@ -145,9 +140,9 @@ export function planPacked(shape: ContractionShape): PackedPlan {
  * whose steps are adjacent: 51 and 41. Of the filter's gradient, whose steps lie channels apart, 34 and 36, but 28 and 20 where
  * there are 6 columns.
  */
-function readsWindows({ dtype, n, sizes }: ContractionShape, operand: WindowedOperand): boolean {
-  if (!hasRuns(operand) || sizes?.n !== undefined) return false;
-  const run = operand.steps[operand.steps.length - 1]!;
+function readsWindows({ dtype, n, left, sizes }: ContractionShape): boolean {
+  const run = left.steps[left.steps.length - 1];
+  if (run === undefined || run.sized || !hasRuns(left) || sizes?.n !== undefined) return false;
   const isAdjacent = run.stride === laneOps(dtype).bytes;
   return n <= (isAdjacent ? TASK_COLUMNS : 16) && run.extent >= (isAdjacent ? 4 : 8);
 }
@@ -156,18 +151,15 @@ function readsWindows({ dtype, n, sizes }: ContractionShape, operand: WindowedOp
 const MOST_ZEROS = 1 << 16;
 
 /** Whether all steps of the innermost axis are inside the bounds or all outside: then lanes are packed a run at a time. */
-export function hasRuns({ steps, bounds }: WindowedOperand): boolean {
-  const run = steps.length - 1;
-  return (
-    run >= 0 &&
-    !steps[run]!.sized &&
-    bounds.every((bound) => bound.steps[run] === 0) &&
-    (bounds.length === 0 || steps[run]!.extent * Math.abs(steps[run]!.stride) <= MOST_ZEROS)
-  );
+export function hasRuns({ steps, bounds }: Operand): boolean {
+  const run = steps[steps.length - 1];
+  if (run === undefined || bounds.length === 0) return run !== undefined;
+  const isShort = run.extent * Math.abs(run.stride) <= MOST_ZEROS;
+  return !run.sized && isShort && bounds.every((bound) => bound.steps[steps.length - 1] === 0);
 }
 
 /** Bytes of zeros that stand for a run, or one element, outside of the bounds. */
-function zerosOf(operand: WindowedOperand, bytes: number): number {
+function zerosOf(operand: Operand, bytes: number): number {
   const run = operand.steps[operand.steps.length - 1];
   if (operand.bounds.length === 0) return 0;
   return roundUp(hasRuns(operand) ? (run!.extent - 1) * Math.abs(run!.stride) + bytes : bytes, 16) + 16;

@@ -16,7 +16,7 @@ import {
 } from './kit.js';
 import type { LaneOps } from './lanes.js';
 import { Levels, type BaseLevel, type Place } from './levels.js';
-import type { ContractionShape } from './plan.js';
+import { laneStride, stepStride, type ContractionShape } from './plan.js';
 
 /** Columns of one task at most: eight rows of so many stay in the first-level cache for the next row of results. */
 const ROW_COLUMNS = 512;
@@ -42,11 +42,12 @@ export function emitRowPhase(
   destination: Destination,
 ): FunctionReference {
   const { order } = shape;
+  const [xStep, wStep, xRow] = [stepStride(shape.left), stepStride(shape.right), laneStride(shape.left)];
   const { rows, columns } = rowTask(shape);
   const pitch = destination.kind === 'direct' ? destination.pitch : columns * ops.bytes;
   const axpy = (steps: number): FunctionReference => {
-    const [x, w] = [shape.left.k, shape.right.k];
-    return kit.once(`axpy ${ops.dtype} ${steps} ${x} ${w}`, () => emitAxpy(kit.module, ops, steps, x, w));
+    const key = `axpy ${ops.dtype} ${steps} ${xStep} ${wStep}`;
+    return kit.once(key, () => emitAxpy(kit.module, ops, steps, xStep, wStep));
   };
   return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
     const [left, right] = loadContext(f, context, 'left', 'right');
@@ -81,15 +82,15 @@ export function emitRowPhase(
     const rowsOfResults = (steps: number): void => {
       f.get(target.address).set(y);
       f.get(row0).set(row);
-      scale(f.get(left).get(step), shape.left.k).op('i32.add');
-      scale(f.get(row0), shape.left.m).op('i32.add').set(x);
-      scale(f.get(right).get(step), shape.right.k).op('i32.add');
+      scale(f.get(left).get(step), xStep).op('i32.add');
+      scale(f.get(row0), xRow).op('i32.add').set(x);
+      scale(f.get(right).get(step), wStep).op('i32.add');
       scale(f.get(column0), ops.bytes).op('i32.add').set(w);
       countUp(f, row, row1, 1, () => {
         scale(f.get(x).get(w).get(y).get(y).get(column1).get(column0).op('i32.sub'), ops.bytes).op('i32.add');
         levels.pushResume(step);
         f.op('i32.eqz').call(axpy(steps));
-        advance(f, x, shape.left.m);
+        advance(f, x, xRow);
         advance(f, y, target.pitch);
       });
     };

@@ -10,9 +10,9 @@ import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { minimum, scale } from '../loops.js';
 import { loadContext, type ContractionKit } from './kit.js';
 import type { LaneOps } from './lanes.js';
-import { pushInside, WindowLanes, type Place } from './pack-windows.js';
+import { Lanes, pushInside, type Place } from './pack-phase.js';
 import { TILE_ROWS, tileColumns, TileRegisters } from './tile.js';
-import type { WindowedOperand } from './plan.js';
+import type { Operand } from './plan.js';
 
 /** Where k is along the windows: an index along each axis, and how far the pointer and the bounded forms have moved. */
 class Steps {
@@ -21,12 +21,12 @@ class Steps {
   /** Bytes that the pointer has moved. */
   readonly moved: Local;
   readonly forms: readonly Local[];
-  readonly #outer: WindowedOperand['steps'];
+  readonly #outer: Operand['steps'];
   readonly #indices: readonly Local[];
 
   constructor(
     readonly f: FunctionBody,
-    readonly operand: WindowedOperand,
+    readonly operand: Operand,
   ) {
     this.#outer = operand.steps.slice(0, -1);
     this.#indices = this.#outer.map((_, axis) => f.local('i32', `k${axis}`));
@@ -34,7 +34,7 @@ class Steps {
     this.forms = operand.bounds.map((_, bound) => f.local('i32', `moved${bound}`));
   }
 
-  get run(): WindowedOperand['steps'][number] {
+  get run(): Operand['steps'][number] {
     return this.operand.steps[this.#outer.length]!;
   }
 
@@ -97,7 +97,7 @@ class Steps {
  * Finds the places of `rows` rows from the number `row` on; from `last` on, where there is one, they are that one again. Rows
  * that are neighbours along the innermost axis share what does not depend on it.
  */
-function placeRows(f: FunctionBody, where: WindowLanes, rows: number, row: Local, last: Local | undefined): Place[] {
+function placeRows(f: FunctionBody, where: Lanes, rows: number, row: Local, last: Local | undefined): Place[] {
   const { lanes, bounds } = where.operand;
   const inner = lanes[lanes.length - 1];
   const first = where.newPlace();
@@ -130,7 +130,7 @@ function placeRows(f: FunctionBody, where: WindowLanes, rows: number, row: Local
 }
 
 /** Whether the rows of a tile are neighbours along this axis. */
-const isLine = (inner: WindowedOperand['lanes'][number]): boolean => inner.extent % TILE_ROWS === 0;
+const isLine = (inner: Operand['lanes'][number]): boolean => inner.extent % TILE_ROWS === 0;
 
 /** What the rows of a tile read in a segment. */
 class Segment {
@@ -218,13 +218,13 @@ export function emitWindowTile(
   rows: number,
   columns: number,
   block: number,
-  operand: WindowedOperand,
+  operand: Operand,
   isSized: boolean,
 ): FunctionReference {
   return kit.module.function(name, PARAMETERS, [], (f, { row, context, b, c, pitch, from, k, resume }) => {
     const registers = new TileRegisters(f, ops, rows, columns);
     const [zeros, finite] = loadContext(f, context, 'zeros', 'finite');
-    const where = new WindowLanes(f, operand, context, 'left');
+    const where = new Lanes(f, operand, context, 'left');
     const inner = operand.lanes[operand.lanes.length - 1];
     let last: Local | undefined;
     if (isSized && (inner === undefined || !isLine(inner))) {

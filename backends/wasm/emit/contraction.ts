@@ -16,7 +16,7 @@ import type {
 import type { FunctionReference, Local } from '../body.js';
 import { blockPitch, emitContraction, packingBytes, scratchBytes, strategyOf } from '../contraction/contraction.js';
 import type { ContractionKit, Destination } from '../contraction/kit.js';
-import { blockOrder, type ContractionShape, keepable, type WindowedOperand } from '../contraction/plan.js';
+import { blockOrder, type ContractionShape, keepable, type Operand } from '../contraction/plan.js';
 import { pushSize, scale, scaleBy, sizeLocal } from '../loops.js';
 import { FunctionPrinter, loadSize } from './function.js';
 import type { Helpers } from './helpers.js';
@@ -51,12 +51,8 @@ function joined(
 function inBytes({ dtype, rows, columns, reduced, left, right, kept }: TileShape): ContractionShape {
   const bytes = bytesPerElement(dtype);
   const steps = extentOf(reduced);
-  const [row, column] = [rows, columns].map((axes) => axes[axes.length - 1]);
-  const windowed = (
-    which: 'left' | 'right',
-    lanes: readonly ContractAxis[],
-    { bounds }: TileShape['left'],
-  ): WindowedOperand => {
+  const operand = (which: 'left' | 'right', lanes: readonly ContractAxis[]): Operand => {
+    const { bounds } = which === 'left' ? left : right;
     const strides = (axis: ContractAxis, own: (bound: (typeof bounds)[number]) => number): number[] => [
       axis[which] * bytes,
       ...bounds.map(own),
@@ -65,7 +61,7 @@ function inBytes({ dtype, rows, columns, reduced, left, right, kept }: TileShape
       joined(lanes, (axis, i) => strides(axis, (bound) => bound.own[i]!)),
       joined(reduced, (axis, i) => strides(axis, (bound) => bound.reduced[i]!)),
     ];
-    const axesOf = (axes: typeof own): WindowedOperand['lanes'] =>
+    const axesOf = (axes: typeof own): Operand['lanes'] =>
       axes.map(({ extent, sized, strides: [stride] }) => ({ extent, sized, stride: stride! }));
     const bound = (axes: typeof own, i: number): number[] => axes.map((axis) => axis.strides[1 + i]!);
     return {
@@ -74,17 +70,6 @@ function inBytes({ dtype, rows, columns, reduced, left, right, kept }: TileShape
       bounds: bounds.map(({ size }, i) => ({ lanes: bound(own, i), steps: bound(steps, i), size })),
     };
   };
-  const windows = {
-    ...(rows.length > 1 || left.bounds.length > 0 ? { left: windowed('left', rows, left) } : {}),
-    ...(columns.length > 1 || right.bounds.length > 0 ? { right: windowed('right', columns, right) } : {}),
-  };
-  // Windows know their own steps.
-  const plain = (['left', 'right'] as const).filter((which) => windows[which] === undefined);
-  const loops = joined(reduced, (axis) => plain.map((which) => axis[which] * bytes)).map(({ extent, strides }) => {
-    const stride = (which: 'left' | 'right'): number => strides[plain.indexOf(which)] ?? 0;
-    return { extent, left: stride('left'), right: stride('right') };
-  });
-  const innermost = loops.pop();
   const sizes = { m: sizeOfJoined(rows), n: sizeOfJoined(columns), k: sizeOfJoined(reduced) };
   return {
     dtype,
@@ -94,10 +79,8 @@ function inBytes({ dtype, rows, columns, reduced, left, right, kept }: TileShape
     m: extentOf(rows),
     n: extentOf(columns),
     k: steps,
-    around: loops,
-    left: { m: (row?.left ?? 0) * bytes, k: innermost?.left ?? 0 },
-    right: { k: innermost?.right ?? 0, n: (column?.right ?? 0) * bytes },
-    windows,
+    left: operand('left', rows),
+    right: operand('right', columns),
   };
 }
 
@@ -139,10 +122,8 @@ export function emitContractionFunction(
       : { kind: 'epilogue', epilogue: emitEpilogue(kit, helpers, code, statement, epilogue) };
   const shape = inBytes(statement);
   const contract = emitContraction(kit, `${name}_contract`, shape, destination);
-  /** What bounds begin with, of operands that are packed by them. */
-  const bounds = (['left', 'right'] as const).flatMap((side) =>
-    shape.windows[side] === undefined ? [] : statement[side].bounds,
-  );
+  /** What bounds begin with. */
+  const bounds = [...left.bounds, ...right.bounds];
   return module.function(name, { arguments: 'i32', from: 'i32', to: 'i32' }, [], (f, p) => {
     const indices: Local[] = [];
     const n = code.size === undefined ? undefined : loadSize(f, p.arguments, code, 1);
