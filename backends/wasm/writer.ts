@@ -93,10 +93,15 @@ export class ByteWriter {
 
   /** What `write` writes, after its length in bytes. */
   sized(write: (inner: ByteWriter) => void): this {
-    const inner = new ByteWriter();
-    write(inner);
-    const content = inner.toBytes();
-    return this.unsigned(content.length).bytes(content);
+    const at = this.#length;
+    write(this);
+    const end = this.#length;
+    // The length stands before what it counts, which moves up for it.
+    const [, size] = [this.unsigned(end - at), this.#length - end];
+    this.#bytes.copyWithin(at + size, at, end);
+    this.#length = at;
+    this.unsigned(end - at).#length = end + size;
+    return this;
   }
 
   /** A vector: the count, then each item. */

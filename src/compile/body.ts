@@ -42,6 +42,7 @@ export function withoutDead<N extends BareNode>(
     alive.add(node);
     stack.push(...inputsOf(body[node]!));
   }
+  if (alive.size === body.length) return { body: [...body], number: (node) => node, kept: body.map((_, i) => i) };
   const numbers = new Map<number, number>();
   const number = (node: number): number => numbers.get(node)!;
   const out: N[] = [];
@@ -66,13 +67,13 @@ export function inheriting<N extends BareNode>(body: readonly N[], own: (node: N
 export function withDepths(body: readonly BareNode[], reductionDepth: number): ScalarNode[] {
   const out: ScalarNode[] = [];
   for (const node of body) {
-    const own =
+    let depth =
       node.kind === 'load' || node.kind === 'index'
         ? node.map.strides.findLastIndex((stride) => stride !== 0) + 1
         : node.kind === 'reduction'
           ? reductionDepth
           : 0;
-    const depth = inputsOf(node).reduce((deepest, input) => Math.max(deepest, out[input]!.depth), own);
+    for (const input of inputsOf(node)) depth = Math.max(depth, out[input]!.depth);
     out.push({ ...node, depth });
   }
   return out;

@@ -7,7 +7,7 @@
  * an epilogue. Where there is little work, nothing joins what others would then have to wait for: a launch costs more.
  */
 import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops/reduction.js';
-import { sizeOf } from '../core/aval.js';
+import { sameShape, sizeOf } from '../core/aval.js';
 import { attributesOf, type Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { isLastCopy } from '../ops/control/copy.js';
@@ -49,7 +49,7 @@ function launchesBetween(root: Expr, read: Expr, pointwise: boolean): number {
   if (!pointwise || (kind !== undefined && kind !== 'reduce')) return 1;
   if (from === undefined) return 0;
   const isEpilogue = kind === undefined && (from === 'reduce' || from === 'contraction');
-  return isEpilogue && read.shape.join() === root.shape.join() ? 0 : 1;
+  return isEpilogue && sameShape(read.shape, root.shape) ? 0 : 1;
 }
 
 /** How a root reads another: at its own element only, or elsewhere too. */
@@ -66,13 +66,13 @@ const POINTWISE: ReadonlySet<Expr['primitive']['kind']> = new Set(['elementwise'
 export function readsOf(root: Expr, roots: Roots): Reads {
   const reads = new Map<Expr, boolean>();
   const shared = new Set<Expr>();
-  const seen = new Set<string>();
+  const [seen, seenElsewhere] = [new Set<Expr>(), new Set<Expr>()];
   const stack: [Expr, boolean][] = root.inputs.map((input) => [input, POINTWISE.has(root.primitive.kind)]);
   while (stack.length > 0) {
     const [node, pointwise] = stack.pop()!;
-    const key = `${node.id}${pointwise ? '' : '*'}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
+    const known = pointwise ? seen : seenElsewhere;
+    if (known.has(node)) continue;
+    known.add(node);
     const stored = storageOf(node);
     if (roots.isRoot(stored) || isParameter(stored)) {
       const at = pointwise && stored === node;
@@ -201,16 +201,15 @@ export class Clustering {
    */
   #candidates(root: Expr, shape: readonly number[]): Cluster[] {
     const { roots, shared } = this.#reads.get(root)!;
-    const key = shape.join();
     const found = new Set<Cluster>();
     for (const read of roots.keys()) found.add(this.of.get(read)!);
     for (const node of shared)
       for (const cluster of this.#byValue.get(node)?.slice(-MAX_CANDIDATES) ?? []) found.add(cluster);
     if (root.aval.size <= 1)
-      for (const cluster of this.#byShape.get(key)?.slice(-MAX_CANDIDATES) ?? [])
+      for (const cluster of this.#byShape.get(shape.join())?.slice(-MAX_CANDIDATES) ?? [])
         if (cluster.kind === 'map') found.add(cluster);
     return [...found]
-      .filter((cluster) => cluster.shape.join() === key)
+      .filter((cluster) => sameShape(cluster.shape, shape))
       .sort((a, b) => a.index - b.index)
       .slice(-MAX_CANDIDATES);
   }
@@ -286,7 +285,7 @@ export class Clustering {
       const cluster = this.of.get(read)!;
       const inside = [...cluster.reductions, ...cluster.outer];
       const hasEpilogue = cluster.kind === 'reduce' || cluster.kind === 'contraction';
-      if (!hasEpilogue || !inside.includes(read) || !pointwise || read.shape.join() !== root.shape.join()) continue;
+      if (!hasEpilogue || !inside.includes(read) || !pointwise || !sameShape(read.shape, root.shape)) continue;
       // A contraction stores one value: with an optimizer's whole update in its tile, a step of an MLP took 2 % longer.
       if (cluster.kind === 'contraction' && (cluster.outer.length > 0 || !this.#isReadBy(read, root))) continue;
       if (this.#delays(cluster, root)) continue;
@@ -315,17 +314,22 @@ export class Clustering {
     const count = new Map<Expr, Cluster[]>();
     for (const cluster of this.clusters)
       for (const node of cluster.nodes) if (node.aval.size > 1) append(count, node, cluster);
+    const dear = [...count].filter(
+      ([node, clusters]) =>
+        clusters.length > 1 &&
+        node.primitive.kind !== 'leaf' &&
+        !this.#roots.isRoot(node) &&
+        this.#roots.isExpensive(node),
+    );
+    if (dear.length === 0) return [];
     const users = new Map<Expr, Expr[]>();
     for (const node of this.#roots.order) for (const input of node.inputs) append(users, input, node);
     const same = (a: readonly Cluster[] | undefined, b: readonly Cluster[]): boolean =>
       a?.length === b.length && a.every((each, i) => each === b[i]);
-    return [...count].flatMap(([node, clusters]) => {
-      if (clusters.length < 2 || this.#roots.isRoot(node) || isParameter(node) || node.primitive.kind === 'leaf')
-        return [];
-      // Only the topmost of a chain that all of these clusters share.
-      const topmost = (users.get(node) ?? []).some((user) => !same(count.get(user), clusters));
-      return topmost && this.#roots.isExpensive(node) ? [storageOf(node)] : [];
-    });
+    // Only the topmost of a chain that all of these clusters share.
+    return dear.flatMap(([node, clusters]) =>
+      (users.get(node) ?? []).some((user) => !same(count.get(user), clusters)) ? [storageOf(node)] : [],
+    );
   }
 }
 

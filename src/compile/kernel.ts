@@ -116,13 +116,13 @@ export interface Kernel {
 const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
 
 /** Operand positions that the segment reads. */
-export const readOperands = (segment: Segment): number[] => [
-  ...new Set([
-    ...segment.body.flatMap((node) => (node.kind === 'load' ? [node.operand] : [])),
-    // A scatter leaves what it does not reach as it is.
-    ...segment.stores.flatMap(({ operand, indirect }) => (indirect === undefined ? [] : [operand])),
-  ]),
-];
+export function readOperands({ body, stores }: Segment): number[] {
+  const read = new Set<number>();
+  for (const node of body) if (node.kind === 'load') read.add(node.operand);
+  // A scatter leaves what it does not reach as it is.
+  for (const { operand, indirect } of stores) if (indirect !== undefined) read.add(operand);
+  return [...read];
+}
 /** Operand positions that the segment writes. */
 export const writtenOperands = (segment: Segment): number[] => [
   ...new Set(segment.stores.map((store) => store.operand)),

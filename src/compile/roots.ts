@@ -83,9 +83,11 @@ class Regions {
     roots: Iterable<Expr>,
   ) {
     order.forEach((node, i) => this.#position.set(node, i));
-    this.#inputs = order.map((node) =>
-      node.inputs.filter((input) => input.primitive.kind !== 'leaf').map((input) => this.#position.get(input)!),
-    );
+    this.#inputs = order.map(({ inputs }) => {
+      const inner: number[] = [];
+      for (const input of inputs) if (input.primitive.kind !== 'leaf') inner.push(this.#position.get(input)!);
+      return inner;
+    });
     this.#costs = Uint8Array.from(order, costOf);
     this.#weights = Float32Array.from(order, weightOf);
     this.#bounds = new Float32Array(order.length);

@@ -51,9 +51,9 @@ export class SegmentBuilder {
   readonly #body: BareNode[] = [];
   /** Nodes of the body by their keys. */
   readonly #nodes = new Map<string, number>();
-  /** Values of expressions by expression, coordinates and guard. */
-  readonly #values = new Map<string, number>();
-  /** Numbers of coordinates; expressions mostly hand on the very array that they got. */
+  /** Values of expressions by the number of coordinates and guard, and by expression. */
+  readonly #values: Map<Expr, number>[] = [];
+  /** Numbers of coordinates, with guards; expressions mostly hand on the very array that they got. */
   readonly #numberOf = new Map<Coordinates | string, number>();
   readonly #operands: BufferId[] = [];
   readonly #operandDTypes: DType[] = [];
@@ -136,23 +136,23 @@ export class SegmentBuilder {
 
   /** The node's value at `coordinates`; where the bool node `guard` is false any value will do, but nothing is loaded. */
   value(node: Expr, coordinates: Coordinates, guard?: number): number {
-    const key = `${node.id}@${this.#number(coordinates)}?${guard}`;
-    const found = this.#values.get(key);
+    const values = (this.#values[this.#number(coordinates, guard)] ??= new Map());
+    const found = values.get(node);
     if (found !== undefined) return found;
     const result = this.#valueOf(node, coordinates, guard);
-    this.#values.set(key, result);
+    values.set(node, result);
     this.#made[result] ??= node.origin;
     return result;
   }
 
-  /** Equal coordinates have equal numbers. */
-  #number(coordinates: Coordinates): number {
-    let number = this.#numberOf.get(coordinates);
-    if (number === undefined) {
-      const key = coordinatesKey(coordinates);
-      number = this.#numberOf.get(key) ?? this.#numberOf.size;
-      this.#numberOf.set(key, number).set(coordinates, number);
-    }
+  /** Equal coordinates under one guard have equal numbers. */
+  #number(coordinates: Coordinates, guard: number | undefined): number {
+    const found = guard === undefined ? this.#numberOf.get(coordinates) : undefined;
+    if (found !== undefined) return found;
+    const key = `${coordinatesKey(coordinates)}${guard === undefined ? '' : `?${guard}`}`;
+    const number = this.#numberOf.get(key) ?? this.#numberOf.size;
+    this.#numberOf.set(key, number);
+    if (guard === undefined) this.#numberOf.set(coordinates, number);
     return number;
   }
 

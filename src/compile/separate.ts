@@ -25,6 +25,7 @@ function scalarNodes(order: readonly Expr[]): Set<Expr> {
 export function separate(graph: Graph): Graph {
   const order = topologicalOrder(graph.outputs);
   const scalars = scalarNodes(order);
+  if (!graph.outputs.some((output) => output.primitive.kind !== 'leaf' && scalars.has(output))) return graph;
   const used = new Set(order.flatMap((node) => node.inputs));
   const copies = new Map<Expr, Expr>();
   const outputs = withScope(new ExprScope(), () =>

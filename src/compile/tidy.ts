@@ -38,6 +38,7 @@ export function tidyLoops(
     if (joins) last.members.push(axis);
     else groups.push({ members: [axis], parallel });
   }
+  if (groups.length === extents.length) return { axes, reduceAxes, body, stores };
   const retarget = (map: AffineMap): AffineMap => ({
     offset: map.offset,
     strides: groups.map(({ members }) => map.strides[members[members.length - 1]!]!),

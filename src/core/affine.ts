@@ -34,7 +34,7 @@ export const constantForm = (offset: number, rank: number): AffineMap => ({
 /** The index of loop `axis`. */
 export const axisForm = (axis: number, rank: number): AffineMap => ({
   offset: 0,
-  strides: Array.from({ length: rank }, (_, i) => (i === axis ? 1 : 0)),
+  strides: new Array<number>(rank).fill(0).fill(1, axis, axis + 1),
 });
 export const addForms = (a: AffineMap, b: AffineMap): AffineMap => ({
   offset: a.offset + b.offset,
@@ -48,8 +48,14 @@ export const shiftForm = (a: AffineMap, by: number): AffineMap => ({ offset: a.o
 
 /** Row-major element number at `coordinates` of `shape`. */
 export function linearForm(coordinates: Coordinates, shape: Shape, rank: number): AffineMap {
-  const strides = stridesOf(shape);
-  return coordinates.reduce((sum, form, axis) => addForms(sum, scaleForm(form, strides[axis]!)), constantForm(0, rank));
+  const elements = stridesOf(shape);
+  const strides = new Array<number>(rank).fill(0);
+  let offset = 0;
+  coordinates.forEach((form, axis) => {
+    offset += form.offset * elements[axis]!;
+    for (let loop = 0; loop < rank; loop++) strides[loop]! += form.strides[loop]! * elements[axis]!;
+  });
+  return { offset, strides };
 }
 
 export const formKey = (form: AffineMap): string =>

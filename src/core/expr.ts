@@ -396,27 +396,21 @@ export function topologicalOrder<N extends Expr>(
   inputsOf: (node: N) => readonly N[] = (node) => node.inputs as readonly N[],
 ): N[] {
   const order: N[] = [];
-  const state = new Map<N, number>();
-  const stack: N[] = [];
+  const seen = new Set<N>();
+  const stack: { readonly node: N; readonly inputs: readonly N[]; next: number }[] = [];
+  const enter = (node: N): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    const inputs = inputsOf(node);
+    if (inputs.length > 0) stack.push({ node, inputs, next: 0 });
+    else order.push(node);
+  };
   for (const output of outputs) {
-    if (state.has(output)) continue;
-    stack.push(output);
+    enter(output);
     while (stack.length > 0) {
-      const node = stack[stack.length - 1]!;
-      const next = state.get(node) ?? 0;
-      if (next < 0) {
-        stack.pop();
-        continue;
-      }
-      const input = inputsOf(node)[next];
-      if (input !== undefined) {
-        state.set(node, next + 1);
-        if (!state.has(input)) stack.push(input);
-      } else {
-        state.set(node, -1);
-        order.push(node);
-        stack.pop();
-      }
+      const top = stack[stack.length - 1]!;
+      if (top.next < top.inputs.length) enter(top.inputs[top.next++]!);
+      else order.push(stack.pop()!.node);
     }
   }
   return order;

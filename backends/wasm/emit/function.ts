@@ -58,7 +58,8 @@ export class FunctionPrinter {
 
   /** New locals for a vector of `dtype`. */
   newParts(dtype: DType, name: string): Local[] {
-    return Array.from({ length: partsOf(dtype) }, (_, part) => this.f.local('v128', name + part));
+    const first = this.f.local('v128', `${name}0`);
+    return partsOf(dtype) === 1 ? [first] : [first, this.f.local('v128', `${name}1`)];
   }
   #newLocals({ dtype, width }: { dtype: DType; width: number }, name: string): readonly Local[] {
     return width > 1 ? this.newParts(dtype, `${name}_`) : [this.f.local(scalarType(dtype), name)];

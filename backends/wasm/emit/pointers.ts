@@ -73,6 +73,9 @@ function groupKey({ memory, address }: Access): string {
 
 export class Pointers {
   readonly #groups = new Map<string, Group>();
+  readonly #groupOf = new Map<Access, Group>();
+  /** What stands again at the end of the scopes that are open. */
+  readonly #entered: [Group, Pointer][] = [];
   readonly #inside = new Map<For, ReadonlySet<Group>>();
   /** n, where the function has it. */
   readonly #n: Local | undefined;
@@ -124,6 +127,7 @@ export class Pointers {
       this.#groups.set(key, group);
     }
     group.offset = Math.min(group.offset, address.offset);
+    this.#groupOf.set(access, group);
     return group;
   }
 
@@ -197,9 +201,13 @@ export class Pointers {
 
   /** Runs `body`; what it {@link enter}s is forgotten. */
   scope(body: () => void): void {
-    const outer = [...this.#groups.values()].map((group) => [group, group.at] as const);
+    const entered = this.#entered;
+    const outer = entered.length;
     body();
-    for (const [group, pointer] of outer) group.at = pointer;
+    while (entered.length > outer) {
+      const [group, pointer] = entered.pop()!;
+      group.at = pointer;
+    }
   }
 
   /** Moves the pointers that depend on a variable which has its value until the end of the scope. */
@@ -211,6 +219,7 @@ export class Pointers {
       this.#pushPointer(group.at);
       this.#add(group, variable, local);
       f.set(base);
+      this.#entered.push([group, group.at]);
       group.at = { base };
     }
   }
@@ -222,7 +231,7 @@ export class Pointers {
   push(access: Access, element: number): number {
     const { f } = this;
     const { address, step } = access;
-    const group = this.#groups.get(groupKey(access))!;
+    const group = this.#groupOf.get(access)!;
     const constant = (address.offset - group.offset + element * step) * group.bytes;
     // Where the first element is guarded away, the pointer itself may lie below the memory, even below address 0.
     const mayWrap = constant < 0 || (constant > 0 && access.guard !== undefined && mayBeBelow(address));

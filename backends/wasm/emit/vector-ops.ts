@@ -307,11 +307,10 @@ export function splat(f: FunctionBody, dtype: DType, into: readonly Local[], pus
 
 /** The 16 bytes of a vector whose elements are all `value`. */
 export function splatBytes(value: number, dtype: DType): number[] {
-  const view = new DataView(new ArrayBuffer(16));
-  for (let at = 0; at < 16; at += dtype === 'f64' ? 8 : 4) {
-    if (dtype === 'f32') view.setFloat32(at, value, true);
-    else if (dtype === 'f64') view.setFloat64(at, value, true);
-    else view.setInt32(at, dtype === 'bool' ? -value : value, true);
-  }
-  return Array.from(new Uint8Array(view.buffer));
+  const view = new DataView(new ArrayBuffer(8));
+  if (dtype === 'f32') view.setFloat32(0, value, true);
+  else if (dtype === 'f64') view.setFloat64(0, value, true);
+  else view.setInt32(0, dtype === 'bool' ? -value : value, true);
+  const period = dtype === 'f64' ? 7 : 3;
+  return Array.from({ length: 16 }, (_, i) => view.getUint8(i & period));
 }
