@@ -52,8 +52,8 @@ export const normalised = (p: Params, x: Tensor): unknown => {
 };
 
 random.seed(5);
-const gru = new nn.GRU(3, 5);
-const lstm = new nn.LSTM(3, 4, { bidirectional: true });
+/** What recurrent programs apply. A GPU that ran one has their Variables: who brings it there takes them back. */
+export const NETS = [new nn.GRU(3, 5), new nn.LSTM(3, 4, { bidirectional: true })] as const;
 
 /** More programs of rows: [n, 13] and labels. */
 export const PROGRAMS: Readonly<Record<string, (p: Params, x: Tensor, y: Tensor) => unknown>> = {
@@ -171,7 +171,7 @@ export const PROGRAMS: Readonly<Record<string, (p: Params, x: Tensor, y: Tensor)
   },
   'a recurrent net': (_, x) => {
     const steps = x.slice([0, 0], [x.shape[0]!, 12]).reshape([-1, 4, 3]);
-    return [gru, lstm].map((net) =>
+    return NETS.map((net) =>
       valueAndGrad((m: nn.GRU | nn.LSTM, v: Tensor) => m.call(v)[0].square().mean(), [0, 1])(net, steps),
     );
   },

@@ -1,7 +1,7 @@
 /** One program for every number of rows on a GPU: sums may be added up in another order than on the CPU. */
 import { type BackendChoice, jit, random, type Tensor, tree, valueAndGrad } from 'lazuli';
-import { expect, test } from 'vitest';
-import { labels, params, type Params, PROGRAMS } from '../support/rows.js';
+import { afterAll, expect, test } from 'vitest';
+import { labels, NETS, params, type Params, PROGRAMS } from '../support/rows.js';
 import { describeOnGpu, gpu } from './support.js';
 
 const normal = (seed: number, ...shape: number[]): Tensor => random.normal(random.key(seed), shape);
@@ -29,6 +29,10 @@ const step = (w: Tensor, v: Tensor, x: Tensor): unknown => {
 };
 
 describeOnGpu('a batch of any size', () => {
+  afterAll(async () => {
+    for (const net of NETS) await net.to('cpu');
+  });
+
   test('agrees with the CPU, with one program', async () => {
     // What a GPU has taken is not read by the CPU again.
     const weights = (): [Tensor, Tensor] => [normal(1, 13, 40), normal(2, 40, 24)];
