@@ -1,11 +1,9 @@
 /** docs/inspect.md shows what its example prints; here it is printed again. UPDATE_GOLDENS=1 rewrites it. */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
+import { printed, ROOT } from '../support/processes.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FILE = join(ROOT, 'docs/inspect.md');
 
 /** A block of code and what it prints; in `times` numbers are another each time. */
@@ -16,7 +14,7 @@ const untimed = (text: string): string =>
     .replaceAll(/ {2,}/g, '  ')
     .replaceAll('threads', 'thread');
 
-test('docs/inspect.md shows what its examples print', () => {
+test('docs/inspect.md shows what its examples print', async () => {
   const page = readFileSync(FILE, 'utf8');
   const SEPARATOR = '— next —\n';
   // One program: later examples go on with what earlier ones made.
@@ -27,11 +25,7 @@ test('docs/inspect.md shows what its examples print', () => {
   const folder = mkdtempSync(join(ROOT, 'examples', '.inspect-'));
   try {
     writeFileSync(join(folder, 'train.ts'), source);
-    const output = execFileSync(
-      join(ROOT, 'node_modules/.bin/tsx'),
-      ['--tsconfig', join(ROOT, 'tsconfig.json'), join(folder, 'train.ts')],
-      { encoding: 'utf8', cwd: ROOT },
-    );
+    const output = await printed(relative(ROOT, join(folder, 'train.ts')));
     const outputs = output.split(SEPARATOR).map((text) => text.trimEnd());
     const now = page.replace(EXAMPLE, (all, code: string, times: string | undefined, before: string | undefined) => {
       const text = outputs.shift()!;

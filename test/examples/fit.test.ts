@@ -2,26 +2,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
+import { printed } from '../support/processes.js';
 import { casesOf } from '../support/runs.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'lazuli-fit-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-/** What the example prints; in this process, since the library is loaded here. */
-async function run(example: string, ...args: readonly string[]): Promise<string> {
-  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
-  const argv = process.argv;
-  process.argv = [process.execPath, example, ...args];
-  try {
-    await import(pathToFileURL(join(ROOT, 'examples', example)).href);
-    return log.mock.calls.map(([line]) => `${String(line)}\n`).join('');
-  } finally {
-    process.argv = argv;
-    log.mockRestore();
-  }
-}
+const run = (example: string, ...args: readonly string[]): Promise<string> => printed(`examples/${example}`, ...args);
 
 const EXAMPLES: Readonly<Record<string, () => Promise<void>>> = {
   'iris.ts: names the species of flowers that it has not seen': async () => {

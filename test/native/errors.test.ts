@@ -12,7 +12,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { jit, type LazuliError, ones, setThreads, tensor, type Tensor, TrainVar, zeros } from 'lazuli';
 import { native, type NativeOptions } from 'lazuli/native';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -22,7 +21,13 @@ import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
 import { expectSameBits } from '../support/bits.js';
 import { runGraph, tracedGraph } from '../support/graphs.js';
+import { bundled } from '../support/processes.js';
 import { cpu, describeOnNative, DIRECTORY } from './support.js';
+
+const LIBRARY = bundled(`
+  export { jit, ones } from 'lazuli';
+  export { native } from 'lazuli/native';
+  export { TUNING } from './backends/native/backend.js';`);
 
 /** The error of opening a backend. */
 async function failure(options: unknown): Promise<LazuliError> {
@@ -363,20 +368,15 @@ describeOnNative('the compiler and its cache', () => {
 
 /** What a module with these lines prints in a process of its own. */
 function started(body: string): Promise<string> {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
   const path = join(fresh(), 'program.mjs');
-  const own = (file: string): string => JSON.stringify(join(root, file));
   writeFileSync(
     path,
     `import { Worker, isMainThread, parentPort } from 'node:worker_threads';
-     (await import(${own('node_modules/tsx/dist/esm/api/index.mjs')})).register();
-     const { jit, ones } = await import(${own('src/index.ts')});
-     const { native } = await import(${own('backends/native/native.ts')});
-     const { TUNING } = await import(${own('backends/native/backend.ts')});
+     import { jit, native, ones, TUNING } from ${JSON.stringify(LIBRARY)};
      ${body}`,
   );
   return new Promise((resolve, reject) => {
-    const child = spawn('node', [path], { cwd: root, timeout: 120_000 });
+    const child = spawn('node', [path], { timeout: 120_000 });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));

@@ -1,5 +1,5 @@
 /**
- * A process of training: `tsx resume-run.ts <format> <folder> <from> <to>` loads the checkpoint of step `from` (none for 0),
+ * A process of training: `resume-run <format> <folder> <from> <to>` loads the checkpoint of step `from` (none for 0),
  * trains to step `to`, saves, and prints every Variable's bits.
  */
 import { join } from 'node:path';

@@ -3,14 +3,14 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { bundled } from '../support/processes.js';
 import { casesOf } from '../support/runs.js';
 
-const script = fileURLToPath(new URL('resume-run.ts', import.meta.url));
+const script = bundled(`import './test/optim/resume-run.js';`);
 const run = async (format: string, folder: string, from: number, to: number): Promise<string> => {
-  const args = ['--import', 'tsx', script, format, folder, String(from), String(to)];
+  const args = [script, format, folder, String(from), String(to)];
   return (await promisify(execFile)(process.execPath, args)).stdout;
 };
 

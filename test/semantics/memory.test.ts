@@ -1,10 +1,10 @@
 /** Memory in long synchronous jobs, in which no finalizer runs; measured in processes of their own. */
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { bundled } from '../support/processes.js';
 import { THOROUGH } from '../support/runs.js';
 
-const job = fileURLToPath(new URL('memory-job.ts', import.meta.url));
+const job = bundled(`import './test/semantics/memory-job.js';`);
 
 interface Growth {
   readonly heap: number;
@@ -15,10 +15,7 @@ interface Growth {
 
 describe.each(['js', 'wasm'])('on %s', (backend) => {
   test('the heap stays flat', () => {
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['--expose-gc', '--import', 'tsx', job, backend], {
-      encoding: 'utf8',
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    });
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['--expose-gc', job, backend], { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
     const results = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, Growth>;
     for (const [name, { heap, arrays, resident, ms }] of Object.entries(results)) {

@@ -1,14 +1,13 @@
 /** The script of `compare(…, { bisect: true })`: it runs, and what it exports shows the difference. */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { jsBackend } from '../../backends/js/backend.js';
 import { applyPrimitive, type Backend, compare, crossEntropy, jit, random, tensor, type Tensor } from 'lazuli';
+import { printed, ROOT } from '../support/processes.js';
 import { tampered } from '../support/tampered.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(ROOT, 'examples', '.reproduce-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -18,14 +17,11 @@ interface Exports {
 }
 
 let count = 0;
-/** The script, as a process runs it and as a module that this one has loaded. */
+/** What the script prints, and what it exports. */
 async function run(script: string): Promise<{ stdout: string; exports: Exports }> {
   const file = join(folder, `script${count++}.ts`);
   writeFileSync(file, script);
-  const stdout = execFileSync(join(ROOT, 'node_modules/.bin/tsx'), ['--tsconfig', join(ROOT, 'tsconfig.json'), file], {
-    encoding: 'utf8',
-    cwd: ROOT,
-  });
+  const stdout = await printed(relative(ROOT, file));
   return { stdout, exports: (await import(pathToFileURL(file).href)) as Exports };
 }
 

@@ -1,20 +1,17 @@
 /** Memory levels off when shapes vary without end, in more of them than any cache keeps; measured in processes of their own. */
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { bundled } from '../support/processes.js';
 import { casesOf } from '../support/runs.js';
 import type { Use } from './shapes-job.js';
 
 const JOBS = ['jit', 'functions that are dropped', 'jit, donated', 'functions that are cleared', 'eager'];
-const job = fileURLToPath(new URL('shapes-job.ts', import.meta.url));
+const job = bundled(`import './test/semantics/shapes-job.js';`);
 
 describe.each(casesOf('shapes that vary', ['wasm', 'js', 'reference'], 1))('on %s', (backend) => {
   test('heaps level off', () => {
-    const args = ['--expose-gc', '--import', 'tsx', job, backend, ...casesOf('jobs of shapes that vary', JOBS, 3)];
-    const { stdout, stderr, status } = spawnSync(process.execPath, args, {
-      encoding: 'utf8',
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    });
+    const args = ['--expose-gc', job, backend, ...casesOf('jobs of shapes that vary', JOBS, 3)];
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
     const results = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, Use[]>;
     for (const [name, uses] of Object.entries(results)) {
