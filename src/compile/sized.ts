@@ -34,13 +34,10 @@ export class SizeMerge {
         'the size of a buffer',
       );
       if (form === undefined) return spec;
-      const sizes = spec.shape.map((_, axis) =>
-        this.#form(
-          own.map((each) => each.shape[axis]!),
-          'the extent of a buffer',
-        ),
+      const { sizes, most: shape } = this.#numbers(
+        own.map((each) => each.shape),
+        'the extent of a buffer',
       );
-      const shape = spec.shape.map((extent, axis) => (sizes[axis] ? sizeAt(sizes[axis], this.capacity) : extent));
       return { ...spec, shape, size: sizeAt(form, this.capacity), count: form, sizes };
     });
   }
@@ -61,6 +58,22 @@ export class SizeMerge {
     const form = sizeFormOf(this.sizes, values);
     if (form === undefined) this.#differ(what);
     return form;
+  }
+
+  /** Lists of which each number may follow from n: their forms, and what they are at most. */
+  #numbers(
+    lists: readonly (readonly number[])[],
+    what: string,
+  ): { readonly sizes: readonly (SizeForm | undefined)[]; readonly most: readonly number[] } {
+    const [first] = lists as [readonly number[]];
+    if (lists.some(({ length }) => length !== first.length)) this.#differ(what);
+    const sizes = first.map((_, i) =>
+      this.#form(
+        lists.map((list) => list[i]!),
+        what,
+      ),
+    );
+    return { sizes, most: first.map((value, i) => this.#most(value, sizes[i])) };
   }
 
   #merge(values: readonly unknown[], what: string): unknown {
@@ -112,21 +125,17 @@ export class SizeMerge {
 
   /** Offset and strides may follow from n. */
   #map(maps: readonly AffineMap[]): AffineMap {
-    const [first] = maps as [AffineMap];
-    if (maps.some(({ strides }) => strides.length !== first.strides.length)) this.#differ('the loops of a kernel');
-    const sizes = first.strides.map((_, axis) =>
-      this.#form(
-        maps.map(({ strides }) => strides[axis]!),
-        'the layout of a buffer',
-      ),
+    const { sizes, most: strides } = this.#numbers(
+      maps.map((map) => map.strides),
+      'the layout of a buffer',
     );
     const form = this.#form(
       maps.map(({ offset }) => offset),
       'the offset of an access',
     );
     return {
-      offset: form?.plus ?? first.offset,
-      strides: first.strides.map((stride, axis) => this.#most(stride, sizes[axis])),
+      offset: form?.plus ?? maps[0]!.offset,
+      strides,
       ...(form === undefined ? {} : { size: form.times }),
       ...(sizes.some(Boolean) ? { sizes } : {}),
     };
@@ -156,21 +165,16 @@ export class SizeMerge {
   }
 
   #segment(segments: readonly Segment[]): Segment {
-    const [first] = segments as [Segment];
     const merged = this.#record(segments, 'a loop nest', ['axes', 'reduceAxes', 'signature', 'origins', 'made']);
-    const sizes: (SizeForm | undefined)[] = [];
-    const extents = (key: 'axes' | 'reduceAxes'): readonly number[] => {
-      if (segments.some((segment) => segment[key].length !== first[key].length)) this.#differ('the loops of a kernel');
-      return first[key].map((extent, axis) => {
-        const form = this.#form(
-          segments.map((segment) => segment[key][axis]!),
-          'the extent of a loop',
-        );
-        sizes.push(form);
-        return form === undefined ? extent : sizeAt(form, this.capacity);
-      });
-    };
-    const [axes, reduceAxes] = [extents('axes'), extents('reduceAxes')];
+    const { sizes: outer, most: axes } = this.#numbers(
+      segments.map((segment) => segment.axes),
+      'the extent of a loop',
+    );
+    const { sizes: inner, most: reduceAxes } = this.#numbers(
+      segments.map((segment) => segment.reduceAxes),
+      'the extent of a loop',
+    );
+    const sizes = [...outer, ...inner];
     const rank = axes.length + reduceAxes.length;
     const body = merged.body.map((node) =>
       node.kind === 'index' && node.map.strides.length < rank
@@ -182,7 +186,7 @@ export class SizeMerge {
       axes,
       reduceAxes,
       body,
-      ...(sizes.some((form) => form !== undefined) ? { sizes } : {}),
+      ...(sizes.some(Boolean) ? { sizes } : {}),
     };
     return { ...segment, signature: segmentSignature(segment) };
   }

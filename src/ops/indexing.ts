@@ -23,19 +23,8 @@ export const gatherPrimitive = define<{ axis: number }>({
   kind: 'gather',
   infer: ([x, indices], { axis }) => makeAval(gatherShape(x!.shape, indices!.shape, axis), x!.dtype),
   evaluate: ([x, indices], { axis }, output) => {
-    const inner = sizeOf(x!.shape.slice(axis + 1));
-    const outer = sizeOf(x!.shape.slice(0, axis));
-    const extent = x!.shape[axis]!;
-    const count = indices!.data.length;
-    const data = allocateArray(x!.dtype, output.size);
-    const missing = isFloat(x!.dtype) ? NaN : 0;
-    for (let i = 0; i < outer; i++)
-      for (let n = 0; n < count; n++) {
-        const at = indices!.data[n]!;
-        const inside = at >= 0 && at < extent;
-        for (let j = 0; j < inner; j++)
-          data[(i * count + n) * inner + j] = inside ? x!.data[(i * extent + at) * inner + j]! : missing;
-      }
+    const data = allocateArray(x!.dtype, output.size).fill(isFloat(x!.dtype) ? NaN : 0);
+    visitPlaces(x!.shape, indices!, axis, (to, from) => (data[to] = x!.data[from]!));
     return { dtype: x!.dtype, shape: output.shape, data };
   },
   vjp: (g, node, b) => {
@@ -46,6 +35,28 @@ export const gatherPrimitive = define<{ axis: number }>({
   vmap: ([x, indices], { attributes: { axis }, inputs }, extent, b) =>
     gatherExamples(b, x!, indices!, axis, inputs[0]!.shape[axis]!, extent),
 });
+
+/**
+ * Calls `visit` with the element number in the slices of `shape` along `axis` at `indices`, and in the whole, of each element
+ * that is there, in ascending order of the index.
+ */
+function visitPlaces(
+  shape: Shape,
+  indices: HostArray,
+  axis: number,
+  visit: (inSlices: number, inWhole: number) => void,
+): void {
+  const inner = sizeOf(shape.slice(axis + 1));
+  const outer = sizeOf(shape.slice(0, axis));
+  const extent = shape[axis]!;
+  const count = indices.data.length;
+  for (let i = 0; i < outer; i++)
+    for (let n = 0; n < count; n++) {
+      const at = indices.data[n]!;
+      if (at >= 0 && at < extent)
+        for (let j = 0; j < inner; j++) visit((i * count + n) * inner + j, (i * extent + at) * inner + j);
+    }
+}
 
 /** The axes `from` to `to` of `rank` axes in front, the others in their order. */
 const inFront = (rank: number, from: number, to: number): number[] => {
@@ -106,21 +117,11 @@ const defineScatter = (
     kind: 'scatter',
     infer: ([base]) => makeAval(base!.shape, base!.dtype),
     evaluate: ([base, indices, updates], { axis, replace }) => {
-      const inner = sizeOf(base!.shape.slice(axis + 1));
-      const outer = sizeOf(base!.shape.slice(0, axis));
-      const extent = base!.shape[axis]!;
-      const count = indices!.data.length;
       const data = base!.data.slice();
-      for (let i = 0; i < outer; i++)
-        for (let n = 0; n < count; n++) {
-          const at = indices!.data[n]!;
-          if (at < 0 || at >= extent) continue;
-          for (let j = 0; j < inner; j++) {
-            const to = (i * extent + at) * inner + j;
-            const update = updates!.data[(i * count + n) * inner + j]!;
-            data[to] = replace ? update : data[to]! + update;
-          }
-        }
+      visitPlaces(base!.shape, indices!, axis, (from, to) => {
+        const update = updates!.data[from]!;
+        data[to] = replace ? update : data[to]! + update;
+      });
       return { dtype: base!.dtype, shape: base!.shape, data };
     },
     vjp,

@@ -66,54 +66,47 @@ function evaluateReduce([x]: readonly HostArray[], { op, axes, joined = false }:
   const { lanes, restarts } = reductionOrder(shape, axes, joined);
   const strides = stridesOf(shape);
   const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
-  const significant = axes.filter((axis) => shape[axis] !== 1);
   const scalar = scalarFunction(JOIN[op], dtype, dtype);
   const fresh = (): TypedArray => allocateArray(dtype, lanes).fill(reductionIdentity(op, dtype));
   const join = (into: TypedArray, from: TypedArray): void =>
     from.forEach((value, lane) => (into[lane] = scalar(into[lane]!, value, 0)));
   const out = allocateArray(dtype, sizeOf(without(shape, axes)));
-  const walk = (position: number, base: number, into: TypedArray): void => {
-    if (position === significant.length) {
+  const visit = (along: readonly number[], each: (offset: number) => void): void =>
+    forEachOffset(
+      along.map((axis) => shape[axis]!),
+      along.map((axis) => strides[axis]!),
+      each,
+    );
+  const offsets: number[] = [];
+  if (joined) visit(axes, (offset) => offsets.push(offset));
+  /** The loops, one for each axis or one for all that are joined: how long they are, and where element `i` lies. */
+  const loops: { readonly extent: number; readonly at: (i: number) => number }[] = joined
+    ? [{ extent: offsets.length, at: (i) => offsets[i]! }]
+    : axes.flatMap((axis) =>
+        shape[axis] === 1 ? [] : { extent: shape[axis]!, at: (i: number) => i * strides[axis]! },
+      );
+  const walk = (number: number, base: number, into: TypedArray): void => {
+    const loop = loops[number];
+    if (loop === undefined) {
       into[0] = scalar(into[0]!, data[base]!, 0);
       return;
     }
-    const axis = significant[position]!;
-    const stride = strides[axis]!;
-    const isLast = position === significant.length - 1;
-    const blocks = restarts.filter((each) => each.axis === position).map(({ block }) => block);
-    walkBlocks(blocks, 0, shape[axis]!, into, { fresh, join }, (from, to, cells) => {
+    const isLast = number === loops.length - 1;
+    const blocks = restarts.filter(({ axis }) => axis === number).map(({ block }) => block);
+    walkBlocks(blocks, 0, loop.extent, into, { fresh, join }, (from, to, cells) => {
       for (let i = from; i < to; i++)
-        if (isLast) cells[i % lanes] = scalar(cells[i % lanes]!, data[base + i * stride]!, 0);
-        else walk(position + 1, base + i * stride, cells);
+        if (isLast) cells[i % lanes] = scalar(cells[i % lanes]!, data[base + loop.at(i)]!, 0);
+        else walk(number + 1, base + loop.at(i), cells);
     });
   };
-  /** As {@link walk}, from the first to the last coordinate of all reduced axes. */
-  const walkJoined = (base: number, into: TypedArray): void => {
-    const blocks = restarts.map(({ block }) => block);
-    walkBlocks(blocks, 0, offsets.length, into, { fresh, join }, (from, to, cells) => {
-      for (let i = from; i < to; i++) cells[0] = scalar(cells[0]!, data[base + offsets[i]!]!, 0);
-    });
-  };
-  const offsets: number[] = [];
-  if (joined)
-    forEachOffset(
-      axes.map((axis) => shape[axis]!),
-      axes.map((axis) => strides[axis]!),
-      (offset) => offsets.push(offset),
-    );
   let position = 0;
-  forEachOffset(
-    kept.map((axis) => shape[axis]!),
-    kept.map((axis) => strides[axis]!),
-    (base) => {
-      const totals = fresh();
-      if (joined) walkJoined(base, totals);
-      else walk(0, base, totals);
-      for (let half = lanes / 2; half >= 1; half /= 2)
-        for (let lane = 0; lane < half; lane++) totals[lane] = scalar(totals[lane]!, totals[lane + half]!, 0);
-      out[position++] = totals[0]!;
-    },
-  );
+  visit(kept, (base) => {
+    const totals = fresh();
+    walk(0, base, totals);
+    for (let half = lanes / 2; half >= 1; half /= 2)
+      for (let lane = 0; lane < half; lane++) totals[lane] = scalar(totals[lane]!, totals[lane + half]!, 0);
+    out[position++] = totals[0]!;
+  });
   return { dtype, shape: without(shape, axes), data: out };
 }
 
