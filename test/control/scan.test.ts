@@ -15,6 +15,7 @@ import {
   tree,
   Variable,
   whileLoop,
+  zeros,
 } from 'lazuli';
 import { THREADED_BACKENDS } from '../support/backends.js';
 
@@ -313,6 +314,19 @@ describe.for(THREADED_BACKENDS)('on %s', (backend) => {
     expect(calls.value.item()).toBe(119);
     expect(collatz.stats.compiles).toBe(1);
   });
+});
+
+test('factors of a gradient are kept for one product after the loop up to 256 MiB; beyond that each turn adds its own', () => {
+  // Two factors of 64 MiB a turn, of which nothing is allocated.
+  const w = zeros([4096, 4096]);
+  const step = (turns: number): string =>
+    jit(
+      grad((v: Tensor, sequence: Tensor) =>
+        scan((h: Tensor, x: Tensor) => [h.add(x).matmul(v).tanh(), null], w, sequence)[0].sum(),
+      ),
+    ).inspect(w, zeros([turns])).graph;
+  expect(step(2)).toContain('length=2, reverse=true, constants=1, carries=1)');
+  expect(step(3)).toContain('length=3, reverse=true, constants=1, carries=2)');
 });
 
 test('a number that begins a carry is the integer that it is, as in the turns written out', () => {

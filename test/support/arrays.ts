@@ -4,28 +4,12 @@ import type { HostArray } from '../../src/core/array.js';
 import { sizeOf } from '../../src/core/aval.js';
 import { allocateArray, type DType } from '../../src/core/dtype.js';
 
+/** Of both float dtypes. */
+const FLOATS = [0, -0, 1, -1, 0.5, -0.5, 1.5, -1.5, 2, -2, 2.5, 3, -3, 7, 0.1, -0.1, 10, 1e10, -1e10];
 /** Elements at which every element-wise operation of the dtype is tried. */
 export const CORNERS: Readonly<Record<DType, readonly number[]>> = {
   f32: [
-    0,
-    -0,
-    1,
-    -1,
-    0.5,
-    -0.5,
-    1.5,
-    -1.5,
-    2,
-    -2,
-    2.5,
-    3,
-    -3,
-    7,
-    0.1,
-    -0.1,
-    10,
-    1e10,
-    -1e10,
+    ...FLOATS,
     88.5,
     -104,
     16777216,
@@ -45,25 +29,7 @@ export const CORNERS: Readonly<Record<DType, readonly number[]>> = {
     NaN,
   ].map(Math.fround),
   f64: [
-    0,
-    -0,
-    1,
-    -1,
-    0.5,
-    -0.5,
-    1.5,
-    -1.5,
-    2,
-    -2,
-    2.5,
-    3,
-    -3,
-    7,
-    0.1,
-    -0.1,
-    10,
-    1e10,
-    -1e10,
+    ...FLOATS,
     709.5,
     -745,
     2 ** 53,
