@@ -38,6 +38,9 @@ export const CONTEXT = {
   /** What the bounds of both operands begin with at this batch entry. */
   leftBounds: 64,
   rightBounds: 96,
+  /** The stride of a matrix that is packed, in bytes, where its lanes or its steps are adjacent: that of the others. */
+  leftStride: 120,
+  rightStride: 124,
 } as const;
 
 /** Bytes of a context. */

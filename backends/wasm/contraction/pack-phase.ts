@@ -45,6 +45,8 @@ export class Lanes {
     readonly operand: Operand,
     context: Local,
     side: Side,
+    /** The stride of a matrix's lanes, where that is in the context. */
+    readonly stride?: Local,
   ) {
     [this.#base] = loadContext(f, context, side);
     this.#begins = operand.bounds.map((_, i) => {
@@ -76,16 +78,27 @@ export class Lanes {
         f.get(this.#rest).i32(axis.extent).op('i32.rem_u').set(own);
         f.get(this.#rest).i32(axis.extent).op('i32.div_u').set(this.#rest);
       }
-      const add = (to: Local, stride: number): void => {
-        if (stride !== 0) scale(f.get(to).get(own), stride).op('i32.add').set(to);
+      const add = (to: Local, stride: Local | number): void => {
+        if (stride !== 0) scaleBy(f.get(to).get(own), stride).op('i32.add').set(to);
       };
-      add(at.address, axis.stride);
+      add(at.address, this.stride ?? axis.stride);
       bounds.forEach((bound, b) => add(at.forms[b]!, bound.lanes[number]!));
     });
   }
 }
 
-/** The phase over panels of `operand`. Matrices of equal strides share it, and so do equal windows. */
+/** What packs a matrix whose lanes are adjacent, or its steps; the other stride, in bytes, is in the context. */
+export function matrixKind(
+  { bytes }: LaneOps,
+  operand: Operand,
+): { readonly kind: 'copy' | 'transpose'; readonly stride: number } | undefined {
+  const [lane, step] = isMatrix(operand) ? [operand.lanes[0], operand.steps[0]] : [];
+  if (lane === undefined || step === undefined) return undefined;
+  if (lane.stride === bytes) return { kind: 'copy', stride: step.stride };
+  return step.stride === bytes ? { kind: 'transpose', stride: lane.stride } : undefined;
+}
+
+/** The phase over panels of `operand`. Matrices of one kind, or of equal strides, share it, and so do equal windows. */
 export function packPhase(
   kit: ContractionKit,
   name: string,
@@ -97,7 +110,8 @@ export function packPhase(
     return kit.once(`pack ${side} ${ops.dtype} ${JSON.stringify(operand)}`, () =>
       emitPackPhase(kit, name, ops, side, operand),
     );
-  const own = `pack_${side}_${ops.dtype}_${laneStride(operand)}_${stepStride(operand)}`;
+  const kind = matrixKind(ops, operand)?.kind ?? `${laneStride(operand)}_${stepStride(operand)}`;
+  const own = `pack_${side}_${ops.dtype}_${kind}`;
   return kit.once(own, () => emitPackPhase(kit, own, ops, side, inContext(operand)));
 }
 
@@ -138,10 +152,12 @@ function emitPackPhase(
       [panelBytes, outermost] = loadContext(f, context, 'steps', steps.length === 1 ? 'steps' : 'outermost');
       scale(f.get(panelBytes), width * ops.bytes).set(panelBytes);
     }
-    const where = new Lanes(f, operand, context, side);
+    const kind = matrixKind(ops, operand)?.kind;
+    const stride = kind && loadContext(f, context, `${side}Stride`)[0];
+    const where = new Lanes(f, operand, context, side, kind === 'transpose' ? stride : undefined);
     const { place } = where;
     const target = f.local('i32', 'target');
-    const packer = new Packer(kit, f, ops, operand, zeros, outermost);
+    const packer = new Packer(kit, f, ops, operand, zeros, outermost, kind === 'copy' ? stride : undefined);
     const panelTarget = (): FunctionBody => scaleBy(f.get(packed).get(from), panelBytes).op('i32.add');
     /** Panel `from`, four lanes at a time, wherever they are; a lane that is not there repeats the last. */
     const quads = Array.from({ length: PACK_LANES }, () => where.newPlace());
@@ -206,20 +222,34 @@ class Packer {
     readonly zeros: Local,
     /** The extent of the outermost axis of k, where it follows from n. */
     readonly outermost: Local | undefined,
+    /** The stride of a matrix's steps, where that is in the context. */
+    readonly stride: Local | undefined,
   ) {}
 
   /** The innermost axis of k, if that goes in runs, and its extent. */
-  get #run(): { readonly stride: number; readonly extent: Local | number } | undefined {
+  get #run(): { readonly stride: Local | number; readonly extent: Local | number } | undefined {
     const run = this.operand.steps[this.operand.steps.length - 1];
-    return hasRuns(this.operand) ? { stride: run!.stride, extent: this.#extent(run!) } : undefined;
+    return hasRuns(this.operand) ? { stride: this.stride ?? run!.stride, extent: this.#extent(run!) } : undefined;
   }
   #extent({ sized, extent }: Operand['steps'][number]): Local | number {
     return sized ? this.outermost! : extent;
   }
-  /** `pointer ← pointer + turns · stride` */
-  #move(pointer: Local, turns: Local | number, stride: number): void {
-    if (typeof turns === 'number') this.f.increment(pointer, turns * stride);
-    else this.f.get(pointer).get(turns).i32(stride).op('i32.mul').op('i32.add').set(pointer);
+  /** `pointer ← pointer + sign · turns · stride` */
+  #move(pointer: Local, turns: Local | number, stride: Local | number, sign = 1): void {
+    const { f } = this;
+    if (typeof stride !== 'number') {
+      f.get(pointer);
+      scaleBy(f.get(stride), turns)
+        .op(sign < 0 ? 'i32.sub' : 'i32.add')
+        .set(pointer);
+    } else if (typeof turns === 'number') f.increment(pointer, sign * turns * stride);
+    else
+      f.get(pointer)
+        .get(turns)
+        .i32(sign * stride)
+        .op('i32.mul')
+        .op('i32.add')
+        .set(pointer);
   }
 
   /** Walks k, but for the run if there are any; `at` moves along, and is where it was in the end. */
@@ -231,10 +261,10 @@ class Packer {
       if (step === undefined) return body();
       const extent = this.#extent(step);
       const move = (turns: Local | number, sign = 1): void => {
-        const by = (pointer: Local, stride: number): void => {
-          if (stride !== 0) this.#move(pointer, turns, sign * stride);
+        const by = (pointer: Local, stride: Local | number): void => {
+          if (stride !== 0) this.#move(pointer, turns, stride, sign);
         };
-        by(at.address, step.stride);
+        by(at.address, this.stride ?? step.stride);
         operand.bounds.forEach((bound, i) => by(at.forms[i]!, bound.steps[axis]!));
       };
       const left = f.local('i32', 'left');
@@ -262,7 +292,10 @@ class Packer {
     const pointers = quads.map((_, lane) => f.local('i32', `lane${lane}`));
     const run = this.#run;
     // Lanes that are read backwards begin at the end of the zeros.
-    const backwards = typeof run?.extent === 'number' ? Math.max(0, (1 - run.extent) * run.stride) : 0;
+    const backwards =
+      typeof run?.extent === 'number' && typeof run.stride === 'number'
+        ? Math.max(0, (1 - run.extent) * run.stride)
+        : 0;
     this.#walk(moved, () => {
       quads.forEach((quad, lane) => {
         f.get(quad.address).get(moved.address).op('i32.add');
@@ -278,7 +311,7 @@ class Packer {
       else {
         const kind = run.stride === ops.bytes ? 'transpose' : 'gather';
         for (const pointer of pointers) f.get(pointer);
-        push(f.i32(run.stride), run.extent).get(target).i32(pitch);
+        push(push(f, run.stride), run.extent).get(target).i32(pitch);
         f.call(kit.once(`lanes ${ops.dtype} ${kind}`, () => emitLanes(kit.module, ops, kind)));
       }
       this.#move(target, run?.extent ?? 1, pitch);
@@ -349,9 +382,10 @@ class Packer {
       push(f, run.extent).set(left);
       f.loop((again) => {
         step();
-        f.increment(at.address, run.stride).increment(left, -1).get(left).brIf(again);
+        this.#move(at.address, 1, run.stride);
+        f.increment(left, -1).get(left).brIf(again);
       });
-      this.#move(at.address, run.extent, -run.stride);
+      this.#move(at.address, run.extent, run.stride, -1);
     };
     this.#walk(at, () => {
       if (operand.bounds.length === 0) return steps(copy);

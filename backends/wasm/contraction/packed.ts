@@ -22,7 +22,7 @@ import {
 } from './kit.js';
 import { laneOps, type LaneOps } from './lanes.js';
 import { Levels, type BaseLevel, type Place } from './levels.js';
-import { packPhase, type Side } from './pack-phase.js';
+import { matrixKind, packPhase, type Side } from './pack-phase.js';
 import { headerBytes, isMatrix, laneStride, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
 import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
 import { emitFinite, emitWindowTile } from './window-tile.js';
@@ -68,6 +68,10 @@ export function emitPacked(
       void f.get(scratch).get(base).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
     store('steps', k);
     if (typeof outermost !== 'number') store('outermost', outermost);
+    for (const side of ['left', 'right'] as const) {
+      const kind = matrixKind(ops, shape[side]);
+      if (kind !== undefined && !(side === 'left' && plan.isDirect)) store(`${side}Stride`, kind.stride);
+    }
     const header = headerBytes(shape);
     address('packedLeft', header);
     address('packedRight', header + plan.leftBytes);
