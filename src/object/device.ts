@@ -10,7 +10,7 @@ export type Device = BackendChoice | 'cpu' | 'gpu' | 'cuda' | 'tpu';
 
 /** @throws BackendUnavailableError, UnsupportedError `NO_TPU`, OptionError `UNKNOWN_BACKEND` */
 async function backendOf(device: Device): Promise<Backend> {
-  if (typeof device === 'object') return device;
+  if (typeof device === 'object') return resolveBackend(device);
   switch (device) {
     case 'cpu': {
       const backend = resolveBackend(getDefaultBackend());

@@ -158,15 +158,21 @@ export class Module extends ModuleNode {
   nodes(options: NodesOptions = {}): Collector<Module> {
     checkOptions('nodes', options, ['method', 'level', 'includeSelf']);
     const { method = 'absolute', level = -1, includeSelf = true } = options;
-    checkWalk(method, level);
+    checkWalk(method, level, includeSelf);
     return new Collector(walkNodes(this, { method, level, includeSelf }).map(([key, node]) => [key, node as Module]));
   }
 
   /** The Variables of {@link nodes}: `<node>.<attribute>`, or the attribute alone for a root under `relative`. */
   vars(options: VarsOptions = {}): Collector<Variable> {
     checkOptions('vars', options, ['method', 'level', 'includeSelf', 'excludeTypes']);
-    const { method = 'absolute', level = -1 } = options;
-    checkWalk(method, level);
+    const { method = 'absolute', level = -1, excludeTypes = [] } = options;
+    checkWalk(method, level, options.includeSelf);
+    if (!Array.isArray(excludeTypes) || !excludeTypes.every((type) => typeof type === 'function'))
+      throw new OptionError(
+        'OPTION_TYPES',
+        `vars got excludeTypes = ${describeValue(excludeTypes)}`,
+        'It is a list of classes of Variables: [TrainVar].',
+      );
     return walkVars(this, { ...options, method, level });
   }
 
@@ -350,7 +356,8 @@ for (const key of ['implicitVars', 'implicitNodes'] as const) {
   });
 }
 
-function checkWalk(method: string, level = -1): void {
+function checkWalk(method: string, level = -1, includeSelf = true): void {
+  checkFlag('a walk of a module', 'includeSelf', includeSelf);
   if (method !== 'absolute' && method !== 'relative')
     throw new OptionError('UNKNOWN_METHOD', `method is ${describeValue(method)}`, `It is 'absolute' or 'relative'.`);
   if (!Number.isInteger(level) || level < -1)

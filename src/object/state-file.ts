@@ -11,7 +11,7 @@ import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import type { Variable } from '../trace/variable.js';
 import type { ModuleNode } from './node.js';
-import { checkFits, type LoadStateResult, METHOD_KEY, NODE_KEY } from './state.js';
+import { checkFits, type LoadStateResult, METHOD_KEY, NODE_KEY, sameElements, tiedError } from './state.js';
 import { type NamingMethod, variableAt, walkNodes, walkVars } from './walk.js';
 
 export { writeCheckpoint } from '../io/files.js';
@@ -96,8 +96,11 @@ export function loadContents(
     if (isExcluded(key) || (variable !== undefined && excluded.has(variable))) continue;
     const array = arrays.get(name);
     if (variable === undefined || array === undefined) unexpectedKeys.push(key);
-    // Another key of the same Variable: the first one counts.
     else if (!found.has(variable)) found.set(variable, { key, array });
+    else {
+      const first = found.get(variable)!;
+      if (!sameElements(first.array.data, array.data)) throw tiedError(first.key, key);
+    }
   }
   if (unused.size > 0)
     throw new OptionError(

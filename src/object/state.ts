@@ -1,9 +1,10 @@
 /** State of modules: dicts of tensors and back into the same Variables, all of it or nothing. Files: state-file.ts. */
 import { formatShape, sameShape } from '../core/aval.js';
-import { isFloat } from '../core/dtype.js';
+import { isFloat, type TypedArray } from '../core/dtype.js';
 import { CheckpointError, DTypeError, OptionError, ShapeError } from '../core/errors.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { type TensorDict, tensorsIn, valueOf } from '../io/tensor-dict.js';
+import { evaluated } from '../trace/eager.js';
 import { isTracing } from '../trace/scope.js';
 import { Tensor, tensor, type TensorData } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
@@ -94,12 +95,14 @@ export function loadState(module: ModuleNode, state: unknown, options: LoadState
   const { flat, paths } = flatState(state, options.compatible);
   const variables = walkVars(module, { method: paths ? 'path' : 'absolute' });
   const found = new Map<Variable, { readonly key: string; readonly value: unknown }>();
+  /** Other keys of the same Variables. */
+  const again: [variable: Variable, key: string, value: unknown][] = [];
   const unexpectedKeys: string[] = [];
   for (const [key, value] of flat) {
     const variable = variables.get(key) ?? (paths ? variableAt(module, key) : undefined);
     if (variable === undefined) unexpectedKeys.push(key);
-    // Another key of the same Variable: the first one counts.
     else if (!found.has(variable)) found.set(variable, { key, value });
+    else again.push([variable, key, value]);
   }
   if (paths && found.size === 0 && [...flat.keys()].some((key) => walkVars(module, { method: 'absolute' }).has(key)))
     throw new CheckpointError(
@@ -107,16 +110,35 @@ export function loadState(module: ModuleNode, state: unknown, options: LoadState
       `the keys of the state dict are unique names, as ${JSON.stringify(unexpectedKeys[0])}`,
       "A flat dict has attribute paths; pass { compatible: 'v1' } for unique names.",
     );
-  const assignments = [...found].map(([variable, { key, value }]) => {
-    const next = fitting(key, variable, value);
-    return () => void (variable.value = next);
-  });
-  for (const assign of assignments) assign();
+  const next = new Map([...found].map(([variable, { key, value }]) => [variable, fitting(key, variable, value)]));
+  for (const [variable, key, value] of again)
+    if (!isSame(fitting(key, variable, value), next.get(variable)!)) throw tiedError(found.get(variable)!.key, key);
+  for (const [variable, value] of next) variable.value = value;
   const missingKeys = [...variables.unique()].filter(([, variable]) => !found.has(variable)).map(([key]) => key);
   if (options.warn !== false && missingKeys.length + unexpectedKeys.length > 0)
     warnKeys(module.name, missingKeys, unexpectedKeys);
   return { missingKeys, unexpectedKeys };
 }
+
+/** Whether both are one value, as far as can be read now. */
+function isSame(a: Tensor | number, b: Tensor | number): boolean {
+  if (!(a instanceof Tensor && b instanceof Tensor)) return Object.is(a, b);
+  if (a.expr === b.expr || isTracing()) return true;
+  const [x, y] = [evaluated(a.expr), evaluated(b.expr)];
+  return !x.backend.synchronous || !y.backend.synchronous || sameElements(x.readSync(), y.readSync());
+}
+
+/** Equal bits, but that all NaN are alike. */
+export const sameElements = (a: TypedArray, b: TypedArray): boolean =>
+  a === b || (a.length === b.length && a.every((each: number, i: number) => Object.is(each, b[i])));
+
+/** Two values for a Variable that stands at two places: to take one of them would lose the other. */
+export const tiedError = (first: string, second: string): CheckpointError =>
+  new CheckpointError(
+    'STATE_TIED',
+    `the state has two values for one Variable, ${JSON.stringify(first)} and ${JSON.stringify(second)}`,
+    'Leave one of them out; a module that shares a weight was saved by one that does not.',
+  );
 
 /** What a Variable can be set to without an error: to fail later would leave a part of the state loaded. */
 function fitting(key: string, variable: Variable, value: unknown): Tensor | number {

@@ -4,6 +4,7 @@
  */
 import { OptionError } from '../core/errors.js';
 import { isPlainObject, refuseOtherCopy } from '../core/options.js';
+import { checkDepth } from '../core/tree-def.js';
 import { Variable } from '../trace/variable.js';
 import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { isModule, type ModuleNode } from './node.js';
@@ -27,6 +28,7 @@ function found(key: string, value: unknown, path: string, above: readonly unknow
   if (isModule(value) || value instanceof Variable) return [[key, value, path]];
   if (typeof value !== 'object' || value === null || above.includes(value)) return [];
   refuseOtherCopy(value);
+  checkDepth(above.length);
   const inside = [...above, value];
   if (Array.isArray(value) || value instanceof Set)
     return [...value].flatMap((each, i) => found(`${key}-${i}`, each, `${path}.${i}`, inside));
@@ -102,6 +104,7 @@ export function walkNodes(root: ModuleNode, { method, level = -1, includeSelf = 
   const nearest = new Map<ModuleNode, number>();
   const walk = (node: ModuleNode, above: string, pathAbove: string, depth: number): void => {
     if (level >= 0 && depth >= level) return;
+    checkDepth(depth);
     // Reached again by a shorter way: below its edges there may be what the level cut off before.
     const isNearer = level >= 0 && depth < (nearest.get(node) ?? Infinity);
     if (isNearer) nearest.set(node, depth);

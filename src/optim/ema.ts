@@ -40,29 +40,34 @@ export class EMA extends Module {
   static override name = 'EMA';
   protected static override readonly unwalked = ['averaged', 'rate'];
   /** The Variables that are averaged. */
-  protected readonly averaged: Dict<Variable>;
+  protected readonly averaged: ReadonlyMap<string, Variable>;
   protected readonly rate: Variable;
+  /** What files call the averages. */
+  protected readonly storedKeys: ReadonlyMap<string, string>;
 
-  /** @throws OptionError `AVERAGED_VARS` for what is no dict of float Variables, `OPTION_RANGE` unless 0 ≤ decay < 1. */
+  /** @throws OptionError `AVERAGED_VARS` for what is no dict of float Variables, or holds one twice, `OPTION_RANGE` unless 0 ≤ decay < 1. */
   constructor(vars: Dict<Variable>, options: EMAOptions = {}) {
     checkOptions('EMA', options, ['decay', 'name']);
-    const entries = isDict(vars) ? dictEntries(vars) : [['', vars] as const];
+    const wrong = (facts: string, remedy = 'Pass a dict of Variables of floats: model.trainVars().'): OptionError =>
+      new OptionError('AVERAGED_VARS', `EMA got ${facts}`, remedy);
+    const entries = (isDict(vars) ? dictEntries(vars) : [['', vars]]) as [string, Variable][];
     for (const [key, variable] of entries)
-      if (!(variable instanceof Variable) || !isFloat(variable.dtype))
-        throw new OptionError(
-          'AVERAGED_VARS',
-          `EMA got ${describeValue(variable)} as its Variable ${JSON.stringify(key)}`,
-          'Pass a dict of Variables of floats: model.trainVars().',
-        );
+      if (!((variable as unknown) instanceof Variable) || !isFloat(variable.dtype))
+        throw wrong(`${describeValue(variable)} as its Variable ${JSON.stringify(key)}`);
+    const averaged = new Map(entries);
+    // Swapped twice, it would not have its own value back.
+    if (new Set(averaged.values()).size < averaged.size)
+      throw wrong('one Variable under two keys', 'Average each once: model.trainVars().unique().');
     super(options.name);
-    this.averaged = vars;
+    this.averaged = averaged;
+    this.storedKeys = new Map(entries.map(([key, each]) => [`${key}_average`, `${pathIn(vars, key, each)}_average`]));
     this.rate = Variable.number(
       checkRange('EMA', 'decay', options.decay === undefined ? 0.999 : options.decay, BELOW_ONE),
       `${this.name}.decay`,
     );
     this.registerImplicitVars(
       Object.fromEntries(
-        dictEntries(vars).map(([key, variable]) => [
+        entries.map(([key, variable]) => [
           `${key}_average`,
           new Variable(variable.value, `${this.name}.${key}_average`),
         ]),
@@ -79,7 +84,7 @@ export class EMA extends Module {
   }
 
   private pairs(): [average: Variable, live: Variable][] {
-    return dictEntries(this.averaged).map(([key, live]) => [this.implicitVars.get(`${key}_average`)!, live]);
+    return [...this.averaged].map(([key, live]) => [this.implicitVars.get(`${key}_average`)!, live]);
   }
 
   /** Takes the weights of this moment into the averages; inside a jitted step it is recorded. */
@@ -95,7 +100,6 @@ export class EMA extends Module {
   }
 
   protected override implicitPath(key: string): string {
-    const [name, variable] = dictEntries(this.averaged).find(([each]) => `${each}_average` === key)!;
-    return `${pathIn(this.averaged, name, variable)}_average`;
+    return this.storedKeys.get(key) ?? key;
   }
 }

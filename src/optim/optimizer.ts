@@ -208,6 +208,13 @@ export abstract class Optimizer extends Module {
       );
     const given = new Map<string, unknown>(dictEntries(grads as Dict<unknown>));
     const expected = new Map(dictEntries(this.varsToTrain));
+    const added = [...expected.keys()].filter((key) => !this.storedKeys.params.has(key));
+    if (added.length > 0)
+      throw new OptionError(
+        'TRAIN_VARS',
+        `${this.name} has no state for ${added.map((key) => JSON.stringify(key)).join(', ')}, which came into varsToTrain by hand`,
+        'Add Variables with registerTrainVars.',
+      );
     const missing = [...expected.keys()].filter((key) => given.get(key) === undefined || given.get(key) === null);
     if (missing.length > 0)
       throw new TreeError(

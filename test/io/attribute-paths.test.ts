@@ -274,6 +274,24 @@ describe('loadStates', () => {
     expect([both(other.left), warnings]).toEqual([[1, 2], []]);
     expect([...other.vars({ method: 'relative' }).keys()][0]).toBe('right.encoder.w');
   });
+
+  test('two values for one Variable are an error, unless they are one', async () => {
+    const [net, tied] = [new Net(1, 2), new Net()];
+    tied.decoder.w = tied.encoder.w;
+    await net.saveStates(file());
+    const flat = net.stateDict({ method: 'relative' });
+    for (const load of [() => tied.loadStates(file()), async () => tied.loadStateDict(flat)])
+      await expect(load()).rejects.toThrow(/STATE_TIED.*"encoder.w" and "decoder.w"/);
+    expect(both(tied)).toEqual([0, 0]);
+    await tied.loadStates(file(), { rename: (key) => (key === 'encoder.w' ? undefined : key) });
+    expect(both(tied)).toEqual([2, 2]);
+    tied.loadStateDict({ ...flat, 'decoder.w': tensor(1) });
+    expect(both(tied)).toEqual([1, 1]);
+    tied.loadStateDict(tied.stateDict());
+    net.decoder.w.value = net.encoder.w.value;
+    await net.saveStates(file());
+    expect((await tied.loadStates(file())).missingKeys).toEqual([]);
+  });
 });
 
 describe('state dicts by attribute path', () => {

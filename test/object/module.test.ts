@@ -81,6 +81,9 @@ describe('keys', () => {
     expect(keys(net.vars({ excludeTypes: [TrainVar], method: 'relative' }))).toEqual(['first.bias', 'second.bias']);
     expect(() => net.nodes({ level: -2 })).toThrow(OptionError);
     expect(() => net.vars({ method: 'other' as NamingMethod })).toThrow(OptionError);
+    for (const options of [{ excludeTypes: TrainVar }, { excludeTypes: ['TrainVar'] }, { includeSelf: 'no' }])
+      expect(() => net.vars(options as never)).toThrow(OptionError);
+    expect(() => net.nodes({ includeSelf: 0 } as never)).toThrow(OptionError);
   });
 
   test('lists and dicts of modules and Variables, plain or not', () => {
@@ -152,6 +155,15 @@ describe('keys', () => {
       self: Module = this;
     }
     expect(keys(new Loop().nodes({ method: 'relative' }))).toEqual(['', 'self']);
+  });
+
+  test('what is nested deeper than functions can follow is a TreeError', () => {
+    const [list, chained] = [new Module(), new Module()];
+    let [values, last]: [unknown, Module] = [new TrainVar([1]), chained];
+    for (let i = 0; i < 20_000; i++) values = [values];
+    for (let i = 0; i < 2000; i++) last = Object.assign(new Module(), { below: last });
+    Object.assign(list, { values });
+    for (const deep of [list, last]) expect(() => deep.vars()).toThrow(/TREE_DEPTH/);
   });
 
   test('a Map is a dict; a Collector that is kept is no second home of what it holds', () => {
@@ -290,6 +302,7 @@ describe('devices', () => {
     expect(await net.to('reference')).toBe(net);
     expect(net.temperature.value.item()).toBe(1);
     await expect(net.tpu()).rejects.toThrow(UnsupportedError);
-    await expect(net.to('abacus' as 'cpu')).rejects.toThrow(OptionError);
+    for (const device of ['abacus', null, {}, 3])
+      await expect(net.to(device as 'cpu')).rejects.toThrow(/UNKNOWN_BACKEND/);
   });
 });

@@ -170,6 +170,10 @@ describe('options', () => {
     expect([...opt.implicitVars.keys()]).toEqual(['w_cache', 'w_delta', 'b_cache', 'b_delta']);
     const dict = { w, b };
     expect(new SGD({ trainVars: dict }).varsToTrain).toBe(dict);
+    const grown: Record<string, TrainVar> = { w };
+    const late = new Adadelta({ trainVars: grown });
+    grown.b = b;
+    expect(() => late.update({ w: w.value, b: b.value })).toThrow(/TRAIN_VARS.*"b".*registerTrainVars/);
     const older = new SGD();
     older.registerVars(dict);
     expect(older.varsToTrain).toBe(dict);

@@ -135,6 +135,19 @@ test('EMA: in the step, swapped, saved by attribute path, and taken up again', a
   }
 });
 
+test('EMA keeps to the Variables that it was made with', () => {
+  const dict: Record<string, TrainVar> = { a: new TrainVar(f64(0)), b: new TrainVar(f64(2)) };
+  const { a, b } = dict;
+  const ema = new EMA(dict, { decay: 0.5 });
+  dict.c = new TrainVar(f64(1));
+  delete dict.b;
+  a!.value = f64(4);
+  ema.update();
+  ema.swap();
+  expect([a!.value.arraySync(), b!.value.arraySync()]).toEqual([[2], [2]]);
+  expect(Object.keys(ema.stateDict({ method: 'relative' }))).toEqual(['a_average', 'b_average']);
+});
+
 test('perGroup: options of the first group that matches', () => {
   const vars = { 'a.weight': new TrainVar(f64(1)), 'a.bias': new TrainVar(f64(1)), 'b.weight': new TrainVar(f64(1)) };
   const groups = [
@@ -255,6 +268,7 @@ describe('schedules of schedules', () => {
     ['Lookahead with a rate', () => new Lookahead({ inner: sgd(), lr: 1 } as never)],
     ['EMA of a module', () => new EMA(new SGD() as never)],
     ['EMA of integers', () => new EMA({ n: new Variable(tensor(new Int32Array([1]))) })],
+    ['EMA of one Variable under two keys', () => new EMA(((x) => ({ x, y: x }))(new TrainVar([1])))],
     ['a decay of 1', () => new EMA({}, { decay: 1 })],
     ['Rprop with one eta', () => new (class extends SGD {})({ etas: [1] } as never)],
     ['steps of 0', () => new Muon({ steps: 0 })],
