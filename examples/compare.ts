@@ -2,7 +2,7 @@
  * Every backend there is, side by side on two steps: Adadelta alone over a million parameters, and the whole training step of
  * the perceptron of `mnist.ts`. How far the results are apart, where first, how fast each is.
  *
- *   node --import tsx examples/compare.ts --help
+ *   npx tsx examples/compare.ts --help
  */
 import { writeFileSync } from 'node:fs';
 import {
@@ -90,7 +90,7 @@ function perceptronStep(batch: number): { step: (x: Tensor, y: Tensor) => Tensor
 
 const { repeats, parameters, batch, ...named } = readOptions(
   'Compares all backends on an Adadelta step and on a step of a perceptron 784-500-300-10.',
-  'node --import tsx examples/compare.ts',
+  'npx tsx examples/compare.ts',
   {
     repeats: { otherwise: 3, about: 'calls that are timed on each backend' },
     parameters: { otherwise: 1_000_000, about: 'of the Adadelta step' },

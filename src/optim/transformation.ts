@@ -21,7 +21,8 @@ export interface Outcome<State> {
 
 /**
  * A pair of pure functions: `init` makes the state for parameters, `update` maps gradients to updates and the next state.
- * Gradients, parameters and updates are trees `P` of one structure.
+ * Gradients, parameters and updates are trees `P` of one structure. Nothing more is known of `P`, so a function over the
+ * leaves says that they are tensors: `(g: Tensor) => …`.
  * @example const signs: GradientTransformation = {
  *   init: () => null,
  *   update: (grads, state) => ({ updates: tree.map((g: Tensor) => g.sign().neg(), grads), state }),
