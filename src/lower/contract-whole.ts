@@ -15,7 +15,7 @@ import type { Scratch } from './lowered.js';
 import type { Target } from './target.js';
 import { formOf, type FunctionBuilder } from './builder.js';
 import { Nest } from './nest.js';
-import { mapLoops, type Range } from './parallel.js';
+import { FEW_LANES, mapLoops, type Range, vectorWidths } from './parallel.js';
 import { reorderBody, reorderStores } from './reorder.js';
 
 type Load = Extract<ScalarNode, { kind: 'load' }>;
@@ -228,6 +228,8 @@ function epilogueOf(
     stores.map((store) => store.node),
   );
   const order = [...around, ...[row, column].filter((axis) => axis !== undefined)];
+  // Few columns are all in one block.
+  const isFew = columnExtent < target.width && columnAxes.every((axis) => segment.sizes?.[axis] === undefined);
   const nest = new Nest(builder, {
     body: reorderBody(body, order),
     stores: reorderStores(
@@ -236,7 +238,9 @@ function epilogueOf(
     ),
     rank: order.length,
     width: target.width,
-    vectorAxis: column !== undefined && columnExtent >= target.width ? order.length - 1 : undefined,
+    widths: vectorWidths(isFew ? columnExtent : undefined, target.width),
+    vectorAxis:
+      column !== undefined && columnExtent >= Math.min(target.width, FEW_LANES) ? order.length - 1 : undefined,
     reductionsVary: true,
     reduced: [],
   });
@@ -258,7 +262,7 @@ function epilogueOf(
   const ranges = [
     ...variables.map((variable): Range => ({ ...between(rows), variable })),
     ...(row === undefined ? [] : [between(rows)]),
-    ...(column === undefined ? [] : [between(columns, isWhole)]),
+    ...(column === undefined ? [] : [{ ...between(columns, isWhole), ...(isFew && { extent: columnExtent }) }]),
   ];
   const statements = builder.block(() => mapLoops(nest, ranges));
   builder.nodes.forEach((node, value) => (builder.nodes[value] = kept[node]!));

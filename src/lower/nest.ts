@@ -17,6 +17,8 @@ export interface Space {
   readonly rank: number;
   /** Elements of a vector, along `vectorAxis`; scalar code if there is none. */
   readonly width: number;
+  /** Widths of all vectors, if there are others: what is left of an axis takes narrower ones. */
+  readonly widths?: readonly number[];
   readonly vectorAxis: number | undefined;
   /** Whether reductions differ along the vector axis. */
   readonly reductionsVary: boolean;
@@ -60,8 +62,13 @@ export class Nest {
       const value = builder.constant(node.value, node.dtype);
       this.bind(i, SCALAR, value);
       if (this.#wanted.has(i))
-        this.#bound.set(`${i} splat`, builder.atHead(node.dtype, space.width, { kind: 'splat', input: value }));
+        for (const width of this.#widths)
+          this.#bound.set(`${i} splat ${width}`, builder.atHead(node.dtype, width, { kind: 'splat', input: value }));
     });
+  }
+
+  get #widths(): readonly number[] {
+    return this.space.widths ?? [this.space.width];
   }
 
   node(index: number): ScalarNode {
@@ -72,7 +79,7 @@ export class Nest {
   }
 
   #key(index: number, { width, unit }: Mode): string {
-    return this.varies(index) ? `${index} ${width} ${unit}` : width === 1 ? `${index}` : `${index} splat`;
+    return this.varies(index) ? `${index} ${width} ${unit}` : width === 1 ? `${index}` : `${index} splat ${width}`;
   }
   /** The node's value in `mode`. */
   value(index: number, mode: Mode): ValueId {
@@ -88,9 +95,11 @@ export class Nest {
   #spread(index: number): void {
     if (!this.#wanted.has(index) || this.varies(index)) return;
     const { dtype } = this.node(index);
-    const { width } = this.space;
     const expression = { kind: 'splat', input: this.value(index, SCALAR) } as const;
-    this.#bound.set(`${index} splat`, this.#let(`${index} splat`, dtype, width, expression));
+    for (const width of this.#widths) {
+      const key = `${index} splat ${width}`;
+      this.#bound.set(key, this.#let(key, dtype, width, expression));
+    }
   }
   /** As {@link bind}, and spreads the value if vectors want it. */
   bindUniform(index: number, value: ValueId): void {

@@ -1,6 +1,6 @@
 /**
  * Loops over the parallel axes of a nest: the grid axis over the part that a call is given, the vector axis in turns of
- * several vectors, one vector, one element; the others index by index.
+ * several vectors, one vector, halves of one, one element; the others index by index.
  */
 import { sizeOf } from '../core/aval.js';
 import { UnsupportedError } from '../core/errors.js';
@@ -44,8 +44,28 @@ export const gridRange = (isWhole: boolean): Range => ({
   isWhole,
 });
 
-/** Of so many lanes, what is left of an axis is a vector that is not full; element by element it would take as many turns. */
-const FEW_LANES = 4;
+/** The narrowest vector. What is left of an axis is one that is not full; element by element it would take as many turns. */
+export const FEW_LANES = 4;
+
+/** Halves of a vector, the widest first, that what is left of an axis fills; and what they leave. */
+function narrowTurns(extent: number, width: number): { readonly widths: readonly number[]; readonly rest: number } {
+  const widths: number[] = [];
+  let rest = extent % width;
+  for (let narrow = width / 2; narrow >= FEW_LANES; narrow /= 2)
+    if (rest >= narrow) {
+      widths.push(narrow);
+      rest -= narrow;
+    }
+  return { widths, rest };
+}
+
+/** Widths of the vectors that an axis of this extent is walked by; the target's own where the extent is not known. */
+export function vectorWidths(extent: number | undefined, width: number): readonly number[] {
+  if (extent === undefined) return [width];
+  const { widths, rest } = narrowTurns(extent, width);
+  const all = [...(extent >= width ? [width] : []), ...widths, ...(rest > 1 ? [Math.min(width, FEW_LANES)] : [])];
+  return [...new Set(all)];
+}
 
 /** Turns of a vector loop: those that can never run are left out. */
 function vectorTurns(
@@ -61,9 +81,14 @@ function vectorTurns(
       (extent >= count * width && (count > 1 || extent % (mostVectors * width) >= width || mostVectors === 1))
     )
       turns.push({ step: count * width, takes: count * width, body: () => body(vectors(width, count)) });
-  const rest = extent === undefined ? 1 : extent % width;
-  if (rest > 1 && width <= FEW_LANES)
-    turns.push({ step: rest, takes: rest, body: () => body([{ width, unit: 0, active: rest }]) });
+  const { widths, rest } = extent === undefined ? { widths: [], rest: 1 } : narrowTurns(extent, width);
+  for (const narrow of widths) turns.push({ step: narrow, takes: narrow, body: () => body(vectors(narrow, 1)) });
+  if (rest > 1)
+    turns.push({
+      step: rest,
+      takes: rest,
+      body: () => body([{ width: Math.min(width, FEW_LANES), unit: 0, active: rest }]),
+    });
   else if (extent === undefined ? isWhole !== true : rest > 0) turns.push({ step: 1, body: () => body([SCALAR]) });
   return turns;
 }

@@ -13,7 +13,7 @@ import { wholeContraction, whyNotWhole } from './contract-whole.js';
 import type { Kept } from './kept.js';
 import type { LoopFunction } from './loops.js';
 import { Nest, type Space } from './nest.js';
-import { axisRange, gridRange, mapLoops, type Range, wholeRange } from './parallel.js';
+import { axisRange, FEW_LANES, gridRange, mapLoops, type Range, vectorWidths, wholeRange } from './parallel.js';
 import { reduceLoops, type ReduceSpace } from './reduce.js';
 import { reorderBody, reorderStores } from './reorder.js';
 import { sortRows } from './sort.js';
@@ -63,7 +63,13 @@ function gridAxis({ axes }: Segment, order: readonly number[], { workers }: Targ
   return order.indexOf(axis);
 }
 
-function spaceOf(segment: Segment, order: readonly number[], target: Target): Space {
+function spaceOf(
+  segment: Segment,
+  order: readonly number[],
+  target: Target,
+  grid: number | undefined,
+  isDivided: boolean,
+): Space {
   const { axes, reduceAxes, reductions, kind } = segment;
   const isScatter = kind === 'scatter';
   const body = isScatter ? reorderBody(segment.body, order) : segment.body;
@@ -75,14 +81,20 @@ function spaceOf(segment: Segment, order: readonly number[], target: Target): Sp
     target.width > 1 &&
     (lanes ||
       hasOpenExtent(segment) ||
-      (axes.length > 0 && extent >= target.width && !(isScatter && scattersAlong(body, stores, last))));
+      (axes.length > 0 &&
+        extent >= Math.min(target.width, FEW_LANES) &&
+        !(isScatter && scattersAlong(body, stores, last))));
   // Elements of a vector lie apart by what the code knows.
   const isKnown = [...stores, ...body].every((each) => !('map' in each) || each.map.sizes?.[last] === undefined);
+  const width = isKnown ? target.width : 1;
+  // Of what a call is given the code knows no end; blocks of a long reduction have all of the axis.
+  const isOpen = lanes || segment.sizes?.[order[last]!] !== undefined || (last === grid && !isDivided);
   return {
     body,
     stores,
     rank: order.length,
-    width: isKnown ? target.width : 1,
+    width,
+    widths: isOpen ? [width] : vectorWidths(extent, width),
     vectorAxis: (isVector && isKnown) || lanes ? last : undefined,
     reductionsVary: !lanes,
     reduced: reductions.map((reduction) => reduction.input),
@@ -125,9 +137,13 @@ export function lowerSegment(
   const isWhole = size === undefined && (grid.extent ?? 1) % target.width === 0 && grid.grain % target.width === 0;
   const rangesOf = (builder: FunctionBuilder): Range[] =>
     order.map((each, position) => (position === axis ? gridRange(isWhole) : axisRange(builder, segment, each)));
-  const build = (code: (builder: FunctionBuilder, nest: () => Nest) => void, suffix = ''): LoopFunction => {
+  const build = (
+    code: (builder: FunctionBuilder, nest: () => Nest) => void,
+    suffix = '',
+    isDivided = false,
+  ): LoopFunction => {
     const builder = new FunctionBuilder(segment.operandDTypes);
-    code(builder, () => new Nest(builder, spaceOf(segment, order, target)));
+    code(builder, () => new Nest(builder, spaceOf(segment, order, target, axis, isDivided)));
     return builder.finish(name + suffix);
   };
   const alone = (code: LoopFunction): LoweredSegment => ({ functions: [{ code, grid }], scratch: [] });
@@ -163,15 +179,19 @@ export function lowerSegment(
   }));
   const whole = segment.axes.map((extent) => wholeRange(extent));
   const half = (kind: 'blocks' | 'join'): LoopFunction =>
-    build((builder, nest) => {
-      const totals = scratch.map(({ dtype }) => builder.operand(dtype));
-      const space: ReduceSpace = {
-        ...common,
-        ranges: kind === 'blocks' ? whole : parallelOf(builder),
-        part: { kind, totals, blocks },
-      };
-      reduceLoops(nest(), space);
-    }, `_${kind}`);
+    build(
+      (builder, nest) => {
+        const totals = scratch.map(({ dtype }) => builder.operand(dtype));
+        const space: ReduceSpace = {
+          ...common,
+          ranges: kind === 'blocks' ? whole : parallelOf(builder),
+          part: { kind, totals, blocks },
+        };
+        reduceLoops(nest(), space);
+      },
+      `_${kind}`,
+      kind === 'blocks',
+    );
   return {
     functions: [
       { code: half('blocks'), grid: { extent: blocks, grain: 1 } },

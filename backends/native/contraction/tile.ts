@@ -1,15 +1,18 @@
 /** The register tile: rows by vectors of sums over at most one block of steps, each a chain with ascending k. */
 import { Writer } from '../../../src/lower/writer.js';
-import { memoryType, VECTOR_TYPE } from '../emit/types.js';
+import { memoryType, partsOf, vectorType } from '../emit/types.js';
 import type { ContractionPlan } from './plan.js';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
+/** Elements of 32 bits of a vector. */
+const widthOf = ({ dtype, lanes }: ContractionPlan): number => lanes * partsOf(dtype);
+
 /** The types of a vector of the tile, in registers and anywhere in memory; scalars for a single column. */
-export const tileTypes = ({ dtype, lanes }: ContractionPlan): { register: string; memory: string } =>
-  lanes === 1
-    ? { register: memoryType(dtype), memory: memoryType(dtype) }
-    : { register: VECTOR_TYPE[dtype], memory: `${dtype}u` };
+export const tileTypes = (plan: ContractionPlan): { register: string; memory: string } =>
+  plan.lanes === 1
+    ? { register: memoryType(plan.dtype), memory: memoryType(plan.dtype) }
+    : { register: vectorType(plan.dtype, widthOf(plan)), memory: `${plan.dtype}u_${widthOf(plan)}` };
 
 /** How a tile finds its factors: strides between rows and steps of the left one, between steps of the right one. */
 export interface TileStrides {
@@ -52,7 +55,9 @@ export function printTile(
       };
       all.forEach(([r, v], i) => {
         if (v === 0)
-          writer.line(`const ${register} a${r} = ${lanes === 1 ? '' : `splat_${dtype}`}(a[${r * strides.row}]);`);
+          writer.line(
+            `const ${register} a${r} = ${lanes === 1 ? '' : `splat_${dtype}_${widthOf(plan)}`}(a[${r * strides.row}]);`,
+          );
         writer.line(`const ${register} p${i} = a${r} * b${v};`);
         sum(i - late);
       });

@@ -17,7 +17,7 @@ import type {
 import { type Integer, LoopPrinter } from '../../../src/lower/printer.js';
 import { Writer } from '../../../src/lower/writer.js';
 import { scalarText } from './scalar.js';
-import { literal, memoryType, partsOf, SCALAR_TYPE, VECTOR_TYPE } from './types.js';
+import { literal, memoryType, partsOf, SCALAR_TYPE, vectorType } from './types.js';
 import { vectorText } from './vector.js';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -57,8 +57,8 @@ export class FunctionPrinter extends LoopPrinter {
   #declare(name: string, type: TypedElements, values: readonly string[], constant = 'const '): void {
     const { dtype, width } = type;
     if (width === 1) this.writer.line(`${constant}${SCALAR_TYPE[dtype]} ${name} = ${values[0]!};`);
-    else if (values.length === 1) this.writer.line(`${constant}${VECTOR_TYPE[dtype]} ${name} = ${values[0]!};`);
-    else this.writer.line(`${constant}${VECTOR_TYPE[dtype]} ${name}[${values.length}] = {${values.join(', ')}};`);
+    else if (values.length === 1) this.writer.line(`${constant}${vectorType(dtype, width)} ${name} = ${values[0]!};`);
+    else this.writer.line(`${constant}${vectorType(dtype, width)} ${name}[${values.length}] = {${values.join(', ')}};`);
   }
 
   // Memory ---------------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ export class FunctionPrinter extends LoopPrinter {
     };
     return range(partsOf(dtype)).map(
       (part) =>
-        `(${VECTOR_TYPE[dtype]}){${range(lanes)
+        `(${vectorType(dtype, width)}){${range(lanes)
           .map((lane) => element(part * lanes + lane))
           .join(', ')}}`,
     );
@@ -99,10 +99,10 @@ export class FunctionPrinter extends LoopPrinter {
     const { memory } = access;
     if (!this.#isContiguous(access, width)) return this.#gathered(access, dtype, width, false);
     const address = this.#address(access.address);
-    if (dtype === 'bool') return [`load_bool(p${memory} + ${address})`];
+    if (dtype === 'bool') return [`load_bool_${width}(p${memory} + ${address})`];
     const lanes = width / partsOf(dtype);
     return range(partsOf(dtype)).map(
-      (part) => `*(const ${dtype}u *)(p${memory} + ${address}${part === 0 ? '' : ` + ${part * lanes}`})`,
+      (part) => `*(const ${dtype}u_${width} *)(p${memory} + ${address}${part === 0 ? '' : ` + ${part * lanes}`})`,
     );
   }
 
@@ -118,13 +118,13 @@ export class FunctionPrinter extends LoopPrinter {
       return this.#declare(name, type, [guard === undefined ? load : `v${guard} ? ${load} : ${literal(0, dtype)}`]);
     }
     if (guard === undefined) return this.#declare(name, type, this.#loaded(access, dtype, width));
-    const zeros = range(partsOf(dtype)).map(() => `(${VECTOR_TYPE[dtype]}){0}`);
+    const zeros = range(partsOf(dtype)).map(() => `(${vectorType(dtype, width)}){0}`);
     this.#declare(name, type, zeros, '');
     const assign = (values: readonly string[]): void =>
       this.parts(value).forEach((part, i) => writer.line(`${part} = ${values[i]!};`));
     const whole = (): void => assign(this.#loaded(access, dtype, width));
     if (this.#width(guard) === 1) return writer.block(`if (v${guard})`, whole);
-    writer.block(`if (all_true(v${guard}))`, whole);
+    writer.block(`if (all_true_${width}(v${guard}))`, whole);
     writer.block('else', () => assign(this.#gathered(access, dtype, width, true)));
   }
 
@@ -140,16 +140,16 @@ export class FunctionPrinter extends LoopPrinter {
       if (width === 1) return one(0);
       if (!this.#isContiguous(access, width)) return range(active).forEach(one);
       const address = this.#address(access.address);
-      if (dtype === 'bool') return writer.line(`store_bool(p${memory} + ${address}, v${value});`);
+      if (dtype === 'bool') return writer.line(`store_bool_${width}(p${memory} + ${address}, v${value});`);
       const lanes = width / partsOf(dtype);
       this.parts(value).forEach((part, i) => {
-        const place = `*(${dtype}u *)(p${memory} + ${address}${i === 0 ? '' : ` + ${i * lanes}`})`;
+        const place = `*(${dtype}u_${width} *)(p${memory} + ${address}${i === 0 ? '' : ` + ${i * lanes}`})`;
         writer.line(`${place} ${accumulate ? '+=' : '='} ${part};`);
       });
     };
     if (guard === undefined) return write();
     if (this.#width(guard) === 1) return writer.block(`if (v${guard})`, write);
-    writer.block(`if (all_true(v${guard}))`, write);
+    writer.block(`if (all_true_${width}(v${guard}))`, write);
     writer.block('else', () =>
       range(active).forEach((element) => writer.block(`if (${this.#element(guard, element)})`, () => one(element))),
     );
@@ -163,7 +163,7 @@ export class FunctionPrinter extends LoopPrinter {
     to: TypedElements,
     operands: readonly (readonly string[])[],
   ): string[] {
-    if (to.width > 1) return vectorText(op, from.dtype, to.dtype, operands);
+    if (to.width > 1) return vectorText(op, from.dtype, to.dtype, operands, to.width);
     return [
       scalarText(
         op,
@@ -185,7 +185,7 @@ export class FunctionPrinter extends LoopPrinter {
         const scalar: TypedElements = { dtype: 'i32', width: 1 };
         if (width === 1) return this.#operationOf('cast', scalar, type, [[integer]]);
         const steps = range(width).map((i) => i * expression.step);
-        const integers = `(splat_i32(${integer}) + (i32v){${steps.join(', ')}})`;
+        const integers = `(splat_i32_${width}(${integer}) + (i32v_${width}){${steps.join(', ')}})`;
         return this.#operationOf('cast', { dtype: 'i32', width }, type, [[integers]]);
       }
       case 'op': {
@@ -199,7 +199,7 @@ export class FunctionPrinter extends LoopPrinter {
         );
       }
       case 'splat':
-        return range(partsOf(dtype)).map(() => `splat_${dtype}(v${expression.input})`);
+        return range(partsOf(dtype)).map(() => `splat_${dtype}_${width}(v${expression.input})`);
       case 'lane':
         return [this.#element(expression.input, expression.lane)];
       case 'cell':
@@ -218,16 +218,16 @@ export class FunctionPrinter extends LoopPrinter {
     const { dtype, width } = type;
     if (width === 1) return super.accumulate(statement);
     const into = this.#parts(`c${cell}`, type);
-    const next = op === undefined ? this.parts(value) : vectorText(op, dtype, dtype, [into, this.parts(value)]);
+    const next = op === undefined ? this.parts(value) : vectorText(op, dtype, dtype, [into, this.parts(value)], width);
     const lanes = width / partsOf(dtype);
     into.forEach((part, i) => {
       const there = Math.max(0, Math.min(lanes, active - i * lanes));
       if (there === 0) return;
       if (there === lanes) return writer.line(`${part} = ${next[i]!};`);
-      const mask = `(${dtype === 'f64' ? 'i64v' : 'i32v'}){${range(lanes)
+      const mask = `(${dtype === 'f64' ? 'i64v' : 'i32v'}_${width}){${range(lanes)
         .map((lane) => (lane < there ? -1 : 0))
         .join(', ')}}`;
-      writer.line(`${part} = select_${dtype === 'bool' ? 'i32' : dtype}(${mask}, ${next[i]!}, ${part});`);
+      writer.line(`${part} = select_${dtype === 'bool' ? 'i32' : dtype}_${width}(${mask}, ${next[i]!}, ${part});`);
     });
   }
 
@@ -241,7 +241,7 @@ export class FunctionPrinter extends LoopPrinter {
     const type = this.code.cells[cell]!;
     const { dtype, width } = type;
     const value = literal(initial, dtype);
-    const values = width === 1 ? [value] : range(partsOf(dtype)).map(() => `splat_${dtype}(${value})`);
+    const values = width === 1 ? [value] : range(partsOf(dtype)).map(() => `splat_${dtype}_${width}(${value})`);
     this.#declare(`c${cell}`, type, values, '');
   }
 

@@ -3,13 +3,18 @@
  * division by zero) and what its operators do otherwise (maximum of NaN and of zeros) is spelled out here, as
  * `src/ops/scalar.ts` has it, once on scalars and once on vectors.
  */
+import { withWidth } from './types.js';
 
+/** Elements of the narrowest vector. */
+const FEWEST = 4;
 const INLINE = 'static inline __attribute__((always_inline))';
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const list = (count: number, item: (i: number) => string | number): string => range(count).map(item).join(', ');
 
 /** Types of vectors of `width` 32-bit elements; `u` ones may lie anywhere, `h` ones are halves. */
-export function vectorTypes(width: number): string {
+const vectorTypes = (width: number): string => withWidth(rawTypes(width), width);
+
+function rawTypes(width: number): string {
   const type = (name: string, element: string, count: number, bytes: number, aligned?: number): string =>
     `typedef ${element} ${name} __attribute__((vector_size(${count * bytes})${aligned === undefined ? '' : `, aligned(${aligned})`}));`;
   return [
@@ -57,8 +62,12 @@ const instruction = (
 }`;
 };
 
-/** All helpers by name, each before those that call it. */
+/** All helpers by name, each before those that call it; the vectors' names end in their width. */
 function helperTexts(width: number): ReadonlyMap<string, string> {
+  return new Map([...rawTexts(width)].map(([name, text]) => [withWidth(name, width), withWidth(text, width)]));
+}
+
+function rawTexts(width: number): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
   const half = width / 2;
   const add = (name: string, result: string, parameters: string, body: string): void =>
@@ -257,11 +266,21 @@ function helperTexts(width: number): ReadonlyMap<string, string> {
 }
 
 const cached = new Map<number, ReadonlyMap<string, string>>();
-
-/** The helpers that `sources` call, and those that they call, for vectors of `width` elements. */
-export function helpersFor(sources: readonly string[], width: number): string[] {
+/** All helpers by name, for vectors of `width` elements and of the halves that C functions use. */
+function textsOf(width: number): ReadonlyMap<string, string> {
   let texts = cached.get(width);
   if (texts === undefined) cached.set(width, (texts = helperTexts(width)));
+  return texts;
+}
+
+/** Types of the vectors that `sources` use, of `width` elements and halves of that; their helpers, and those that they call. */
+export function helpersFor(sources: readonly string[], width: number): string[] {
+  const widths = [width];
+  for (let half = width / 2; half >= FEWEST; half /= 2) {
+    const uses = new RegExp(`[vu]_${half}\\b`);
+    if (sources.some((source) => uses.test(source))) widths.push(half);
+  }
+  const texts = new Map(widths.flatMap((each) => [...textsOf(each)]));
   const used = new Set<string>();
   const visit = (source: string): void => {
     for (const name of new Set(source.match(/\b[a-z]\w+(?=\()/g))) {
@@ -272,5 +291,5 @@ export function helpersFor(sources: readonly string[], width: number): string[] 
     }
   };
   sources.forEach(visit);
-  return [...texts].flatMap(([name, own]) => (used.has(name) ? [own] : []));
+  return [...widths.map(vectorTypes), ...[...texts].flatMap(([name, own]) => (used.has(name) ? [own] : []))];
 }

@@ -17,7 +17,7 @@ import type { KernelSource } from '../../../src/runtime/backend.js';
 import { type PrintedContraction, printContraction } from '../contraction/contraction.js';
 import type { NativeTarget } from '../target.js';
 import { printFunction } from './function.js';
-import { helpersFor, vectorTypes } from './helpers.js';
+import { helpersFor } from './helpers.js';
 import { sizeText } from './size.js';
 import { StepPrinter } from './steps.js';
 
@@ -243,7 +243,7 @@ class ProgramPrinter {
 /** What a source begins with: declarations, and the helpers that `parts` call. */
 export function headOf(parts: readonly string[], width: number, hasSize: boolean): string {
   const tasks = parts.some((part) => part.includes('run_tasks')) ? [runTasks(hasSize)] : [];
-  return [HEAD, vectorTypes(width), ...helpersFor(parts, width), ...tasks].join('\n');
+  return [HEAD, ...helpersFor(parts, width), ...tasks].join('\n');
 }
 
 /** A whole source. It is copied once, by who reads it, not by a join for each part of it. */

@@ -11,7 +11,7 @@ export const SCALAR_TYPE: Readonly<Record<DType, string>> = {
 };
 export const memoryType = (dtype: DType): string => (dtype === 'bool' ? 'uint8_t' : SCALAR_TYPE[dtype]);
 
-/** The C type of one register of a vector: bools are masks of 32 bits, all ones or all zeros. */
+/** The C type of one register of a vector, but for its width: bools are masks of 32 bits, all ones or all zeros. */
 export const VECTOR_TYPE: Readonly<Record<DType, string>> = {
   f32: 'f32v',
   f64: 'f64v',
@@ -19,6 +19,16 @@ export const VECTOR_TYPE: Readonly<Record<DType, string>> = {
   u32: 'u32v',
   bool: 'i32v',
 };
+
+/** Types of vectors, and helpers that take or give them. */
+const VECTOR_NAMES =
+  /\b(?:(?:[fiu](?:32|64)|b8)[vuh]|(?:splat|select|low|high|join|mask|from_words)_(?:[a-z]+|[fiu]\d\d)|\w+_v[fiu]\d\d|(?:load|store)_bool|all_true)\b/g;
+
+/** The C type of one register of a vector of `width` elements. */
+export const vectorType = (dtype: DType, width: number): string => `${VECTOR_TYPE[dtype]}_${width}`;
+
+/** C in which the names of vectors and their helpers end in how many elements of 32 bits they have: `splat_f32_16`. */
+export const withWidth = (text: string, width: number): string => text.replace(VECTOR_NAMES, `$&_${width}`);
 
 /** Registers that a vector value takes; f64 has elements twice as long. */
 export const partsOf = (dtype: DType): number => (dtype === 'f64' ? 2 : 1);

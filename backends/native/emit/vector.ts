@@ -4,7 +4,7 @@
  */
 import { type DType, isFloat } from '../../../src/core/dtype.js';
 import type { ScalarOp } from '../../../src/core/scalar-op.js';
-import { partsOf, VECTOR_TYPE } from './types.js';
+import { partsOf, VECTOR_TYPE, withWidth } from './types.js';
 
 /** A vector operand: its registers. */
 export type Parts = readonly string[];
@@ -47,8 +47,11 @@ function castParts(x: Parts, from: DType, to: DType): string[] {
   return [from === 'f32' ? `${to}_from_vf32(${a})` : `(${to}v)${a}`];
 }
 
-/** The registers of `op` on operands of dtype `from` (the last operand's) with a result of dtype `to`. */
-export function vectorText(op: ScalarOp, from: DType, to: DType, operands: readonly Parts[]): string[] {
+/** The registers of `op` on operands of dtype `from` (the last operand's) with a result of dtype `to`, of `width` elements. */
+export const vectorText = (op: ScalarOp, from: DType, to: DType, operands: readonly Parts[], width: number): string[] =>
+  rawText(op, from, to, operands).map((text) => withWidth(text, width));
+
+function rawText(op: ScalarOp, from: DType, to: DType, operands: readonly Parts[]): string[] {
   const each = (text: (operands: readonly string[]) => string): string[] =>
     Array.from({ length: partsOf(from) }, (_, part) => text(operands.map((operand) => operand[part]!)));
   const call = (name: string): string[] => each((parts) => `${name}(${parts.join(', ')})`);
