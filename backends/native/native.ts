@@ -22,7 +22,7 @@ export type { NativeBackend } from './backend.js';
 export interface NativeOptions {
   /** The C compiler, by name or path; the first of gcc, clang and cc that is there, unless given. */
   readonly compiler?: string;
-  /** More arguments for it. Those that would change results have no effect. */
+  /** More arguments for it. Those that would change results have no effect; those of the preprocessor are refused. */
   readonly flags?: readonly string[];
   /** Where compiled programs are kept; in the user's cache directory, unless given. Nobody else may be able to write it. */
   readonly cacheDirectory?: string;

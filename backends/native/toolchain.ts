@@ -68,6 +68,26 @@ const unavailable = (facts: string, remedy = INSTALL): BackendUnavailableError =
 /** Whose libraries must come before all others. */
 const SANITIZERS = /^-fsanitize=.*(address|thread|memory|leak)/;
 
+/** Arguments that define macros, undefine them or include files with some, and those that hand on others which may. */
+const PREPROCESSING =
+  /^(-D|-U|-i(nclude|macros)|--(define-macro|undefine-macro|include|imacros)|-Wp,|-X(preprocessor|clang)|@)/;
+
+/** Macros that a compiler defines under names which it does not reserve. */
+const USUAL_NAMES = /^(_(?!_builtin)|linux$|unix$|i386$|OBJC_|TARGET_)/;
+
+/** @throws OptionError `COMPILER_FLAG` for flags by which words of the source would mean something else. */
+function checkMacros(flags: readonly string[], text: string): void {
+  const names = [...text.matchAll(/^#define (\w+)/gm)].map(([, name]) => name!);
+  const own = names.filter((name) => !USUAL_NAMES.test(name));
+  if (own.length > 0) throw macroFlag(flags.join(' '), `defines ${own.join(', ')}`);
+}
+const macroFlag = (flag: string, what: string): OptionError =>
+  new OptionError(
+    'COMPILER_FLAG',
+    `native got flags with ${flag}, which ${what}: what the backend prints would mean something else`,
+    'Leave it out; flags are for the optimiser, as -O3.',
+  );
+
 /** Macros of instruction sets that a processor may lack. */
 const INSTRUCTIONS = /^__(SSE|SSSE|AVX|FMA|F16C|BMI|LZCNT|ADX|SHA|VAES|VPCLMUL|GFNI|AMX|ARM_FEATURE)/;
 
@@ -167,6 +187,8 @@ export function findToolchain({ compiler, flags, fma }: ToolchainOptions): Toolc
       `the flag ${sanitizer} asks for a library that ends a process which did not begin with it`,
       'Leave it out.',
     );
+  const preprocessing = flags.find((flag) => PREPROCESSING.test(flag));
+  if (preprocessing !== undefined) throw macroFlag(preprocessing, 'is an argument of the preprocessor');
   const tried: string[] = [];
   const own = process.arch === 'arm64' ? ['-mcpu=native'] : ['-march=native'];
   const probe = (name: string, own: readonly string[]): Outcome =>
@@ -186,6 +208,7 @@ export function findToolchain({ compiler, flags, fma }: ToolchainOptions): Toolc
     }
     const macros = macrosOf(found.stdout);
     const version = versionOf(macros)!;
+    if (flags.length > 0) checkMacros(flags, found.stdout);
     if (flags.some((flag) => flag.startsWith('-m')))
       checkInstructions(flags, macros, macrosOf(probe(name, own).stdout));
     const isClang = macros.has('__clang__');

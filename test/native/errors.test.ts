@@ -216,11 +216,27 @@ describeOnNative('the compiler and its cache', () => {
     for (const [option, message] of [
       ['--version', 'with them it says nothing that a C compiler says'],
       ['-fsanitize=address', 'ends a process'],
+      ...[
+        '-Dfloat=double',
+        '-U__AVX512F__',
+        '-include',
+        '-imacros',
+        '-Wp,-Dfloat=double',
+        '--define-macro=float=double',
+      ].map((each) => [each, `${each}, which is an argument of the preprocessor`] as const),
     ] as const) {
       const refused = await failure({ flags: [option] });
       expect(refused).toMatchObject({ name: 'OptionError', code: 'COMPILER_FLAG' });
       expect(refused.message).toContain(message);
     }
+  });
+
+  test('flags by which a word of the source means something else, however they say so', async () => {
+    const specs = join(fresh(), 'specs');
+    writeFileSync(specs, '*cpp:\n+ -Dfloat=double\n');
+    const refused = await failure({ compiler: pretender(`exec gcc -specs=${specs} "$@"`), flags: ['-O3'] });
+    expect(refused).toMatchObject({ name: 'OptionError', code: 'COMPILER_FLAG' });
+    expect(refused.message).toContain('defines float');
   });
 
   test('a cache directory that others can write, that cannot be made, or that somebody else has', async () => {
