@@ -66,6 +66,11 @@ const MORE: Record<string, Program> = {
     inputs: [noise('i32', [37]), noise('u32', [37], 2)],
     f: (x, y) => [x.floorDivide(7).add(x.mod(-5)), y.rightShift(3).cast('f32'), x.greater(0).logicalAnd(x.less(9))],
   },
+  // Of what is left of the last axis.
+  narrow: {
+    inputs: [noise('f32', [5, 14]), noise('f64', [5, 14], 2), noise('i32', [5, 14], 3)],
+    f: (x, y, z) => [x.transpose().add(z.transpose()).tanh(), y.transpose().mul(2), z.transpose().greater(0), x.sum(0)],
+  },
   loop: {
     inputs: [noise('f32', [3, 20]), noise('f32', [20])],
     f: (xs, h) =>
@@ -89,6 +94,20 @@ describe('goldens', () => {
   test('what sources begin with', () => {
     const parts = Object.values(ALL).flatMap((program) => emitted('avx2', program).parts);
     expectGolden('head.avx2', `${headOf(parts, 8, false)}\n`);
+  });
+
+  test('halves of a vector are used where whole ones do not fit', () => {
+    const widths = (machine: MachineName, extent: number): string[] => {
+      const x = noise('f32', [extent, 9]);
+      const { parts } = emitted(machine, { inputs: [x], f: (each) => [each.transpose().mul(2)] });
+      return [...new Set(parts.join().match(/f32u_\d+/g))].sort();
+    };
+    expect(widths('avx512', 3)).toEqual([]);
+    expect(widths('avx512', 6)).toEqual(['f32u_4']);
+    expect(widths('avx512', 16)).toEqual(['f32u_16']);
+    expect(widths('avx512', 28)).toEqual(['f32u_16', 'f32u_4', 'f32u_8']);
+    expect(widths('avx2', 12)).toEqual(['f32u_4', 'f32u_8']);
+    expect(widths('neon', 6)).toEqual(['f32u_4']);
   });
 
   test.each([...Object.keys(PROGRAMS).map((name) => [name, 'avx2'] as const), ['contraction', 'neon'] as const])(

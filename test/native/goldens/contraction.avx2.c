@@ -1,4 +1,4 @@
-// Calls splat_f32, select_f32.
+// Calls splat_f32_8, select_f32_8.
 
 KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
   (void)begins;
@@ -6,8 +6,8 @@ KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *t
     for (long k = 0; k < steps; k++, to += 16) {
       const long x0 = (group + k);
       const float *const b = from + first * 1 + x0 * 70l;
-      *(f32u *)(to + 0) = *(const f32u *)(b + 0);
-      *(f32u *)(to + 8) = *(const f32u *)(b + 8);
+      *(f32u_8 *)(to + 0) = *(const f32u_8 *)(b + 0);
+      *(f32u_8 *)(to + 8) = *(const f32u_8 *)(b + 8);
     }
     return;
   }
@@ -27,104 +27,104 @@ KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *t
 }
 
 KERNEL s0_contraction_tile6x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
-  f32v c0_0 = {0}, c0_1 = {0};
-  f32v c1_0 = {0}, c1_1 = {0};
-  f32v c2_0 = {0}, c2_1 = {0};
-  f32v c3_0 = {0}, c3_1 = {0};
-  f32v c4_0 = {0}, c4_1 = {0};
-  f32v c5_0 = {0}, c5_1 = {0};
+  f32v_8 c0_0 = {0}, c0_1 = {0};
+  f32v_8 c1_0 = {0}, c1_1 = {0};
+  f32v_8 c2_0 = {0}, c2_1 = {0};
+  f32v_8 c3_0 = {0}, c3_1 = {0};
+  f32v_8 c4_0 = {0}, c4_1 = {0};
+  f32v_8 c5_0 = {0}, c5_1 = {0};
   for (long k = 0; k < steps; k++, a += 1, b += 16) {
-    const f32v b0 = *(const f32u *)(b + 0);
-    const f32v b1 = *(const f32u *)(b + 8);
-    const f32v a0 = splat_f32(a[0]);
-    const f32v p0 = a0 * b0;
-    const f32v p1 = a0 * b1;
+    const f32v_8 b0 = *(const f32u_8 *)(b + 0);
+    const f32v_8 b1 = *(const f32u_8 *)(b + 8);
+    const f32v_8 a0 = splat_f32_8(a[0]);
+    const f32v_8 p0 = a0 * b0;
+    const f32v_8 p1 = a0 * b1;
     c0_0 += p0;
-    const f32v a1 = splat_f32(a[150]);
-    const f32v p2 = a1 * b0;
+    const f32v_8 a1 = splat_f32_8(a[150]);
+    const f32v_8 p2 = a1 * b0;
     c0_1 += p1;
-    const f32v p3 = a1 * b1;
+    const f32v_8 p3 = a1 * b1;
     c1_0 += p2;
-    const f32v a2 = splat_f32(a[300]);
-    const f32v p4 = a2 * b0;
+    const f32v_8 a2 = splat_f32_8(a[300]);
+    const f32v_8 p4 = a2 * b0;
     c1_1 += p3;
-    const f32v p5 = a2 * b1;
+    const f32v_8 p5 = a2 * b1;
     c2_0 += p4;
-    const f32v a3 = splat_f32(a[450]);
-    const f32v p6 = a3 * b0;
+    const f32v_8 a3 = splat_f32_8(a[450]);
+    const f32v_8 p6 = a3 * b0;
     c2_1 += p5;
-    const f32v p7 = a3 * b1;
+    const f32v_8 p7 = a3 * b1;
     c3_0 += p6;
-    const f32v a4 = splat_f32(a[600]);
-    const f32v p8 = a4 * b0;
+    const f32v_8 a4 = splat_f32_8(a[600]);
+    const f32v_8 p8 = a4 * b0;
     c3_1 += p7;
-    const f32v p9 = a4 * b1;
+    const f32v_8 p9 = a4 * b1;
     c4_0 += p8;
-    const f32v a5 = splat_f32(a[750]);
-    const f32v p10 = a5 * b0;
+    const f32v_8 a5 = splat_f32_8(a[750]);
+    const f32v_8 p10 = a5 * b0;
     c4_1 += p9;
-    const f32v p11 = a5 * b1;
+    const f32v_8 p11 = a5 * b1;
     c5_0 += p10;
     c5_1 += p11;
   }
   if (add) {
-    *(f32u *)(c) += c0_0;
-    *(f32u *)(c + 8) += c0_1;
-    *(f32u *)(c + pitch) += c1_0;
-    *(f32u *)(c + pitch + 8) += c1_1;
-    *(f32u *)(c + 2 * pitch) += c2_0;
-    *(f32u *)(c + 2 * pitch + 8) += c2_1;
-    *(f32u *)(c + 3 * pitch) += c3_0;
-    *(f32u *)(c + 3 * pitch + 8) += c3_1;
-    *(f32u *)(c + 4 * pitch) += c4_0;
-    *(f32u *)(c + 4 * pitch + 8) += c4_1;
-    *(f32u *)(c + 5 * pitch) += c5_0;
-    *(f32u *)(c + 5 * pitch + 8) += c5_1;
+    *(f32u_8 *)(c) += c0_0;
+    *(f32u_8 *)(c + 8) += c0_1;
+    *(f32u_8 *)(c + pitch) += c1_0;
+    *(f32u_8 *)(c + pitch + 8) += c1_1;
+    *(f32u_8 *)(c + 2 * pitch) += c2_0;
+    *(f32u_8 *)(c + 2 * pitch + 8) += c2_1;
+    *(f32u_8 *)(c + 3 * pitch) += c3_0;
+    *(f32u_8 *)(c + 3 * pitch + 8) += c3_1;
+    *(f32u_8 *)(c + 4 * pitch) += c4_0;
+    *(f32u_8 *)(c + 4 * pitch + 8) += c4_1;
+    *(f32u_8 *)(c + 5 * pitch) += c5_0;
+    *(f32u_8 *)(c + 5 * pitch + 8) += c5_1;
   }
   else {
-    *(f32u *)(c) = c0_0;
-    *(f32u *)(c + 8) = c0_1;
-    *(f32u *)(c + pitch) = c1_0;
-    *(f32u *)(c + pitch + 8) = c1_1;
-    *(f32u *)(c + 2 * pitch) = c2_0;
-    *(f32u *)(c + 2 * pitch + 8) = c2_1;
-    *(f32u *)(c + 3 * pitch) = c3_0;
-    *(f32u *)(c + 3 * pitch + 8) = c3_1;
-    *(f32u *)(c + 4 * pitch) = c4_0;
-    *(f32u *)(c + 4 * pitch + 8) = c4_1;
-    *(f32u *)(c + 5 * pitch) = c5_0;
-    *(f32u *)(c + 5 * pitch + 8) = c5_1;
+    *(f32u_8 *)(c) = c0_0;
+    *(f32u_8 *)(c + 8) = c0_1;
+    *(f32u_8 *)(c + pitch) = c1_0;
+    *(f32u_8 *)(c + pitch + 8) = c1_1;
+    *(f32u_8 *)(c + 2 * pitch) = c2_0;
+    *(f32u_8 *)(c + 2 * pitch + 8) = c2_1;
+    *(f32u_8 *)(c + 3 * pitch) = c3_0;
+    *(f32u_8 *)(c + 3 * pitch + 8) = c3_1;
+    *(f32u_8 *)(c + 4 * pitch) = c4_0;
+    *(f32u_8 *)(c + 4 * pitch + 8) = c4_1;
+    *(f32u_8 *)(c + 5 * pitch) = c5_0;
+    *(f32u_8 *)(c + 5 * pitch + 8) = c5_1;
   }
 }
 
 KERNEL s0_contraction_tile2x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
-  f32v c0_0 = {0}, c0_1 = {0};
-  f32v c1_0 = {0}, c1_1 = {0};
+  f32v_8 c0_0 = {0}, c0_1 = {0};
+  f32v_8 c1_0 = {0}, c1_1 = {0};
   for (long k = 0; k < steps; k++, a += 1, b += 16) {
-    const f32v b0 = *(const f32u *)(b + 0);
-    const f32v b1 = *(const f32u *)(b + 8);
-    const f32v a0 = splat_f32(a[0]);
-    const f32v p0 = a0 * b0;
-    const f32v p1 = a0 * b1;
+    const f32v_8 b0 = *(const f32u_8 *)(b + 0);
+    const f32v_8 b1 = *(const f32u_8 *)(b + 8);
+    const f32v_8 a0 = splat_f32_8(a[0]);
+    const f32v_8 p0 = a0 * b0;
+    const f32v_8 p1 = a0 * b1;
     c0_0 += p0;
-    const f32v a1 = splat_f32(a[150]);
-    const f32v p2 = a1 * b0;
+    const f32v_8 a1 = splat_f32_8(a[150]);
+    const f32v_8 p2 = a1 * b0;
     c0_1 += p1;
-    const f32v p3 = a1 * b1;
+    const f32v_8 p3 = a1 * b1;
     c1_0 += p2;
     c1_1 += p3;
   }
   if (add) {
-    *(f32u *)(c) += c0_0;
-    *(f32u *)(c + 8) += c0_1;
-    *(f32u *)(c + pitch) += c1_0;
-    *(f32u *)(c + pitch + 8) += c1_1;
+    *(f32u_8 *)(c) += c0_0;
+    *(f32u_8 *)(c + 8) += c0_1;
+    *(f32u_8 *)(c + pitch) += c1_0;
+    *(f32u_8 *)(c + pitch + 8) += c1_1;
   }
   else {
-    *(f32u *)(c) = c0_0;
-    *(f32u *)(c + 8) = c0_1;
-    *(f32u *)(c + pitch) = c1_0;
-    *(f32u *)(c + pitch + 8) = c1_1;
+    *(f32u_8 *)(c) = c0_0;
+    *(f32u_8 *)(c + 8) = c0_1;
+    *(f32u_8 *)(c + pitch) = c1_0;
+    *(f32u_8 *)(c + pitch + 8) = c1_1;
   }
 }
 
@@ -135,31 +135,31 @@ KERNEL s0_contraction_epilogue(void *const *b, long outer, float *block, long ro
   float *const p3 = b[3];
   float *const p4 = block - row0 * 16 - column0;
   const float v0 = 0.0f;
-  const f32v v1 = splat_f32(v0);
+  const f32v_8 v1 = splat_f32_8(v0);
   for (long i0 = row0; i0 < row1; i0++) {
     const long end_i1 = column1;
     long i1 = column0;
     for (; i1 + 15 < end_i1; i1 += 16) {
-      const f32v v2 = *(const f32u *)(p4 + 16 * i0 + i1);
-      const f32v v3 = *(const f32u *)(p2 + i1);
-      const f32v v4 = v2 + v3;
-      const i32v v5 = v4 <= v1;
-      const f32v v6 = select_f32(v5, v1, v4);
-      *(f32u *)(p3 + 70 * i0 + i1) = v6;
-      const f32v v7 = *(const f32u *)(p4 + 16 * i0 + i1 + 8);
-      const f32v v8 = *(const f32u *)(p2 + i1 + 8);
-      const f32v v9 = v7 + v8;
-      const i32v v10 = v9 <= v1;
-      const f32v v11 = select_f32(v10, v1, v9);
-      *(f32u *)(p3 + 70 * i0 + i1 + 8) = v11;
+      const f32v_8 v2 = *(const f32u_8 *)(p4 + 16 * i0 + i1);
+      const f32v_8 v3 = *(const f32u_8 *)(p2 + i1);
+      const f32v_8 v4 = v2 + v3;
+      const i32v_8 v5 = v4 <= v1;
+      const f32v_8 v6 = select_f32_8(v5, v1, v4);
+      *(f32u_8 *)(p3 + 70 * i0 + i1) = v6;
+      const f32v_8 v7 = *(const f32u_8 *)(p4 + 16 * i0 + i1 + 8);
+      const f32v_8 v8 = *(const f32u_8 *)(p2 + i1 + 8);
+      const f32v_8 v9 = v7 + v8;
+      const i32v_8 v10 = v9 <= v1;
+      const f32v_8 v11 = select_f32_8(v10, v1, v9);
+      *(f32u_8 *)(p3 + 70 * i0 + i1 + 8) = v11;
     }
     for (; i1 + 7 < end_i1; i1 += 8) {
-      const f32v v2 = *(const f32u *)(p4 + 16 * i0 + i1);
-      const f32v v3 = *(const f32u *)(p2 + i1);
-      const f32v v4 = v2 + v3;
-      const i32v v5 = v4 <= v1;
-      const f32v v6 = select_f32(v5, v1, v4);
-      *(f32u *)(p3 + 70 * i0 + i1) = v6;
+      const f32v_8 v2 = *(const f32u_8 *)(p4 + 16 * i0 + i1);
+      const f32v_8 v3 = *(const f32u_8 *)(p2 + i1);
+      const f32v_8 v4 = v2 + v3;
+      const i32v_8 v5 = v4 <= v1;
+      const f32v_8 v6 = select_f32_8(v5, v1, v4);
+      *(f32u_8 *)(p3 + 70 * i0 + i1) = v6;
     }
     for (; i1 < end_i1; i1++) {
       const float v12 = p4[16 * i0 + i1];

@@ -1,4 +1,4 @@
-// Calls splat_f32, select_f32.
+// Calls splat_f32_4, select_f32_4.
 
 KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
   (void)begins;
@@ -6,8 +6,8 @@ KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *t
     for (long k = 0; k < steps; k++, to += 8) {
       const long x0 = (group + k);
       const float *const b = from + first * 1 + x0 * 70l;
-      *(f32u *)(to + 0) = *(const f32u *)(b + 0);
-      *(f32u *)(to + 4) = *(const f32u *)(b + 4);
+      *(f32u_4 *)(to + 0) = *(const f32u_4 *)(b + 0);
+      *(f32u_4 *)(to + 4) = *(const f32u_4 *)(b + 4);
     }
     return;
   }
@@ -27,76 +27,76 @@ KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *t
 }
 
 KERNEL s0_contraction_tile12x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
-  f32v c0_0 = {0}, c0_1 = {0};
-  f32v c1_0 = {0}, c1_1 = {0};
-  f32v c2_0 = {0}, c2_1 = {0};
-  f32v c3_0 = {0}, c3_1 = {0};
-  f32v c4_0 = {0}, c4_1 = {0};
-  f32v c5_0 = {0}, c5_1 = {0};
-  f32v c6_0 = {0}, c6_1 = {0};
-  f32v c7_0 = {0}, c7_1 = {0};
-  f32v c8_0 = {0}, c8_1 = {0};
-  f32v c9_0 = {0}, c9_1 = {0};
-  f32v c10_0 = {0}, c10_1 = {0};
-  f32v c11_0 = {0}, c11_1 = {0};
+  f32v_4 c0_0 = {0}, c0_1 = {0};
+  f32v_4 c1_0 = {0}, c1_1 = {0};
+  f32v_4 c2_0 = {0}, c2_1 = {0};
+  f32v_4 c3_0 = {0}, c3_1 = {0};
+  f32v_4 c4_0 = {0}, c4_1 = {0};
+  f32v_4 c5_0 = {0}, c5_1 = {0};
+  f32v_4 c6_0 = {0}, c6_1 = {0};
+  f32v_4 c7_0 = {0}, c7_1 = {0};
+  f32v_4 c8_0 = {0}, c8_1 = {0};
+  f32v_4 c9_0 = {0}, c9_1 = {0};
+  f32v_4 c10_0 = {0}, c10_1 = {0};
+  f32v_4 c11_0 = {0}, c11_1 = {0};
   for (long k = 0; k < steps; k++, a += 1, b += 8) {
-    const f32v b0 = *(const f32u *)(b + 0);
-    const f32v b1 = *(const f32u *)(b + 4);
-    const f32v a0 = splat_f32(a[0]);
-    const f32v p0 = a0 * b0;
-    const f32v p1 = a0 * b1;
-    const f32v a1 = splat_f32(a[150]);
-    const f32v p2 = a1 * b0;
-    const f32v p3 = a1 * b1;
-    const f32v a2 = splat_f32(a[300]);
-    const f32v p4 = a2 * b0;
+    const f32v_4 b0 = *(const f32u_4 *)(b + 0);
+    const f32v_4 b1 = *(const f32u_4 *)(b + 4);
+    const f32v_4 a0 = splat_f32_4(a[0]);
+    const f32v_4 p0 = a0 * b0;
+    const f32v_4 p1 = a0 * b1;
+    const f32v_4 a1 = splat_f32_4(a[150]);
+    const f32v_4 p2 = a1 * b0;
+    const f32v_4 p3 = a1 * b1;
+    const f32v_4 a2 = splat_f32_4(a[300]);
+    const f32v_4 p4 = a2 * b0;
     c0_0 += p0;
-    const f32v p5 = a2 * b1;
+    const f32v_4 p5 = a2 * b1;
     c0_1 += p1;
-    const f32v a3 = splat_f32(a[450]);
-    const f32v p6 = a3 * b0;
+    const f32v_4 a3 = splat_f32_4(a[450]);
+    const f32v_4 p6 = a3 * b0;
     c1_0 += p2;
-    const f32v p7 = a3 * b1;
+    const f32v_4 p7 = a3 * b1;
     c1_1 += p3;
-    const f32v a4 = splat_f32(a[600]);
-    const f32v p8 = a4 * b0;
+    const f32v_4 a4 = splat_f32_4(a[600]);
+    const f32v_4 p8 = a4 * b0;
     c2_0 += p4;
-    const f32v p9 = a4 * b1;
+    const f32v_4 p9 = a4 * b1;
     c2_1 += p5;
-    const f32v a5 = splat_f32(a[750]);
-    const f32v p10 = a5 * b0;
+    const f32v_4 a5 = splat_f32_4(a[750]);
+    const f32v_4 p10 = a5 * b0;
     c3_0 += p6;
-    const f32v p11 = a5 * b1;
+    const f32v_4 p11 = a5 * b1;
     c3_1 += p7;
-    const f32v a6 = splat_f32(a[900]);
-    const f32v p12 = a6 * b0;
+    const f32v_4 a6 = splat_f32_4(a[900]);
+    const f32v_4 p12 = a6 * b0;
     c4_0 += p8;
-    const f32v p13 = a6 * b1;
+    const f32v_4 p13 = a6 * b1;
     c4_1 += p9;
-    const f32v a7 = splat_f32(a[1050]);
-    const f32v p14 = a7 * b0;
+    const f32v_4 a7 = splat_f32_4(a[1050]);
+    const f32v_4 p14 = a7 * b0;
     c5_0 += p10;
-    const f32v p15 = a7 * b1;
+    const f32v_4 p15 = a7 * b1;
     c5_1 += p11;
-    const f32v a8 = splat_f32(a[1200]);
-    const f32v p16 = a8 * b0;
+    const f32v_4 a8 = splat_f32_4(a[1200]);
+    const f32v_4 p16 = a8 * b0;
     c6_0 += p12;
-    const f32v p17 = a8 * b1;
+    const f32v_4 p17 = a8 * b1;
     c6_1 += p13;
-    const f32v a9 = splat_f32(a[1350]);
-    const f32v p18 = a9 * b0;
+    const f32v_4 a9 = splat_f32_4(a[1350]);
+    const f32v_4 p18 = a9 * b0;
     c7_0 += p14;
-    const f32v p19 = a9 * b1;
+    const f32v_4 p19 = a9 * b1;
     c7_1 += p15;
-    const f32v a10 = splat_f32(a[1500]);
-    const f32v p20 = a10 * b0;
+    const f32v_4 a10 = splat_f32_4(a[1500]);
+    const f32v_4 p20 = a10 * b0;
     c8_0 += p16;
-    const f32v p21 = a10 * b1;
+    const f32v_4 p21 = a10 * b1;
     c8_1 += p17;
-    const f32v a11 = splat_f32(a[1650]);
-    const f32v p22 = a11 * b0;
+    const f32v_4 a11 = splat_f32_4(a[1650]);
+    const f32v_4 p22 = a11 * b0;
     c9_0 += p18;
-    const f32v p23 = a11 * b1;
+    const f32v_4 p23 = a11 * b1;
     c9_1 += p19;
     c10_0 += p20;
     c10_1 += p21;
@@ -104,87 +104,87 @@ KERNEL s0_contraction_tile12x2(const float *a, const float *b, float *c, long pi
     c11_1 += p23;
   }
   if (add) {
-    *(f32u *)(c) += c0_0;
-    *(f32u *)(c + 4) += c0_1;
-    *(f32u *)(c + pitch) += c1_0;
-    *(f32u *)(c + pitch + 4) += c1_1;
-    *(f32u *)(c + 2 * pitch) += c2_0;
-    *(f32u *)(c + 2 * pitch + 4) += c2_1;
-    *(f32u *)(c + 3 * pitch) += c3_0;
-    *(f32u *)(c + 3 * pitch + 4) += c3_1;
-    *(f32u *)(c + 4 * pitch) += c4_0;
-    *(f32u *)(c + 4 * pitch + 4) += c4_1;
-    *(f32u *)(c + 5 * pitch) += c5_0;
-    *(f32u *)(c + 5 * pitch + 4) += c5_1;
-    *(f32u *)(c + 6 * pitch) += c6_0;
-    *(f32u *)(c + 6 * pitch + 4) += c6_1;
-    *(f32u *)(c + 7 * pitch) += c7_0;
-    *(f32u *)(c + 7 * pitch + 4) += c7_1;
-    *(f32u *)(c + 8 * pitch) += c8_0;
-    *(f32u *)(c + 8 * pitch + 4) += c8_1;
-    *(f32u *)(c + 9 * pitch) += c9_0;
-    *(f32u *)(c + 9 * pitch + 4) += c9_1;
-    *(f32u *)(c + 10 * pitch) += c10_0;
-    *(f32u *)(c + 10 * pitch + 4) += c10_1;
-    *(f32u *)(c + 11 * pitch) += c11_0;
-    *(f32u *)(c + 11 * pitch + 4) += c11_1;
+    *(f32u_4 *)(c) += c0_0;
+    *(f32u_4 *)(c + 4) += c0_1;
+    *(f32u_4 *)(c + pitch) += c1_0;
+    *(f32u_4 *)(c + pitch + 4) += c1_1;
+    *(f32u_4 *)(c + 2 * pitch) += c2_0;
+    *(f32u_4 *)(c + 2 * pitch + 4) += c2_1;
+    *(f32u_4 *)(c + 3 * pitch) += c3_0;
+    *(f32u_4 *)(c + 3 * pitch + 4) += c3_1;
+    *(f32u_4 *)(c + 4 * pitch) += c4_0;
+    *(f32u_4 *)(c + 4 * pitch + 4) += c4_1;
+    *(f32u_4 *)(c + 5 * pitch) += c5_0;
+    *(f32u_4 *)(c + 5 * pitch + 4) += c5_1;
+    *(f32u_4 *)(c + 6 * pitch) += c6_0;
+    *(f32u_4 *)(c + 6 * pitch + 4) += c6_1;
+    *(f32u_4 *)(c + 7 * pitch) += c7_0;
+    *(f32u_4 *)(c + 7 * pitch + 4) += c7_1;
+    *(f32u_4 *)(c + 8 * pitch) += c8_0;
+    *(f32u_4 *)(c + 8 * pitch + 4) += c8_1;
+    *(f32u_4 *)(c + 9 * pitch) += c9_0;
+    *(f32u_4 *)(c + 9 * pitch + 4) += c9_1;
+    *(f32u_4 *)(c + 10 * pitch) += c10_0;
+    *(f32u_4 *)(c + 10 * pitch + 4) += c10_1;
+    *(f32u_4 *)(c + 11 * pitch) += c11_0;
+    *(f32u_4 *)(c + 11 * pitch + 4) += c11_1;
   }
   else {
-    *(f32u *)(c) = c0_0;
-    *(f32u *)(c + 4) = c0_1;
-    *(f32u *)(c + pitch) = c1_0;
-    *(f32u *)(c + pitch + 4) = c1_1;
-    *(f32u *)(c + 2 * pitch) = c2_0;
-    *(f32u *)(c + 2 * pitch + 4) = c2_1;
-    *(f32u *)(c + 3 * pitch) = c3_0;
-    *(f32u *)(c + 3 * pitch + 4) = c3_1;
-    *(f32u *)(c + 4 * pitch) = c4_0;
-    *(f32u *)(c + 4 * pitch + 4) = c4_1;
-    *(f32u *)(c + 5 * pitch) = c5_0;
-    *(f32u *)(c + 5 * pitch + 4) = c5_1;
-    *(f32u *)(c + 6 * pitch) = c6_0;
-    *(f32u *)(c + 6 * pitch + 4) = c6_1;
-    *(f32u *)(c + 7 * pitch) = c7_0;
-    *(f32u *)(c + 7 * pitch + 4) = c7_1;
-    *(f32u *)(c + 8 * pitch) = c8_0;
-    *(f32u *)(c + 8 * pitch + 4) = c8_1;
-    *(f32u *)(c + 9 * pitch) = c9_0;
-    *(f32u *)(c + 9 * pitch + 4) = c9_1;
-    *(f32u *)(c + 10 * pitch) = c10_0;
-    *(f32u *)(c + 10 * pitch + 4) = c10_1;
-    *(f32u *)(c + 11 * pitch) = c11_0;
-    *(f32u *)(c + 11 * pitch + 4) = c11_1;
+    *(f32u_4 *)(c) = c0_0;
+    *(f32u_4 *)(c + 4) = c0_1;
+    *(f32u_4 *)(c + pitch) = c1_0;
+    *(f32u_4 *)(c + pitch + 4) = c1_1;
+    *(f32u_4 *)(c + 2 * pitch) = c2_0;
+    *(f32u_4 *)(c + 2 * pitch + 4) = c2_1;
+    *(f32u_4 *)(c + 3 * pitch) = c3_0;
+    *(f32u_4 *)(c + 3 * pitch + 4) = c3_1;
+    *(f32u_4 *)(c + 4 * pitch) = c4_0;
+    *(f32u_4 *)(c + 4 * pitch + 4) = c4_1;
+    *(f32u_4 *)(c + 5 * pitch) = c5_0;
+    *(f32u_4 *)(c + 5 * pitch + 4) = c5_1;
+    *(f32u_4 *)(c + 6 * pitch) = c6_0;
+    *(f32u_4 *)(c + 6 * pitch + 4) = c6_1;
+    *(f32u_4 *)(c + 7 * pitch) = c7_0;
+    *(f32u_4 *)(c + 7 * pitch + 4) = c7_1;
+    *(f32u_4 *)(c + 8 * pitch) = c8_0;
+    *(f32u_4 *)(c + 8 * pitch + 4) = c8_1;
+    *(f32u_4 *)(c + 9 * pitch) = c9_0;
+    *(f32u_4 *)(c + 9 * pitch + 4) = c9_1;
+    *(f32u_4 *)(c + 10 * pitch) = c10_0;
+    *(f32u_4 *)(c + 10 * pitch + 4) = c10_1;
+    *(f32u_4 *)(c + 11 * pitch) = c11_0;
+    *(f32u_4 *)(c + 11 * pitch + 4) = c11_1;
   }
 }
 
 KERNEL s0_contraction_tile2x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
-  f32v c0_0 = {0}, c0_1 = {0};
-  f32v c1_0 = {0}, c1_1 = {0};
+  f32v_4 c0_0 = {0}, c0_1 = {0};
+  f32v_4 c1_0 = {0}, c1_1 = {0};
   for (long k = 0; k < steps; k++, a += 1, b += 8) {
-    const f32v b0 = *(const f32u *)(b + 0);
-    const f32v b1 = *(const f32u *)(b + 4);
-    const f32v a0 = splat_f32(a[0]);
-    const f32v p0 = a0 * b0;
-    const f32v p1 = a0 * b1;
-    const f32v a1 = splat_f32(a[150]);
-    const f32v p2 = a1 * b0;
-    const f32v p3 = a1 * b1;
+    const f32v_4 b0 = *(const f32u_4 *)(b + 0);
+    const f32v_4 b1 = *(const f32u_4 *)(b + 4);
+    const f32v_4 a0 = splat_f32_4(a[0]);
+    const f32v_4 p0 = a0 * b0;
+    const f32v_4 p1 = a0 * b1;
+    const f32v_4 a1 = splat_f32_4(a[150]);
+    const f32v_4 p2 = a1 * b0;
+    const f32v_4 p3 = a1 * b1;
     c0_0 += p0;
     c0_1 += p1;
     c1_0 += p2;
     c1_1 += p3;
   }
   if (add) {
-    *(f32u *)(c) += c0_0;
-    *(f32u *)(c + 4) += c0_1;
-    *(f32u *)(c + pitch) += c1_0;
-    *(f32u *)(c + pitch + 4) += c1_1;
+    *(f32u_4 *)(c) += c0_0;
+    *(f32u_4 *)(c + 4) += c0_1;
+    *(f32u_4 *)(c + pitch) += c1_0;
+    *(f32u_4 *)(c + pitch + 4) += c1_1;
   }
   else {
-    *(f32u *)(c) = c0_0;
-    *(f32u *)(c + 4) = c0_1;
-    *(f32u *)(c + pitch) = c1_0;
-    *(f32u *)(c + pitch + 4) = c1_1;
+    *(f32u_4 *)(c) = c0_0;
+    *(f32u_4 *)(c + 4) = c0_1;
+    *(f32u_4 *)(c + pitch) = c1_0;
+    *(f32u_4 *)(c + pitch + 4) = c1_1;
   }
 }
 
@@ -195,31 +195,31 @@ KERNEL s0_contraction_epilogue(void *const *b, long outer, float *block, long ro
   float *const p3 = b[3];
   float *const p4 = block - row0 * 8 - column0;
   const float v0 = 0.0f;
-  const f32v v1 = splat_f32(v0);
+  const f32v_4 v1 = splat_f32_4(v0);
   for (long i0 = row0; i0 < row1; i0++) {
     const long end_i1 = column1;
     long i1 = column0;
     for (; i1 + 7 < end_i1; i1 += 8) {
-      const f32v v2 = *(const f32u *)(p4 + 8 * i0 + i1);
-      const f32v v3 = *(const f32u *)(p2 + i1);
-      const f32v v4 = v2 + v3;
-      const i32v v5 = v4 <= v1;
-      const f32v v6 = select_f32(v5, v1, v4);
-      *(f32u *)(p3 + 70 * i0 + i1) = v6;
-      const f32v v7 = *(const f32u *)(p4 + 8 * i0 + i1 + 4);
-      const f32v v8 = *(const f32u *)(p2 + i1 + 4);
-      const f32v v9 = v7 + v8;
-      const i32v v10 = v9 <= v1;
-      const f32v v11 = select_f32(v10, v1, v9);
-      *(f32u *)(p3 + 70 * i0 + i1 + 4) = v11;
+      const f32v_4 v2 = *(const f32u_4 *)(p4 + 8 * i0 + i1);
+      const f32v_4 v3 = *(const f32u_4 *)(p2 + i1);
+      const f32v_4 v4 = v2 + v3;
+      const i32v_4 v5 = v4 <= v1;
+      const f32v_4 v6 = select_f32_4(v5, v1, v4);
+      *(f32u_4 *)(p3 + 70 * i0 + i1) = v6;
+      const f32v_4 v7 = *(const f32u_4 *)(p4 + 8 * i0 + i1 + 4);
+      const f32v_4 v8 = *(const f32u_4 *)(p2 + i1 + 4);
+      const f32v_4 v9 = v7 + v8;
+      const i32v_4 v10 = v9 <= v1;
+      const f32v_4 v11 = select_f32_4(v10, v1, v9);
+      *(f32u_4 *)(p3 + 70 * i0 + i1 + 4) = v11;
     }
     for (; i1 + 3 < end_i1; i1 += 4) {
-      const f32v v2 = *(const f32u *)(p4 + 8 * i0 + i1);
-      const f32v v3 = *(const f32u *)(p2 + i1);
-      const f32v v4 = v2 + v3;
-      const i32v v5 = v4 <= v1;
-      const f32v v6 = select_f32(v5, v1, v4);
-      *(f32u *)(p3 + 70 * i0 + i1) = v6;
+      const f32v_4 v2 = *(const f32u_4 *)(p4 + 8 * i0 + i1);
+      const f32v_4 v3 = *(const f32u_4 *)(p2 + i1);
+      const f32v_4 v4 = v2 + v3;
+      const i32v_4 v5 = v4 <= v1;
+      const f32v_4 v6 = select_f32_4(v5, v1, v4);
+      *(f32u_4 *)(p3 + 70 * i0 + i1) = v6;
     }
     for (; i1 < end_i1; i1++) {
       const float v12 = p4[8 * i0 + i1];

@@ -1,4 +1,4 @@
-// Calls splat_f32.
+// Calls splat_f32_8.
 
 KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *to, long first, long count, long group, long steps) {
   (void)begins;
@@ -6,8 +6,8 @@ KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *t
     for (long k = 0; k < steps; k++, to += 16) {
       const long x0 = (group + k);
       const float *const b = from + first * 1 + x0 * 9l;
-      *(f32u *)(to + 0) = *(const f32u *)(b + 0);
-      *(f32u *)(to + 8) = *(const f32u *)(b + 8);
+      *(f32u_8 *)(to + 0) = *(const f32u_8 *)(b + 0);
+      *(f32u_8 *)(to + 8) = *(const f32u_8 *)(b + 8);
     }
     return;
   }
@@ -56,73 +56,73 @@ KERNEL s0_contraction_pack_left(const float *from, const long *begins, float *to
 }
 
 KERNEL s0_contraction_tile6x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
-  f32v c0_0 = {0}, c0_1 = {0};
-  f32v c1_0 = {0}, c1_1 = {0};
-  f32v c2_0 = {0}, c2_1 = {0};
-  f32v c3_0 = {0}, c3_1 = {0};
-  f32v c4_0 = {0}, c4_1 = {0};
-  f32v c5_0 = {0}, c5_1 = {0};
+  f32v_8 c0_0 = {0}, c0_1 = {0};
+  f32v_8 c1_0 = {0}, c1_1 = {0};
+  f32v_8 c2_0 = {0}, c2_1 = {0};
+  f32v_8 c3_0 = {0}, c3_1 = {0};
+  f32v_8 c4_0 = {0}, c4_1 = {0};
+  f32v_8 c5_0 = {0}, c5_1 = {0};
   for (long k = 0; k < steps; k++, a += 1, b += 16) {
-    const f32v b0 = *(const f32u *)(b + 0);
-    const f32v b1 = *(const f32u *)(b + 8);
-    const f32v a0 = splat_f32(a[0]);
-    const f32v p0 = a0 * b0;
-    const f32v p1 = a0 * b1;
+    const f32v_8 b0 = *(const f32u_8 *)(b + 0);
+    const f32v_8 b1 = *(const f32u_8 *)(b + 8);
+    const f32v_8 a0 = splat_f32_8(a[0]);
+    const f32v_8 p0 = a0 * b0;
+    const f32v_8 p1 = a0 * b1;
     c0_0 += p0;
-    const f32v a1 = splat_f32(a[43]);
-    const f32v p2 = a1 * b0;
+    const f32v_8 a1 = splat_f32_8(a[43]);
+    const f32v_8 p2 = a1 * b0;
     c0_1 += p1;
-    const f32v p3 = a1 * b1;
+    const f32v_8 p3 = a1 * b1;
     c1_0 += p2;
-    const f32v a2 = splat_f32(a[86]);
-    const f32v p4 = a2 * b0;
+    const f32v_8 a2 = splat_f32_8(a[86]);
+    const f32v_8 p4 = a2 * b0;
     c1_1 += p3;
-    const f32v p5 = a2 * b1;
+    const f32v_8 p5 = a2 * b1;
     c2_0 += p4;
-    const f32v a3 = splat_f32(a[129]);
-    const f32v p6 = a3 * b0;
+    const f32v_8 a3 = splat_f32_8(a[129]);
+    const f32v_8 p6 = a3 * b0;
     c2_1 += p5;
-    const f32v p7 = a3 * b1;
+    const f32v_8 p7 = a3 * b1;
     c3_0 += p6;
-    const f32v a4 = splat_f32(a[172]);
-    const f32v p8 = a4 * b0;
+    const f32v_8 a4 = splat_f32_8(a[172]);
+    const f32v_8 p8 = a4 * b0;
     c3_1 += p7;
-    const f32v p9 = a4 * b1;
+    const f32v_8 p9 = a4 * b1;
     c4_0 += p8;
-    const f32v a5 = splat_f32(a[215]);
-    const f32v p10 = a5 * b0;
+    const f32v_8 a5 = splat_f32_8(a[215]);
+    const f32v_8 p10 = a5 * b0;
     c4_1 += p9;
-    const f32v p11 = a5 * b1;
+    const f32v_8 p11 = a5 * b1;
     c5_0 += p10;
     c5_1 += p11;
   }
   if (add) {
-    *(f32u *)(c) += c0_0;
-    *(f32u *)(c + 8) += c0_1;
-    *(f32u *)(c + pitch) += c1_0;
-    *(f32u *)(c + pitch + 8) += c1_1;
-    *(f32u *)(c + 2 * pitch) += c2_0;
-    *(f32u *)(c + 2 * pitch + 8) += c2_1;
-    *(f32u *)(c + 3 * pitch) += c3_0;
-    *(f32u *)(c + 3 * pitch + 8) += c3_1;
-    *(f32u *)(c + 4 * pitch) += c4_0;
-    *(f32u *)(c + 4 * pitch + 8) += c4_1;
-    *(f32u *)(c + 5 * pitch) += c5_0;
-    *(f32u *)(c + 5 * pitch + 8) += c5_1;
+    *(f32u_8 *)(c) += c0_0;
+    *(f32u_8 *)(c + 8) += c0_1;
+    *(f32u_8 *)(c + pitch) += c1_0;
+    *(f32u_8 *)(c + pitch + 8) += c1_1;
+    *(f32u_8 *)(c + 2 * pitch) += c2_0;
+    *(f32u_8 *)(c + 2 * pitch + 8) += c2_1;
+    *(f32u_8 *)(c + 3 * pitch) += c3_0;
+    *(f32u_8 *)(c + 3 * pitch + 8) += c3_1;
+    *(f32u_8 *)(c + 4 * pitch) += c4_0;
+    *(f32u_8 *)(c + 4 * pitch + 8) += c4_1;
+    *(f32u_8 *)(c + 5 * pitch) += c5_0;
+    *(f32u_8 *)(c + 5 * pitch + 8) += c5_1;
   }
   else {
-    *(f32u *)(c) = c0_0;
-    *(f32u *)(c + 8) = c0_1;
-    *(f32u *)(c + pitch) = c1_0;
-    *(f32u *)(c + pitch + 8) = c1_1;
-    *(f32u *)(c + 2 * pitch) = c2_0;
-    *(f32u *)(c + 2 * pitch + 8) = c2_1;
-    *(f32u *)(c + 3 * pitch) = c3_0;
-    *(f32u *)(c + 3 * pitch + 8) = c3_1;
-    *(f32u *)(c + 4 * pitch) = c4_0;
-    *(f32u *)(c + 4 * pitch + 8) = c4_1;
-    *(f32u *)(c + 5 * pitch) = c5_0;
-    *(f32u *)(c + 5 * pitch + 8) = c5_1;
+    *(f32u_8 *)(c) = c0_0;
+    *(f32u_8 *)(c + 8) = c0_1;
+    *(f32u_8 *)(c + pitch) = c1_0;
+    *(f32u_8 *)(c + pitch + 8) = c1_1;
+    *(f32u_8 *)(c + 2 * pitch) = c2_0;
+    *(f32u_8 *)(c + 2 * pitch + 8) = c2_1;
+    *(f32u_8 *)(c + 3 * pitch) = c3_0;
+    *(f32u_8 *)(c + 3 * pitch + 8) = c3_1;
+    *(f32u_8 *)(c + 4 * pitch) = c4_0;
+    *(f32u_8 *)(c + 4 * pitch + 8) = c4_1;
+    *(f32u_8 *)(c + 5 * pitch) = c5_0;
+    *(f32u_8 *)(c + 5 * pitch + 8) = c5_1;
   }
 }
 

@@ -5,23 +5,40 @@
 typedef void kernel(void *const *b, long begin, long end);
 typedef void phase(void *context, long from, long to, long thread);
 struct pool { void (*fork)(struct pool *, phase *, void *, long); };
-typedef float f32v __attribute__((vector_size(32)));
-typedef float f32u __attribute__((vector_size(32), aligned(4)));
-typedef float f32h __attribute__((vector_size(16)));
-typedef int32_t i32v __attribute__((vector_size(32)));
-typedef int32_t i32u __attribute__((vector_size(32), aligned(4)));
-typedef int32_t i32h __attribute__((vector_size(16)));
-typedef uint32_t u32v __attribute__((vector_size(32)));
-typedef uint32_t u32u __attribute__((vector_size(32), aligned(4)));
-typedef uint32_t u32h __attribute__((vector_size(16)));
-typedef double f64v __attribute__((vector_size(32)));
-typedef double f64u __attribute__((vector_size(32), aligned(8)));
-typedef int64_t i64v __attribute__((vector_size(32)));
-typedef int64_t i64u __attribute__((vector_size(32), aligned(8)));
-typedef uint64_t u64v __attribute__((vector_size(32)));
-typedef uint64_t u64u __attribute__((vector_size(32), aligned(8)));
-typedef uint8_t b8v __attribute__((vector_size(8)));
-typedef uint8_t b8u __attribute__((vector_size(8), aligned(1)));
+typedef float f32v_8 __attribute__((vector_size(32)));
+typedef float f32u_8 __attribute__((vector_size(32), aligned(4)));
+typedef float f32h_8 __attribute__((vector_size(16)));
+typedef int32_t i32v_8 __attribute__((vector_size(32)));
+typedef int32_t i32u_8 __attribute__((vector_size(32), aligned(4)));
+typedef int32_t i32h_8 __attribute__((vector_size(16)));
+typedef uint32_t u32v_8 __attribute__((vector_size(32)));
+typedef uint32_t u32u_8 __attribute__((vector_size(32), aligned(4)));
+typedef uint32_t u32h_8 __attribute__((vector_size(16)));
+typedef double f64v_8 __attribute__((vector_size(32)));
+typedef double f64u_8 __attribute__((vector_size(32), aligned(8)));
+typedef int64_t i64v_8 __attribute__((vector_size(32)));
+typedef int64_t i64u_8 __attribute__((vector_size(32), aligned(8)));
+typedef uint64_t u64v_8 __attribute__((vector_size(32)));
+typedef uint64_t u64u_8 __attribute__((vector_size(32), aligned(8)));
+typedef uint8_t b8v_8 __attribute__((vector_size(8)));
+typedef uint8_t b8u_8 __attribute__((vector_size(8), aligned(1)));
+typedef float f32v_4 __attribute__((vector_size(16)));
+typedef float f32u_4 __attribute__((vector_size(16), aligned(4)));
+typedef float f32h_4 __attribute__((vector_size(8)));
+typedef int32_t i32v_4 __attribute__((vector_size(16)));
+typedef int32_t i32u_4 __attribute__((vector_size(16), aligned(4)));
+typedef int32_t i32h_4 __attribute__((vector_size(8)));
+typedef uint32_t u32v_4 __attribute__((vector_size(16)));
+typedef uint32_t u32u_4 __attribute__((vector_size(16), aligned(4)));
+typedef uint32_t u32h_4 __attribute__((vector_size(8)));
+typedef double f64v_4 __attribute__((vector_size(16)));
+typedef double f64u_4 __attribute__((vector_size(16), aligned(8)));
+typedef int64_t i64v_4 __attribute__((vector_size(16)));
+typedef int64_t i64u_4 __attribute__((vector_size(16), aligned(8)));
+typedef uint64_t u64v_4 __attribute__((vector_size(16)));
+typedef uint64_t u64u_4 __attribute__((vector_size(16), aligned(8)));
+typedef uint8_t b8v_4 __attribute__((vector_size(4)));
+typedef uint8_t b8u_4 __attribute__((vector_size(4), aligned(1)));
 static inline __attribute__((always_inline)) int32_t quotient_i32(int32_t a, int32_t b) {
   return b == 0 ? 0 : b == -1 ? -a : a / b;
 }
@@ -76,80 +93,80 @@ static inline __attribute__((always_inline)) int32_t i32_from_f64(double x) {
 static inline __attribute__((always_inline)) uint32_t u32_from_f64(double x) {
   return !(x > 0) ? 0 : x >= 4294967296.0 ? UINT32_MAX : (uint32_t)x;
 }
-static inline __attribute__((always_inline)) f32v splat_f32(float x) {
-  return (f32v){x, x, x, x, x, x, x, x};
+static inline __attribute__((always_inline)) f32v_8 splat_f32_8(float x) {
+  return (f32v_8){x, x, x, x, x, x, x, x};
 }
-static inline __attribute__((always_inline)) i32v splat_i32(int32_t x) {
-  return (i32v){x, x, x, x, x, x, x, x};
+static inline __attribute__((always_inline)) i32v_8 splat_i32_8(int32_t x) {
+  return (i32v_8){x, x, x, x, x, x, x, x};
 }
-static inline __attribute__((always_inline)) u32v splat_u32(uint32_t x) {
-  return (u32v){x, x, x, x, x, x, x, x};
+static inline __attribute__((always_inline)) u32v_8 splat_u32_8(uint32_t x) {
+  return (u32v_8){x, x, x, x, x, x, x, x};
 }
-static inline __attribute__((always_inline)) f64v splat_f64(double x) {
-  return (f64v){x, x, x, x};
+static inline __attribute__((always_inline)) f64v_8 splat_f64_8(double x) {
+  return (f64v_8){x, x, x, x};
 }
-static inline __attribute__((always_inline)) i32v splat_bool(int x) {
+static inline __attribute__((always_inline)) i32v_8 splat_bool_8(int x) {
   const int32_t m = -x;
-  return (i32v){m, m, m, m, m, m, m, m};
+  return (i32v_8){m, m, m, m, m, m, m, m};
 }
-static inline __attribute__((always_inline)) f32v select_f32(i32v m, f32v a, f32v b) {
-  return (f32v)((m & (i32v)a) | (~m & (i32v)b));
+static inline __attribute__((always_inline)) f32v_8 select_f32_8(i32v_8 m, f32v_8 a, f32v_8 b) {
+  return (f32v_8)((m & (i32v_8)a) | (~m & (i32v_8)b));
 }
-static inline __attribute__((always_inline)) i32v select_i32(i32v m, i32v a, i32v b) {
-  return (i32v)((m & (i32v)a) | (~m & (i32v)b));
+static inline __attribute__((always_inline)) i32v_8 select_i32_8(i32v_8 m, i32v_8 a, i32v_8 b) {
+  return (i32v_8)((m & (i32v_8)a) | (~m & (i32v_8)b));
 }
-static inline __attribute__((always_inline)) f64v select_f64(i64v m, f64v a, f64v b) {
-  return (f64v)((m & (i64v)a) | (~m & (i64v)b));
+static inline __attribute__((always_inline)) f64v_8 select_f64_8(i64v_8 m, f64v_8 a, f64v_8 b) {
+  return (f64v_8)((m & (i64v_8)a) | (~m & (i64v_8)b));
 }
-static inline __attribute__((always_inline)) f32h low_f32(f32v x) {
+static inline __attribute__((always_inline)) f32h_8 low_f32_8(f32v_8 x) {
   return __builtin_shufflevector(x, x, 0, 1, 2, 3);
 }
-static inline __attribute__((always_inline)) f32h high_f32(f32v x) {
+static inline __attribute__((always_inline)) f32h_8 high_f32_8(f32v_8 x) {
   return __builtin_shufflevector(x, x, 4, 5, 6, 7);
 }
-static inline __attribute__((always_inline)) f32v join_f32(f32h a, f32h b) {
+static inline __attribute__((always_inline)) f32v_8 join_f32_8(f32h_8 a, f32h_8 b) {
   return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
 }
-static inline __attribute__((always_inline)) i32h low_i32(i32v x) {
+static inline __attribute__((always_inline)) i32h_8 low_i32_8(i32v_8 x) {
   return __builtin_shufflevector(x, x, 0, 1, 2, 3);
 }
-static inline __attribute__((always_inline)) i32h high_i32(i32v x) {
+static inline __attribute__((always_inline)) i32h_8 high_i32_8(i32v_8 x) {
   return __builtin_shufflevector(x, x, 4, 5, 6, 7);
 }
-static inline __attribute__((always_inline)) i32v join_i32(i32h a, i32h b) {
+static inline __attribute__((always_inline)) i32v_8 join_i32_8(i32h_8 a, i32h_8 b) {
   return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
 }
-static inline __attribute__((always_inline)) u32h low_u32(u32v x) {
+static inline __attribute__((always_inline)) u32h_8 low_u32_8(u32v_8 x) {
   return __builtin_shufflevector(x, x, 0, 1, 2, 3);
 }
-static inline __attribute__((always_inline)) u32h high_u32(u32v x) {
+static inline __attribute__((always_inline)) u32h_8 high_u32_8(u32v_8 x) {
   return __builtin_shufflevector(x, x, 4, 5, 6, 7);
 }
-static inline __attribute__((always_inline)) u32v join_u32(u32h a, u32h b) {
+static inline __attribute__((always_inline)) u32v_8 join_u32_8(u32h_8 a, u32h_8 b) {
   return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
 }
-static inline __attribute__((always_inline)) i64v mask_low(i32v m) {
-  return __builtin_convertvector(low_i32(m), i64v);
+static inline __attribute__((always_inline)) i64v_8 mask_low_8(i32v_8 m) {
+  return __builtin_convertvector(low_i32_8(m), i64v_8);
 }
-static inline __attribute__((always_inline)) i64v mask_high(i32v m) {
-  return __builtin_convertvector(high_i32(m), i64v);
+static inline __attribute__((always_inline)) i64v_8 mask_high_8(i32v_8 m) {
+  return __builtin_convertvector(high_i32_8(m), i64v_8);
 }
-static inline __attribute__((always_inline)) i32v mask_join(i64v a, i64v b) {
-  return join_i32(__builtin_convertvector(a, i32h), __builtin_convertvector(b, i32h));
+static inline __attribute__((always_inline)) i32v_8 mask_join_8(i64v_8 a, i64v_8 b) {
+  return join_i32_8(__builtin_convertvector(a, i32h_8), __builtin_convertvector(b, i32h_8));
 }
-static inline __attribute__((always_inline)) f32v abs_vf32(f32v x) {
-  return (f32v)((i32v)x & INT32_MAX);
+static inline __attribute__((always_inline)) f32v_8 abs_vf32_8(f32v_8 x) {
+  return (f32v_8)((i32v_8)x & INT32_MAX);
 }
-static inline __attribute__((always_inline)) f32v maximum_vf32(f32v a, f32v b) {
-  const f32v r = select_f32((a < b) | (b != b), b, a);
-  return (f32v)((i32v)r & ((i32v)b | ~(a == b)));
+static inline __attribute__((always_inline)) f32v_8 maximum_vf32_8(f32v_8 a, f32v_8 b) {
+  const f32v_8 r = select_f32_8((a < b) | (b != b), b, a);
+  return (f32v_8)((i32v_8)r & ((i32v_8)b | ~(a == b)));
 }
-static inline __attribute__((always_inline)) f32v minimum_vf32(f32v a, f32v b) {
-  const f32v r = select_f32((b < a) | (b != b), b, a);
-  return (f32v)((i32v)r | ((i32v)b & (a == b)));
+static inline __attribute__((always_inline)) f32v_8 minimum_vf32_8(f32v_8 a, f32v_8 b) {
+  const f32v_8 r = select_f32_8((b < a) | (b != b), b, a);
+  return (f32v_8)((i32v_8)r | ((i32v_8)b & (a == b)));
 }
-static inline __attribute__((always_inline)) f32v round_vf32(f32v x) {
-  f32v y;
+static inline __attribute__((always_inline)) f32v_8 round_vf32_8(f32v_8 x) {
+  f32v_8 y;
 #if defined(__AVX512F__)
   __asm__("vrndscaleps $0, %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -161,8 +178,8 @@ static inline __attribute__((always_inline)) f32v round_vf32(f32v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f32v floor_vf32(f32v x) {
-  f32v y;
+static inline __attribute__((always_inline)) f32v_8 floor_vf32_8(f32v_8 x) {
+  f32v_8 y;
 #if defined(__AVX512F__)
   __asm__("vrndscaleps $1, %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -174,8 +191,8 @@ static inline __attribute__((always_inline)) f32v floor_vf32(f32v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f32v ceil_vf32(f32v x) {
-  f32v y;
+static inline __attribute__((always_inline)) f32v_8 ceil_vf32_8(f32v_8 x) {
+  f32v_8 y;
 #if defined(__AVX512F__)
   __asm__("vrndscaleps $2, %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -187,8 +204,8 @@ static inline __attribute__((always_inline)) f32v ceil_vf32(f32v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f32v trunc_vf32(f32v x) {
-  f32v y;
+static inline __attribute__((always_inline)) f32v_8 trunc_vf32_8(f32v_8 x) {
+  f32v_8 y;
 #if defined(__AVX512F__)
   __asm__("vrndscaleps $3, %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -200,8 +217,8 @@ static inline __attribute__((always_inline)) f32v trunc_vf32(f32v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f32v sqrt_vf32(f32v x) {
-  f32v y;
+static inline __attribute__((always_inline)) f32v_8 sqrt_vf32_8(f32v_8 x) {
+  f32v_8 y;
 #if defined(__AVX512F__)
   __asm__("vsqrtps %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -213,34 +230,34 @@ static inline __attribute__((always_inline)) f32v sqrt_vf32(f32v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f32v remainder_vf32(f32v a, f32v b) {
-  f32v y;
+static inline __attribute__((always_inline)) f32v_8 remainder_vf32_8(f32v_8 a, f32v_8 b) {
+  f32v_8 y;
   for (int i = 0; i < 8; i++) y[i] = __builtin_fmodf(a[i], b[i]);
   return y;
 }
-static inline __attribute__((always_inline)) i32v i32_from_vf32(f32v x) {
-  const i32v high = x >= (float)2147483648.0, low = x < (float)-2147483648.0;
-  const f32v inside = (f32v)((i32v)x & (x == x) & ~high & ~low);
-  return __builtin_convertvector(inside, i32v) | (high & INT32_MAX) | (low & INT32_MIN);
+static inline __attribute__((always_inline)) i32v_8 i32_from_vf32_8(f32v_8 x) {
+  const i32v_8 high = x >= (float)2147483648.0, low = x < (float)-2147483648.0;
+  const f32v_8 inside = (f32v_8)((i32v_8)x & (x == x) & ~high & ~low);
+  return __builtin_convertvector(inside, i32v_8) | (high & INT32_MAX) | (low & INT32_MIN);
 }
-static inline __attribute__((always_inline)) u32v u32_from_vf32(f32v x) {
-  u32v y;
+static inline __attribute__((always_inline)) u32v_8 u32_from_vf32_8(f32v_8 x) {
+  u32v_8 y;
   for (int i = 0; i < 8; i++) y[i] = u32_from_f32(x[i]);
   return y;
 }
-static inline __attribute__((always_inline)) f64v abs_vf64(f64v x) {
-  return (f64v)((i64v)x & INT64_MAX);
+static inline __attribute__((always_inline)) f64v_8 abs_vf64_8(f64v_8 x) {
+  return (f64v_8)((i64v_8)x & INT64_MAX);
 }
-static inline __attribute__((always_inline)) f64v maximum_vf64(f64v a, f64v b) {
-  const f64v r = select_f64((a < b) | (b != b), b, a);
-  return (f64v)((i64v)r & ((i64v)b | ~(a == b)));
+static inline __attribute__((always_inline)) f64v_8 maximum_vf64_8(f64v_8 a, f64v_8 b) {
+  const f64v_8 r = select_f64_8((a < b) | (b != b), b, a);
+  return (f64v_8)((i64v_8)r & ((i64v_8)b | ~(a == b)));
 }
-static inline __attribute__((always_inline)) f64v minimum_vf64(f64v a, f64v b) {
-  const f64v r = select_f64((b < a) | (b != b), b, a);
-  return (f64v)((i64v)r | ((i64v)b & (a == b)));
+static inline __attribute__((always_inline)) f64v_8 minimum_vf64_8(f64v_8 a, f64v_8 b) {
+  const f64v_8 r = select_f64_8((b < a) | (b != b), b, a);
+  return (f64v_8)((i64v_8)r | ((i64v_8)b & (a == b)));
 }
-static inline __attribute__((always_inline)) f64v round_vf64(f64v x) {
-  f64v y;
+static inline __attribute__((always_inline)) f64v_8 round_vf64_8(f64v_8 x) {
+  f64v_8 y;
 #if defined(__AVX512F__)
   __asm__("vrndscalepd $0, %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -252,8 +269,8 @@ static inline __attribute__((always_inline)) f64v round_vf64(f64v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f64v floor_vf64(f64v x) {
-  f64v y;
+static inline __attribute__((always_inline)) f64v_8 floor_vf64_8(f64v_8 x) {
+  f64v_8 y;
 #if defined(__AVX512F__)
   __asm__("vrndscalepd $1, %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -265,8 +282,8 @@ static inline __attribute__((always_inline)) f64v floor_vf64(f64v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f64v ceil_vf64(f64v x) {
-  f64v y;
+static inline __attribute__((always_inline)) f64v_8 ceil_vf64_8(f64v_8 x) {
+  f64v_8 y;
 #if defined(__AVX512F__)
   __asm__("vrndscalepd $2, %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -278,8 +295,8 @@ static inline __attribute__((always_inline)) f64v ceil_vf64(f64v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f64v trunc_vf64(f64v x) {
-  f64v y;
+static inline __attribute__((always_inline)) f64v_8 trunc_vf64_8(f64v_8 x) {
+  f64v_8 y;
 #if defined(__AVX512F__)
   __asm__("vrndscalepd $3, %1, %0" : "=v"(y) : "v"(x));
 #elif defined(__AVX__)
@@ -291,48 +308,70 @@ static inline __attribute__((always_inline)) f64v trunc_vf64(f64v x) {
 #endif
   return y;
 }
-static inline __attribute__((always_inline)) f64v remainder_vf64(f64v a, f64v b) {
-  f64v y;
+static inline __attribute__((always_inline)) f64v_8 remainder_vf64_8(f64v_8 a, f64v_8 b) {
+  f64v_8 y;
   for (int i = 0; i < 4; i++) y[i] = __builtin_fmod(a[i], b[i]);
   return y;
 }
-static inline __attribute__((always_inline)) i32h i32_from_vf64(f64v x) {
-  const i64v high = x >= (double)2147483648.0, low = x < (double)-2147483648.0;
-  const f64v inside = (f64v)((i64v)x & (x == x) & ~high & ~low);
-  return __builtin_convertvector(inside, i32h) | __builtin_convertvector((high & INT32_MAX) | (low & (int64_t)INT32_MIN), i32h);
+static inline __attribute__((always_inline)) i32h_8 i32_from_vf64_8(f64v_8 x) {
+  const i64v_8 high = x >= (double)2147483648.0, low = x < (double)-2147483648.0;
+  const f64v_8 inside = (f64v_8)((i64v_8)x & (x == x) & ~high & ~low);
+  return __builtin_convertvector(inside, i32h_8) | __builtin_convertvector((high & INT32_MAX) | (low & (int64_t)INT32_MIN), i32h_8);
 }
-static inline __attribute__((always_inline)) u32h u32_from_vf64(f64v x) {
-  u32h y;
+static inline __attribute__((always_inline)) u32h_8 u32_from_vf64_8(f64v_8 x) {
+  u32h_8 y;
   for (int i = 0; i < 4; i++) y[i] = u32_from_f64(x[i]);
   return y;
 }
-static inline __attribute__((always_inline)) i32v quotient_vi32(i32v a, i32v b) {
-  i32v y;
+static inline __attribute__((always_inline)) i32v_8 quotient_vi32_8(i32v_8 a, i32v_8 b) {
+  i32v_8 y;
   for (int i = 0; i < 8; i++) y[i] = quotient_i32(a[i], b[i]);
   return y;
 }
-static inline __attribute__((always_inline)) i32v remainder_vi32(i32v a, i32v b) {
-  i32v y;
+static inline __attribute__((always_inline)) i32v_8 remainder_vi32_8(i32v_8 a, i32v_8 b) {
+  i32v_8 y;
   for (int i = 0; i < 8; i++) y[i] = remainder_i32(a[i], b[i]);
   return y;
 }
-static inline __attribute__((always_inline)) i32v maximum_vi32(i32v a, i32v b) {
-  return select_i32(a > b, a, b);
+static inline __attribute__((always_inline)) i32v_8 maximum_vi32_8(i32v_8 a, i32v_8 b) {
+  return select_i32_8(a > b, a, b);
 }
-static inline __attribute__((always_inline)) void store_bool(uint8_t *p, i32v m) {
-  *(b8u *)p = __builtin_convertvector(m & 1, b8v);
+static inline __attribute__((always_inline)) void store_bool_8(uint8_t *p, i32v_8 m) {
+  *(b8u_8 *)p = __builtin_convertvector(m & 1, b8v_8);
 }
-static inline __attribute__((always_inline)) i32v high_words(f64v a, f64v b) {
-  return join_i32(__builtin_convertvector((u64v)a >> 32, i32h), __builtin_convertvector((u64v)b >> 32, i32h));
+static inline __attribute__((always_inline)) i32v_8 high_words_8(f64v_8 a, f64v_8 b) {
+  return join_i32_8(__builtin_convertvector((u64v_8)a >> 32, i32h_8), __builtin_convertvector((u64v_8)b >> 32, i32h_8));
 }
-static inline __attribute__((always_inline)) i32v low_words(f64v a, f64v b) {
-  return join_i32(__builtin_convertvector((u64v)a, i32h), __builtin_convertvector((u64v)b, i32h));
+static inline __attribute__((always_inline)) i32v_8 low_words_8(f64v_8 a, f64v_8 b) {
+  return join_i32_8(__builtin_convertvector((u64v_8)a, i32h_8), __builtin_convertvector((u64v_8)b, i32h_8));
 }
-static inline __attribute__((always_inline)) f64v from_words_low(u32v high, u32v low) {
-  return (f64v)(__builtin_convertvector(low_u32(high), u64v) << 32 | __builtin_convertvector(low_u32(low), u64v));
+static inline __attribute__((always_inline)) f64v_8 from_words_low_8(u32v_8 high, u32v_8 low) {
+  return (f64v_8)(__builtin_convertvector(low_u32_8(high), u64v_8) << 32 | __builtin_convertvector(low_u32_8(low), u64v_8));
 }
-static inline __attribute__((always_inline)) f64v from_words_high(u32v high, u32v low) {
-  return (f64v)(__builtin_convertvector(high_u32(high), u64v) << 32 | __builtin_convertvector(high_u32(low), u64v));
+static inline __attribute__((always_inline)) f64v_8 from_words_high_8(u32v_8 high, u32v_8 low) {
+  return (f64v_8)(__builtin_convertvector(high_u32_8(high), u64v_8) << 32 | __builtin_convertvector(high_u32_8(low), u64v_8));
+}
+static inline __attribute__((always_inline)) f32v_4 splat_f32_4(float x) {
+  return (f32v_4){x, x, x, x};
+}
+static inline __attribute__((always_inline)) i32v_4 splat_i32_4(int32_t x) {
+  return (i32v_4){x, x, x, x};
+}
+static inline __attribute__((always_inline)) f64v_4 splat_f64_4(double x) {
+  return (f64v_4){x, x};
+}
+static inline __attribute__((always_inline)) f32v_4 select_f32_4(i32v_4 m, f32v_4 a, f32v_4 b) {
+  return (f32v_4)((m & (i32v_4)a) | (~m & (i32v_4)b));
+}
+static inline __attribute__((always_inline)) f32v_4 abs_vf32_4(f32v_4 x) {
+  return (f32v_4)((i32v_4)x & INT32_MAX);
+}
+static inline __attribute__((always_inline)) f32v_4 minimum_vf32_4(f32v_4 a, f32v_4 b) {
+  const f32v_4 r = select_f32_4((b < a) | (b != b), b, a);
+  return (f32v_4)((i32v_4)r | ((i32v_4)b & (a == b)));
+}
+static inline __attribute__((always_inline)) void store_bool_4(uint8_t *p, i32v_4 m) {
+  *(b8u_4 *)p = __builtin_convertvector(m & 1, b8v_4);
 }
 struct task { kernel *run; long at, from, to; };
 struct tasks { void *const *b; const struct task *list; };
