@@ -197,7 +197,7 @@ export class Clustering {
 
   /**
    * Clusters over `shape` that have a full-size value in common with `root` or compute what it reads, in order.
-   * Two scalars cost nothing to compute together.
+   * Two scalars cost nothing to compute together. Nothing may wait for a last copy, so nothing is computed beside one.
    */
   #candidates(root: Expr, shape: readonly number[]): Cluster[] {
     const { roots, shared } = this.#reads.get(root)!;
@@ -209,7 +209,7 @@ export class Clustering {
       for (const cluster of this.#byShape.get(shape.join())?.slice(-MAX_CANDIDATES) ?? [])
         if (cluster.kind === 'map') found.add(cluster);
     return [...found]
-      .filter((cluster) => sameShape(cluster.shape, shape))
+      .filter((cluster) => sameShape(cluster.shape, shape) && !cluster.inner.some(isLastCopy))
       .sort((a, b) => a.index - b.index)
       .slice(-MAX_CANDIDATES);
   }

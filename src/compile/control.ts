@@ -69,23 +69,28 @@ function separateCarries(graph: Graph): Graph {
   return { ...separated, outputs };
 }
 
-/** The body of a loop, every carry of which is updated in place: what cannot be is computed elsewhere and copied at the end. */
+/**
+ * The body of a loop, every carry of which is updated in place: what cannot be is computed elsewhere and copied at the end.
+ * A body with such copies is fused anew, so another carry may have to follow.
+ */
 function compileBody(body: Graph, first: number, carries: number, compile: (graph: Graph) => Compiled): Compiled {
   const updates = Array.from({ length: carries }, (_, i) => ({ output: i, parameter: first + i }));
-  const compiled = compile({ ...body, updates });
-  const late = new Set(compiled.scheduled.updates.filter(({ inPlace }) => !inPlace).map(({ output }) => output));
-  if (late.size === 0) return compiled;
-  const outputs = withScope(new ExprScope(), () =>
-    body.outputs.map((output, i) =>
-      late.has(i)
-        ? withOrigin(originOf(output), () => lastCopy(isParameter(storageOf(output)) ? copy(output) : output))
-        : output,
-    ),
-  );
-  const again = compile({ ...body, outputs, updates });
-  if (again.scheduled.updates.some(({ inPlace }) => !inPlace))
-    throw new InternalError(`a carry of ${body.name} cannot be updated in place`);
-  return again;
+  const late = new Set<number>();
+  for (;;) {
+    const outputs = withScope(new ExprScope(), () =>
+      body.outputs.map((output, i) =>
+        late.has(i)
+          ? withOrigin(originOf(output), () => lastCopy(isParameter(storageOf(output)) ? copy(output) : output))
+          : output,
+      ),
+    );
+    const compiled = compile({ ...body, outputs, updates });
+    const elsewhere = compiled.scheduled.updates.filter(({ inPlace }) => !inPlace).map(({ output }) => output);
+    if (elsewhere.length === 0) return compiled;
+    if (elsewhere.some((output) => late.has(output)))
+      throw new InternalError(`a carry of ${body.name} cannot be updated in place`);
+    for (const output of elsewhere) late.add(output);
+  }
 }
 
 /** Enters the buffers of a compiled body in the table around it; `known` are those that stand for others. */

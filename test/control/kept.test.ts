@@ -17,6 +17,10 @@ const CASES: Readonly<Record<string, readonly [f: (w: Tensor) => Tensor, kept: b
   'a factor from outside': [(w) => last((h, x) => h.matmul(w).add(x).tanh()), true],
   'the left one': [(w) => last((h, x) => w.transpose().matmul(h.transpose()).transpose().add(x).tanh()), true],
   'forwards and backwards': [grad((w: Tensor) => last((h, x) => h.matmul(w).add(x).tanh()).sum()), true],
+  'two factors, neither in the place of the other': [
+    (w) => last((h, x) => h.matmul(w).add(x).tanh().matmul(w.mul(0.5))),
+    true,
+  ],
   'a factor that is carried': [
     (w) =>
       scan(

@@ -124,6 +124,30 @@ describe.for(THREADED_BACKENDS)('on %s', (backend) => {
     expect([0, 1].map(slope)).toEqual([2, 0]);
   });
 
+  test('a carry that a later branch still reads is replaced at the end of the turn, with no value computed beside it', () => {
+    const run = jit(
+      (a: Tensor, b: Tensor) =>
+        scan(
+          ([a, b]: [Tensor, Tensor], x: Tensor) => {
+            const half = forLoop(0, 2, (_, h) => h.mul(0.5), a.neg());
+            const y = half.mul(3);
+            const plus = (y: Tensor, a: Tensor): Tensor => y.add(a);
+            const minus = (y: Tensor, a: Tensor): Tensor => y.sub(a);
+            return [[half, cond(b.sum().greater(0), plus, minus, y, a)], y.add(x)] as const;
+          },
+          [a, b] as [Tensor, Tensor],
+          zeros([3, 1]),
+        ),
+      { backend },
+    );
+    const [[a, b], ys] = run(tensor([1, 2]), tensor([-1, 1.5]));
+    expect([a, b, ys].map((each) => [...each.dataSync()])).toEqual([
+      [-1 / 64, -1 / 32],
+      [-7 / 64, -7 / 32],
+      [-3 / 4, -3 / 2, 3 / 16, 3 / 8, -3 / 64, -3 / 32],
+    ]);
+  });
+
   test('carries that swap, stay, count and hold integers', () => {
     const run = jit(
       (a: Tensor, b: Tensor) =>
