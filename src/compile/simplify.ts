@@ -240,9 +240,36 @@ function productOfTable(node: Expr): Expr | undefined {
   return permutation === undefined ? gathered : transpose(gathered, permutation);
 }
 
+/**
+ * A product that adds up nothing (a gradient by example, or of a batch of one) as an outer product, which needs no tile and which
+ * what reads it computes. The sum began at +0, so that is added: a product of −0 was +0.
+ */
+function productOfOneStep(node: Expr): Expr | undefined {
+  const product = attributesOf(node, dotPrimitive);
+  if (product === undefined) return undefined;
+  const { batchA, batchB, contractA, contractB, permutation } = product;
+  const [a, b] = node.inputs as [Expr, Expr];
+  if (contractA.some((axis) => a.shape[axis] !== 1)) return undefined;
+  const squeezed = (x: Expr, steps: readonly number[]): Expr =>
+    reshape(
+      x,
+      x.shape.filter((_, axis) => !steps.includes(axis)),
+    );
+  const moved = (axes: readonly number[], steps: readonly number[]): number[] =>
+    axes.map((axis) => axis - steps.filter((step) => step < axis).length);
+  const products = dot(squeezed(a, contractA), squeezed(b, contractB), {
+    batch: [moved(batchA, contractA), moved(batchB, contractB)],
+    contract: [[], []],
+    ...(permutation === undefined ? {} : { permutation }),
+  });
+  return isFloat(node.dtype) ? add(products, constantLike(products, 0)) : products;
+}
+
 function simplifyNode(node: Expr, folds: boolean): Expr {
   for (;;) {
-    let next = foldConstants(node) ?? (folds ? (foldReduction(node) ?? productOfTable(node)) : undefined);
+    let next =
+      foldConstants(node) ??
+      (folds ? (foldReduction(node) ?? productOfTable(node) ?? productOfOneStep(node)) : undefined);
     const { scalarOp } = node.primitive;
     for (const rule of (scalarOp ? OF_OPS[scalarOp] : OF_MOVEMENTS.get(node.primitive)) ?? []) next ??= rule(node);
     if (next === undefined || next === node) return node;
