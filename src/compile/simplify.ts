@@ -265,11 +265,13 @@ function productOfOneStep(node: Expr): Expr | undefined {
   return isFloat(node.dtype) ? add(products, constantLike(products, 0)) : products;
 }
 
+/** Rules that look at extents: what holds for these may not for another number of rows. */
+const OF_EXTENTS: readonly Rule[] = [foldReduction, productOfTable, productOfOneStep];
+
 function simplifyNode(node: Expr, folds: boolean): Expr {
   for (;;) {
-    let next =
-      foldConstants(node) ??
-      (folds ? (foldReduction(node) ?? productOfTable(node) ?? productOfOneStep(node)) : undefined);
+    let next = foldConstants(node);
+    if (folds) for (const rule of OF_EXTENTS) next ??= rule(node);
     const { scalarOp } = node.primitive;
     for (const rule of (scalarOp ? OF_OPS[scalarOp] : OF_MOVEMENTS.get(node.primitive)) ?? []) next ??= rule(node);
     if (next === undefined || next === node) return node;
@@ -277,6 +279,6 @@ function simplifyNode(node: Expr, folds: boolean): Expr {
   }
 }
 
-/** Applies every rule until none applies. @param folds whether those are among them that may depend on a number of rows. */
+/** Applies every rule until none applies. @param folds whether `OF_EXTENTS` are among them. */
 export const simplify = (graph: Graph, folds = true): Graph =>
   rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs), folds));

@@ -1,8 +1,9 @@
 /** What a jitted function tells of itself: reports, contracts, times, the first NaN. Nothing of it runs in a call. */
 import type { Aval } from '../core/aval.js';
 import type { TypedArray } from '../core/dtype.js';
-import { TraceError } from '../core/errors.js';
+import { OptionError, TraceError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
+import { describeValue } from '../core/options.js';
 import { flatten, type TreeDef } from '../core/tree.js';
 import type { Program } from '../lower/program.js';
 import type { Emitter, KernelSource } from '../runtime/backend.js';
@@ -123,6 +124,8 @@ export function inspectionOf(programs: Programs): Inspection {
       );
     },
     profile: async (runs: number, ...args: unknown[]): Promise<Profile> => {
+      if (!Number.isInteger(runs) || runs < 1)
+        throw new OptionError('OPTION_RANGE', `profile got ${describeValue(runs)} runs`, 'Pass a whole number from 1.');
       const taken = await snapshot(args);
       return (await import('../runtime/profile.js')).profile(taken, runs);
     },

@@ -115,6 +115,10 @@ describe('profile', () => {
   test.each([0, 1.5, '3', NaN])('%o runs are refused', async (runs) => {
     const f = jit((x: Tensor) => x);
     await expect(f.profile(runs as number, tensor([1]))).rejects.toThrow(/OPTION_RANGE/);
+    // Who forgets the number hears of that, not of an argument that is missing.
+    await expect((f.profile as (...args: unknown[]) => Promise<unknown>)(tensor([1]))).rejects.toThrow(
+      /profile got a Tensor .* runs/,
+    );
   });
 });
 
