@@ -11,7 +11,7 @@
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
-import { minimum } from '../loops.js';
+import { minimum, push } from '../loops.js';
 import type { LaneOps } from './lanes.js';
 
 /** Rows of the packed left operand. */
@@ -73,16 +73,13 @@ export class TileRegisters {
   }
 
   /**
-   * `left` > 0 steps of k. Row `i` is read at the stream that `address` names, some bytes on; streams move by `stride` bytes a step.
-   * Pointers move once in four steps: after a number that is no multiple of four they stand before the last ones.
+   * `left` > 0 steps of k. Row `i` is read at stream `i`; streams move by `stride` bytes a step. Pointers move once in four steps:
+   * after a number that is no multiple of four they stand before the last ones.
+   *
+   * TurboFan folds no offset into a load that splats, but adds it to the base of the memory, once for all streams: one addition
+   * a step where pointers of their own need four (512³, packing included: 46.2 GFLOP/s, now 47.3).
    */
-  steps(
-    left: Local,
-    b: Local,
-    streams: readonly Local[],
-    stride: number,
-    address: (i: number) => { readonly stream: Local; readonly offset: number },
-  ): void {
+  steps(left: Local, b: Local, streams: readonly Local[], stride: number): void {
     const { f, ops } = this;
     const stepB = tileColumns(ops) * ops.bytes;
     f.block((exit) => {
@@ -95,12 +92,10 @@ export class TileRegisters {
               .set(vector),
           );
           this.#accumulators.forEach((line, i) => {
-            // The address is advanced by an add: TurboFan does not fold the offset of a load_splat.
-            const { stream, offset } = address(i);
-            f.get(stream);
-            const whole = step * stride + offset;
-            if (whole !== 0) f.i32(whole).op('i32.add');
-            f.memory(ops.loadSplat).set(this.#row);
+            const offset = step * stride;
+            f.get(streams[i]!);
+            if (offset < 0) f.i32(offset).op('i32.add');
+            f.memory(ops.loadSplat, Math.max(0, offset)).set(this.#row);
             line.forEach((sum, j) =>
               f.get(sum).get(this.#row).get(this.#right[j]!).op(ops.multiply).op(ops.add).set(sum),
             );
@@ -165,12 +160,10 @@ export function emitTile(
   return module.function(name, parameters, [], (f, { a, rowBytes, b, c, pitch, k, resume }) => {
     const registers = new TileRegisters(f, ops, rows, columns);
     const left = f.local('i32', 'left');
-    /** Where the rows are: all at `a`, an element apart, if they are packed. */
-    const streams = Array.from({ length: isDirect ? rows : 1 }, (_, i) => (i === 0 ? a : f.local('i32', `a${i}`)));
+    const streams = Array.from({ length: rows }, (_, i) => (i === 0 ? a : f.local('i32', `a${i}`)));
     streams.forEach((stream, i) => {
       if (i > 0)
-        f.get(streams[i - 1]!)
-          .get(rowBytes)
+        push(f.get(streams[i - 1]!), isDirect ? rowBytes : ops.bytes)
           .op('i32.add')
           .set(stream);
     });
@@ -178,9 +171,7 @@ export function emitTile(
       registers.clear();
       minimum(f, k, block).set(left);
       f.get(k).get(left).op('i32.sub').set(k);
-      registers.steps(left, b, streams, (isDirect ? 1 : TILE_ROWS) * ops.bytes, (i) =>
-        isDirect ? { stream: streams[i]!, offset: 0 } : { stream: a, offset: i * ops.bytes },
-      );
+      registers.steps(left, b, streams, (isDirect ? 1 : TILE_ROWS) * ops.bytes);
       registers.store(c, pitch, resume);
       f.i32(1).set(resume).get(k).brIf(nextBlock);
     });

@@ -239,7 +239,7 @@ export function emitWindowTile(
     const [left, length, count, next] = f.newLocals('i32', 'left', 'length', 'count', 'next');
     const multiply = (): void => {
       f.get(length).set(count);
-      registers.steps(count, b, segment.streams, run.stride, (i) => ({ stream: segment.streams[i]!, offset: 0 }));
+      registers.steps(count, b, segment.streams, run.stride);
     };
     steps.seek(from);
     f.loop((nextBlock) => {
