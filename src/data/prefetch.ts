@@ -2,38 +2,76 @@
 import { OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import type { Passes } from './batches.js';
+import { Departure } from './departure.js';
 
 type Source<B> = Iterable<B> | AsyncIterable<B>;
 
 const isIterable = (value: unknown): value is Source<unknown> =>
   typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 
-/** Keeps `count` results of the iterator under way. */
-async function* ahead<B>(source: Source<B>, count: number): AsyncGenerator<B, void> {
+/**
+ * Keeps `count` results of the iterator under way. No generator: one answers `return` only when the wait that it is in has
+ * ended, and a source may never answer.
+ */
+function ahead<B>(source: Source<B>, count: number): AsyncIterableIterator<B, undefined> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  const waiting: Promise<IteratorResult<B>>[] = [];
+  const asked: Promise<IteratorResult<B>>[] = [];
+  const left = new Departure();
+  const done = { done: true, value: undefined } as const;
+  let unanswered = 0;
   const ask = (): void => {
-    const next = Promise.resolve().then(() => iterator.next());
-    // Whoever takes it hears of its failure; until then it is nobody's.
-    next.catch(() => undefined);
-    waiting.push(next);
-  };
-  try {
-    for (let i = 0; i < count; i++) ask();
-    for (;;) {
-      const result = await waiting.shift()!;
-      if (result.done === true) return;
-      ask();
-      yield result.value;
+    while (asked.length < count) {
+      unanswered++;
+      const next = Promise.resolve()
+        .then(() => iterator.next())
+        .then(async (result) => (result.done === true ? result : { done: false as const, value: await result.value }))
+        .finally(() => unanswered--);
+      // Whoever takes it hears of its failure; until then it is nobody's.
+      next.catch(() => undefined);
+      asked.push(next);
     }
-  } finally {
-    await iterator.return?.();
-  }
+  };
+  /** Lets the source go; a promise where it is idle, so that what it does then is waited for. */
+  const close = (): unknown => {
+    left.leave();
+    const closing = Promise.resolve().then(() => iterator.return?.());
+    // Heard of where it is waited for.
+    closing.catch(() => undefined);
+    // A generator puts away what it holds when its own wait is over.
+    return unanswered === 0 ? closing : undefined;
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      if (left.over) return done;
+      ask();
+      try {
+        const result = await left.before(asked.shift()!);
+        if (result === undefined) return done;
+        if (result.done !== true) {
+          ask();
+          return result;
+        }
+      } catch (error) {
+        close();
+        throw error;
+      }
+      left.leave();
+      return done;
+    },
+    async return() {
+      if (!left.over) await close();
+      return done;
+    },
+  };
 }
 
 /**
  * The batches of a source, of which the next `count` are asked for before they are needed: a source that reads files or
  * fetches does so while a step runs. Iterable as often as the source. What the source throws is thrown where its batch is due.
+ * Whoever leaves early lets the source go, and does not wait for answers that are on their way.
  * @example
  * async function* download() {
  *   for (let i = 0; i < 3; i++) yield tensor([i]);

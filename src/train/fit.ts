@@ -1,6 +1,7 @@
 /** The loop around a step: epochs, progress, evaluation, early stopping, checkpoints, and how it is stopped. */
 import { DataError, OptionError } from '../core/errors.js';
 import { describeValue, isPlainObject } from '../core/options.js';
+import { Departure } from '../data/departure.js';
 import { Tensor } from '../trace/tensor.js';
 import type { History } from './history.js';
 import { checkFit, type EarlyStopping, type FitOptions, type Measured, type Signal, type Source } from './options.js';
@@ -60,7 +61,7 @@ function append(lists: Record<string, number[]>, numbers: Numbers): void {
 }
 
 /** Batches of an epoch, from one on. */
-async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, aborted: Promise<undefined>) {
+async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, abort: Departure) {
   const own = source.iterate?.(epoch, from);
   const batches: Iterable<B> | AsyncIterable<B> = own ?? source;
   const iterator: Iterator<B> | AsyncIterator<B> =
@@ -70,7 +71,7 @@ async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, abo
     for (;;) {
       const asked = iterator.next();
       // A source that never answers must not keep an abort waiting.
-      const result = asked instanceof Promise ? await Promise.race([asked, aborted]) : asked;
+      const result = asked instanceof Promise ? await abort.before(asked) : asked;
       if (result === undefined || result.done === true) return;
       if (left-- <= 0) yield result.value;
     }
@@ -80,17 +81,12 @@ async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, abo
   }
 }
 
-/** Resolves at an abort; `end` takes the listener away. */
-function abortOf(signal: Signal | undefined): { aborted: Promise<undefined>; end: () => void } {
-  let end = (): void => undefined;
-  const aborted = new Promise<undefined>((resolve) => {
-    if (signal === undefined) return;
-    const listener = (): void => resolve(undefined);
-    signal.addEventListener('abort', listener);
-    end = () => signal.removeEventListener('abort', listener);
-    if (signal.aborted) resolve(undefined);
-  });
-  return { aborted, end };
+/** Comes at an abort; `end` takes the listener away. */
+function abortOf(signal: Signal | undefined): { abort: Departure; end: () => void } {
+  const abort = new Departure();
+  signal?.addEventListener('abort', abort.leave);
+  if (signal?.aborted === true) abort.leave();
+  return { abort, end: () => signal?.removeEventListener('abort', abort.leave) };
 }
 
 /** How far a run is, for a line of progress. */
@@ -155,7 +151,7 @@ export async function fit<B>(
   const { length: total } = source as { length?: unknown };
   const known = typeof total === 'number' ? total : undefined;
   const isOver = (): boolean => earlyStopping !== undefined && place.waited >= earlyStopping.patience;
-  const { aborted, end } = abortOf(signal);
+  const { abort, end } = abortOf(signal);
   const isAborted = (): boolean => signal?.aborted === true;
   if (place.steps > 0) shown.say(`goes on ${reached(place)}`);
 
@@ -171,7 +167,7 @@ export async function fit<B>(
     while (place.epoch < epochs && !isOver() && !isAborted()) {
       const begun = performance.now();
       const epoch = place.epoch + 1;
-      for await (const batch of batchesOf(source, place.epoch, place.step, aborted)) {
+      for await (const batch of batchesOf(source, place.epoch, place.step, abort)) {
         const reading = Promise.resolve(step(batch)).then((result) => read('step', result));
         // Whoever awaits it hears of its failure.
         reading.catch(() => undefined);

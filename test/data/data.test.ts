@@ -6,6 +6,7 @@ import { DataError, LazuliError, OptionError, setDefaultBackend, tensor, type Te
 import Papa from 'papaparse';
 import { batches, fromPixels, prefetch, readCsv, readIdx, trainTestSplit } from 'lazuli/data';
 import { counting } from '../support/counting.js';
+import { eventually } from '../support/eventually.js';
 import { runs } from '../support/runs.js';
 
 afterEach(() => setDefaultBackend('js'));
@@ -166,7 +167,64 @@ describe('prefetch', () => {
     await expect(all()).rejects.toThrow('the disk is gone');
     expect([seen, ended]).toEqual([[1], 1]);
     for await (const each of prefetch(failing(), 1)) if (each === 1) break;
-    expect(ended).toBe(2);
+    await eventually(() => expect(ended).toBe(2));
+  });
+
+  test('leaving a source that never answers lets it go at once', async () => {
+    let left = 0;
+    let asked = 0;
+    const silent = {
+      [Symbol.asyncIterator]: () => {
+        asked = 0;
+        return {
+          next: () =>
+            asked++ === 0 ? Promise.resolve({ done: false as const, value: 1 }) : new Promise<never>(() => undefined),
+          // Nor does it say that it has put away what it held.
+          return: () => (left++, new Promise<never>(() => undefined)),
+        };
+      },
+    };
+    for await (const each of prefetch(silent, 3)) if (each === 1) break;
+    expect([left, asked]).toEqual([1, 4]);
+    await expect(async () => {
+      for await (const each of prefetch(silent, 1)) throw new Error(`step ${each}`);
+    }).rejects.toThrow('step 1');
+    expect(left).toBe(2);
+    // Whoever waits for a batch hears of it too.
+    const iterator = prefetch(silent, 1)[Symbol.asyncIterator]();
+    await iterator.next();
+    const waiting = [iterator.next(), iterator.next()];
+    expect(await iterator.return!()).toEqual({ done: true, value: undefined });
+    expect(await Promise.all(waiting)).toEqual(Array(2).fill({ done: true, value: undefined }));
+    expect((await iterator.next()).done).toBe(true);
+    expect(left).toBe(3);
+  });
+
+  test('leaving waits for what an idle source puts away, and throws its failure', async () => {
+    const log: string[] = [];
+    const idle = () => {
+      const values = [1, 2];
+      return {
+        [Symbol.asyncIterator]: () => ({
+          next: () =>
+            Promise.resolve(
+              values.length > 0 ? { done: false as const, value: values.shift()! } : { done: true as const, value: 0 },
+            ),
+          return: async () => {
+            await sleep(5);
+            log.push('closed');
+            throw new Error('it cannot be closed');
+          },
+        }),
+      };
+    };
+    await expect(async () => {
+      for await (const each of prefetch(idle(), 1)) {
+        await sleep(1);
+        if (each === 1) break;
+      }
+    }).rejects.toThrow('cannot be closed');
+    expect(log).toEqual(['closed']);
   });
 });
 

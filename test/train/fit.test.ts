@@ -217,10 +217,45 @@ describe('how it ends', () => {
     const busy = await fit(() => 1, endless, { ...quiet, epochs: 1, signal: later.signal });
     expect([busy.stopped, busy.steps > 0]).toEqual(['aborted', true]);
 
-    const silent = new AbortController();
-    const never = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }) };
-    setTimeout(() => silent.abort(), 5);
-    expect((await fit(() => 1, never, { ...quiet, epochs: 1, signal: silent.signal })).stopped).toBe('aborted');
+    let closed = 0;
+    const never = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise<never>(() => undefined),
+        return: () => Promise.resolve({ done: true as const, value: ++closed }),
+      }),
+    };
+    for (const each of [never, prefetch(never, 2)]) {
+      const silent = new AbortController();
+      setTimeout(() => silent.abort(), 5);
+      expect((await fit(() => 1, each, { ...quiet, epochs: 1, signal: silent.signal })).stopped).toBe('aborted');
+    }
+    expect(closed).toBe(2);
+  });
+
+  test('the batches of an async source are nobody’s after their step', async () => {
+    const seen: WeakRef<object>[] = [];
+    const endless = {
+      async *[Symbol.asyncIterator]() {
+        for (;;) {
+          const batch = {};
+          seen.push(new WeakRef(batch));
+          await sleep(0);
+          yield batch;
+        }
+      },
+    };
+    const controller = new AbortController();
+    const step = async (): Promise<number> => {
+      if (seen.length >= 40) {
+        await sleep(1);
+        gc!();
+        if (seen.slice(0, 20).every((each) => each.deref() === undefined)) controller.abort();
+      }
+      // A run that keeps them would go on for ever.
+      return seen.length < 50 ? 1 : Promise.reject(new Error('batches are kept'));
+    };
+    const { stopped } = await fit(step, prefetch(endless, 2), { ...quiet, epochs: 1, signal: controller.signal });
+    expect(stopped).toBe('aborted');
   });
 
   test('what is thrown is thrown, and the source is closed', async () => {
