@@ -17,7 +17,28 @@ import { drop, EagerNode, type EagerScope, eagerScope, hold } from './eager-scop
 import { asExpr, asTensor } from './operand.js';
 import { indexError, inspectCustom, printValue, refuseMissing, toJSON } from './print.js';
 import { activeScope, isTracing, record, touch, type TraceScope, useExpr } from './scope.js';
-import { apply, Tensor, tensor, type TensorData } from './tensor.js';
+import { Tensor, tensor, type TensorData } from './tensor.js';
+
+/** What {@link Variable.number} holds: a tensor's value becomes a number, which needs it to be known. */
+function asNumber(next: Tensor | TensorData): Expr {
+  if (typeof next === 'number') return asExpr(next);
+  const given = next instanceof Tensor ? next : tensor(next, { dtype: 'f64' });
+  const expr = useExpr(given.expr);
+  if (expr.aval.weak) return expr;
+  if (given.ndim !== 0)
+    throw new ShapeError(
+      'VARIABLE_SHAPE',
+      `a Variable that holds a number was set to ${expr.aval.key}`,
+      'Set it to a number, or to a scalar.',
+    );
+  if (isTracing())
+    throw new DTypeError(
+      'VARIABLE_DTYPE',
+      `a Variable that holds a number was set to ${expr.aval.key} while a function was traced`,
+      'Compute its next value from numbers and from Variables that hold numbers.',
+    );
+  return asExpr(given.item());
+}
 
 /**
  * A tensor that can be replaced by another of its shape and dtype.
@@ -58,9 +79,10 @@ export class Variable implements UpdateTarget {
   /**
    * A Variable that holds a JavaScript number: an f64 scalar that takes the dtype of the tensor it meets, as a literal
    * does. A rate or a step counter kept in one may change between calls without another trace.
+   * @throws ShapeError `VARIABLE_SHAPE`, DTypeError `VARIABLE_DTYPE` for what is no number
    */
   static number(value: number, name?: string): Variable {
-    return new Variable(apply(asExpr, value), name, true);
+    return new Variable(new Tensor(record(() => asNumber(value))), name, true);
   }
 
   /** Extents of the axes. */
@@ -97,7 +119,7 @@ export class Variable implements UpdateTarget {
   }
 
   #fitting(next: Tensor | TensorData): Expr {
-    if (this.aval.weak) return this.#fittingNumber(next);
+    if (this.aval.weak) return asNumber(next);
     const given = useExpr(next instanceof Tensor ? next.expr : tensor(next, { dtype: this.dtype }).expr);
     const expr = given.aval.weak || (this.dtype === 'f32' && given.dtype === 'f64') ? cast(given, this.dtype) : given;
     if (expr.shape.length !== this.shape.length || expr.shape.some((extent, axis) => extent !== this.shape[axis]))
@@ -113,27 +135,6 @@ export class Variable implements UpdateTarget {
         `Cast it with .cast('${this.dtype}')${isFloat(this.dtype) ? '' : ', which truncates'}.`,
       );
     return expr;
-  }
-
-  /** As {@link Variable.number}: a tensor's value becomes a number, which needs it to be known. */
-  #fittingNumber(next: Tensor | TensorData): Expr {
-    if (typeof next === 'number') return asExpr(next);
-    const given = next instanceof Tensor ? next : tensor(next, { dtype: 'f64' });
-    if (given.ndim !== 0)
-      throw new ShapeError(
-        'VARIABLE_SHAPE',
-        `a Variable that holds a number was set to ${useExpr(given.expr).aval.key}`,
-        'Set it to a number, or to a scalar.',
-      );
-    const expr = useExpr(given.expr);
-    if (expr.aval.weak) return expr;
-    if (isTracing())
-      throw new DTypeError(
-        'VARIABLE_DTYPE',
-        `a Variable that holds a number was set to ${expr.aval.key} while a function was traced`,
-        'Compute its next value from numbers and from Variables that hold numbers.',
-      );
-    return asExpr(given.item());
   }
 
   /** @throws TraceError `LEAKED_VARIABLE` if it was made in a trace that has ended. */

@@ -98,6 +98,19 @@ describe.each([...BACKENDS])('on %s', (backend) => {
     expect(outside.dataSync()[0]).toBe(3);
   });
 
+  test('Variable.number takes a number, or what becomes one', () => {
+    const make = (value: unknown): Variable => Variable.number(value as number);
+    expect([make(0.1), make(tensor(2)), make(3)].map(({ value }) => value.item())).toEqual([0.1, 2, 3]);
+    expect(make(tensor(2)).value.mul(tensor([1], { dtype: 'f64' })).dtype).toBe('f64');
+    expectError(() => make(tensor([1, 2])), ShapeError, 'VARIABLE_SHAPE');
+    expectError(() => make([1]), ShapeError, 'VARIABLE_SHAPE');
+    for (const none of ['x', null, undefined, make(1)]) expectError(() => make(none), DTypeError, 'NOT_A_NUMBER');
+    // In a trace a number argument is one, and an element of a tensor is not.
+    const inside = jit((x: unknown) => make(x).value.add(1), { backend });
+    expect(inside(3).item()).toBe(4);
+    expectError(() => inside(tensor(3)), DTypeError, 'VARIABLE_DTYPE');
+  });
+
   test('a Variable keeps its shape and dtype, outside and in jit', () => {
     const w = new TrainVar(tensor([1, 2]));
     const n = new Variable(tensor([1], { dtype: 'i32' }));

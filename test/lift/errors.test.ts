@@ -257,4 +257,6 @@ test('options are checked', () => {
   expectError(() => lift(f, { constant: {} } as never), OptionError, 'UNKNOWN_OPTION');
   expectError(() => lift(f, { constants: { a: 'text' } } as never), OptionError, 'LIFT_CONSTANT');
   expectError(() => lift(f, { constants: { a: { b: [tensor(1)] } } } as never), OptionError, 'LIFT_CONSTANT');
+  for (const constants of [1, true, [1], new Map([['a', 1]]), 'a'])
+    expectError(() => lift(f, { constants } as never), OptionError, 'LIFT_CONSTANT');
 });

@@ -36,13 +36,16 @@ export type LiftedArguments<A extends readonly unknown[]> = {
 /** What a lifted function returns: a tensor for each number. */
 export type Lifted<R> = MapLeaves<R, Tensor, Plain | Tensor>;
 
+const badConstant = (value: unknown, place: string, remedy: string): OptionError =>
+  new OptionError('LIFT_CONSTANT', `lift got ${describeValue(value)} as ${place}`, remedy);
+
 /** @throws OptionError `LIFT_CONSTANT` */
 function checkConstant(name: string, value: unknown): void {
   if (typeof value === 'number' || typeof value === 'boolean') return;
   if (!Array.isArray(value) && !isPlainObject(value))
-    throw new OptionError(
-      'LIFT_CONSTANT',
-      `lift got ${describeValue(value)} as the constant ${name}`,
+    throw badConstant(
+      value,
+      `the constant ${name}`,
       'Constants are numbers, booleans, and plain objects and arrays of them; pass tensors as arguments.',
     );
   for (const [key, each] of Object.entries(value as object)) checkConstant(`${name}.${key}`, each);
@@ -140,6 +143,8 @@ export function lift<A extends unknown[], R>(
     throw new OptionError('NOT_A_FUNCTION', `lift got ${describeValue(fn)}`, 'Pass a function over numbers.');
   checkOptions('lift', options, ['constants']);
   const constants = options.constants ?? {};
+  if (!isPlainObject(constants))
+    throw badConstant(constants, 'its constants', 'Give them by name: lift(fn, { constants: { rho: 0.9 } }).');
   checkConstant('constants', constants);
   const parsed = parseFunction(fn);
   check(parsed, constants);
