@@ -59,6 +59,7 @@ const ALL = join(folder, 'all.html');
 const TRACE = join(folder, 'trace.json');
 const SVG = join(folder, 'times.svg');
 const FAILS = file('fails.mjs', `throw new Error('no luck');\n`);
+const OLD = file('old.cjs', `module.exports = Object.fromEntries([['step', () => 1]]);\n`);
 const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
 
 /** Command lines that share a process; the first that loads the file gets what that prints. */
@@ -76,6 +77,8 @@ const LINES = {
   opencl: ['inspect', STEP, '--backend', 'opencl'],
   wrong: ['inspect', '--json'],
   fails: ['inspect', FAILS, '--json'],
+  old: ['inspect', OLD],
+  version: ['--version'],
 } as const;
 let outcomes: Readonly<Record<keyof typeof LINES, Outcome>>;
 beforeAll(async () => {
@@ -130,11 +133,11 @@ test('compare tells how far backends part; exit code 1 if one cannot run', () =>
   });
 });
 
-test('--help and --version', async () => {
+test('--help and --version', () => {
   expect([outcomes.help.code, outcomes.help.stderr]).toEqual([0, '']);
   for (const word of ['inspect', 'profile', 'compare', '--json', '--backend', '--html', 'Exit codes'])
     expect(outcomes.help.stdout).toContain(word);
-  expect(await lazuli('--version')).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: '' });
+  expect(outcomes.version).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: '' });
 });
 
 test.each<[readonly string[], string]>([
@@ -173,9 +176,8 @@ test('with --json an error is JSON, and what FILE throws is one', () => {
   expect([fails.code, JSON.parse(fails.stderr)]).toEqual([1, { error: 'no luck' }]);
 });
 
-test('a file that is CommonJS is told how to be none', async () => {
-  const old = file('old.cjs', `module.exports = Object.fromEntries([['step', () => 1]]);\n`);
-  const { code, stderr } = await lazuli('inspect', old);
+test('a file that is CommonJS is told how to be none', () => {
+  const { code, stderr } = outcomes.old;
   expect([code, stderr]).toEqual([1, expect.stringContaining('old.cjs is CommonJS: name it .mjs, or put "type"')]);
 });
 

@@ -3,20 +3,19 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { bundled, printed, ROOT } from '../support/processes.js';
 import { THOROUGH } from '../support/runs.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const run = (...args: readonly string[]): string =>
-  execFileSync(process.execPath, ['--import', 'tsx', 'examples/compare.ts', ...args], { cwd: ROOT, encoding: 'utf8' });
+const script = bundled(`import './examples/compare.js';`);
 
-test('both steps on every CPU backend, with the same bits', { timeout: 240_000 }, () => {
+test('both steps on every CPU backend, with the same bits', { timeout: 240_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'lazuli-compare-'));
   try {
     // A GPU of software takes a minute.
     const backends = THOROUGH ? [] : ['--backends', 'reference,js,wasm'];
-    const output = run(
+    const output = await printed(
+      'examples/compare.ts',
       ...backends,
       '--repeats',
       '1',
@@ -33,7 +32,8 @@ test('both steps on every CPU backend, with the same bits', { timeout: 240_000 }
     }
     for (const backend of ['reference', 'js', 'wasm'])
       expect(output.match(new RegExp(`^${backend} +\\d+ threads? .* 0 +0 +0$`, 'gm'))).toHaveLength(2);
-    expect(run('--help')).toContain('--repeats N       calls that are timed on each backend (default 3)');
+    const help = execFileSync(process.execPath, [script, '--help'], { cwd: ROOT, encoding: 'utf8' });
+    expect(help).toContain('--repeats N       calls that are timed on each backend (default 3)');
   } finally {
     rmSync(folder, { recursive: true });
   }

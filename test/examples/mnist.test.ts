@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { bundled, ROOT } from '../support/processes.js';
 import { casesOf, THOROUGH } from '../support/runs.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** `npm start`. */
+const STARTED = ['--import', 'tsx', 'examples/mnist.ts'];
+const BUNDLED = [bundled(`import './examples/mnist.js';`)];
 const folder = mkdtempSync(join(tmpdir(), 'lazuli-mnist-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -17,12 +19,10 @@ interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the example; `interruptAfter` sends SIGINT once the output holds that text. */
-function run(args: readonly string[], interruptAfter?: string): Promise<Outcome> {
+/** Runs the example by the arguments of Node that `start` is; `interruptAfter` sends SIGINT once the output holds that text. */
+function run(args: readonly string[], start = BUNDLED, interruptAfter?: string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'examples/mnist.ts', ...args], {
-      cwd: ROOT,
-    });
+    const child = spawn(process.execPath, [...start, ...args], { cwd: ROOT });
     let [stdout, stderr, sent] = ['', '', false];
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
@@ -39,7 +39,7 @@ function run(args: readonly string[], interruptAfter?: string): Promise<Outcome>
 
 test(`one epoch: every line, no escape codes${THOROUGH ? ', and the same bits again' : ''}`, async () => {
   const svg = join(folder, 'curve.svg');
-  const first = await run(['--epochs', '1', '--seed', '3', '--svg', svg]);
+  const first = await run(['--epochs', '1', '--seed', '3', '--svg', svg], STARTED);
   expect(first.stderr).toBe('');
   expect(first.code).toBe(0);
   // eslint-disable-next-line no-control-regex
@@ -77,7 +77,7 @@ test('--help explains, a bad flag is an error with exit code 2', async () => {
 });
 
 test('Ctrl-C stops between two steps', async () => {
-  const outcome = await run(['--epochs', '50', '--svg', join(folder, 'unused.svg')], 'batches of 100');
+  const outcome = await run(['--epochs', '50', '--svg', join(folder, 'unused.svg')], BUNDLED, 'batches of 100');
   expect(outcome.code).toBe(130);
   expect(outcome.stdout.trimEnd().split('\n').at(-1)).toBe('stopped');
   expect(outcome.stderr).toBe('');

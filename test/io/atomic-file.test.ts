@@ -7,6 +7,7 @@ import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CheckpointError } from '../../src/core/errors.js';
 import { readFileBytes, writeFileAtomically } from '../../src/io/atomic-file.js';
+import { bundled } from '../support/processes.js';
 
 let folder = '';
 beforeEach(async () => {
@@ -162,20 +163,17 @@ describe('writeFileAtomically and readFileBytes', () => {
   });
 });
 
+const WRITER = bundled(`
+  import { writeFileAtomically } from './src/io/atomic-file.js';
+  for (let turn = 0; ; turn++) {
+    await writeFileAtomically(process.argv[2], new Uint8Array(4e6).fill(turn));
+    if (turn === 1) console.log('running');
+  }`);
+
 it('a kill at any moment leaves the old file or the new one', async () => {
   const file = join(folder, 'state');
-  const source = new URL('../../src/io/atomic-file.ts', import.meta.url).href;
-  const program = `
-    import { writeFileAtomically } from ${JSON.stringify(source)};
-    for (let turn = 0; ; turn++) {
-      await writeFileAtomically(${JSON.stringify(file)}, new Uint8Array(4e6).fill(turn));
-      if (turn === 1) console.log('running');
-    }`;
   for (let kill = 0; kill < 6; kill++) {
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(process.execPath, [WRITER, file], { stdio: ['ignore', 'pipe', 'inherit'] });
     const exited = new Promise((resolve) => child.on('exit', resolve));
     await new Promise((resolve) => child.stdout.once('data', resolve));
     await new Promise((resolve) => setTimeout(resolve, 5 + 7 * kill));

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jit, type Tensor, tensor } from 'lazuli';
 import { native } from 'lazuli/native';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { main } from '../../src/cli/main.js';
 import { toHTML } from '../../src/report/html.js';
 import { describeOnNative, DIRECTORY } from './support.js';
 
@@ -56,14 +57,14 @@ describeOnNative('machine code', () => {
       `import { jit, tensor } from 'lazuli';\nexport const step = jit((x) => x.mul(2));\nexport const args = [tensor([1, 2])];\n`,
     );
     try {
-      const { stdout, stderr, status } = spawnSync(
-        process.execPath,
-        ['--import', 'tsx', 'src/cli/lazuli.ts', 'inspect', file, '--backend', 'native', '--machine-code'],
-        { cwd: root, encoding: 'utf8', env: { ...process.env, XDG_CACHE_HOME: DIRECTORY } },
-      );
-      expect(status, stderr).toBe(0);
+      vi.stubEnv('XDG_CACHE_HOME', DIRECTORY);
+      let stdout = '';
+      vi.spyOn(process.stdout, 'write').mockImplementation((text) => (stdout += String(text)) !== '');
+      expect(await main(['inspect', file, '--backend', 'native', '--machine-code'])).toBe(0);
       expect(stdout).toMatch(/^\w+ on native:[^]*<lazuli_run>:/);
     } finally {
+      vi.restoreAllMocks();
+      vi.unstubAllEnvs();
       rmSync(file);
     }
   });

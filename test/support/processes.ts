@@ -36,7 +36,8 @@ export function bundled(contents: string): string {
     bundle: true,
     // The package says that none of its files has effects; a script is nothing else.
     ignoreAnnotations: true,
-    external: ['koffi'],
+    // The library's own names are paths of tsconfig.json.
+    packages: 'external',
     platform: 'node',
     format: 'esm',
     target: 'node20',

@@ -23,6 +23,7 @@ import { noise } from '../support/arrays.js';
 import { read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 import { eventually } from '../support/eventually.js';
+import { bundled } from '../support/processes.js';
 
 type PhaseBody = (f: FunctionBody, threads: Threads, p: { context: Local; from: Local; to: Local }) => void;
 
@@ -349,16 +350,13 @@ describe('reports name the threads', () => {
   });
 });
 
+const ENDS = bundled(`
+  import { createWasmBackend } from './backends/wasm/backend.js';
+  const backend = createWasmBackend();
+  await backend.setThreads(2);
+  console.log(backend.threads().count);`);
+
 test('a process with threads ends by itself', () => {
-  const script = `
-    import { createWasmBackend } from './backends/wasm/backend.ts';
-    const backend = createWasmBackend();
-    await backend.setThreads(2);
-    console.log(backend.threads().count);
-  `;
-  const out = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-    encoding: 'utf8',
-    timeout: 240_000,
-  });
+  const out = execFileSync(process.execPath, [ENDS], { encoding: 'utf8', timeout: 240_000 });
   expect(out.trim()).toBe('2');
 });

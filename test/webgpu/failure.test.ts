@@ -1,6 +1,5 @@
 /** What goes wrong on a device: loss, destruction, no memory, a source that it refuses; and a process that ends by itself. */
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createWebGpuBackend } from '../../backends/webgpu/backend.js';
 import { webgpu } from '../../backends/webgpu/webgpu.js';
@@ -9,6 +8,7 @@ import { formOf, FunctionBuilder } from '../../src/lower/builder.js';
 import { BEGIN, END, type LoopFunction } from '../../src/lower/loops.js';
 import type { Backend, DeviceBuffer, Executable } from '../../src/runtime/backend.js';
 import { jit, Module, TrainVar } from '../../src/index.js';
+import { bundled } from '../support/processes.js';
 import { programOf } from './loops.js';
 import { describeOnGpu, gpu, openCounted, openDevice } from './support.js';
 
@@ -148,12 +148,9 @@ describeOnGpu('opening', () => {
     expect(backend.synchronous).toBe(false);
     backend.destroy();
   });
+  const script = bundled(`import './test/webgpu/exits.js';`);
   test('a finished process ends by itself', () => {
-    const entry = new URL('exits.ts', import.meta.url);
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', fileURLToPath(entry)], {
-      encoding: 'utf8',
-      timeout: 120_000,
-    });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 120_000 });
     expect(stderr).toBe('');
     expect(stdout).toBe('1\n');
     expect(status).toBe(0);
