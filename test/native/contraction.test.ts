@@ -22,13 +22,14 @@ const caseOf = (name: string, arrays: HostArray[], f: (...tensors: Tensor[]) => 
   inputs: arrays,
 });
 
-/** m, k, n: whole tiles and panels, edges of both, few rows, one column, one and several groups of blocks. */
+/** m, k, n: whole tiles and panels, edges of both, panels that are read where they lie, few rows, one column, one and several groups of blocks. */
 const SIZES = [
   [1, 1, 1],
   [12, 128, 32],
   [13, 129, 33],
   [100, 784, 10],
   [25, 50, 70],
+  [29, 300, 100],
   [7, 300, 100],
   [1, 300, 600],
   [2, 17, 130],

@@ -45,6 +45,8 @@ export function printContraction(
   };
 }
 
+const atOnce = (print: () => void): void => print();
+
 class ContractionPrinter {
   readonly mostBlocks: number;
   readonly mostPanels: number;
@@ -269,21 +271,28 @@ class ContractionPrinter {
       const heights = this.#tileRows;
       const rest = heights[heights.length - 1]!;
       const own = heights.slice(0, -1).map((rows) => `rows - r >= ${rows} ? ${rows} : `);
-      writer.block('for (long r = 0, own; r < rows; r += own)', () => {
-        writer.line(`own = ${own.join('')}${rest};`);
-        if (levels > 1) writer.line(`${this.#type} total[${plan.tileRows * panel}];`);
-        heights.forEach((rows, i) => {
-          const head = i < heights.length - 1 ? `if (own == ${rows})` : '';
-          writer.block(`${i > 0 ? 'else ' : ''}${head}`.trim(), () => this.#printTiles(rows, first));
+      const blocks = `for (long k = 0; k < depth; k += ${CONTRACTION_BLOCK})`;
+      const inBlocks = (print: () => void): void => writer.block(blocks, print);
+      const [around, inside] = plan.byBlocks ? [inBlocks, atOnce] : [atOnce, inBlocks];
+      const tiles = (): void =>
+        writer.block('for (long r = 0, own; r < rows; r += own)', () => {
+          writer.line(`own = ${own.join('')}${rest};`);
+          if (levels > 1) writer.line(`${this.#type} total[${plan.tileRows * panel}];`);
+          heights.forEach((rows, i) => {
+            const head = i < heights.length - 1 ? `if (own == ${rows})` : '';
+            writer.block(`${i > 0 ? 'else ' : ''}${head}`.trim(), () => inside(() => this.#printTile(rows, first)));
+          });
+          if (levels > 1) {
+            const [into, pitch, span] =
+              uppers > 0
+                ? ['(sums + UPPER)', String(panel), GROUP * CONTRACTION_GROUP]
+                : ['results', 'pitch', Infinity];
+            const begins = span === Infinity ? 'group > 0' : `group % ${span} > 0`;
+            const place = into.replace('UPPER', String(scratchOf(plan).sums));
+            this.#join('total', panel, `${place} + r * ${pitch}`, pitch, 'own', begins);
+          }
         });
-        if (levels > 1) {
-          const [into, pitch, span] =
-            uppers > 0 ? ['(sums + UPPER)', String(panel), GROUP * CONTRACTION_GROUP] : ['results', 'pitch', Infinity];
-          const begins = span === Infinity ? 'group > 0' : `group % ${span} > 0`;
-          const place = into.replace('UPPER', String(scratchOf(plan).sums));
-          this.#join('total', panel, `${place} + r * ${pitch}`, pitch, 'own', begins);
-        }
-      });
+      around(tiles);
       // Totals of several groups, and of several of those.
       for (let level = 0; level < uppers; level++) {
         const span = GROUP * CONTRACTION_GROUP ** (level + 1);
@@ -298,8 +307,8 @@ class ContractionPrinter {
     });
   }
 
-  /** The sums of one tile, block by block. */
-  #printTiles(rows: number, first: (side: Side) => string): void {
+  /** The sums of one tile over one block of steps. */
+  #printTile(rows: number, first: (side: Side) => string): void {
     const { plan } = this;
     const writer = this.#writer;
     const { levels, panel } = plan;
@@ -312,15 +321,13 @@ class ContractionPrinter {
       writer.line(
         `${tileName(this.#name + (isPacked ? '' : '_plain'), rows, plan.vectors)}(${a}, ${isPacked ? `packed + k * ${panel}` : `${first('right')} + k * ${axis.right}`}, ${target}, ${pitch}, least(${CONTRACTION_BLOCK}, depth - k), k > 0);`,
       );
-    writer.block(`for (long k = 0; k < depth; k += ${CONTRACTION_BLOCK})`, () => {
-      if (plan.packsRight) call(true);
-      else if (!this.#hasEdge) call(false);
-      else if (this.mostPanels === 1) call(true);
-      else {
-        writer.block('if (isPacked)', () => call(true));
-        writer.block('else', () => call(false));
-      }
-    });
+    if (plan.packsRight) call(true);
+    else if (!this.#hasEdge) call(false);
+    else if (this.mostPanels === 1) call(true);
+    else {
+      writer.block('if (isPacked)', () => call(true));
+      writer.block('else', () => call(false));
+    }
   }
 
   /** Adds rows of totals to those at `into`, or puts them there; a total is never −0, so 0 + total is the total. */

@@ -51,6 +51,8 @@ export interface ContractionPlan {
   readonly byRows: boolean;
   readonly pitch: number;
   readonly packsRight: boolean;
+  /** Whether all rows take one block of steps before the next. */
+  readonly byBlocks: boolean;
 }
 
 /** Steps after which a group of blocks has its total; packed operands are as long. */
@@ -61,6 +63,8 @@ const LEFT_BYTES = 1 << 19;
 const FEW_PANELS = 8;
 /** Strides of whole pages lie in the same few lines of the first-level cache. */
 const PAGE = 4096;
+/** The most bytes of a page that a stride may divide, so that a block of a panel has room in that cache. */
+const SPREAD_BYTES = 128;
 
 /** Neighbouring axes that one stride of the operand walks count as one. */
 function joinAxes(axes: readonly Axis[], side: Side): Axis[] {
@@ -78,6 +82,22 @@ function joinAxes(axes: readonly Axis[], side: Side): Axis[] {
 /** `total` in the fewest equal parts of at most `limit`, each a multiple of `unit`. */
 const evenly = (total: number, limit: number, unit: number): number =>
   Math.ceil(Math.ceil(total / Math.ceil(total / Math.max(limit, unit))) / unit) * unit;
+
+/**
+ * Rows of a tile, at most `most`: those with which all take least. A tile's beginning and end cost about what a row does, and one
+ * of less than five rows runs at 0.6 of the speed of others.
+ */
+function tileHeight(rows: number, most: number): number {
+  const cost = (height: number): number => {
+    const rest = rows % height;
+    return Math.ceil(rows / height) + (rest < 5 ? 0.6 * rest : 0) + (rest > 0 ? 0.1 : 0);
+  };
+  let best = most;
+  for (let height = most; height > most / 2; height--) if (cost(height) < cost(best)) best = height;
+  return best;
+}
+
+const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
 
 /** How a machine computes a contraction: its register tile, what is packed, and the tasks. */
 export function planContraction(machine: MachineName, shape: TileShape): ContractionPlan {
@@ -99,10 +119,16 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
     own.length <= 1 && bounds.length === 0 && along.length <= 1;
   const many = registers === 32;
   const sums = many ? 24 : 12;
-  // Few rows: no panel is used twice, so nothing is packed, and the tile is as wide as it can be.
+  // Few rows: no panel is used twice, so nothing is packed, and the tile is as wide as it can be. More read one where it lies
+  // if a block of its steps stays in the first-level cache until all of them have used it.
   const few = many ? 12 : 6;
-  const packsRight = !(isPlain(right) && (lanes === 1 || (rows <= few && right.lanes[0]?.right === 1)));
-  let tileRows = Math.min(rows, lanes === 1 ? 8 : few);
+  const isDirect = order.restarts.length <= 1;
+  const isSpread =
+    isDirect && columns >= 2 * lanes && divisor((right.steps[0]?.right ?? 0) * bytes, PAGE) <= SPREAD_BYTES;
+  const isAdjacent = right.lanes[0]?.right === 1 && (rows <= few || isSpread);
+  const packsRight = !(isPlain(right) && (lanes === 1 || isAdjacent));
+  const isSized = joined.rows.size !== undefined;
+  let tileRows = lanes === 1 ? Math.min(rows, 8) : rows <= few || isSized ? Math.min(rows, few) : tileHeight(rows, few);
   let vectors = lanes === 1 ? 1 : packsRight ? 2 : Math.max(2, Math.min(8, Math.floor(sums / rows)));
   vectors = Math.min(vectors, Math.ceil(columns / lanes));
   // One vector a row leaves registers for twice the rows.
@@ -138,6 +164,7 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
     pitch: byRows ? depth + 16 : block,
     packsLeft: !isPlain(left) || (((left.lanes[0]?.left ?? 0) * bytes) % PAGE === 0 && rows > 1 && panels >= 4),
     packsRight,
+    byBlocks: !packsRight && isDirect,
   };
 }
 
