@@ -13,6 +13,7 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
 import { type ModuleInfo, type Plugin, rolldown } from 'rolldown';
+import { digestDefine } from './digest.js';
 import { markPure } from './pure.js';
 
 interface Package {
@@ -118,6 +119,7 @@ const asPublished: Plugin = {
 const bundle = await rolldown({
   input: Object.fromEntries(sources.map((file) => [file.slice(root.length, -3), file])),
   platform: 'neutral',
+  transform: { define: digestDefine(root, sources) },
   external: (id) => /^[@\w]/.test(id),
   treeshake: false,
   preserveEntrySignatures: 'allow-extension',

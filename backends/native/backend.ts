@@ -5,9 +5,11 @@ import type { Backend, Emitter, Executable, KernelSource, ThreadCount } from '..
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { registerThreads } from '../../src/runtime/registry.js';
 import { planContraction, threadBytesOf } from './contraction/plan.js';
+import type { LibraryCache } from './cache.js';
 import { emitProgram, type NativeSource } from './emit/program.js';
 import { type Code, NativeExecutable } from './executable.js';
 import type { MakeBytes, NativeMemory } from './memory.js';
+import { Plans, SOURCES } from './plans.js';
 import type { Pool } from './pool.js';
 import { Workspace } from './workspace.js';
 
@@ -37,6 +39,8 @@ export interface Tuning {
   readonly smallTasks?: boolean;
   /** Where memory comes from. */
   readonly makeBytes?: MakeBytes;
+  /** The digest under which plans are kept. */
+  readonly sources?: string;
 }
 
 export const emitter = (
@@ -59,15 +63,23 @@ export interface Host {
   readonly target: NativeTarget;
   readonly memory: NativeMemory;
   readonly pool: Pool;
+  /** Where libraries are kept. */
+  readonly cache: LibraryCache;
   /** Compiles and loads programs as one library. */
   readonly load: (sources: readonly NativeSource[]) => Code[];
   readonly disassemble: (source: NativeSource) => string;
 }
 
 export function createNativeBackend(
-  { compiler, processor, target, memory, pool, load, disassemble }: Host,
+  { compiler, processor, target, memory, pool, cache, load, disassemble }: Host,
   tuning: Tuning,
 ): NativeBackend {
+  const printer = emitter(target, tuning);
+  const { sources = SOURCES, smallTasks = false } = tuning;
+  const plans =
+    sources === undefined
+      ? undefined
+      : new Plans(cache, target, `${sources} ${smallTasks}`, printer.emit.bind(printer));
   const workspace = new Workspace(memory);
   const own = new WeakRef(pool);
   registerThreads((count) => own.deref()?.setThreads(count));
@@ -78,12 +90,18 @@ export function createNativeBackend(
   };
   return {
     ...hostMemory,
-    ...emitter(target, tuning),
+    ...printer,
+    emit: (program) => plans?.sourceOf(program) ?? printer.emit(program),
+    recall: (graph) => plans?.recall(graph),
     name: 'native',
     synchronous: true,
     compiler,
     processor,
-    compile: (source) => compileAll([source])[0]!,
+    compile: (source) => {
+      const [executable] = compileAll([source]);
+      plans?.keep(source as NativeSource);
+      return executable!;
+    },
     compileAll,
     allocate: (dtype, size, purpose) => memory.allocate(dtype, size, purpose),
     free: (buffer) => memory.free(buffer as HostBuffer),

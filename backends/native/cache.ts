@@ -1,5 +1,5 @@
 /**
- * Compiled libraries on disk, by hash of all that decides them. A file ends in the digest of what is before it and of its own
+ * Compiled libraries on disk, by hash of all that decides them, and what is kept beside them (`plans.ts`). A file ends in the digest of what is before it and of its own
  * name, so one that was cut off or altered is built again; it is written under another name and renamed, so processes that
  * build at once never see half of one. Nobody else may be able to write the directory: what lies there runs.
  */
@@ -29,6 +29,7 @@ import { BackendUnavailableError, LazuliError, OptionError } from '../../src/cor
 import { runCompiler, type Toolchain } from './toolchain.js';
 
 const DIGEST_BYTES = 32;
+const LIBRARY = '.so';
 /** Above this the files that were used longest ago go. */
 const MOST_BYTES = 256 << 20;
 /** A name that a killed process left behind is of no use after this. */
@@ -80,6 +81,12 @@ function checkDirectory(directory: string): string {
 const digestOf = (key: string, content: Uint8Array): Buffer =>
   createHash('sha256').update(key).update(content).digest();
 
+/** C, and the key of its library where that is known. */
+export interface CachedSource {
+  readonly text: string;
+  readonly key?: string | undefined;
+}
+
 export class LibraryCache {
   readonly directory: string;
   readonly #seed: string;
@@ -99,14 +106,16 @@ export class LibraryCache {
   }
 
   /**
-   * What `open` makes of the library that `source` compiles to. One that cannot be opened is built again: another process may
-   * have removed it just now.
+   * What `open` makes of the library that `source` compiles to, whose text is not asked for if there is one under its key. One
+   * that cannot be opened is built again: another process may have removed it just now.
    * @throws BackendUnavailableError `COMPILER_FAILED` with the compiler's message and the place of the source
    * @throws OptionError `CACHE_DIRECTORY` if it cannot be written any more
    */
-  open<T>(source: string, flags: readonly string[], open: (path: string) => T): T {
+  open<T>(source: CachedSource, flags: readonly string[], open: (path: string) => T): T {
     for (let isSecond = false; ; isSecond = true) {
-      const path = this.library(source, flags);
+      const { key } = source;
+      const isKept = key !== undefined && this.read(key, LIBRARY) !== undefined;
+      const path = isKept ? this.pathOf(key, LIBRARY) : this.library(source.text, flags);
       try {
         const opened = open(path);
         this.touch(path);
@@ -114,7 +123,7 @@ export class LibraryCache {
       } catch (cause) {
         // It may be good where it lies, but not for this process.
         rmSync(path, { force: true });
-        if (isSecond) throw this.#failure(source, flags, `made what cannot be loaded: ${String(cause)}`, cause);
+        if (isSecond) throw this.#failure(source.text, flags, `made what cannot be loaded: ${String(cause)}`, cause);
       }
     }
   }
@@ -124,24 +133,53 @@ export class LibraryCache {
    * @throws as {@link open}
    */
   library(source: string, flags: readonly string[] = []): string {
-    const key = createHash('sha256')
-      .update(this.#seed)
-      .update(flags.join('\0'))
-      .update('\0')
-      .update(source)
-      .digest('hex')
-      .slice(0, 40);
-    const path = join(this.directory, `${key}.so`);
-    if (this.#isGood(key, path)) return path;
+    const key = this.keyOf(source, flags);
+    if (this.read(key, LIBRARY) === undefined)
+      this.#write(key, LIBRARY, (made) => {
+        const { compiler, flags: own } = this.toolchain;
+        const { failure } = runCompiler(compiler, [...own, ...flags, '-o', made, '-', '-lm'], source);
+        if (failure !== undefined || !existsSync(made)) throw this.#failure(source, flags, failure ?? 'made no file');
+      });
+    return this.pathOf(key, LIBRARY);
+  }
+
+  /** The name under which what `text` says is kept. */
+  keyOf(text: string, flags: readonly string[] = []): string {
+    const hash = createHash('sha256').update(this.#seed).update(flags.join('\0')).update('\0').update(text);
+    return hash.digest('hex').slice(0, 40);
+  }
+
+  /** What is kept under `key`, unless it is not as it was written, or not the user's own. */
+  read(key: string, extension: string): Buffer | undefined {
+    let file: number;
     try {
-      // Somebody may have removed it since it was checked.
-      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-      this.#build(key, path, source, flags);
-    } catch (cause) {
-      if (cause instanceof LazuliError) throw cause;
-      throw refuse(`the cache directory ${this.directory} cannot be written: ${String(cause)}`, cause);
+      // A pipe would wait for who writes it.
+      file = openSync(this.pathOf(key, extension), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    } catch {
+      return undefined;
     }
-    return path;
+    try {
+      const stats = fstatSync(file);
+      if (!stats.isFile() || stats.uid !== process.getuid!() || (stats.mode & 0o022) !== 0) return undefined;
+      const bytes = readFileSync(file);
+      const content = bytes.subarray(0, -DIGEST_BYTES);
+      const isGood = bytes.length > DIGEST_BYTES && digestOf(key, content).equals(bytes.subarray(-DIGEST_BYTES));
+      return isGood ? content : undefined;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /**
+   * Keeps `text` under `key`.
+   * @throws OptionError `CACHE_DIRECTORY` if it cannot be written any more
+   */
+  keep(key: string, extension: string, text: string): void {
+    this.#write(key, extension, (made) => writeFileSync(made, text));
+  }
+
+  pathOf(key: string, extension: string): string {
+    return join(this.directory, `${key}${extension}`);
   }
 
   /** Keeps the source, for who wants to see what is wrong with it. */
@@ -157,44 +195,29 @@ export class LibraryCache {
     );
   }
 
-  /** Whether the file is the user's own and as it was written. */
-  #isGood(key: string, path: string): boolean {
-    let file: number;
-    try {
-      // A pipe would wait for who writes it.
-      file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    } catch {
-      return false;
-    }
-    try {
-      const stats = fstatSync(file);
-      if (!stats.isFile() || stats.uid !== process.getuid!() || (stats.mode & 0o022) !== 0) return false;
-      const bytes = readFileSync(file);
-      const content = bytes.subarray(0, -DIGEST_BYTES);
-      if (bytes.length <= DIGEST_BYTES || !digestOf(key, content).equals(bytes.subarray(-DIGEST_BYTES))) return false;
-      return true;
-    } finally {
-      closeSync(file);
-    }
-  }
-
-  #build(key: string, path: string, source: string, flags: readonly string[]): void {
-    const { compiler, flags: own } = this.toolchain;
+  /** Lets `write` write the content under another name, adds the digest and renames. */
+  #write(key: string, extension: string, write: (made: string) => void): void {
+    const path = this.pathOf(key, extension);
     const made = join(this.directory, `${key}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
     try {
-      const { failure } = runCompiler(compiler, [...own, ...flags, '-o', made, '-', '-lm'], source);
-      if (failure !== undefined || !existsSync(made)) throw this.#failure(source, flags, failure ?? 'made no file');
-      const content = readFileSync(made);
-      writeFileSync(made, digestOf(key, content), { flag: 'a' });
-      chmodSync(made, 0o600);
-      renameSync(made, path);
-    } finally {
-      rmSync(made, { force: true });
+      // Somebody may have removed it since it was checked.
+      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      try {
+        write(made);
+        writeFileSync(made, digestOf(key, readFileSync(made)), { flag: 'a' });
+        chmodSync(made, 0o600);
+        renameSync(made, path);
+      } finally {
+        rmSync(made, { force: true });
+      }
+      this.#clean(path);
+    } catch (cause) {
+      if (cause instanceof LazuliError) throw cause;
+      throw refuse(`the cache directory ${this.directory} cannot be written: ${String(cause)}`, cause);
     }
-    this.#clean(path);
   }
 
-  /** Marks a library as used now, if it is still there: what is loaded needs its file no more. */
+  /** Marks a file as used now, if it is still there: what is loaded needs its file no more. */
   touch(path: string): void {
     const now = new Date();
     if (existsSync(path)) utimesSync(path, now, now);

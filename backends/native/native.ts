@@ -83,7 +83,7 @@ export async function native(options: NativeOptions = {}): Promise<NativeBackend
   const cache = new LibraryCache(cacheDirectory ?? defaultCacheDirectory(), toolchain, FORMAT);
 
   const poolFlags = ['-pthread', ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : [])];
-  const pool = cache.open(POOL_SOURCE, poolFlags, (path): PoolLibrary => {
+  const pool = cache.open({ text: POOL_SOURCE }, poolFlags, (path): PoolLibrary => {
     const library = koffi.load(path);
     (library.func('lazuli_keep_memory', 'void', []) as () => void)();
     return {
@@ -100,10 +100,10 @@ export async function native(options: NativeOptions = {}): Promise<NativeBackend
       target: nativeTarget(toolchain.machine),
       memory: new NativeMemory(addressOf, tuning.makeBytes),
       pool: new Pool(pool, availableParallelism(), threads),
+      cache,
       load(sources): Code[] {
-        const [only] = sources;
         const isOne = sources.length === 1;
-        return cache.open(isOne ? only!.text : joinSources(sources), [], (path) => {
+        return cache.open(isOne ? sources[0]! : { text: joinSources(sources) }, [], (path) => {
           const library = koffi.load(path);
           return sources.map((_, i) => ({
             run: library.func(isOne ? ENTRY : `${ENTRY}_${i}`, 'void', ['intptr_t', 'intptr_t']) as Code['run'],

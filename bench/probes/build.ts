@@ -2,7 +2,7 @@
  * What the native backend costs before the perceptron's step runs at its usual speed, in a directory of its own,
  * milliseconds. `open`: asking the compiler and building the pool of threads. `first`: the first call of the process, beyond
  * a usual one; `compiler`: what the compiler takes of it. Then the same step on other backends, which find the library:
- * `cached`: from the program to where it can be called, that is printing, hashing, checking and loading the library;
+ * `cached`: from the recorded graph to where it can be called, that is reading the plan, checking and loading the library;
  * `call`: the first call, with the recording, derivatives, passes and memory that every backend needs, beyond a usual one.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -38,7 +38,12 @@ async function newStep(): Promise<Found> {
       return result;
     };
   };
-  const watched = { ...backend, emit: timed('emit', backend.emit), compile: timed('load', backend.compile) };
+  const watched = {
+    ...backend,
+    recall: timed('emit', backend.recall!),
+    emit: timed('emit', backend.emit),
+    compile: timed('load', backend.compile),
+  };
   setDefaultBackend(watched);
   const { initial, x, y } = perceptronBatch();
   const { step } = makePerceptron(initial);

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { digestDefine } from '../../scripts/digest.js';
 
 /** One contestant. Those with the same `family` are one library in several forms. */
 export interface Contestant {
@@ -71,6 +72,7 @@ export async function prepareLibrary(): Promise<void> {
     outbase: root,
     format: 'esm',
     target: 'es2022',
+    define: digestDefine(root, ['src', 'backends'].flatMap(sources)),
     logLevel: 'error',
   });
   await build({

@@ -228,6 +228,17 @@ export function planBuffers(
   };
 }
 
+/** The names of buffers that users know, by number. */
+export function knownNames(
+  { parameterNames, outputNames }: Graph,
+  { parameters, outputs }: { readonly parameters: readonly BufferId[]; readonly outputs: readonly BufferId[] },
+): ReadonlyMap<BufferId, string> {
+  const names = new Map<BufferId, string>();
+  parameters.forEach((buffer, i) => names.set(buffer, parameterNames[i] ?? `p${i}`));
+  outputs.forEach((buffer, i) => names.set(buffer, `${outputNames[i] ?? `out${i}`}'`));
+  return names;
+}
+
 /** What fusion made and what lowering asked for, with names, sizes and times. */
 function timedBuffers(
   graph: Graph,
@@ -236,9 +247,7 @@ function timedBuffers(
   scratch: readonly ScratchRequest[],
   elementBytes: (dtype: DType) => number,
 ): Timed[] {
-  const names = new Map<BufferId, string>();
-  fused.parameters.forEach((buffer, i) => names.set(buffer, graph.parameterNames[i] ?? `p${i}`));
-  fused.outputs.forEach((buffer, i) => names.set(buffer, `${graph.outputNames[i] ?? `out${i}`}'`));
+  const names = knownNames(graph, fused);
   const buffers = fused.buffers.map((spec, id): Timed => ({
     id,
     name: names.get(id) ?? `t${id}`,

@@ -3,6 +3,7 @@
  * A backend is five verbs over opaque buffers and two over programs; everything else is decided before it.
  */
 import type { DType, TypedArray } from '../core/dtype.js';
+import type { Graph } from '../core/graph.js';
 import type { Kernel } from '../compile/kernel.js';
 import type { Target } from '../lower/target.js';
 import type { Program } from '../lower/program.js';
@@ -43,7 +44,10 @@ export interface ThreadCount {
 }
 
 /** What a backend prints, which needs no device. */
-export type Emitter = Pick<Backend, 'name' | 'target' | 'emit' | 'threads' | 'tiles' | 'threadBytes' | 'disassemble'>;
+export type Emitter = Pick<
+  Backend,
+  'name' | 'target' | 'recall' | 'emit' | 'threads' | 'tiles' | 'threadBytes' | 'disassemble'
+>;
 
 /** What runs programs: allocates, compiles, reads and writes. Built in are `reference`, `js` and `wasm`. */
 export interface Backend {
@@ -57,6 +61,8 @@ export interface Backend {
   readonly interprets?: true;
   /** The device on which it runs, as its driver calls it, if that is no thread of this machine. */
   readonly adapter?: string;
+  /** The program of a graph, if an earlier process has left what calls need; what else it is made of follows when it is asked for. */
+  recall?(graph: Graph): Program | undefined;
   /** The program's source, without a device where it can be shown so; its program may be `program` with other functions. */
   emit(program: Program): KernelSource;
   /** The tiles by which `kernel` multiplies, where they are chosen, and why these; undefined if it multiplies nothing. */

@@ -12,6 +12,8 @@ export class HostSteps {
 
   /** Undefined if the program has none. */
   static of(program: Program): HostSteps | undefined {
+    // What host steps write is the host's; a program that was recalled has no steps before somebody looks at them.
+    if (!program.buffers.some(({ home }) => home === 'host')) return undefined;
     const steps = hostStepsOf(program);
     if (steps.length === 0) return undefined;
     return new HostSteps(steps.map((step) => ({ ...step, order: topologicalOrder(step.graph.outputs) })));

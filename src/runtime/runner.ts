@@ -7,6 +7,7 @@ import { DTYPES } from '../core/dtype.js';
 import { sizeAt } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
 import { unsupportedNode } from '../compile/host.js';
+import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
 import type { Backend, BufferPurpose, DeviceBuffer, Emitter, Executable, KernelSource } from './backend.js';
 import { hostMemory } from './host-memory.js';
@@ -26,6 +27,10 @@ export function checkDTypes(graph: Graph, backend: Emitter): void {
       `Run it on 'js' or 'wasm', or cast to one of ${dtypes.join(', ')}.`,
     );
 }
+
+/** The program of a graph on a backend, by which it may be known. */
+export const programOf = (graph: Graph, backend: Emitter): Program =>
+  backend.recall?.(graph) ?? compileGraph(graph, backend.target);
 
 /** Holds the storage of something that a program updates; a Variable is one. */
 export interface UpdateTarget {

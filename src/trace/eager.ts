@@ -19,12 +19,11 @@ import {
   withScope,
 } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { compileGraph } from '../lower/pipeline.js';
 import { heldNumber, numberPrimitive, parameter } from '../ops/leaf.js';
 import type { Backend } from '../runtime/backend.js';
 import { LruCache } from '../runtime/lru.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
-import { checkDTypes, Runner } from '../runtime/runner.js';
+import { checkDTypes, programOf, Runner } from '../runtime/runner.js';
 import { Storage } from '../runtime/storage.js';
 import { EagerNode, eagerScope, isFilled } from './eager-scope.js';
 import { noteOrigin } from './number.js';
@@ -214,7 +213,7 @@ function run(targets: readonly EagerNode[], backend: Backend): void {
   const program = programs.get(`${backend.name}|${key}`, () => {
     const graph = graphOf(pending);
     checkDTypes(graph, backend);
-    return new EagerProgram(new Runner(backend, compileGraph(graph, backend.target)));
+    return new EagerProgram(new Runner(backend, programOf(graph, backend)));
   });
   const { numbers, spare, isNeeded } = program;
   for (const node of [...leaves, ...order]) need(node);

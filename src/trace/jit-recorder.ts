@@ -5,10 +5,9 @@ import { withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { describeValue } from '../core/options.js';
 import { flatten, type TreeDef, unflatten } from '../core/tree.js';
-import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
 import type { Emitter } from '../runtime/backend.js';
-import { checkDTypes } from '../runtime/runner.js';
+import { checkDTypes, programOf } from '../runtime/runner.js';
 import { avalsAt, type BatchOptions, compileBatch, type Compiled, type Rows, rowsOf } from './batch.js';
 import { callTraced } from './call.js';
 import { leafExpr } from './grad.js';
@@ -161,7 +160,7 @@ export function recorderOf(
       }
       const traced = record(avals);
       check(traced.graph);
-      return { traced, program: compileGraph(traced.graph, target), sized: undefined };
+      return { traced, program: programOf(traced.graph, backend), sized: undefined };
     },
   };
 }
