@@ -1,7 +1,9 @@
 /**
- * The public API, the only barrel. What makes tensors or runs them is exported through `connected`: see
- * `connectBackends` for the reason. The calls are marked pure, so that a page leaves out what it does not use.
+ * Tensors, transformations, layers, losses, optimizers and the backends `wasm`, `js` and `reference`: all but what handles data,
+ * loops around a step, and other backends, which have modules of their own.
  */
+// The only barrel. What makes tensors or runs them is exported through `connected`: see `connectBackends` for the reason. The calls
+// are marked pure, so that a page leaves out what it does not use.
 import { wasmBackend } from '../backends/wasm/backend.js';
 import { connected } from './connected.js';
 import * as randomNumbers from './nn/random.js';

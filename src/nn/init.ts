@@ -54,26 +54,31 @@ const he = (fanIn: number): number => 2 / fanIn;
 
 /**
  * Uniform on ±√(6 / (fanIn + fanOut)), for tanh (Glorot, Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks").
+ * @function
  * @example nn.init.glorotUniform(random.key(0), [3, 4]).shape; // [3, 4]
  */
 export const glorotUniform = /* @__PURE__ */ uniformOf('glorotUniform', glorot);
 /**
  * Normal of variance 2 / (fanIn + fanOut).
+ * @function
  * @example nn.init.glorotNormal(random.key(0), [3, 4]).shape; // [3, 4]
  */
 export const glorotNormal = /* @__PURE__ */ normalOf('glorotNormal', glorot);
 /**
  * Uniform on ±√(6 / fanIn), for relu (He, Zhang, Ren, Sun 2015, arXiv:1502.01852).
+ * @function
  * @example nn.init.heUniform(random.key(0), [3, 4]).shape; // [3, 4]
  */
 export const heUniform = /* @__PURE__ */ uniformOf('heUniform', he);
 /**
  * Normal of variance 2 / fanIn.
+ * @function
  * @example nn.init.heNormal(random.key(0), [3, 4]).shape; // [3, 4]
  */
 export const heNormal = /* @__PURE__ */ normalOf('heNormal', he);
 /**
  * Normal of variance 1 / fanIn, for selu (LeCun, Bottou, Orr, Müller 1998, "Efficient BackProp").
+ * @function
  * @example nn.init.lecunNormal(random.key(0), [3, 4]).shape; // [3, 4]
  */
 export const lecunNormal = /* @__PURE__ */ normalOf('lecunNormal', (fanIn) => 1 / fanIn);

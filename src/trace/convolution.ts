@@ -166,16 +166,19 @@ const convTransposeOf = (rank: number) =>
  * with channels first [n, c, l], [o, c/groups, k] → [n, o, l′]; y[i] = Σ x[strides·i + dilation·r − before] · w[r],
  * l′ = ⌊(l + before + after − dilation·(k − 1) − 1) / strides⌋ + 1. Nothing is padded or unfolded in memory.
  * @throws ShapeError `CONV_RANK`, `CONV_CHANNELS`, `WINDOW_TOO_LARGE`; OptionError `UNKNOWN_OPTION`, `OPTION_RANGE`
+ * @function
  * @example conv1d(tensor([[[1], [2], [4], [8]]]), ones([2, 1, 1])).ravel().arraySync(); // [3, 6, 12]
  */
 export const conv1d = /* @__PURE__ */ convOf(1);
 /**
  * As {@link conv1d}: x: [n, h, w, c], w: [kh, kw, c/groups, o] → [n, h′, w′, o], or [n, c, h, w], [o, c/groups, kh, kw].
+ * @function
  * @example conv2d(ones([1, 3, 3, 1]), ones([2, 2, 1, 4])).shape; // [1, 2, 2, 4]
  */
 export const conv2d = /* @__PURE__ */ convOf(2);
 /**
  * As {@link conv1d}, over three axes.
+ * @function
  * @example conv3d(ones([1, 3, 3, 3, 1]), ones([2, 2, 2, 1, 4])).shape; // [1, 2, 2, 2, 4]
  */
 export const conv3d = /* @__PURE__ */ convOf(3);
@@ -184,16 +187,19 @@ export const conv3d = /* @__PURE__ */ convOf(3);
  * x[i] · w[r] at strides·i + dilation·r − before, l′ = (l − 1)·strides + dilation·(k − 1) + 1 − before − after + outputPadding;
  * 'same' gives l′ = l·strides.
  * @throws as {@link conv1d}
+ * @function
  * @example convTranspose1d(tensor([[[1], [2]]]), ones([2, 1, 1]), { strides: 2 }).ravel().arraySync(); // [1, 1, 2, 2]
  */
 export const convTranspose1d = /* @__PURE__ */ convTransposeOf(1);
 /**
  * As {@link convTranspose1d}, over two axes.
+ * @function
  * @example convTranspose2d(ones([1, 2, 2, 1]), ones([2, 2, 1, 4]), { strides: 2 }).shape; // [1, 4, 4, 4]
  */
 export const convTranspose2d = /* @__PURE__ */ convTransposeOf(2);
 /**
  * As {@link convTranspose1d}, over three axes.
+ * @function
  * @example convTranspose3d(ones([1, 2, 2, 2, 1]), ones([2, 2, 2, 1, 4]), { strides: 2 }).shape; // [1, 4, 4, 4, 4]
  */
 export const convTranspose3d = /* @__PURE__ */ convTransposeOf(3);

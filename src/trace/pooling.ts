@@ -183,21 +183,25 @@ const avgPoolOf = (rank: number) => asFunction<AvgPoolOptions>(`avgPool${rank}d`
  * The maximum of each window: x: [n, l, c] → [n, l′, c], or with channels first [n, c, l] → [n, c, l′]; l′ as a convolution's.
  * Padding is never chosen; equal elements share the gradient.
  * @throws ShapeError `POOL_RANK`, `WINDOW_TOO_LARGE`; OptionError `UNKNOWN_OPTION`, `OPTION_RANGE`
+ * @function
  * @example maxPool1d(tensor([[[1], [5], [2], [3]]]), 2).ravel().arraySync(); // [5, 3]
  */
 export const maxPool1d = /* @__PURE__ */ maxPoolOf(1);
 /**
  * As {@link maxPool1d}, over two axes.
+ * @function
  * @example maxPool2d(ones([1, 4, 4, 3]), 2).shape; // [1, 2, 2, 3]
  */
 export const maxPool2d = /* @__PURE__ */ maxPoolOf(2);
 /**
  * The mean of each window, without what lies in the padding unless `countPadding`; shapes and errors as {@link maxPool1d}.
+ * @function
  * @example avgPool1d(tensor([[[1], [5], [2], [4]]]), 2).ravel().arraySync(); // [3, 3]
  */
 export const avgPool1d = /* @__PURE__ */ avgPoolOf(1);
 /**
  * As {@link avgPool1d}, over two axes.
+ * @function
  * @example avgPool2d(ones([1, 4, 4, 3]), 2).shape; // [1, 2, 2, 3]
  */
 export const avgPool2d = /* @__PURE__ */ avgPoolOf(2);
