@@ -59,7 +59,7 @@ const he = (fanIn: number): number => 2 / fanIn;
  */
 export const glorotUniform = /* @__PURE__ */ uniformOf('glorotUniform', glorot);
 /**
- * Normal of variance 2 / (fanIn + fanOut).
+ * Normal of variance 2 / (fanIn + fanOut), for tanh (as {@link glorotUniform}).
  * @function
  * @example nn.init.glorotNormal(random.key(0), [3, 4]).shape; // [3, 4]
  */
@@ -71,7 +71,7 @@ export const glorotNormal = /* @__PURE__ */ normalOf('glorotNormal', glorot);
  */
 export const heUniform = /* @__PURE__ */ uniformOf('heUniform', he);
 /**
- * Normal of variance 2 / fanIn.
+ * Normal of variance 2 / fanIn, for relu (as {@link heUniform}).
  * @function
  * @example nn.init.heNormal(random.key(0), [3, 4]).shape; // [3, 4]
  */

@@ -176,7 +176,10 @@ export class Module extends ModuleNode {
     return walkVars(this, { ...options, method, level });
   }
 
-  /** The Variables to be trained. */
+  /**
+   * The Variables to be trained.
+   * @example [...new Linear().trainVars({ method: 'relative' }).keys()]; // ['weight', 'bias']
+   */
   trainVars(options: VarsOptions = {}): Collector<TrainVar> {
     attributes(this);
     return this.vars(options).subset(TrainVar);
@@ -260,6 +263,9 @@ export class Module extends ModuleNode {
    * Takes the values of a state dict, nested or by attribute path, into the same Variables: all of them, or on an error
    * none.
    * @throws CheckpointError `STATE_FORMAT`, ShapeError `STATE_SHAPE`, DTypeError `STATE_DTYPE`, OptionError `UNKNOWN_FORMAT`.
+   * @example
+   * const [from, to] = [new Linear(), new Linear()];
+   * to.loadStateDict(from.stateDict({ method: 'relative' })).missingKeys; // []
    */
   loadStateDict(state: unknown, options: LoadStateOptions = {}): LoadStateResult {
     return loadState(this, state, options);
@@ -327,6 +333,7 @@ export class Module extends ModuleNode {
    * to be trained and floating-point operations, those below it included; the last line is the sum. Nothing runs, and no
    * state changes.
    * @throws OptionError `NO_CALL`, and what the call throws.
+   * @example new Linear().summary(ones([4, 3])); // a table: 8 numbers to be trained
    */
   summary<M extends Module>(this: M, ...inputs: InputsOf<M>): string {
     return summaryOf(this, inputs);

@@ -39,6 +39,7 @@ function filled(name: string, shape: Shape, value: TensorLike, options?: CreateO
 export const zeros = (shape: Shape, options?: CreateOptions): Tensor => filled('zeros', shape, 0, options);
 /**
  * 1 in each element, as {@link zeros}.
+ * @throws ShapeError `INVALID_SHAPE`
  * @example ones([2]).arraySync(); // [1, 1]
  */
 export const ones = (shape: Shape, options?: CreateOptions): Tensor => filled('ones', shape, 1, options);
@@ -61,6 +62,7 @@ const finite = (name: string, ...values: number[]): void => {
 
 /**
  * start, start + step, … before stop. Unless a dtype is given, i32 if all three are integers and i32 holds the elements, else f32.
+ * @throws ShapeError `INVALID_RANGE`
  * @example arange(1, 7, 2).arraySync(); // [1, 3, 5]
  */
 export function arange(start: number, stop?: number, step = 1, options?: CreateOptions): Tensor {
@@ -83,6 +85,7 @@ export function arange(start: number, stop?: number, step = 1, options?: CreateO
 
 /**
  * n evenly spaced numbers from a to b, both included.
+ * @throws ShapeError `INVALID_SHAPE`
  * @example linspace(0, 1, 3).arraySync(); // [0, 0.5, 1]
  */
 export function linspace(a: number, b: number, n: number, options?: CreateOptions): Tensor {
@@ -99,6 +102,7 @@ export function linspace(a: number, b: number, n: number, options?: CreateOption
 
 /**
  * The n×n identity.
+ * @throws ShapeError `INVALID_SHAPE`
  * @example eye(2).arraySync(); // [[1, 0], [0, 1]]
  */
 export function eye(n: number, options?: CreateOptions): Tensor {

@@ -203,7 +203,10 @@ export function einsum(spec: string, operands: readonly Operand[]): Expr {
   );
 }
 
-/** The contraction of the last `axes` axes of `a` with the first of `b`, or of the axes that two lists name pair by pair. */
+/**
+ * The contraction of the last `axes` axes of `a` with the first of `b`, or of the axes that two lists name pair by pair.
+ * @throws ShapeError `SHAPE_MISMATCH`
+ */
 export function tensordot(
   left: Operand,
   right: Operand,

@@ -155,7 +155,7 @@ export abstract class ElementwiseMethods<T> {
   exp(): T {
     return this.applied(arithmetic.exp);
   }
-  /** eˣ − 1, exact for small x. */
+  /** eˣ − 1, accurate for small x. */
   expm1(): T {
     return this.applied(arithmetic.expm1);
   }
@@ -163,7 +163,7 @@ export abstract class ElementwiseMethods<T> {
   log(): T {
     return this.applied(arithmetic.log);
   }
-  /** log(1 + x), exact for small x. */
+  /** log(1 + x), accurate for small x. */
   log1p(): T {
     return this.applied(arithmetic.log1p);
   }

@@ -173,7 +173,7 @@ export const reciprocal = (x: TensorLike): Tensor => apply(arithmetic.reciprocal
  */
 export const exp = (x: TensorLike): Tensor => apply(arithmetic.exp, x);
 /**
- * eˣ − 1, exact for small x.
+ * eˣ − 1, accurate for small x.
  * @example expm1(tensor([0, 1])).arraySync(); // [0, 1.718281828459045], as f32
  */
 export const expm1 = (x: TensorLike): Tensor => apply(arithmetic.expm1, x);
@@ -183,7 +183,7 @@ export const expm1 = (x: TensorLike): Tensor => apply(arithmetic.expm1, x);
  */
 export const log = (x: TensorLike): Tensor => apply(arithmetic.log, x);
 /**
- * log(1 + x), exact for small x.
+ * log(1 + x), accurate for small x.
  * @example log1p(tensor([0, 1e-10])).arraySync(); // [0, 1e-10], as f32
  */
 export const log1p = (x: TensorLike): Tensor => apply(arithmetic.log1p, x);
@@ -274,41 +274,48 @@ export const bitcast = (x: Tensor, dtype: 'f32' | 'i32' | 'u32'): Tensor => appl
 export const stopGradient = (x: TensorLike): Tensor => apply(arithmetic.stopGradient, x);
 /**
  * `condition ? a : b`, element by element, with broadcasting.
+ * @throws ShapeError `SHAPE_MISMATCH`
  * @example where(tensor([1, -1]).greater(0), 5, 7).arraySync(); // [5, 7]
  */
 export const where = (condition: TensorLike, a: TensorLike, b: TensorLike): Tensor =>
   apply(arithmetic.where, condition, a, b);
 /**
  * The product of matrices, [m, k]·[k, n] → [m, n], with broadcasting of the axes before; vectors as in NumPy.
+ * @throws ShapeError `SHAPE_MISMATCH`
  * @example matmul(tensor([[1, 2]]), tensor([[3], [4]])).item(); // 11
  */
 export const matmul = (a: Tensor, b: Tensor): Tensor => apply(products.matmul, a, b);
 /**
  * The sum over the axes, all unless given.
+ * @throws ShapeError `INVALID_AXIS`, `REPEATED_AXIS`
  * @example sum(tensor([[1, 2], [3, 4]]), 0).arraySync(); // [4, 6]
  */
 export const sum = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
   apply(reductions.sum, x, axis, options);
 /**
  * The mean over the axes, all unless given.
+ * @throws ShapeError `INVALID_AXIS`, `REPEATED_AXIS`
  * @example mean(tensor([[1, 2], [3, 4]]), 1).arraySync(); // [1.5, 3.5]
  */
 export const mean = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
   apply(reductions.mean, x, axis, options);
 /**
  * The product over the axes, all unless given.
+ * @throws ShapeError `INVALID_AXIS`, `REPEATED_AXIS`
  * @example prod(tensor([2, 3, 4])).item(); // 24
  */
 export const prod = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
   apply(reductions.prod, x, axis, options);
 /**
  * The largest element over the axes, all unless given.
+ * @throws ShapeError `INVALID_AXIS`, `REPEATED_AXIS`, `EMPTY_REDUCTION`
  * @example max(tensor([[1, 2], [3, 4]]), 1).arraySync(); // [2, 4]
  */
 export const max = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
   apply(reductions.max, x, axis, options);
 /**
  * The smallest element over the axes, all unless given.
+ * @throws ShapeError `INVALID_AXIS`, `REPEATED_AXIS`, `EMPTY_REDUCTION`
  * @example min(tensor([[1, 2], [3, 4]]), 1).arraySync(); // [1, 3]
  */
 export const min = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor =>
@@ -327,38 +334,45 @@ export const all = (x: TensorLike, axis?: Axis, options?: ReduceOptions): Tensor
   apply(reductions.all, x, axis, options);
 /**
  * i32: the index of the first largest element along an axis, of the flat tensor unless one is given.
+ * @throws ShapeError `INVALID_AXIS`, `EMPTY_REDUCTION`
  * @example argmax(tensor([[1, 5], [4, 3]]), 1).arraySync(); // [1, 0]
  */
 export const argmax = (x: TensorLike, axis?: number | null, options?: ReduceOptions): Tensor =>
   apply(reductions.argmax, x, axis, options);
 /**
  * i32: the index of the first smallest element along an axis, of the flat tensor unless one is given.
+ * @throws ShapeError `INVALID_AXIS`, `EMPTY_REDUCTION`
  * @example argmin(tensor([[1, 5], [4, 3]]), 1).arraySync(); // [0, 1]
  */
 export const argmin = (x: TensorLike, axis?: number | null, options?: ReduceOptions): Tensor =>
   apply(reductions.argmin, x, axis, options);
 /**
  * The sums of all elements up to each, along an axis, the first unless given.
+ * @throws ShapeError `INVALID_AXIS`
  * @example cumsum(tensor([1, 2, 3])).arraySync(); // [1, 3, 6]
  */
 export const cumsum = (x: Tensor, axis?: number): Tensor => apply(reductions.cumsum, x, axis);
 /**
  * The elements in another shape; −1 stands for the extent that is left.
+ * @throws ShapeError `RESHAPE_SIZE`
  * @example reshape(tensor([1, 2, 3, 4]), [2, -1]).shape; // [2, 2]
  */
 export const reshape = (x: TensorLike, shape: Shape): Tensor => of(x).reshape(shape);
 /**
  * The axes in another order, backwards unless given.
+ * @throws ShapeError `INVALID_AXES`
  * @example transpose(zeros([2, 3])).shape; // [3, 2]
  */
 export const transpose = (x: TensorLike, axes?: readonly number[]): Tensor => of(x).transpose(axes);
 /**
  * The elements repeated along axes of extent 1 and new ones in front.
+ * @throws ShapeError `SHAPE_MISMATCH`
  * @example broadcastTo(tensor([1, 2]), [3, 2]).shape; // [3, 2]
  */
 export const broadcastTo = (x: TensorLike, shape: Shape): Tensor => of(x).broadcastTo(shape);
 /**
  * The elements from `begin` up to `end`, an index an axis, in strides.
+ * @throws ShapeError `INVALID_SLICE`
  * @example slice(tensor([1, 2, 3, 4]), [1], [3]).arraySync(); // [2, 3]
  */
 export const slice = (
@@ -369,6 +383,7 @@ export const slice = (
 ): Tensor => of(x).slice(begin, end, strides);
 /**
  * `widths` elements before and after, one pair an axis, or one for all.
+ * @throws ShapeError `INVALID_PADDING`
  * @example pad(tensor([1, 2]), [[1, 0]]).arraySync(); // [0, 1, 2]
  */
 export const pad = (x: TensorLike, widths: Parameters<Tensor['pad']>[0], value?: TensorLike): Tensor =>
@@ -380,33 +395,39 @@ export const pad = (x: TensorLike, widths: Parameters<Tensor['pad']>[0], value?:
 export const flip = (x: TensorLike, axis?: Axis): Tensor => of(x).flip(axis);
 /**
  * With new axes of extent 1 at these places.
+ * @throws ShapeError `INVALID_AXIS`
  * @example expandDims(tensor([1, 2]), 0).shape; // [1, 2]
  */
 export const expandDims = (x: TensorLike, axis: number | readonly number[]): Tensor => of(x).expandDims(axis);
 /**
  * Without these axes of extent 1, all of them unless given.
+ * @throws ShapeError `SQUEEZE_EXTENT`, `INVALID_AXIS`
  * @example squeeze(tensor([[1, 2]])).shape; // [2]
  */
 export const squeeze = (x: TensorLike, axis?: Axis): Tensor => of(x).squeeze(axis);
 /**
  * The slices at integer `indices` along an axis, 0 unless given; NaN for an index outside.
+ * @throws DTypeError `DTYPE_UNSUPPORTED` for indices that are no integers; ShapeError `INVALID_AXIS`
  * @example gather(tensor([5, 6, 7]), tensor([2, 0], { dtype: 'i32' })).arraySync(); // [7, 5]
  */
 export const gather = (x: Tensor, indices: TensorLike, axis?: number): Tensor => of(x).gather(indices, axis);
 /**
  * `x` with `updates` added to the slices at integer `indices`, in order.
+ * @throws DTypeError `DTYPE_UNSUPPORTED` for indices that are no integers; ShapeError `SHAPE_MISMATCH`, `INVALID_AXIS`
  * @example scatterAdd(zeros([3]), tensor([2, 2], { dtype: 'i32' }), ones([2])).arraySync(); // [0, 0, 2]
  */
 export const scatterAdd = (x: Tensor, indices: TensorLike, updates: TensorLike, axis?: number): Tensor =>
   of(x).scatterAdd(indices, updates, axis);
 /**
  * A block of fixed sizes whose starts may be tensors; starts are clamped to [0, n − size].
+ * @throws ShapeError `INVALID_SLICE`
  * @example dynamicSlice(tensor([1, 2, 3]), [5], [2]).arraySync(); // [2, 3]
  */
 export const dynamicSlice = (x: TensorLike, starts: readonly TensorLike[], sizes: Shape): Tensor =>
   of(x).dynamicSlice(starts, sizes);
 /**
  * `x` with a block replaced, whose starts may be tensors and are clamped.
+ * @throws ShapeError `INVALID_SLICE`
  * @example dynamicUpdateSlice(tensor([1, 2, 3]), tensor([9]), [1]).arraySync(); // [1, 9, 3]
  */
 export const dynamicUpdateSlice = (x: TensorLike, update: TensorLike, starts: readonly TensorLike[]): Tensor =>
@@ -429,11 +450,13 @@ export const logSumExp = (x: TensorLike, axis?: Axis, options?: ReduceOptions): 
   of(x).logSumExp(axis, options);
 /**
  * The tensors one after another along an axis that they have.
+ * @throws ShapeError `SHAPE_MISMATCH`, `NOTHING_TO_CONCAT`, `INVALID_AXIS`
  * @example concat([tensor([1]), tensor([2, 3])]).arraySync(); // [1, 2, 3]
  */
 export const concat = (tensors: readonly Tensor[], axis?: number): Tensor => apply(structure.concat, tensors, axis);
 /**
  * The tensors one after another along a new axis.
+ * @throws ShapeError `SHAPE_MISMATCH`, `INVALID_AXIS`
  * @example stack([tensor([1, 2]), tensor([3, 4])]).arraySync(); // [[1, 2], [3, 4]]
  */
 export const stack = (tensors: readonly TensorLike[], axis?: number): Tensor => apply(structure.stack, tensors, axis);

@@ -42,7 +42,16 @@ export interface JitStats {
   readonly calls: number;
 }
 
-/** A function of trees, run as one program. */
+/**
+ * A function of trees, run as one program.
+ * @example
+ * const step = jit((x: Tensor) => x.mul(2).sum());
+ * const x = tensor([1, 2]);
+ * step.expect({ launches: 1 }, x); // else a ContractError
+ * await step.checkNumerics(x); // null: all are finite
+ * await step.profile(3, x); // times by kernel
+ * step.inspect(x).launches; // 1
+ */
 export interface Jitted<A extends unknown[], R> {
   (...args: A): R;
   /** What a call with these arguments compiles to. Nothing runs, nothing is written. */

@@ -80,7 +80,7 @@ export const log10 = (x: TensorLike): Tensor => apply(arithmetic.log10, x);
  */
 export const cbrt = (x: TensorLike): Tensor => apply(arithmetic.cbrt, x);
 /**
- * 1 − erf(x), exact where it is small.
+ * 1 − erf(x), accurate where it is small.
  * @example erfc(tensor([0])).arraySync(); // [1]
  */
 export const erfc = (x: TensorLike): Tensor => apply(arithmetic.erfc, x);
@@ -169,6 +169,7 @@ export const logSigmoid = (x: TensorLike): Tensor => apply(activations.logSigmoi
 /**
  * One half along an axis, the last unless given, times the sigmoid of the other (Dauphin et al. 2016,
  * arXiv:1612.08083).
+ * @throws ShapeError `SHAPE_MISMATCH` for an odd extent
  * @example glu(tensor([3, 0])).arraySync(); // [1.5]
  */
 export const glu = (x: Tensor, axis?: number): Tensor => apply(activations.glu, x, axis);
@@ -215,17 +216,20 @@ export const cummin = (x: Tensor, axis?: number): Tensor => apply(statistics.cum
 
 /**
  * NumPy's indexing; see {@link Tensor.at}.
+ * @throws ShapeError `INVALID_INDEX`
  * @example at(tensor([[1, 2], [3, 4]]), 1).arraySync(); // [3, 4]
  */
 export const at = (x: TensorLike, ...index: readonly indices.Index<Tensor>[]): Tensor => apply(indices.at, x, index);
 /**
  * Element (…, i, …) is that at `at[…, i, …]` along an axis, the last unless given.
+ * @throws ShapeError `INVALID_RANK`, `INVALID_AXIS`
  * @example takeAlongAxis(tensor([[5, 6]]), tensor([[1, 0]], { dtype: 'i32' })).ravel().arraySync(); // [6, 5]
  */
 export const takeAlongAxis = (x: Tensor, at: Tensor, axis?: number): Tensor =>
   apply(indices.takeAlongAxis, x, at, axis);
 /**
  * The elements along an axis in order; see {@link Tensor.sort}.
+ * @throws ShapeError `INVALID_AXIS`
  * @example sort(tensor([3, 1, 2])).arraySync(); // [1, 2, 3]
  */
 export const sort = (x: Tensor, axis?: number, options?: sorting.SortOptions): Tensor =>
@@ -238,6 +242,7 @@ export const argsort = (x: Tensor, axis?: number, options?: sorting.SortOptions)
   apply(sorting.argsort, x, axis, options);
 /**
  * The `k` greatest elements along an axis, and their indices; see {@link Tensor.topK}.
+ * @throws OptionError `OPTION_RANGE`
  * @example topK(tensor([3, 1, 2]), 2).values.arraySync(); // [3, 2]
  */
 export const topK = (x: Tensor, k: number, axis?: number): TopK<Tensor> => {
@@ -246,12 +251,14 @@ export const topK = (x: Tensor, k: number, axis?: number): TopK<Tensor> => {
 };
 /**
  * `x` with `updates` in the places of the slices at integer indices; the last update of one stays.
+ * @throws DTypeError `DTYPE_UNSUPPORTED` for indices that are no integers; ShapeError `SHAPE_MISMATCH`, `INVALID_AXIS`
  * @example scatter(zeros([3]), tensor([1], { dtype: 'i32' }), tensor([7])).arraySync(); // [0, 7, 0]
  */
 export const scatter = (x: Tensor, at: TensorLike, updates: TensorLike, axis?: number): Tensor =>
   apply(indexing.scatter, x, at, updates, axis);
 /**
  * So many equal parts along an axis, or parts of the given sizes.
+ * @throws ShapeError `INVALID_SPLIT`
  * @example split(tensor([1, 2, 3]), [1, 2])[1]!.arraySync(); // [2, 3]
  */
 export const split = (x: Tensor, parts: Axes, axis?: number): Tensor[] => applyToParts(rearrange.split, x, parts, axis);
@@ -262,27 +269,32 @@ export const split = (x: Tensor, parts: Axes, axis?: number): Tensor[] => applyT
 export const unstack = (x: Tensor, axis?: number): Tensor[] => applyToParts(rearrange.unstack, x, axis);
 /**
  * The tensor so many times along each axis.
+ * @throws ShapeError `INVALID_COUNT`
  * @example tile(tensor([1, 2]), 2).arraySync(); // [1, 2, 1, 2]
  */
 export const tile = (x: TensorLike, reps: Axes): Tensor => apply(rearrange.tile, x, reps);
 /**
  * Each element `n` times in a row.
+ * @throws ShapeError `INVALID_COUNT`
  * @example repeat(tensor([1, 2]), 2).arraySync(); // [1, 1, 2, 2]
  */
 export const repeat = (x: TensorLike, n: number, axis?: number | null): Tensor => apply(rearrange.repeat, x, n, axis);
 /**
  * What leaves at the end comes in at the beginning.
+ * @throws ShapeError `INVALID_AXIS`
  * @example roll(tensor([1, 2, 3]), 1).arraySync(); // [3, 1, 2]
  */
 export const roll = (x: TensorLike, shift: Axes, axis?: Axes | null): Tensor => apply(rearrange.roll, x, shift, axis);
 /**
  * Two axes in each other’s place.
+ * @throws ShapeError `INVALID_AXIS`
  * @example swapAxes(zeros([2, 3, 4]), 0, 2).shape; // [4, 3, 2]
  */
 export const swapAxes = (x: Tensor, first: number, second: number): Tensor =>
   apply(rearrange.swapAxes, x, first, second);
 /**
  * Axes at other places; the rest keep their order.
+ * @throws ShapeError `INVALID_AXES`
  * @example moveAxis(zeros([2, 3, 4]), 0, -1).shape; // [3, 4, 2]
  */
 export const moveAxis = (x: TensorLike, source: Axes, destination: Axes): Tensor =>
@@ -299,16 +311,19 @@ export const ravel = (x: TensorLike): Tensor => apply(rearrange.ravel, x);
 export const outer = (a: TensorLike, b: TensorLike): Tensor => apply(rearrange.outer, a, b);
 /**
  * 0 above the diagonal number `k` of the last two axes.
+ * @throws ShapeError `INVALID_RANK`
  * @example tril(tensor([[1, 2], [3, 4]])).ravel().arraySync(); // [1, 0, 3, 4]
  */
 export const tril = (x: Tensor, k?: number): Tensor => apply(rearrange.tril, x, k);
 /**
  * 0 below the diagonal number `k` of the last two axes.
+ * @throws ShapeError `INVALID_RANK`
  * @example triu(tensor([[1, 2], [3, 4]])).ravel().arraySync(); // [1, 2, 0, 4]
  */
 export const triu = (x: Tensor, k?: number): Tensor => apply(rearrange.triu, x, k);
 /**
  * The diagonal of a matrix; the matrix of a diagonal.
+ * @throws ShapeError `INVALID_RANK`
  * @example diag(tensor([[1, 2], [3, 4]])).arraySync(); // [1, 4]
  */
 export const diag = (x: Tensor, k?: number): Tensor => apply(rearrange.diag, x, k);
@@ -345,6 +360,7 @@ export const onesLike = (x: TensorLike, options?: rearrange.LikeOptions): Tensor
 export const einsum = (spec: string, ...tensors: readonly TensorLike[]): Tensor => apply(sums.einsum, spec, tensors);
 /**
  * The contraction of the last `axes` axes of `a` with the first of `b`, or of axes that two lists name; 2 unless given.
+ * @throws ShapeError `SHAPE_MISMATCH`
  * @example tensordot(tensor([1, 2]), tensor([3, 4]), 1).item(); // 11
  */
 export const tensordot = (a: TensorLike, b: TensorLike, axes?: number | readonly [Axes, Axes]): Tensor =>

@@ -7,7 +7,7 @@ import * as movement from '../ops/movement.js';
 import { broadcastShapes, type Operand, promoteOperands } from './operand.js';
 import { range } from './structure.js';
 
-/** NumPy's matmul: 1-D operands are a row or a column, leading axes broadcast. */
+/** NumPy's matmul: 1-D operands are a row or a column, leading axes broadcast. @throws ShapeError `SHAPE_MISMATCH` */
 export function matmul(left: Operand, right: Operand): Expr {
   let [a, b] = promoteOperands('matmul', [left, right]) as [Expr, Expr];
   if (a.shape.length === 0 || b.shape.length === 0)

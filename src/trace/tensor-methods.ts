@@ -75,7 +75,7 @@ export abstract class TensorMethods<T> extends ArrayMethods<T> {
   cbrt(): T {
     return this.applied(arithmetic.cbrt);
   }
-  /** 1 − erf(x), exact where it is small. */
+  /** 1 − erf(x), accurate where it is small. */
   erfc(): T {
     return this.applied(arithmetic.erfc);
   }
@@ -144,7 +144,7 @@ export abstract class TensorMethods<T> extends ArrayMethods<T> {
   logSigmoid(): T {
     return this.applied(activations.logSigmoid);
   }
-  /** One half along `axis` times the sigmoid of the other. */
+  /** One half along `axis` times the sigmoid of the other. @throws ShapeError `SHAPE_MISMATCH` for an odd extent */
   glu(axis?: number): T {
     return this.applied(activations.glu, axis);
   }
@@ -182,15 +182,22 @@ export abstract class TensorMethods<T> extends ArrayMethods<T> {
    * NumPy's indexing: `x.at(0, [1, null], '...', indices)`. Numbers drop their axis, `[begin, end, step]` slices, null adds an
    * axis, '...' fills, tensors of integers index as NumPy's arrays.
    * @throws ShapeError `INVALID_INDEX` for a number outside; an index in a tensor outside gives NaN.
+   * @example tensor([[1, 2, 3], [4, 5, 6]]).at('...', [1, null]).arraySync(); // [[2, 3], [5, 6]]
    */
   at(...index: readonly Index<T>[]): T {
     return this.applied(at, index);
   }
-  /** Element (…, i, …) is that at `indices[…, i, …]` along `axis`, the last unless given. */
+  /**
+   * Element (…, i, …) is that at `indices[…, i, …]` along `axis`, the last unless given.
+   * @throws ShapeError `INVALID_RANK`, `INVALID_AXIS`
+   */
   takeAlongAxis(indices: T, axis?: number): T {
     return this.applied(takeAlongAxis, indices, axis);
   }
-  /** The elements along an axis in order, NaN as the largest; equal ones stay in theirs. */
+  /**
+   * The elements along an axis in order, NaN as the largest; equal ones stay in theirs.
+   * @throws ShapeError `INVALID_AXIS`
+   */
   sort(axis?: number, options?: sorting.SortOptions): T {
     return this.applied(sorting.sort, axis, options);
   }
@@ -206,7 +213,10 @@ export abstract class TensorMethods<T> extends ArrayMethods<T> {
     const [values, indices] = this.appliedToParts(sorting.topK, k, axis) as [T, T];
     return { values, indices };
   }
-  /** This tensor with `updates` in the places of the slices at integer `indices` along `axis`; the last update of one stays. */
+  /**
+   * This tensor with `updates` in the places of the slices at integer `indices` along `axis`; the last update of one stays.
+   * @throws DTypeError `DTYPE_UNSUPPORTED` for indices that are no integers; ShapeError `SHAPE_MISMATCH`, `INVALID_AXIS`
+   */
   scatter(indices: Like<T>, updates: Like<T>, axis?: number): T {
     return this.applied(scatter, indices, updates, axis);
   }
@@ -218,23 +228,23 @@ export abstract class TensorMethods<T> extends ArrayMethods<T> {
   unstack(axis?: number): T[] {
     return this.appliedToParts(rearrange.unstack, axis);
   }
-  /** The tensor so many times along each axis. */
+  /** The tensor so many times along each axis. @throws ShapeError `INVALID_COUNT` */
   tile(reps: Axes): T {
     return this.applied(rearrange.tile, reps);
   }
-  /** Each element `n` times in a row. */
+  /** Each element `n` times in a row. @throws ShapeError `INVALID_COUNT` */
   repeat(n: number, axis?: number | null): T {
     return this.applied(rearrange.repeat, n, axis);
   }
-  /** What leaves at the end comes in at the beginning. */
+  /** What leaves at the end comes in at the beginning. @throws ShapeError `INVALID_AXIS` */
   roll(shift: Axes, axis?: Axes | null): T {
     return this.applied(rearrange.roll, shift, axis);
   }
-  /** Two axes in each other’s place. */
+  /** Two axes in each other’s place. @throws ShapeError `INVALID_AXIS` */
   swapAxes(first: number, second: number): T {
     return this.applied(rearrange.swapAxes, first, second);
   }
-  /** Axes at other places; the rest keep their order. */
+  /** Axes at other places; the rest keep their order. @throws ShapeError `INVALID_AXES` */
   moveAxis(source: Axes, destination: Axes): T {
     return this.applied(rearrange.moveAxis, source, destination);
   }
@@ -246,15 +256,15 @@ export abstract class TensorMethods<T> extends ArrayMethods<T> {
   outer(other: Like<T>): T {
     return this.applied(rearrange.outer, other);
   }
-  /** 0 above the diagonal number `k` of the last two axes. */
+  /** 0 above the diagonal number `k` of the last two axes. @throws ShapeError `INVALID_RANK` */
   tril(k?: number): T {
     return this.applied(rearrange.tril, k);
   }
-  /** 0 below the diagonal number `k` of the last two axes. */
+  /** 0 below the diagonal number `k` of the last two axes. @throws ShapeError `INVALID_RANK` */
   triu(k?: number): T {
     return this.applied(rearrange.triu, k);
   }
-  /** The diagonal of a matrix; the matrix of a diagonal. */
+  /** The diagonal of a matrix; the matrix of a diagonal. @throws ShapeError `INVALID_RANK` */
   diag(k?: number): T {
     return this.applied(rearrange.diag, k);
   }
