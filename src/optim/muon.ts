@@ -11,12 +11,15 @@ import { BELOW_ONE, checkFlag, checkOptions, checkRange, optionOf, POSITIVE_INTE
 import type { Optimizer, OptimizerOptions } from './optimizer.js';
 import { type Rule, zerosOf } from './rule.js';
 import { type RuleOptions, ruleTransformation } from './rule-transformation.js';
+import { asScheduler } from './scheduler.js';
 import { type GradientTransformation, mapLeaves } from './transformation.js';
 
 /** Of the quintic that takes singular values towards 1: the authors', fast and only near 1. */
 const A = 3.4445;
 const B = -4.775;
 const C = 2.0315;
+/** The authors'. */
+const RATE = 0.02;
 
 /**
  * A matrix with the singular vectors of `x` and singular values near 1 (0.7 to 1.2), by Newton and Schulz: x: f32[m, n] → f32[m, n].
@@ -36,7 +39,7 @@ function orthogonalized(x: Tensor, steps: number): Tensor {
 
 const muonRule = (nesterov: boolean, steps: number): Rule<'momentum'> => ({
   name: 'Muon',
-  lr: 0.02,
+  lr: RATE,
   weightDecay: null,
   decay: BY_RATE,
   scalars: { momentum: { value: 0.95, range: BELOW_ONE } },
@@ -124,6 +127,8 @@ export class Muon extends ComposedOptimizer {
   constructor(given: MuonOptions = {}) {
     checkOptions('Muon', given, [...OPTIONS, 'trainVars', 'name']);
     const { trainVars = null, name, ...options } = given;
-    super({ transformation: muon(options), trainVars, ...(name === undefined ? {} : { name }) });
+    // A Scheduler, so that it is `opt.lr`.
+    const lr = asScheduler('Muon', optionOf(options, 'lr', RATE));
+    super({ transformation: muon({ ...options, lr }), trainVars, ...(name === undefined ? {} : { name }) });
   }
 }

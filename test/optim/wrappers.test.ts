@@ -164,6 +164,19 @@ test('perGroup: options of the first group that matches', () => {
   expect(() => init('w')).toThrow(/match = the string "w"/);
 });
 
+test('the rate of Muon is its lr, which can be set', () => {
+  const lengthOf = (set: (opt: Muon) => void): number => {
+    const w = new TrainVar(zeros([1, 1], { dtype: 'f64' }));
+    const opt = new Muon({ lr: 0.5, trainVars: { w } });
+    set(opt);
+    opt.update({ w: tensor([[3]], { dtype: 'f64' }) });
+    return w.value.item() / opt.lr.at(undefined, { dtype: 'f64' }).item();
+  };
+  const length = lengthOf(() => undefined);
+  expect(lengthOf((opt) => (opt.lr = 0.25))).toBe(length);
+  expect(lengthOf((opt) => opt.lr.setValue(0.125))).toBe(length);
+});
+
 test('Muon trains matrices and leaves the rest to another rule', () => {
   const [w, b] = [new TrainVar(zeros([2, 3], { dtype: 'f64' })), new TrainVar(f64(1))];
   const opt = new Muon({ lr: 0.5, fallback: sgd({ lr: 0.25 }), trainVars: { w, b } });
