@@ -51,7 +51,7 @@ const EXAMPLES = [
 /** TypeDoc wraps code, which breaks tables and pictures of characters, and lets wide tables cover what is beside them. */
 const STYLE = `
 .tsd-typography table { display: block; width: max-content; max-width: 100%; overflow-x: auto; }
-.tsd-typography td { overflow-wrap: normal; }
+.tsd-typography th, .tsd-typography td { padding: 6px 8px; overflow-wrap: normal; }
 pre { white-space: pre; overflow-x: auto; }
 .tsd-breadcrumb li:last-of-type::after { content: ''; }
 `;
