@@ -32,8 +32,8 @@ export class BufferTable {
   /** Of nodes with several results, by result. */
   readonly #results = new Map<Expr, (BufferId | undefined)[]>();
 
-  /** @param apart whether outputs that are one value have a buffer each, as those of a loop's body, which stand for others. */
-  constructor(graph: Graph, apart = false) {
+  /** @param equalOutputs whether outputs that are one value share a buffer, or have one each, as those of a loop's body, which stand for others. */
+  constructor(graph: Graph, equalOutputs: 'shared' | 'apart') {
     this.parameters = graph.parameters.map((parameter) => {
       const id = this.#add(parameter, 'parameter');
       this.#readFrom.set(parameter, id);
@@ -43,7 +43,7 @@ export class BufferTable {
     const sharedResult = new Map<Expr, BufferId>();
     this.outputs = graph.outputs.map((output, i) => {
       const stored = storageOf(output);
-      const shared = apart || updated.has(i) ? undefined : sharedResult.get(stored);
+      const shared = equalOutputs === 'apart' || updated.has(i) ? undefined : sharedResult.get(stored);
       if (shared !== undefined) return shared;
       const id = this.#add(stored, 'output', output.shape);
       this.#storesOf.set(stored, [...(this.#storesOf.get(stored) ?? []), id]);

@@ -23,7 +23,7 @@ import type { Fused } from './fused.js';
 import { joinScans } from './join.js';
 import { unroll } from './unroll.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites } from './kernel.js';
-import { originOf, rebuild, rewriteGraph } from './rewrite.js';
+import { originOf, rebuild, rewriteOuter } from './rewrite.js';
 import { isParameter } from '../ops/leaf.js';
 import { storageOf } from './roots.js';
 import { renumber, type View, type Work } from './work.js';
@@ -44,16 +44,12 @@ function carriesOf(node: Expr): { readonly first: number; readonly count: number
  */
 function separateCarries(graph: Graph): Graph {
   if (!topologicalOrder(graph.outputs).some(isControl)) return graph;
-  const separated = rewriteGraph(
-    graph,
-    (node, inputs) => {
-      const { first, count } = carriesOf(node);
-      if (count === 0) return rebuild(node, inputs);
-      const own = inputs.map((input, i) => (i >= first && i < first + count ? copy(input) : input));
-      return make(node.primitive, own, node.attributes);
-    },
-    false,
-  );
+  const separated = rewriteOuter(graph, (node, inputs) => {
+    const { first, count } = carriesOf(node);
+    if (count === 0) return rebuild(node, inputs);
+    const own = inputs.map((input, i) => (i >= first && i < first + count ? copy(input) : input));
+    return make(node.primitive, own, node.attributes);
+  });
   const seen = new Set<Expr>();
   const outputs = withScope(new ExprScope(), () =>
     separated.outputs.map((output) => {

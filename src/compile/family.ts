@@ -25,7 +25,7 @@ import { formatSizeForm, type SizeForm, sizeAt, sizeFormOf } from '../core/exten
 import type { Graph } from '../core/graph.js';
 import { closed } from '../ops/control/inline.js';
 import { exprBuilder } from '../ops/expr-builder.js';
-import { constant, parameter, constantPrimitive } from '../ops/leaf.js';
+import { constantPrimitive, weakConstant, weakParameter } from '../ops/leaf.js';
 import { takesOrderOf } from '../ops/order.js';
 import { originOf } from './rewrite.js';
 
@@ -105,9 +105,7 @@ function sizePlace({ attributes, inputs }: Expr): number {
 /** The graph for n with n itself as parameter number `place`. */
 function graphTaking(family: GraphFamily, n: number, place: number): Graph {
   const graph = family.at(n);
-  const own = family.readsSize
-    ? graph.parameters
-    : [...graph.parameters, parameter(graph.parameters.length, [], 'f64', true)];
+  const own = family.readsSize ? graph.parameters : [...graph.parameters, weakParameter(graph.parameters.length)];
   const parameters = own.slice(0, -1).toSpliced(place, 0, own.at(-1)!);
   return closed(graph.name, parameters, graph.outputs);
 }
@@ -262,12 +260,11 @@ function instantiate(
   return withScope(new ExprScope(), () => {
     const count = template.parameters.length;
     const nodes: Expr[] = [];
-    const size = readsSize ? parameter(count, [], 'f64', true) : undefined;
-    const number = (x: number): Expr => constant(x, 'f64', true);
+    const size = readsSize ? weakParameter(count) : undefined;
     const literalAt = ({ form: { times, plus }, over, extra }: Literal, { aval }: Expr): Expr => {
-      const scaled = times === 1 ? size! : exprBuilder.mul(size!, number(times));
-      const whole = plus === 0 ? scaled : exprBuilder.add(scaled, number(plus));
-      const above = (x: number): Expr => (extra === 1 ? exprBuilder.add(number(x), whole) : number(x));
+      const scaled = times === 1 ? size! : exprBuilder.mul(size!, weakConstant(times));
+      const whole = plus === 0 ? scaled : exprBuilder.add(scaled, weakConstant(plus));
+      const above = (x: number): Expr => (extra === 1 ? exprBuilder.add(weakConstant(x), whole) : weakConstant(x));
       const result = over === undefined ? whole : exprBuilder.div(above(over), whole);
       return aval.weak ? result : exprBuilder.cast(result, aval.dtype);
     };

@@ -34,9 +34,11 @@ export function clusterGraph(graph: Graph, limits: FusionLimits): { roots: Roots
 }
 
 /** Units of segments, loops and branches; `graph` has its carries apart. `control`: the passes for its loops and branches. */
-export function fuse(graph: Graph, limits: FusionLimits, control: ControlPasses | undefined, isBody = false): Fused {
+export const fuse = (graph: Graph, limits: FusionLimits, control: ControlPasses | undefined): Fused =>
+  fuseInto(new BufferTable(graph, 'shared'), graph, limits, control);
+
+function fuseInto(buffers: BufferTable, graph: Graph, limits: FusionLimits, control: ControlPasses | undefined): Fused {
   const { roots, clustering } = clusterGraph(graph, limits);
-  const buffers = new BufferTable(graph, isBody);
   const stored = roots.roots.filter((root) => clustering.isStored(root) && !isParameter(root) && !isControl(root));
   for (const root of stored) if (root.primitive.kind === 'result') buffers.addTemporary(root);
   control?.shareCarries(roots.roots, buffers);
@@ -44,7 +46,7 @@ export function fuse(graph: Graph, limits: FusionLimits, control: ControlPasses 
   const segments = (cluster: Cluster): Segment[][] => segmentsOf(cluster, clustering, buffers);
   const compile = (body: Graph): Compiled => {
     const own = control!.separateCarries(body);
-    const fused = fuse(own, limits, control, true);
+    const fused = fuseInto(new BufferTable(own, 'apart'), own, limits, control);
     return { fused, scheduled: schedule(own, fused) };
   };
   const units = joinUnits(clustering.clusters, segments, graph, buffers, limits, (node) =>

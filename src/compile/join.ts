@@ -7,7 +7,7 @@ import { closed, inlineGraph } from '../ops/control/inline.js';
 import { result } from '../ops/control/results.js';
 import { controlAttributes, type ScanAttributes } from '../ops/control/attributes.js';
 import { parameter } from '../ops/leaf.js';
-import { rebuild, rewriteGraph } from './rewrite.js';
+import { rebuild, rewriteGraph, rewriteOuter } from './rewrite.js';
 
 const scanOf = (node: Expr): ScanAttributes => controlAttributes(node, 'scan')!;
 
@@ -66,19 +66,15 @@ export function joinScans(graph: Graph): Graph {
     const whole = join(scans, used);
     for (const scan of scans) joints.set(scan, whole ?? join([scan], used)!);
   }
-  return rewriteGraph(
-    graph,
-    (node, inputs) => {
-      if (node.primitive.kind === 'result') {
-        const index = node.attributes.index as number;
-        return result(inputs[0]!, joints.get(node.input())?.places.get(node.input())![index] ?? index);
-      }
-      const joint = joints.get(node);
-      const attributes = joint === undefined ? node.attributes : { ...node.attributes, body: joint.body };
-      return node.primitive.control === undefined
-        ? rebuild(node, inputs)
-        : make(node.primitive, inputs, mapGraphs(attributes, joinScans));
-    },
-    false,
-  );
+  return rewriteOuter(graph, (node, inputs) => {
+    if (node.primitive.kind === 'result') {
+      const index = node.attributes.index as number;
+      return result(inputs[0]!, joints.get(node.input())?.places.get(node.input())![index] ?? index);
+    }
+    const joint = joints.get(node);
+    const attributes = joint === undefined ? node.attributes : { ...node.attributes, body: joint.body };
+    return node.primitive.control === undefined
+      ? rebuild(node, inputs)
+      : make(node.primitive, inputs, mapGraphs(attributes, joinScans));
+  });
 }

@@ -21,8 +21,18 @@ export const rebuild: NodeRewrite = (node, inputs) => make(node.primitive, input
 /** Where the copy of a node comes from: the traced node. */
 export const originOf = (node: Expr): Origin => (node.origin?.node === undefined ? { node } : node.origin);
 
-/** Rebuilds `graph` with `rewrite` applied to every node, inputs first; in the graphs that nodes hold too, unless they are passed to it. */
-export function rewriteGraph(graph: Graph, rewrite: NodeRewrite, inside = true): Graph {
+/** Rebuilds `graph` with `rewrite` applied to every node, inputs first; in the graphs that nodes hold too. */
+export function rewriteGraph(graph: Graph, rewrite: NodeRewrite): Graph {
+  const inside = (each: Graph): Graph => rewriteGraph(each, rewrite);
+  return rewriteOuter(graph, (node, inputs) =>
+    node.primitive.kind === 'control'
+      ? make(node.primitive, inputs, mapGraphs(node.attributes, inside))
+      : rewrite(node, inputs),
+  );
+}
+
+/** As {@link rewriteGraph}, of the outer graph alone: `rewrite` gets the nodes that hold graphs, and does with these what it will. */
+export function rewriteOuter(graph: Graph, rewrite: NodeRewrite): Graph {
   return withScope(new ExprScope(), () => {
     const replaced = new Map<Expr, Expr>();
     // Parameters first and in order, so that unused ones stay.
@@ -36,15 +46,7 @@ export function rewriteGraph(graph: Graph, rewrite: NodeRewrite, inside = true):
         if (replaced.has(node)) continue;
         setOrigin(originOf(node));
         const inputs = node.inputs.map((input) => replaced.get(input)!);
-        const holds = inside && node.primitive.kind === 'control';
-        const rewritten = holds
-          ? make(
-              node.primitive,
-              inputs,
-              mapGraphs(node.attributes, (each) => rewriteGraph(each, rewrite)),
-            )
-          : rewrite(node, inputs);
-        replaced.set(node, rewritten);
+        replaced.set(node, rewrite(node, inputs));
       }
     });
     return { ...graph, parameters, outputs: graph.outputs.map((output) => replaced.get(output)!) };

@@ -358,13 +358,12 @@ export class SegmentBuilder {
       ...this.#reductions.map((reduction) => reduction.input),
       ...(this.#sort === undefined ? [] : [this.#sort.key]),
     ]);
-    const loops = tidyLoops(
-      this.axes,
-      this.reduceAxes,
-      body,
-      this.#stores.map((store) => renumberedStore(store, number)),
-      this.#reductions.some(({ order }) => !order.joined && (order.lanes > 1 || order.restarts.length > 0)),
-    );
+    const stores = this.#stores.map((store) => renumberedStore(store, number));
+    const loops = tidyLoops(this.axes, this.reduceAxes, body, stores, {
+      keepsReduceAxes: this.#reductions.some(
+        ({ order }) => !order.joined && (order.lanes > 1 || order.restarts.length > 0),
+      ),
+    });
     const segment = {
       kind: this.kind === 'contraction' && this.#contraction === undefined ? ('reduce' as const) : this.kind,
       axes: loops.axes,

@@ -268,10 +268,13 @@ function productOfOneStep(node: Expr): Expr | undefined {
 /** Rules that look at extents: what holds for these may not for another number of rows. */
 const OF_EXTENTS: readonly Rule[] = [foldReduction, productOfTable, productOfOneStep];
 
-function simplifyNode(node: Expr, folds: boolean): Expr {
+/** Whether the number of rows is what the shapes say, or any other: a program for batches of any size is made of some sizes. */
+export type Rows = 'fixed' | 'open';
+
+function simplifyNode(node: Expr, rows: Rows): Expr {
   for (;;) {
     let next = foldConstants(node);
-    if (folds) for (const rule of OF_EXTENTS) next ??= rule(node);
+    if (rows === 'fixed') for (const rule of OF_EXTENTS) next ??= rule(node);
     const { scalarOp } = node.primitive;
     for (const rule of (scalarOp ? OF_OPS[scalarOp] : OF_MOVEMENTS.get(node.primitive)) ?? []) next ??= rule(node);
     if (next === undefined || next === node) return node;
@@ -279,6 +282,6 @@ function simplifyNode(node: Expr, folds: boolean): Expr {
   }
 }
 
-/** Applies every rule until none applies. @param folds whether `OF_EXTENTS` are among them. */
-export const simplify = (graph: Graph, folds = true): Graph =>
-  rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs), folds));
+/** Applies every rule until none applies; those of extents only where `rows` are fixed. */
+export const simplify = (graph: Graph, rows: Rows = 'fixed'): Graph =>
+  rewriteGraph(graph, (node, inputs) => simplifyNode(rebuild(node, inputs), rows));

@@ -9,13 +9,13 @@ interface Loops {
   readonly stores: readonly Store[];
 }
 
-/** Drops loops of one turn and joins neighbours that every access walks as one. */
+/** Drops loops of one turn and joins neighbours that every access walks as one; reduced axes stay where an order of sums names them. */
 export function tidyLoops(
   axes: readonly number[],
   reduceAxes: readonly number[],
   body: readonly BareNode[],
   stores: readonly Store[],
-  keepReduceAxes: boolean,
+  { keepsReduceAxes = false } = {},
 ): Loops {
   const extents = [...axes, ...reduceAxes];
   const maps = [
@@ -33,7 +33,7 @@ export function tidyLoops(
       last !== undefined &&
       outer !== undefined &&
       last.parallel === parallel &&
-      (parallel || !keepReduceAxes) &&
+      (parallel || !keepsReduceAxes) &&
       maps.every((map) => map.strides[outer] === map.strides[axis]! * extents[axis]!);
     if (joins) last.members.push(axis);
     else groups.push({ members: [axis], parallel });

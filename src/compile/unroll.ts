@@ -9,7 +9,7 @@ import type { Graph } from '../core/graph.js';
 import { resultPrimitive } from '../ops/control/results.js';
 import { isParameter } from '../ops/leaf.js';
 import type { Loops } from './control-passes.js';
-import { rebuild, rewriteGraph } from './rewrite.js';
+import { rebuild, rewriteOuter } from './rewrite.js';
 
 /** Whether computing all branches, which are part of what is around them then, costs less than leaving one out. */
 const areSmall = (branches: readonly Graph[], small: number): boolean =>
@@ -38,33 +38,29 @@ export function unroll(graph: Graph, target: Loops): Graph {
   const { name, loops, dtypes, small } = target;
   if (topologicalOrder(graph.outputs).every(({ primitive }) => primitive.control === undefined)) return graph;
   const results = new Map<Expr, readonly Expr[]>();
-  return rewriteGraph(
-    graph,
-    (node, inputs) => {
-      const { control } = node.primitive;
-      const index = resultIndex(node);
-      if (index !== undefined) return results.get(node.input())?.[index] ?? rebuild(node, inputs);
-      if (control === undefined) return rebuild(node, inputs);
-      const attributes = mapGraphs(node.attributes, (each) => unroll(each, target));
-      const graphs = graphsOf(attributes);
-      const runs =
-        loops === 'dispatched'
-          ? isWithin(node, graphs, dtypes) && !(control.kind === 'branch' && areSmall(graphs, small))
-          : loops;
-      if (runs && control.kind !== 'inline') return make(node.primitive, inputs, attributes);
-      if (control.unroll === undefined)
-        throw new UnsupportedError(
-          'NO_LOOPS',
-          `the backend ${name} cannot run '${operation(node)}': the number of its turns depends on values${loops === 'dispatched' ? ', and it computes with f64' : ''}`,
-          "Run it on 'js' or 'wasm', or use forLoop with bounds that are numbers.",
-        );
-      const unrolled = control.unroll(inputs, attributes, node.aval);
-      results.set(node, unrolled);
-      // Nobody reads the node itself.
-      return unrolled[0] ?? rebuild(node, inputs);
-    },
-    false,
-  );
+  return rewriteOuter(graph, (node, inputs) => {
+    const { control } = node.primitive;
+    const index = resultIndex(node);
+    if (index !== undefined) return results.get(node.input())?.[index] ?? rebuild(node, inputs);
+    if (control === undefined) return rebuild(node, inputs);
+    const attributes = mapGraphs(node.attributes, (each) => unroll(each, target));
+    const graphs = graphsOf(attributes);
+    const runs =
+      loops === 'dispatched'
+        ? isWithin(node, graphs, dtypes) && !(control.kind === 'branch' && areSmall(graphs, small))
+        : loops;
+    if (runs && control.kind !== 'inline') return make(node.primitive, inputs, attributes);
+    if (control.unroll === undefined)
+      throw new UnsupportedError(
+        'NO_LOOPS',
+        `the backend ${name} cannot run '${operation(node)}': the number of its turns depends on values${loops === 'dispatched' ? ', and it computes with f64' : ''}`,
+        "Run it on 'js' or 'wasm', or use forLoop with bounds that are numbers.",
+      );
+    const unrolled = control.unroll(inputs, attributes, node.aval);
+    results.set(node, unrolled);
+    // Nobody reads the node itself.
+    return unrolled[0] ?? rebuild(node, inputs);
+  });
 }
 
 const resultIndex = (node: Expr): number | undefined =>

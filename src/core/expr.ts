@@ -145,11 +145,11 @@ export interface TensorBuilder extends Builder<Expr> {
   pad(x: Expr, low: readonly number[], high: readonly number[], value: number): Expr;
   flip(x: Expr, axes: readonly number[]): Expr;
   concat(inputs: readonly Expr[], axis: number): Expr;
-  /** Sum over axes, which go; with `joined` in the order of a contraction. */
-  sum(x: Expr, axes: readonly number[], joined?: boolean): Expr;
+  /** Sum over axes, which go; `joined`, in the order of a contraction. */
+  sum(x: Expr, axes: readonly number[], order?: 'joined'): Expr;
   /** Puts `x`, the result of a reduction over `axes`, back in every place of `shape`. */
   spread(x: Expr, shape: readonly number[], axes: readonly number[]): Expr;
-  cumulative(x: Expr, op: 'sum' | 'prod' | 'max' | 'min', axis: number, reverse: boolean): Expr;
+  cumulative(x: Expr, op: 'sum' | 'prod' | 'max' | 'min', axis: number, options?: { readonly reverse?: boolean }): Expr;
   gather(x: Expr, indices: Expr, axis: number): Expr;
   scatterAdd(base: Expr, indices: Expr, updates: Expr, axis: number): Expr;
   /** As {@link scatterAdd}, but updates replace what is there. */

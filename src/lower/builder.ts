@@ -125,10 +125,14 @@ export class FunctionBuilder {
     const access = { memory, address, step: width === 1 ? 0 : 1, active: width };
     return this.let(this.memories[memory]!.dtype, width, { kind: 'load', ...access });
   }
-  store(memory: MemoryId, address: Address, value: ValueId, accumulate = false): void {
+  store(memory: MemoryId, address: Address, value: ValueId): void {
     const { width } = this.values[value]!;
     const access = { memory, address, step: width === 1 ? 0 : 1, active: width };
-    this.push({ kind: 'store', ...access, value, accumulate });
+    this.push({ kind: 'store', ...access, value, accumulate: false });
+  }
+  /** Adds a value to one element of a memory. */
+  addTo(memory: MemoryId, address: Address, value: ValueId): void {
+    this.push({ kind: 'store', memory, address, step: 0, active: 1, value, accumulate: true });
   }
   /** The elements of a value. */
   lanes(input: ValueId): ValueId[] {

@@ -60,7 +60,7 @@ export function lower(
     let found = lowered.get(key);
     if (found === undefined) {
       const first = functions.length;
-      found = { ...target.lower(segment, target, `s${lowered.size}_${segment.kind}`, fills, kept), first };
+      found = { ...target.lower(segment, target, `s${lowered.size}_${segment.kind}`, { fills, kept }), first };
       functions.push(...found.functions.map(({ code }) => code));
       lowered.set(key, found);
     }

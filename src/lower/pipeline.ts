@@ -10,7 +10,7 @@ import { joinRows } from '../compile/join-rows.js';
 import { type DividedGraph, divide } from '../compile/host.js';
 import { schedule, type Scheduled } from '../compile/schedule.js';
 import { separate } from '../compile/separate.js';
-import { simplify } from '../compile/simplify.js';
+import { type Rows, simplify } from '../compile/simplify.js';
 import { SizeMerge } from '../compile/sized.js';
 import type { Target } from './target.js';
 import { joinHost } from './host.js';
@@ -35,13 +35,14 @@ const verified = (graph: Graph): Graph => {
 };
 
 /** What is decided before loops are. */
-function stagesOf(graph: Graph, target: Target, isFamily = false): Stages {
+function stagesOf(graph: Graph, target: Target, rows: Rows = 'fixed'): Stages {
   const control = controlPasses(verified(graph));
   const unrolled = control === undefined ? graph : control.unroll(control.joinScans(graph), target);
   const divided = divide(verified(unrolled), target.dtypes);
   const decomposed = verified(decompose(verified(divided.device), target.decompositions));
+  const simple = simplify(decomposed, rows);
   // What a family reduces may be as many as there are rows.
-  const separated = separate(isFamily ? joinRows(simplify(decomposed, false)) : simplify(decomposed));
+  const separated = separate(rows === 'open' ? joinRows(simple) : simple);
   const simplified = verified(control?.separateCarries(separated) ?? separated);
   const fused = fuse(simplified, target, control);
   return { graph, divided, simplified, fused, ...schedule(simplified, fused) };
@@ -90,7 +91,7 @@ export function compileFamily(
   capacity: number,
   target: Target,
 ): Program | string {
-  const all = sizes.map((n) => stagesOf(family.at(n), target, true));
+  const all = sizes.map((n) => stagesOf(family.at(n), target, 'open'));
   const [first] = all as [Stages, ...Stages[]];
   const merge = new SizeMerge(sizes, capacity);
   const kernels = merge.kernels(all.map((each) => each.kernels));

@@ -85,9 +85,12 @@ export class PlainTile extends ContractionTile {
       }
       cells.forEach((line, i) => line.forEach((cell, j) => builder.accumulate(cell, undefined, values[i]![j]!)));
     };
-    const turns = (extent: number, isOpen: boolean, cells: CellId[][]): TurnBody[] => [
-      ...(extent >= chain || isOpen ? [{ step: chain, takes: chain, body: (): void => take(cells, chain) }] : []),
-      ...(extent % chain > 0 || isOpen ? [{ step: 1, body: (): void => take(cells, 1) }] : []),
+    /** Turns for so many steps, or for any number of them. */
+    const turns = (count: number | 'any', cells: CellId[][]): TurnBody[] => [
+      ...(count === 'any' || count >= chain
+        ? [{ step: chain, takes: chain, body: (): void => take(cells, chain) }]
+        : []),
+      ...(count === 'any' || count % chain > 0 ? [{ step: 1, body: (): void => take(cells, 1) }] : []),
     ];
     /** Walks the reduced axes from `axis` on; sums begin anew after so many steps. */
     const walk = (axis: number, cells: CellId[][]): void => {
@@ -95,7 +98,7 @@ export class PlainTile extends ContractionTile {
       const size = segment.sizes?.[axes.length + axis];
       const end = builder.extent(extent, size);
       const inner = sizeOf(reduceAxes.slice(axis + 1));
-      const along = (from: Form, to: Bound, count: number, isOpen: boolean, into: CellId[][]): void => {
+      const along = (from: Form, to: Bound, count: number | 'any', into: CellId[][]): void => {
         const variable = builder.variable('k');
         nest.axes[axes.length + axis] = variable;
         const isLast = axis + 1 === reduceAxes.length;
@@ -104,13 +107,13 @@ export class PlainTile extends ContractionTile {
           'serial',
           from,
           to,
-          isLast ? turns(count, isOpen, into) : [{ step: 1, body: () => walk(axis + 1, into) }],
+          isLast ? turns(count, into) : [{ step: 1, body: () => walk(axis + 1, into) }],
         );
         nest.axes.length = axes.length + axis;
       };
-      if (extent * inner <= RESTART) return along(constantForm(0), end, extent, size !== undefined, cells);
+      if (extent * inner <= RESTART) return along(constantForm(0), end, size === undefined ? extent : 'any', cells);
       const block = Math.max(1, Math.floor(RESTART / inner));
-      this.inBlocks(cells, newCells, end, block, (fresh, from, to) => along(from, to, block, true, fresh));
+      this.inBlocks(cells, newCells, end, block, (fresh, from, to) => along(from, to, 'any', fresh));
     };
     const sums = newCells();
     walk(0, sums);

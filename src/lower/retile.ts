@@ -37,7 +37,7 @@ export const tiledCodesOf = (program: Program, kernel: Kernel): TiledCode[] =>
 export function lowerInTiles({ segment }: TiledCode, target: Target, name: string, tileOf: TileOf): LoweredFunction {
   const { workers } = target;
   const tiled: Target = workers.kind === 'workgroups' ? { ...target, workers: { ...workers, tileOf } } : target;
-  return target.lower(segment, tiled, name, false).functions[0]!;
+  return target.lower(segment, tiled, name).functions[0]!;
 }
 
 /** The program with the tiles that `tileOf` gives. */

@@ -5,12 +5,11 @@
 import type { AffineMap } from '../core/affine.js';
 import { inheriting } from '../compile/body.js';
 import type { ScalarNode, Segment, Store } from '../compile/kernel.js';
-import type { Target } from './target.js';
+import type { SegmentPlace, Target } from './target.js';
 import type { ReductionOrder } from '../ops/order.js';
 import { FunctionBuilder } from './builder.js';
 import { expandContraction } from './contract.js';
 import { wholeContraction, whyNotWhole } from './contract-whole.js';
-import type { Kept } from './kept.js';
 import type { LoopFunction } from './loops.js';
 import { Nest, type Space } from './nest.js';
 import { axisRange, FEW_LANES, gridRange, mapLoops, type Range, vectorWidths, wholeRange } from './parallel.js';
@@ -117,8 +116,7 @@ export function lowerSegment(
   segment: Segment,
   target: Target,
   name: string,
-  _fills = false,
-  kept?: Kept,
+  { kept }: SegmentPlace = {},
 ): LoweredSegment {
   if (segment.kind === 'sort') return sortRows(segment, target, name);
   const order = loopOrder(segment);

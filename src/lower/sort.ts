@@ -202,12 +202,7 @@ const radixSort: Sorter = (builder, bits, n, memory) => {
     loop(builder, counts.size, (i) => builder.store(counts.memory, at(counts, i), int(0)));
     row.writeKeys(keys[0]!, (words) =>
       digits.forEach((digit, d) =>
-        builder.store(
-          counts.memory,
-          { ...places[d]!, indirect: { value: digitOf(digit, words), stride: 1 } },
-          int(1),
-          true,
-        ),
+        builder.addTo(counts.memory, { ...places[d]!, indirect: { value: digitOf(digit, words), stride: 1 } }, int(1)),
       ),
     );
     // Where the elements with each digit begin.

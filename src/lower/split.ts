@@ -110,7 +110,7 @@ function piece(segment: Segment, axis: number, from: number, to: number): Segmen
   const live = withoutDead(body, [...stores.flatMap(storeInputs), ...reductions.map(({ input }) => input)]);
   const axes = segment.axes.map((extent, each) => (each === axis ? to - from : extent));
   const all = { axes, body: live.body, stores: stores.map((store) => renumberedStore(store, live.number)) };
-  const loops = segment.kind === 'map' ? tidyLoops(axes, [], all.body, all.stores, false) : all;
+  const loops = segment.kind === 'map' ? tidyLoops(axes, [], all.body, all.stores) : all;
   const whole = {
     ...segment,
     axes: loops.axes,

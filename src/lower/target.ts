@@ -102,7 +102,15 @@ export interface Target extends FusionLimits {
   readonly decompositions?: Decompositions;
   /**
    * Decides the loops of a segment: `lowerSegment`, or `lowerForWorkgroups`. A backend names it, so that a page holds only what
-   * its backends need. `fills`: the segment's stores end in whole vectors, or where their buffers end. `kept`: what the loop around does not change.
+   * its backends need.
    */
-  readonly lower: (segment: Segment, target: Target, name: string, fills: boolean, kept?: Kept) => LoweredSegment;
+  readonly lower: (segment: Segment, target: Target, name: string, place?: SegmentPlace) => LoweredSegment;
+}
+
+/** What a segment's loops may make use of where it stands in its program. */
+export interface SegmentPlace {
+  /** Its stores end in whole vectors, or where their buffers end. */
+  readonly fills?: boolean;
+  /** What the loop around does not change. */
+  readonly kept?: Kept | undefined;
 }

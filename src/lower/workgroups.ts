@@ -5,7 +5,7 @@
 import type { AffineMap } from '../core/affine.js';
 import { sizeOf } from '../core/aval.js';
 import type { Segment } from '../compile/kernel.js';
-import type { GroupLimits, Target } from './target.js';
+import type { GroupLimits, SegmentPlace, Target } from './target.js';
 import { formOf, FunctionBuilder } from './builder.js';
 import { BEGIN, END, type VariableId } from './loops.js';
 import { inOrder, type Mode, Nest, nodesByDepth, SCALAR } from './nest.js';
@@ -24,7 +24,7 @@ export function lowerForWorkgroups(
   segment: Segment,
   { workers, width, dtypes }: Target,
   name: string,
-  fills: boolean,
+  { fills = false }: SegmentPlace = {},
 ): LoweredSegment {
   const { size, tileOf, ...limits } = workers as Extract<Target['workers'], { kind: 'workgroups' }>;
   const { axes, reduceAxes, body, stores, reductions } = segment;

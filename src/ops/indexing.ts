@@ -161,7 +161,7 @@ export const scatterPrimitive = defineScatter('scatter', (g, node, b) => {
   // An update stays if its number is what a scatter of the numbers leaves in its place.
   const extent = node.shape[axis]!;
   const ones = b.broadcast(b.constant(1, 'i32'), [indices.aval.size], []);
-  const numbers = b.reshape(b.cumulative(ones, 'sum', 0, false), indices.shape);
+  const numbers = b.reshape(b.cumulative(ones, 'sum', 0), indices.shape);
   const none = b.broadcast(b.constant(0, 'i32'), [extent], []);
   const stays = b.equal(b.gather(b.scatter(none, indices, numbers, 0), indices, 0), numbers);
   const around = indices.shape.map((_, i) => axis + i);

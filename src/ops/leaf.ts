@@ -67,7 +67,12 @@ export const constant = (value: number, dtype: DType, weak = false): Expr =>
     weak,
   });
 
+/** A constant JavaScript number: a weak f64 scalar. */
+export const weakConstant = (value: number): Expr => constant(value, 'f64', true);
+
 export const parameter = (index: number, shape: Shape, dtype: DType, weak = false): Expr =>
   make(parameterPrimitive, [], { index, shape, dtype, weak });
+/** A parameter that is a JavaScript number. */
+export const weakParameter = (index: number): Expr => parameter(index, [], 'f64', true);
 
 export const iota = (shape: Shape, axis: number, dtype: DType): Expr => make(iotaPrimitive, [], { shape, axis, dtype });

@@ -42,7 +42,7 @@ export const broadcastPrimitive = define<{ shape: Shape; axes: readonly number[]
         const i = axes.indexOf(axis);
         return i < 0 || (x.shape[i] === 1 && shape[axis] !== 1);
       });
-    return [b.reshape(b.sum(g, added, true), x.shape)];
+    return [b.reshape(b.sum(g, added, 'joined'), x.shape)];
   },
   linear: 'jointly',
   batch: ({ shape, axes }, n) => ({ shape: [n, ...shape], axes: [0, ...behind(axes)] }),

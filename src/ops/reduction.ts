@@ -157,7 +157,8 @@ function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Ex
   const count = sizeOf(reducedShape);
   const flat = b.reshape(b.transpose(x, permutation), [...keptShape, count]);
   const axis = keptShape.length;
-  const exclusive = (reverse: boolean): Expr => {
+  const othersOn = (side: 'before' | 'after'): Expr => {
+    const reverse = side === 'after';
     const zeros = flat.shape.map(() => 0);
     const one = zeros.map((_, i) => (i === axis ? 1 : 0));
     const cut = reverse
@@ -167,10 +168,10 @@ function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Ex
           zeros,
           flat.shape.map((extent, i) => (i === axis ? extent - 1 : extent)),
         );
-    return b.cumulative(b.pad(cut, reverse ? zeros : one, reverse ? one : zeros, 1), 'prod', axis, reverse);
+    return b.cumulative(b.pad(cut, reverse ? zeros : one, reverse ? one : zeros, 1), 'prod', axis, { reverse });
   };
   if (count === 0) return x;
-  const others = b.mul(exclusive(false), exclusive(true));
+  const others = b.mul(othersOn('before'), othersOn('after'));
   return b.transpose(
     b.reshape(others, [...keptShape, ...reducedShape]),
     permutation.map((_, i) => permutation.indexOf(i)),
@@ -180,12 +181,12 @@ function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Ex
 export const reduce = (x: Expr, op: ReduceOp, axes: readonly number[]): Expr =>
   axes.length === 0 ? x : make(reducePrimitive, [x], { op, axes: [...axes].sort((a, b) => a - b) });
 /**
- * @param joined whether it adds as a contraction does, where the last axis stays: in an order that no extent has a part in, so that a
+ * @param order `joined`: adds as a contraction does, where the last axis stays: in an order that no extent has a part in, so that a
  * program for batches of any size has it too.
  */
-export function sumOver(x: Expr, axes: readonly number[], joined = false): Expr {
-  const isJoined = joined && reductionOrder(x.shape, axes).lanes === 1;
-  return isJoined && axes.length > 0 ? make(reducePrimitive, [x], { op: 'sum', axes, joined }) : reduce(x, 'sum', axes);
+export function sumOver(x: Expr, axes: readonly number[], order?: 'joined'): Expr {
+  const joined = order === 'joined' && axes.length > 0 && reductionOrder(x.shape, axes).lanes === 1;
+  return joined ? make(reducePrimitive, [x], { op: 'sum', axes, joined }) : reduce(x, 'sum', axes);
 }
 
 /** Puts a reduction's result back in every place of `shape`; `axes` are those that the reduction took. */
@@ -253,7 +254,7 @@ export const cumulativePrimitive = define<{ op: CumulativeOp; axis: number; reve
   vjp: (g, node, b) => {
     const { op, axis, reverse } = node.attributes;
     const x = node.input();
-    if (op === 'sum') return [b.cumulative(g, 'sum', axis, !reverse)];
+    if (op === 'sum') return [b.cumulative(g, 'sum', axis, { reverse: !reverse })];
     if (op === 'prod') return [throughProducts(b, g, x, axis, reverse, 'transposed')];
     const { places, rows, restore } = leadersOf(b, node);
     const shares = rows(g);
@@ -261,7 +262,7 @@ export const cumulativePrimitive = define<{ op: CumulativeOp; axis: number; reve
   },
   jvp: ([t], node, b) => {
     const { op, axis, reverse } = node.attributes;
-    if (op === 'sum') return b.cumulative(t!, 'sum', axis, reverse);
+    if (op === 'sum') return b.cumulative(t!, 'sum', axis, { reverse });
     if (op === 'prod') return throughProducts(b, t!, node.input(), axis, reverse, 'forward');
     const { places, rows, restore } = leadersOf(b, node);
     return restore(b.gather(rows(t!), places, 0));
@@ -288,7 +289,7 @@ function throughProducts(
   const row = iotaLike(b, shape, axis);
   const column = iotaLike(b, shape, axis + 1);
   const diagonal = b.equal(row, column);
-  const products = b.cumulative(b.where(diagonal, b.constantLike(wide, 1), wide), 'prod', axis + 1, reverse);
+  const products = b.cumulative(b.where(diagonal, b.constantLike(wide, 1), wide), 'prod', axis + 1, { reverse });
   const reached = reverse ? b.lessEqual(column, row) : b.lessEqual(row, column);
   // Row i belongs to xᵢ, column j to yⱼ.
   const [own, summed] = direction === 'forward' ? [axis + 1, axis] : [axis, axis + 1];
@@ -303,7 +304,7 @@ function throughProducts(
 /** Indices along an axis, from 1, as running sums of ones, so that no leaf is needed here. */
 function iotaLike(b: TensorBuilder, shape: Shape, axis: number): Expr {
   const ones = b.broadcast(b.constant(1, 'i32'), shape, []);
-  return b.cumulative(ones, 'sum', axis, false);
+  return b.cumulative(ones, 'sum', axis);
 }
 
 /**
@@ -336,12 +337,12 @@ function leadersOf(
   const zero = b.constant(0, 'i32');
   const one = b.constant(1, 'i32');
   const column = b.sub(iotaLike(b, table, 1), one);
-  const leader = b.cumulative(b.where(b.logicalOr(exceeds, isFirstNaN), column, zero), 'max', 1, false);
+  const leader = b.cumulative(b.where(b.logicalOr(exceeds, isFirstNaN), column, zero), 'max', 1);
   const row = b.mul(b.sub(iotaLike(b, table, 0), one), b.constant(count, 'i32'));
   return { places: b.reshape(b.add(row, leader), [sizeOf(shape)]), rows, restore };
 }
 
-export function cumulative(x: Expr, op: CumulativeOp, axis: number, reverse = false): Expr {
+export function cumulative(x: Expr, op: CumulativeOp, axis: number, { reverse = false } = {}): Expr {
   if (x.dtype === 'bool') throw new InternalError('cumulative got bool');
   return make(cumulativePrimitive, [x], { op, axis, reverse });
 }

@@ -73,7 +73,7 @@ class Shares {
     if (reduction !== undefined) {
       const x = share.input();
       if (reduction.op !== 'sum' || !this.#isStacked(x)) return undefined;
-      return (valueOf) => b.sum(valueOf(x), [0, ...later(reduction.axes)], reduction.joined === true);
+      return (valueOf) => b.sum(valueOf(x), [0, ...later(reduction.axes)], reduction.joined ? 'joined' : undefined);
     }
     if (primitive.scalarOp === 'add') {
       const [left, right] = share.inputs.map((input) => this.sum(input));
