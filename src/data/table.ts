@@ -65,17 +65,21 @@ function pick(column: Column, places: Int32Array): Column {
 }
 
 /**
- * The examples at some places, as tensors; `columns` leaves columns what they are. The places are an input of the
- * program that gathers, so each number of them is compiled once.
+ * The examples at some places, as tensors; `columnsAs: 'columns'` leaves columns what they are. The places are an input of
+ * the program that gathers, so each number of them is compiled once.
  */
-export function take({ leaves, treedef }: Table, places: Int32Array, columns = false): unknown {
+export function take(
+  { leaves, treedef }: Table,
+  places: Int32Array,
+  { columnsAs = 'tensors' }: { readonly columnsAs?: 'tensors' | 'columns' } = {},
+): unknown {
   let index: Tensor | undefined;
   return unflatten(
     treedef,
     leaves.map((leaf) => {
       if (leaf instanceof Tensor) return leaf.gather((index ??= tensor(places)), 0);
       const picked = pick(leaf, places);
-      return columns ? picked : tensor(picked);
+      return columnsAs === 'columns' ? picked : tensor(picked);
     }),
   );
 }

@@ -8,7 +8,7 @@ import { callTraced } from '../trace/call.js';
 import { drop } from '../trace/eager-scope.js';
 import { TraceScope } from '../trace/scope.js';
 import { Tensor } from '../trace/tensor.js';
-import { TrainVar } from '../trace/variable.js';
+import { TrainVar, type Variable } from '../trace/variable.js';
 import type { ModuleNode } from './node.js';
 import { observing } from './paths.js';
 import { walkNodes, walkVars } from './walk.js';
@@ -77,17 +77,17 @@ export function summaryOf(root: ModuleNode, inputs: readonly unknown[]): string 
       const path = paths.get(module) ?? '';
       return above === '' || path === above || path.startsWith(`${above}.`) ? total + each : total;
     }, 0);
-  const sizeOf = (module: ModuleNode, onlyTrained: boolean): number =>
-    [...walkVars(module, { method: 'path' }).unique().values()]
-      .filter((variable) => !onlyTrained || variable instanceof TrainVar)
-      .reduce((total, { size }) => total + size, 0);
+  const variablesOf = (module: ModuleNode) => [...walkVars(module, { method: 'path' }).unique().values()];
+  const sizeOf = (variables: readonly Variable[]): number => variables.reduce((total, { size }) => total + size, 0);
+  const trainedSize = (module: ModuleNode): number =>
+    sizeOf(variablesOf(module).filter((variable) => variable instanceof TrainVar));
 
   const rows = [...outputs].map(([module, shapes]) => {
     const path = paths.get(module) ?? module.name;
-    const count = sizeOf(module, true).toLocaleString('en');
+    const count = trainedSize(module).toLocaleString('en');
     return [path === '' ? root.name : path, module.constructor.name, shapes, count, short(flopsBelow(path))];
   });
-  const [trained, all] = [sizeOf(root, true), sizeOf(root, false)];
+  const [trained, all] = [trainedSize(root), sizeOf(variablesOf(root))];
   const total = `${trained.toLocaleString('en')} parameters${all > trained ? `, ${(all - trained).toLocaleString('en')} other numbers of state` : ''}, ${short(flopsBelow(''))} flops`;
   return `${tableText(['layer', 'class', 'output', 'parameters', 'flops'], rows, (column) => column > 2)}\n${total}`;
 }

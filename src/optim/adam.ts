@@ -49,7 +49,7 @@ export const ADAM: Rule<AdamScalar> = {
   step: adamStep,
 };
 
-const adamwRule = (amsgrad: boolean): Rule<AdamScalar> => ({
+const adamwRule = ({ amsgrad = false }): Rule<AdamScalar> => ({
   name: 'AdamW',
   lr: 1e-3,
   weightDecay: 0.01,
@@ -60,8 +60,8 @@ const adamwRule = (amsgrad: boolean): Rule<AdamScalar> => ({
   init: (x) => ({ m: zerosOf(x), v: zerosOf(x), ...(amsgrad ? { vmax: zerosOf(x) } : {}) }),
   step: adamStep,
 });
-const ADAMW = adamwRule(false);
-const ADAMW_AMSGRAD = adamwRule(true);
+const ADAMW = adamwRule({});
+const ADAMW_AMSGRAD = adamwRule({ amsgrad: true });
 /** The rule that `amsgrad` chooses. @throws OptionError `OPTION_RANGE` */
 export const adamwRuleFor = (options: { readonly amsgrad?: boolean }): Rule<AdamScalar> =>
   checkFlag('AdamW', 'amsgrad', optionOf(options, 'amsgrad', false)) ? ADAMW_AMSGRAD : ADAMW;

@@ -21,11 +21,11 @@ const PROXIMAL: Decay = {
 /** 1 / (1 − (1−β)ᵗ) */
 const correction = (beta: Tensor, t: Tensor): Tensor => t.mul(beta.neg().log1p()).expm1().neg().reciprocal();
 
-const adanRule = (noProx: boolean): Rule<AdanScalar> => ({
+const adanRule = (decay: Decay): Rule<AdanScalar> => ({
   name: 'Adan',
   lr: 1e-3,
   weightDecay: 0.02,
-  decay: noProx ? BY_RATE : PROXIMAL,
+  decay,
   scalars: {
     beta1: { value: 0.02, range: BELOW_ONE },
     beta2: { value: 0.08, range: BELOW_ONE },
@@ -46,8 +46,8 @@ const adanRule = (noProx: boolean): Rule<AdanScalar> => ({
     return { descent: scale.mul(mean), slots: { m, v, n, prev_grad: g } };
   },
 });
-const ADAN = adanRule(false);
-const ADAN_NO_PROX = adanRule(true);
+const ADAN = adanRule(PROXIMAL);
+const ADAN_NO_PROX = adanRule(BY_RATE);
 /** The rule that `noProx` chooses. @throws OptionError `OPTION_RANGE` */
 export const adanRuleFor = (options: { readonly noProx?: boolean }): Rule<AdanScalar> =>
   checkFlag('Adan', 'noProx', optionOf(options, 'noProx', false)) ? ADAN_NO_PROX : ADAN;

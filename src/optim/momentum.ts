@@ -13,7 +13,7 @@ export const SGD_RULE: Rule<never> = {
   step: ({ g, h: { lr } }) => ({ descent: lr.mul(g), slots: {} }),
 };
 
-const velocityRule = (name: string, nesterov: boolean): Rule<'momentum'> => ({
+const velocityRule = (name: string, { nesterov = false } = {}): Rule<'momentum'> => ({
   name,
   lr: 0.01,
   weightDecay: null,
@@ -25,8 +25,8 @@ const velocityRule = (name: string, nesterov: boolean): Rule<'momentum'> => ({
     return { descent: added.neg(), slots: { v: next } };
   },
 });
-export const MOMENTUM = velocityRule('Momentum', false);
-export const NESTEROV = velocityRule('MomentumNesterov', true);
+export const MOMENTUM = velocityRule('Momentum');
+export const NESTEROV = velocityRule('MomentumNesterov', { nesterov: true });
 
 /** Of {@link SGD}. */
 export type SGDOptions = OptimizerOptions;

@@ -172,7 +172,7 @@ export abstract class Optimizer extends Module {
           key,
           stateKey(path, params, (param) => stored.params.get(param)!),
         );
-        if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`, true));
+        if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`, 'kept'));
       }
       return key;
     });

@@ -49,7 +49,15 @@ interface Checked {
  * What both convolutions check: ranks, channels, options. `channels` are the axes of the filter that x has and that the result gets.
  * @throws ShapeError `CONV_RANK`, `CONV_CHANNELS`; OptionError `OPTIONS`, `UNKNOWN_OPTION`, `OPTION_RANGE`
  */
-function checkConv(name: string, rank: number, x: Expr, w: Expr, options: ConvOptions, transposed: boolean): Checked {
+function checkConv(
+  kind: 'conv' | 'convTranspose',
+  name: string,
+  rank: number,
+  x: Expr,
+  w: Expr,
+  options: ConvOptions,
+): Checked {
+  const transposed = kind === 'convTranspose';
   const channelsFirst = isChannelsFirst(name, options.layout);
   const [data, filter] = [x, w].map(({ shape }) => shape) as [Shape, Shape];
   const named = channelsFirst
@@ -93,7 +101,7 @@ function convolution(rank: number) {
   const name = `conv${rank}d`;
   return (left: Operand, right: Operand, options: ConvOptions): Expr => {
     const [x, w] = promoted(name, left, right);
-    const { spec, places, kernel } = checkConv(name, rank, x, w, options, false);
+    const { spec, places, kernel } = checkConv('conv', name, rank, x, w, options);
     const { strides, dilation, channelsFirst } = spec;
     const covers = kernel.map((size, axis) => covered(size, dilation[axis]!));
     const pairs = paddings(name, options.padding, rank, (axis) =>
@@ -113,7 +121,7 @@ function transposedConvolution(rank: number) {
   const name = `convTranspose${rank}d`;
   return (left: Operand, right: Operand, options: ConvTransposeOptions): Expr => {
     const [x, w] = promoted(name, left, right);
-    const { spec, places, kernel } = checkConv(name, rank, x, w, options, true);
+    const { spec, places, kernel } = checkConv('convTranspose', name, rank, x, w, options);
     const { strides, dilation, channelsFirst, groups } = spec;
     const more = eachAxis(name, 'outputPadding', options.outputPadding ?? 0, rank, 0);
     more.forEach((extra, axis) => {

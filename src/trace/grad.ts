@@ -149,7 +149,7 @@ function differentiate(fn: AnyFunction, options: GradOptions, args: readonly unk
   const argnums = checkArgnums(name, options, args.length);
   const vars = byVariables ? variablesIn(options.vars) : undefined;
 
-  const scope = new TraceScope(fn.name || 'function', false);
+  const scope = new TraceScope(fn.name || 'function', 'part');
   const argumentExprs: Expr[] = [];
   const wrt: Expr[] = [];
   const trees = argnums.map((argnum) => flatten(args[argnum]));

@@ -92,7 +92,7 @@ export function recorderOf(
   const invoke = (args: SplitArguments): unknown => asTensors(name, callTraced(name, fn, layout.join(args)));
 
   const trace: Recorder['trace'] = (treedef, avals, statics, again) => {
-    const scope = new TraceScope(name, true, again?.modes);
+    const scope = new TraceScope(name, 'program', again?.modes);
     scope.readNumber = (leaf) => {
       const value = leaves[leaf];
       return value instanceof Tensor ? numberOf(value.expr) : (value as number);

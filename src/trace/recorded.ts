@@ -42,7 +42,7 @@ export function checkFunction(name: string, fn: unknown): asserts fn is AnyFunct
 /** Records `fn` of these arguments. @throws TraceError `RESULT_TYPE` if it returns anything but tensors and numbers. */
 export function recordFunction(fn: AnyFunction, args: readonly unknown[], parameterOf: ParameterOf): Recorded {
   const name = fn.name || 'function';
-  const scope = new TraceScope(name, false);
+  const scope = new TraceScope(name, 'part');
   const [leaves, argumentTree] = flatten(args);
   const parameters = new Map<number, number>();
   const inside = leaves.map((leaf, i) => {

@@ -48,12 +48,18 @@ export function checkElements(name: string, x: Expr, axes: readonly number[]): v
     );
 }
 
-function reduceWith(name: string, op: reduction.ReduceOp, prepare: (x: Expr) => Expr, needsElements: boolean) {
+/** @param check what else is asked of the operand and its reduced axes */
+function reduceWith(
+  name: string,
+  op: reduction.ReduceOp,
+  prepare: (x: Expr) => Expr,
+  check?: (name: string, x: Expr, axes: readonly number[]) => void,
+) {
   return (operand: Operand, axis?: Axis, options?: ReduceOptions): Expr => {
     checkReduceOptions(name, options);
     const x = prepare(asExpr(operand));
     const axes = normalizeAxes(name, axis, x.shape.length);
-    if (needsElements) checkElements(name, x, axes);
+    check?.(name, x, axes);
     // An empty tensor may shrink to a large one.
     checkShape(
       name,
@@ -63,19 +69,19 @@ function reduceWith(name: string, op: reduction.ReduceOp, prepare: (x: Expr) => 
   };
 }
 export const counted = (x: Expr): Expr => (x.dtype === 'bool' ? core.cast(x, 'i32') : x);
-export const sum = reduceWith('sum', 'sum', counted, false);
-export const prod = reduceWith('prod', 'prod', counted, false);
+export const sum = reduceWith('sum', 'sum', counted);
+export const prod = reduceWith('prod', 'prod', counted);
 const extreme = (name: 'max' | 'min') => {
-  const numbers = reduceWith(name, name, (x) => x, true);
-  const booleans = reduceWith(name, name === 'max' ? 'any' : 'all', (x) => x, true);
+  const numbers = reduceWith(name, name, (x) => x, checkElements);
+  const booleans = reduceWith(name, name === 'max' ? 'any' : 'all', (x) => x, checkElements);
   return (x: Operand, axis?: Axis, options?: ReduceOptions): Expr =>
     (asExpr(x).dtype === 'bool' ? booleans : numbers)(x, axis, options);
 };
 export const max = extreme('max');
 export const min = extreme('min');
 const truth = (x: Expr): Expr => (x.dtype === 'bool' ? x : core.cast(x, 'bool'));
-export const any = reduceWith('any', 'any', truth, false);
-export const all = reduceWith('all', 'all', truth, false);
+export const any = reduceWith('any', 'any', truth);
+export const all = reduceWith('all', 'all', truth);
 
 /** Sum divided by the count; of nothing NaN; of integers f32. */
 export function mean(operand: Operand, axis?: Axis, options?: ReduceOptions): Expr {

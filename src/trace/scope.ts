@@ -77,10 +77,10 @@ export class TraceScope extends ExprScope {
   /** How to take back each write of a Variable, the last one at the end. */
   readonly journal: (() => void)[] = [];
 
-  /** @param isProgram whether what is recorded is compiled under a key of its own, so that numbers may be part of it. */
+  /** @param records a `program` is compiled under a key of its own, so that numbers may be part of it; a `part` of one is not. */
   constructor(
     readonly functionName: string,
-    readonly isProgram = true,
+    readonly records: 'program' | 'part' = 'program',
     modes: Iterable<readonly [Moded, boolean]> = [],
   ) {
     super();
@@ -187,7 +187,8 @@ export const isTracing = (): boolean => {
   return stack.length > 0 && stack[stack.length - 1] !== eagerScope;
 };
 /** Whether a program is being traced: then numbers are constants of it; outside they are inputs, also under `grad`. */
-export const isCompiling = (): boolean => scopeStack().some((scope) => scope instanceof TraceScope && scope.isProgram);
+export const isCompiling = (): boolean =>
+  scopeStack().some((scope) => scope instanceof TraceScope && scope.records === 'program');
 /** The innermost scope, eager if nothing is traced. */
 export const activeScope = (): TraceScope | EagerScope =>
   (scopeStack()[scopeStack().length - 1] as TraceScope | undefined) ?? eagerScope;
@@ -195,11 +196,13 @@ export const activeScope = (): TraceScope | EagerScope =>
 /** Of the innermost attempt outside of traces: the Variables written in it, with what they held before; undefined for new ones. */
 let touched: Map<TracedVariable, Expr | undefined> | undefined;
 
-/** Called before Variables change outside of traces, and when one `isNew` there. */
-export function touch(variables: readonly TracedVariable[], isNew = false): void {
+/** Called before Variables change outside of traces. */
+export function touch(variables: readonly TracedVariable[]): void {
   if (touched === undefined) return;
-  for (const each of variables) if (!touched.has(each)) touched.set(each, isNew ? undefined : hold(each.read()));
+  for (const each of variables) if (!touched.has(each)) touched.set(each, hold(each.read()));
 }
+/** Called when a Variable is made outside of traces. */
+export const touchNew = (variable: TracedVariable): void => void touched?.set(variable, undefined);
 
 /** {@link attempt} outside of traces; `body` can ask whether it has written Variables that were there before. */
 export function attemptNow<T>(body: (hasWritten: () => boolean) => T): T {

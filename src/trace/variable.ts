@@ -16,7 +16,7 @@ import { evaluated } from './eager.js';
 import { drop, EagerNode, type EagerScope, eagerScope, hold } from './eager-scope.js';
 import { asExpr, asTensor } from './operand.js';
 import { indexError, inspectCustom, printValue, refuseMissing, toJSON } from './print.js';
-import { activeScope, isTracing, record, touch, type TraceScope, useExpr } from './scope.js';
+import { activeScope, isTracing, record, touch, touchNew, type TraceScope, useExpr } from './scope.js';
 import { Tensor, tensor, type TensorData } from './tensor.js';
 
 /** What {@link Variable.number} holds: a tensor's value becomes a number, which needs it to be known. */
@@ -63,17 +63,17 @@ export class Variable implements UpdateTarget {
 
   /**
    * @param value what it holds first: a tensor, or what `tensor` takes. A number makes an f32 scalar, also one that was
-   * computed of numbers, unless `isNumber` keeps it as it is: see {@link Variable.number}.
+   * computed of numbers, unless `numbers` are `kept` as they are: see {@link Variable.number}.
    */
-  constructor(value: Tensor | TensorData, name?: string, isNumber = false) {
+  constructor(value: Tensor | TensorData, name?: string, numbers: 'f32' | 'kept' = 'f32') {
     this.#home = activeScope();
     const given = value instanceof Tensor ? useExpr(value.expr) : tensor(value).expr;
-    const first = isNumber ? given : record(() => asTensor(given));
+    const first = numbers === 'kept' ? given : record(() => asTensor(given));
     this.#expr = hold(this.#home === eagerScope || first.scope === this.#home ? first : useExpr(first));
     if (this.#expr instanceof EagerNode) this.#expr.isInitial = true;
     this.aval = first.aval;
     this.name = name;
-    if (this.#home === eagerScope) touch([this], true);
+    if (this.#home === eagerScope) touchNew(this);
   }
 
   /**
@@ -82,7 +82,7 @@ export class Variable implements UpdateTarget {
    * @throws ShapeError `VARIABLE_SHAPE`, DTypeError `VARIABLE_DTYPE` for what is no number
    */
   static number(value: number, name?: string): Variable {
-    return new Variable(new Tensor(record(() => asNumber(value))), name, true);
+    return new Variable(new Tensor(record(() => asNumber(value))), name, 'kept');
   }
 
   /** Extents of the axes. */
@@ -243,6 +243,6 @@ refuseMissing(Variable, (name) =>
 
 register(Variable, {
   flatten: (variable) => ({ children: [variable.value], names: ['value'], auxiliary: variable.constructor }),
-  unflatten: (type, [value]) => new (type as typeof Variable)(value as Tensor, undefined, true),
+  unflatten: (type, [value]) => new (type as typeof Variable)(value as Tensor, undefined, 'kept'),
   shared: true,
 });

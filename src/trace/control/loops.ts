@@ -57,12 +57,12 @@ function settle(
   inits: readonly Expr[],
   carryTree: TreeDef,
   trace: (avals: readonly Aval[], standFor: readonly Expr[]) => { body: Body; tree: TreeDef },
-  first = true,
-): Settled {
   // A number that an integer begins is one, until it turns out that it stays a number, which may become a fraction.
+  standFor = inits,
+): Settled {
   const { body, tree } = trace(
     inits.map(({ aval }) => aval),
-    first ? inits : [],
+    standFor,
   );
   checkStructure(op, 'the carry before and after a turn', carryTree, tree);
   const paths: string[] = [];
@@ -80,7 +80,7 @@ function settle(
       carryTree,
       trace,
     );
-  if (avals.some(({ weak }, i) => weak && body.asked.has(i))) return settle(op, inits, carryTree, trace, false);
+  if (avals.some(({ weak }, i) => weak && body.asked.has(i))) return settle(op, inits, carryTree, trace, []);
   return {
     body,
     inits,

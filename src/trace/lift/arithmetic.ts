@@ -5,7 +5,7 @@
 import { type DType, isFloat, isInteger, isIntegerOf } from '../../core/dtype.js';
 import { Expr } from '../../core/expr.js';
 import * as core from '../../ops/elementwise.js';
-import { constant } from '../../ops/leaf.js';
+import { constant, weakConstant } from '../../ops/leaf.js';
 import * as composed from '../arithmetic.js';
 import { broadcastShapes, broadcastToShape } from '../operand.js';
 
@@ -164,7 +164,7 @@ export class Arithmetic {
     return dtype === undefined ? value : core.cast(value, dtype);
   }
   #weak(value: number): Expr {
-    return constant(value, 'f64', true);
+    return weakConstant(value);
   }
 
   /** Operands of one dtype, broadcast. @throws ShapeError `SHAPE_MISMATCH` */

@@ -10,7 +10,7 @@ const asValue = (constant: LiftConstant): Value =>
   typeof constant === 'object'
     ? new Compound(
         new Map(Object.entries(constant as object).map(([key, each]) => [key, asValue(each as LiftConstant)])),
-        Array.isArray(constant),
+        Array.isArray(constant) ? 'array' : 'object',
         'outside',
       )
     : constant;
@@ -73,13 +73,14 @@ export function globalScope(arithmetic: Arithmetic, constants: LiftConstants): S
     undefined,
     NaN,
     Infinity,
-    Math: new Compound(mathMembers(arithmetic), false, 'namespace'),
+    Math: new Compound(mathMembers(arithmetic), 'object', 'namespace'),
     Number: number,
     Boolean: new Builtin('Boolean', 1, ([x]) => arithmetic.truth(x!)),
     isNaN: number.members.get('isNaN'),
     isFinite: number.members.get('isFinite'),
   };
-  for (const [name, value] of Object.entries(names)) scope.declare(name, new Cell(value, 0), true);
-  for (const [name, constant] of Object.entries(constants)) scope.declare(name, new Cell(asValue(constant), 0), true);
+  for (const [name, value] of Object.entries(names)) scope.declare(name, new Cell(value, 0), 'const');
+  for (const [name, constant] of Object.entries(constants))
+    scope.declare(name, new Cell(asValue(constant), 0), 'const');
   return scope;
 }

@@ -63,7 +63,7 @@ function argumentValue(name: string, path: string, arg: unknown, leaves: Expr[])
   if (Array.isArray(arg) || isPlainObject(arg))
     return new Compound(
       new Map(Object.entries(arg).map(([key, each]) => [key, argumentValue(name, `${path}.${key}`, each, leaves)])),
-      Array.isArray(arg),
+      Array.isArray(arg) ? 'array' : 'object',
       'outside',
     );
   throw new DTypeError(
@@ -92,7 +92,7 @@ function interpret(
     if (value instanceof Unknown) return null;
     if (value instanceof Compound) {
       const parts = [...value.cell.value].map(([key, part]) => [key, resultOf(part, `${path}.${key}`, place)] as const);
-      return value.isArray ? parts.map(([, part]) => part) : Object.fromEntries(parts);
+      return value.kind === 'array' ? parts.map(([, part]) => part) : Object.fromEntries(parts);
     }
     throw source.error(
       place,
@@ -172,7 +172,7 @@ export function lift<A extends unknown[], R>(
 
 /** Finds what is no math before the first call, as far as that does not depend on the arguments. */
 function check(parsed: ParsedFunction, constants: LiftConstants): void {
-  const args = parsed.node.params.map(() => new Unknown(false));
+  const args = parsed.node.params.map(() => new Unknown('input'));
   try {
     withScope(new ExprScope(), () => interpret(parsed, args, new Arithmetic(undefined, 'f64'), constants));
   } catch (error) {

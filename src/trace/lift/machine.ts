@@ -5,7 +5,7 @@
 import type { Node } from 'acorn';
 import { InternalError } from '../../core/errors.js';
 import { type Expr, topologicalOrder } from '../../core/expr.js';
-import { parameter } from '../../ops/leaf.js';
+import { weakParameter } from '../../ops/leaf.js';
 import type { Arithmetic, Scalar } from './arithmetic.js';
 import { isExpr } from './arithmetic.js';
 import type { Source } from './source.js';
@@ -73,8 +73,8 @@ export abstract class Machine {
     if (isScalar(value)) return value;
     if (value instanceof Unknown) {
       if (value.scalar === undefined) {
-        value.scalar = parameter(this.#parameters++, [], 'f64', true);
-        if (value.mayBeKnown) this.#open.add(value.scalar);
+        value.scalar = weakParameter(this.#parameters++);
+        if (value.inCalls === 'perhaps known') this.#open.add(value.scalar);
       }
       return value.scalar;
     }
@@ -106,7 +106,7 @@ export abstract class Machine {
   /** @throws LiftError `LIFT_STRUCTURE` for an array that the sides of a branch left with different lengths. */
   protected refuseLength(values: Iterable<Value>, node: Node): void {
     for (const value of values)
-      if (value instanceof Conflict && value.isAbsent)
+      if (value instanceof Conflict && value.about === 'length')
         throw this.source.error(
           node,
           'LIFT_STRUCTURE',
@@ -148,7 +148,8 @@ export abstract class Machine {
     const values = given.map((value) => (value instanceof Unknown ? (value.scalar ?? value) : value));
     const [first] = values;
     if (values.every((value) => Object.is(value, first))) return first;
-    if (values.every((value) => value instanceof Unknown)) return new Unknown(values.some((each) => each.mayBeKnown));
+    if (values.every((value) => value instanceof Unknown))
+      return new Unknown(values.some(({ inCalls }) => inCalls === 'perhaps known') ? 'perhaps known' : 'input');
     if (values.every((value) => isScalar(value) || value instanceof Unknown)) {
       const scalars = values.map((value) => (isScalar(value) ? value : this.scalar(value, NOWHERE)));
       return scalars.reduceRight((rest, value, i) => this.arithmetic.choose(ways[i]!.condition(), value, rest));
@@ -158,14 +159,14 @@ export abstract class Machine {
     if (conflict !== undefined) return conflict;
     const compounds = values.filter((value) => value instanceof Compound);
     const contents = compounds.map(({ cell }, i) => (ways[i]!.changes.get(cell as never) ?? cell.value) as Fields);
-    const isArray = compounds[0]?.isArray;
+    const kind = compounds[0]?.kind;
     if (
       compounds.length === values.length &&
-      compounds.every((each, i) => each.isArray === isArray && sameKeys(contents[i]!, contents[0]!))
+      compounds.every((each, i) => each.kind === kind && sameKeys(contents[i]!, contents[0]!))
     )
-      return new Compound(this.#joinFields(ways, contents), isArray!, 'chosen', this.memory.depth);
+      return new Compound(this.#joinFields(ways, contents), kind!, 'chosen', this.memory.depth);
     const [one, other = one] = new Set(values.map(describe));
-    return new Conflict([one!, other!]);
+    return new Conflict([one!, other!], 'value');
   }
 
   #joinFields(ways: readonly Way[], contents: readonly Fields[]): Fields {
@@ -178,7 +179,7 @@ export abstract class Machine {
         );
         const isAbsent = contents.some((fields) => !fields.has(key));
         if (!isAbsent) return [key, value];
-        return [key, new Conflict(value instanceof Conflict ? value.sides : ['undefined', 'nothing'], true)];
+        return [key, new Conflict(value instanceof Conflict ? value.sides : ['undefined', 'nothing'], 'length')];
       }),
     );
   }

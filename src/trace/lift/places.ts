@@ -50,20 +50,18 @@ export abstract class Places extends Machine {
     throw this.source.error(node, 'LIFT_SYNTAX', facts, remedy);
   }
 
-  protected compound(entries: readonly (readonly [string, Value])[], isArray: boolean): Compound {
-    return new Compound(new Map(entries), isArray, undefined, this.memory.depth);
+  protected object(entries: readonly (readonly [string, Value])[]): Compound {
+    return new Compound(new Map(entries), 'object', undefined, this.memory.depth);
   }
   protected array(values: readonly Value[]): Compound {
-    return this.compound(
-      values.map((value, i) => [String(i), value]),
-      true,
-    );
+    const fields = new Map(values.map((value, i): [string, Value] => [String(i), value]));
+    return new Compound(fields, 'array', undefined, this.memory.depth);
   }
 
   /** The elements of an array. @throws LiftError `LIFT_VALUE` for what is none. */
   protected elements(value: Value, node: Node): Value[] {
     if (value instanceof Unknown) throw new Undecided();
-    if (value instanceof Compound && value.isArray) {
+    if (value instanceof Compound && value.kind === 'array') {
       const all = [...value.cell.value.values()];
       this.refuseLength(all, node);
       return all;
@@ -81,7 +79,7 @@ export abstract class Places extends Machine {
   protected keyOf({ computed, ...rest }: Pick<Property, 'computed'> & { key: Node }, scope: Scope): string {
     const key = rest.key as Expression;
     const value = !computed && key.type === 'Identifier' ? key.name : this.evaluate(key, scope);
-    if (value instanceof Unknown && value.mayBeKnown) throw new Undecided();
+    if (value instanceof Unknown && value.inCalls === 'perhaps known') throw new Undecided();
     if (typeof value === 'string' || typeof value === 'number') return String(value);
     throw this.source.error(
       key,
@@ -94,14 +92,15 @@ export abstract class Places extends Machine {
   /** What `object`, which stands at `node`, holds at `key`. @throws LiftError `LIFT_VALUE` */
   protected read(object: Value, key: string, node: Node): Value {
     if (object instanceof Unknown) {
-      const member = object.members.get(key) ?? new Unknown(key === 'length');
+      const member = object.members.get(key) ?? new Unknown(key === 'length' ? 'perhaps known' : 'input');
       object.members.set(key, member);
       return member;
     }
     this.refuseConflict(object, node);
     let remedy = 'Compute it with what is there.';
     if (object instanceof Compound) {
-      const { cell, isArray, fixed } = object;
+      const { cell, fixed } = object;
+      const isArray = object.kind === 'array';
       if (cell.value.has(key)) return cell.value.get(key);
       if (isArray && key === 'length') {
         this.refuseLength(cell.value.values(), node);
@@ -128,8 +127,9 @@ export abstract class Places extends Machine {
       case 'MemberExpression':
         return put(pattern, value);
       case 'AssignmentPattern': {
-        const isOpen = value instanceof Unknown && !value.mayBeKnown;
-        const given = value === undefined ? this.evaluate(pattern.right, scope) : isOpen ? new Unknown(true) : value;
+        const isOpen = value instanceof Unknown && value.inCalls === 'input';
+        const given =
+          value === undefined ? this.evaluate(pattern.right, scope) : isOpen ? new Unknown('perhaps known') : value;
         return this.bind(pattern.left, given, scope, put);
       }
       case 'ObjectPattern': {
@@ -138,7 +138,7 @@ export abstract class Places extends Machine {
           if (property.type === 'RestElement') {
             if (value instanceof Unknown) throw new Undecided();
             const rest = value instanceof Compound ? [...value.cell.value].filter(([key]) => !taken.has(key)) : [];
-            this.bind(property.argument, this.compound(rest, false), scope, put);
+            this.bind(property.argument, this.object(rest), scope, put);
             continue;
           }
           const key = this.keyOf(property, scope);
@@ -191,7 +191,7 @@ export abstract class Places extends Machine {
         `${target.name} is assigned, which is outside the function`,
         'Return the value, and assign it where the function is called.',
       );
-    if (binding.isConstant)
+    if (binding.kind === 'const')
       this.#refuseMutation(target, `the constant ${target.name} is assigned`, 'Declare it with let.');
     if (binding.cell.value === UNINITIALISED) this.scalar(UNINITIALISED, target);
     this.memory.write(binding.cell, value);
@@ -211,8 +211,8 @@ export abstract class Places extends Machine {
         `${what} is assigned, whose object ${object instanceof Compound && object.fixed === 'chosen' ? 'a condition on tensors chose' : 'is none'}`,
         'Assign on both sides of the branch, or make a new object after it.',
       );
-    const { cell, isArray } = object;
-    if (isArray && !(Number(key) >= 0 && Number(key) <= cell.value.size && String(Number(key)) === key))
+    const { cell } = object;
+    if (object.kind === 'array' && !(Number(key) >= 0 && Number(key) <= cell.value.size && String(Number(key)) === key))
       throw this.source.error(target, 'LIFT_KEY', `${what} is assigned, which leaves a hole`, 'Fill arrays in order.');
     this.memory.write(cell, new Map(cell.value).set(key, value));
   }

@@ -116,7 +116,7 @@ export class Interpreter extends Evaluator {
   }
 
   #body(node: FunctionNode, args: readonly Value[], outer: Scope): Value {
-    const scope = new Scope(outer, true);
+    const scope = new Scope(outer, 'function');
     if (node.type === 'FunctionExpression' && node.id != null) {
       scope.capture();
       this.#declare(scope, [node.id.name], new Closure(node, outer));
@@ -180,8 +180,8 @@ export class Interpreter extends Evaluator {
     this.path = undefined;
   }
 
-  #declare(scope: Scope, names: readonly string[], value: Value, isConstant = false): void {
-    for (const name of names) scope.declare(name, new Cell(value, this.memory.depth), isConstant);
+  #declare(scope: Scope, names: readonly string[], value: Value, kind: VariableDeclaration['kind'] = 'let'): void {
+    for (const name of names) scope.declare(name, new Cell(value, this.memory.depth), kind);
   }
 
   /** Gives the names of a pattern, which are declared, their first values. */
@@ -195,7 +195,7 @@ export class Interpreter extends Evaluator {
   #block(statements: readonly Statement[], scope: Scope): void {
     for (const node of statements) {
       if (node.type === 'VariableDeclaration' && node.kind !== 'var')
-        this.#declare(scope, declaredNames(node), UNINITIALISED, node.kind === 'const');
+        this.#declare(scope, declaredNames(node), UNINITIALISED, node.kind);
       if (node.type === 'FunctionDeclaration') this.#declare(scope, [node.id.name], new Closure(node, scope));
     }
     if (statements.some((node) => node.type === 'FunctionDeclaration')) scope.capture();
@@ -370,7 +370,7 @@ export class Interpreter extends Evaluator {
         const scope = new Scope(outer);
         const element = elements[turn++];
         if (left.type === 'VariableDeclaration') {
-          if (left.kind !== 'var') this.#declare(scope, declaredNames(left), UNINITIALISED, left.kind === 'const');
+          if (left.kind !== 'var') this.#declare(scope, declaredNames(left), UNINITIALISED, left.kind);
           this.#initialise(left.declarations[0]!.id, element, scope);
         } else this.assign(left, element, scope);
         this.#execute(node.body, scope);

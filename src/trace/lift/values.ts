@@ -3,7 +3,7 @@
  * their values. Memory is a stack of frames: a branch runs in a frame of its own, which is taken back at its end, and
  * leaves what it changed.
  */
-import type { Function as FunctionNode } from 'acorn';
+import type { Function as FunctionNode, VariableDeclaration } from 'acorn';
 import type { Expr } from '../../core/expr.js';
 import { isExpr, type Scalar } from './arithmetic.js';
 
@@ -34,12 +34,14 @@ export class Compound {
   readonly cell: Cell<Fields>;
   constructor(
     fields: Fields,
-    readonly isArray: boolean,
+    readonly kind: 'array' | 'object',
     /** Why it may not be changed; undefined for one that the function made. */
     readonly fixed?: 'outside' | 'chosen' | 'namespace',
     depth = 0,
   ) {
-    this.cell = new Cell(fields, depth, true);
+    this.cell = new Cell(fields, depth);
+    // Whoever has the object sees it.
+    this.cell.escapes = true;
   }
 }
 
@@ -47,16 +49,16 @@ export class Compound {
 export class Unknown {
   readonly members = new Map<string, Unknown>();
   scalar: Expr | undefined = undefined;
-  /** @param mayBeKnown whether it may be a known number in a call: a length, a default. */
-  constructor(readonly mayBeKnown: boolean) {}
+  /** @param inCalls whether it may be a known number in a call, as a length or default is, or is an input of the program there. */
+  constructor(readonly inCalls: 'input' | 'perhaps known') {}
 }
 
 /** Two sides of a branch gave what cannot be joined; an error if anybody uses it. */
 export class Conflict {
   constructor(
     readonly sides: readonly [string, string],
-    /** Whether one side left nothing at this index: so the array's length is in doubt too. */
-    readonly isAbsent = false,
+    /** `length`: one side left nothing at this index, so that the array's length is in doubt too. */
+    readonly about: 'value' | 'length',
   ) {}
 }
 
@@ -78,19 +80,19 @@ export function describe(value: Value): string {
   if (value instanceof Compound) {
     if (value.fixed === 'namespace') return 'Math';
     const keys = [...value.cell.value.keys()];
-    return value.isArray ? `an array of ${keys.length}` : `{ ${keys.join(', ')} }`;
+    return value.kind === 'array' ? `an array of ${keys.length}` : `{ ${keys.join(', ')} }`;
   }
   return value instanceof Closure || value instanceof Builtin ? 'a function' : 'nothing';
 }
 
 /** Holds one value. */
 export class Cell<T = Value> {
+  /** Whether something other than the names in scope may still see it. */
+  escapes = false;
   constructor(
     public value: T,
     /** Frames that were open when it was made. */
     readonly depth: number,
-    /** Whether something other than the names in scope may still see it. */
-    public escapes = false,
   ) {}
 }
 type AnyCell = Cell | Cell<Fields>;
@@ -136,7 +138,7 @@ export class Memory {
 
 interface Binding {
   readonly cell: Cell;
-  readonly isConstant: boolean;
+  readonly kind: VariableDeclaration['kind'];
 }
 
 /** Names of a block or function. */
@@ -144,12 +146,12 @@ export class Scope {
   readonly #bindings = new Map<string, Binding>();
   constructor(
     readonly parent: Scope | undefined,
-    /** Whether `var` declares here. */
-    readonly isFunction = false,
+    /** `var` declares in that of a function. */
+    readonly of: 'function' | 'block' = 'block',
   ) {}
 
-  declare(name: string, cell: Cell, isConstant = false): void {
-    this.#bindings.set(name, { cell, isConstant });
+  declare(name: string, cell: Cell, kind: Binding['kind']): void {
+    this.#bindings.set(name, { cell, kind });
   }
 
   hasOwn(name: string): boolean {
@@ -168,9 +170,8 @@ export class Scope {
 
   /** A scope of the same names in cells of their own: what the next turn of a loop sees. */
   copy(depth: number): Scope {
-    const copy = new Scope(this.parent, this.isFunction);
-    for (const [name, { cell, isConstant }] of this.#bindings)
-      copy.declare(name, new Cell(cell.value, depth), isConstant);
+    const copy = new Scope(this.parent, this.of);
+    for (const [name, { cell, kind }] of this.#bindings) copy.declare(name, new Cell(cell.value, depth), kind);
     return copy;
   }
 }
