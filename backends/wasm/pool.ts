@@ -88,11 +88,11 @@ function startWorker(options: WorkerOptions, ready: () => void, lost: (reason: u
   return worker;
 }
 
-const workerLost = (thread: number, started: boolean, reason: unknown): BackendUnavailableError =>
+const workerLost = (thread: number, how: 'ended' | 'did not start', reason: unknown): BackendUnavailableError =>
   new BackendUnavailableError(
     'WORKER_LOST',
-    `worker ${thread} ${started ? 'ended' : 'did not start'}: ${String(reason)}`,
-    started
+    `worker ${thread} ${how}: ${String(reason)}`,
+    how === 'ended'
       ? 'Call setThreads to start others.'
       : 'A page whose policy forbids workers from blob: URLs gives setThreads a workerUrl; setThreads(1) needs none.',
   );
@@ -214,7 +214,7 @@ export class Pool {
         if (index < 0) return;
         // It ended by itself: the others go on, and it is no longer counted.
         this.#workers.splice(index, 1);
-        const error = workerLost(thread, isReady, reason);
+        const error = workerLost(thread, isReady ? 'ended' : 'did not start', reason);
         if (isReady) {
           Atomics.sub(this.#words, CONTROL.ready / 4, 1);
           this.#failure = String(error);
@@ -230,7 +230,7 @@ export class Pool {
         try {
           return startWorker(this.#options, ready, lost);
         } catch (error) {
-          throw workerLost(thread, false, error);
+          throw workerLost(thread, 'did not start', error);
         }
       })();
       this.#workers.push(worker);

@@ -45,15 +45,15 @@ export class WorkQueue {
 
   /** Does `work` when all before it is done; it pushes nothing itself. */
   push(work: () => void): void {
-    this.#append(work, false);
+    this.#append(work);
   }
   /** Begins `work` when all before it is done; what is pushed from now on waits until it ends, whatever comes of it. */
   pushUntil(work: () => Promise<unknown>): void {
-    this.#append(work, false);
+    this.#append(work);
   }
   /** What is pushed from now on waits for `until`, whatever comes of it. */
   hold(until: Promise<unknown>): void {
-    this.#append(until, false);
+    this.#append(until);
   }
   /** Resolves when all that was pushed until now was given to the device. */
   given(): Promise<void> {
@@ -70,13 +70,14 @@ export class WorkQueue {
   }
   /** Submits what `encode` gives, at the end of this job at the latest. */
   submit(encode: () => GPUCommandBuffer): void {
-    this.#append(() => {
+    const join = (): void => {
       if (!this.isUsable()) return;
       this.#joined.push(encode());
       this.#inFlight++;
       if (this.#joined.length === MOST_JOINED) this.#flush();
       else if (this.#joined.length === 1) queueMicrotask(() => this.#flush());
-    }, true);
+    };
+    this.#append(join, { joins: true });
   }
   /** Submits now: for work that was pushed. */
   send(commands: GPUCommandBuffer): void {
@@ -108,7 +109,7 @@ export class WorkQueue {
     if (this.#unasked >= MOST_IN_FLIGHT / 2) void this.#ask();
   }
 
-  #append(work: Place['work'], joins: boolean): void {
+  #append(work: Place['work'], { joins = false } = {}): void {
     const place: Place = { work, joins, next: undefined };
     if (this.#last === undefined) this.#first = place;
     else this.#last.next = place;

@@ -22,20 +22,20 @@ export class StepEmitter {
     readonly n: Local | undefined,
   ) {}
 
-  emit(steps: readonly Step[], isInside = false): void {
+  emit(steps: readonly Step[], within: 'program' | 'loop' = 'program'): void {
     for (const step of steps)
       switch (step.kind) {
         case 'host':
           break;
         case 'launch':
-          if (!isInside) this.#begin([step]);
+          if (within === 'program') this.#begin([step]);
           this.launch(step);
           break;
         case 'loop':
           this.#loop(step);
           break;
         case 'branch':
-          this.#branch(step, isInside);
+          this.#branch(step, within);
           break;
         default:
           step satisfies never;
@@ -59,9 +59,9 @@ export class StepEmitter {
     if (typeof turns !== 'number') {
       f.block((exit) => {
         f.loop((again) => {
-          this.emit(turns.test, true);
+          this.emit(turns.test, 'loop');
           this.#pushAddress(turns.predicate).memory('i32.load8_u').op('i32.eqz').brIf(exit);
-          this.emit(steps, true);
+          this.emit(steps, 'loop');
           f.br(again);
         });
       });
@@ -82,7 +82,7 @@ export class StepEmitter {
     countUp(f, turn, turns, 1, () => {
       for (const { address, places } of elements)
         for (const place of places) f.get(table).get(address).memory('i32.store', place);
-      this.emit(steps, true);
+      this.emit(steps, 'loop');
       for (const { address, bytes } of elements)
         if (typeof bytes === 'number') f.increment(address, reverse ? -bytes : bytes);
         else
@@ -93,15 +93,15 @@ export class StepEmitter {
     });
   }
 
-  #branch({ index, branches }: BranchStep, isInside: boolean): void {
+  #branch({ index, branches }: BranchStep, within: 'program' | 'loop'): void {
     const { f } = this;
     const chosen = f.local('i32', 'chosen');
     this.#pushAddress(index).memory('i32.load').set(chosen);
     const emitFrom = (i: number): void => {
-      if (i === branches.length - 1) return this.emit(branches[i]!, isInside);
+      if (i === branches.length - 1) return this.emit(branches[i]!, within);
       f.get(chosen).i32(i).op('i32.le_s');
       f.if(
-        () => this.emit(branches[i]!, isInside),
+        () => this.emit(branches[i]!, within),
         () => emitFrom(i + 1),
       );
     };
