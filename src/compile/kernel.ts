@@ -7,6 +7,7 @@
  * `depth` is the number of loops that it stands in: 0 is the scalar prologue, hoisted out of all of them.
  */
 import { type AffineMap, formKey } from '../core/affine.js';
+import { sizeOf } from '../core/aval.js';
 import { bytesPerElement, type DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
 import { formatSizeForm, type SizeForm } from '../core/extent.js';
@@ -113,7 +114,6 @@ export interface Kernel {
   readonly segments: readonly Segment[];
 }
 
-const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
 
 /** Operand positions that the segment reads. */
 export function readOperands({ body, stores }: Segment): number[] {
@@ -141,9 +141,9 @@ export const kernelWrites = (kernel: Kernel): BufferId[] => [
 
 /** Floating-point and integer operations that a segment executes, loads and index arithmetic excluded. */
 export function segmentFlops(segment: Segment): number {
-  const parallel = product(segment.axes);
-  const reduced = product(segment.reduceAxes);
-  const iterations = (depth: number): number => product([...segment.axes, ...segment.reduceAxes].slice(0, depth));
+  const parallel = sizeOf(segment.axes);
+  const reduced = sizeOf(segment.reduceAxes);
+  const iterations = (depth: number): number => sizeOf([...segment.axes, ...segment.reduceAxes].slice(0, depth));
   // What only addresses and guards are computed from does not count.
   const computed = new Set<number>();
   const stack = [...segment.stores.map(({ node }) => node), ...segment.reductions.map(({ input }) => input)];
@@ -172,7 +172,7 @@ export function segmentBytes(segment: Segment, which: 'read' | 'written'): numbe
       operands.set(operand, (all = { touched: 0, low: Infinity, high: -Infinity, seen: new Set() }));
     if (all.seen.has(formKey(map))) continue;
     all.seen.add(formKey(map));
-    all.touched += product(extents.filter((_, axis) => map.strides[axis] !== 0));
+    all.touched += sizeOf(extents.filter((_, axis) => map.strides[axis] !== 0));
     const reach = (sign: 1 | -1): number =>
       map.strides.reduce(
         (sum, stride, axis) => sum + sign * Math.max(0, sign * stride) * (extents[axis]! - 1),

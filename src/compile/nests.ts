@@ -1,4 +1,5 @@
 /** Cluster → segments: the loops of each kind of cluster, at which coordinates its nodes are read, and what it stores. */
+import { range } from '../core/axes.js';
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
 import { attributesOf, type Expr } from '../core/expr.js';
 import { dotPrimitive, freeAxes } from '../ops/contraction.js';
@@ -13,7 +14,6 @@ import type { Cluster, Clustering, ClusterKind } from './cluster.js';
 import type { Segment, SegmentKind, Store } from './kernel.js';
 import { type BufferLookup, SegmentBuilder } from './segment.js';
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const identity = (rank: number): Coordinates => range(rank).map((axis) => axisForm(axis, rank));
 /** The extents of these axes. */
 const extentsOf = ({ shape }: Pick<Expr, 'shape'>, axes: readonly number[]): number[] =>

@@ -2,6 +2,7 @@
  * Third job of fusion: independent segments that are launched together become one unit, a horizontal kernel, so that the
  * same update over many parameters is one launch, and all their norms are another.
  */
+import { sizeOf } from '../core/aval.js';
 import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { isLastCopy } from '../ops/control/copy.js';
@@ -19,7 +20,7 @@ export interface Unit extends Preceding<Unit> {
   readonly control?: ControlUnit;
 }
 
-const elements = (segment: Segment): number => [...segment.axes, ...segment.reduceAxes].reduce((a, b) => a * b, 1);
+const elements = (segment: Segment): number => sizeOf([...segment.axes, ...segment.reduceAxes]);
 
 /** Open units that a cluster tries to join at most, the latest; bounds the work in very long graphs. */
 const MAX_HOSTS = 16;

@@ -54,11 +54,18 @@ export type PrimitiveKind =
   | 'result'
   | 'copy';
 
+/** The inputs of a node: any number of them, or as many as its primitive takes. */
+export type Inputs = readonly Expr[];
+export type Unary = readonly [Expr];
+export type Binary = readonly [Expr, Expr];
+/** A `T` for each input. */
+type Each<I extends Inputs, T> = { readonly [K in keyof I]: T };
+
 /**
- * One entry of the table of primitives. `A` is the type of its attributes; methods, so that an entry of any attributes is a
- * `Primitive`: it only ever meets nodes of its own.
+ * One entry of the table of primitives. `A` is the type of its attributes, `I` that of its inputs; methods, so that an entry of
+ * any of them is a `Primitive`: it only ever meets nodes of its own.
  */
-export interface Primitive<A extends Attributes = Attributes> {
+export interface Primitive<A extends Attributes = Attributes, I extends Inputs = Inputs> {
   readonly name: string;
   readonly kind: PrimitiveKind;
   /** What users call it, where that is not its name. */
@@ -66,21 +73,21 @@ export interface Primitive<A extends Attributes = Attributes> {
   /** For a constant: its value. */
   literal?(this: void, attributes: A): number;
   /** The result's aval. Inputs have been checked and broadcast by the function that users call. */
-  infer(inputs: readonly Aval[], attributes: A): Aval;
+  infer(inputs: Each<I, Aval>, attributes: A): Aval;
   /** The meaning on whole arrays; absent for an element-wise primitive, whose meaning is `scalarOp` or `decompose`. */
-  evaluate?(this: void, inputs: readonly HostArray[], attributes: A, output: Aval): HostArray;
+  evaluate?(this: void, inputs: Each<I, HostArray>, attributes: A, output: Aval): HostArray;
   /** For a movement: where in its input the result's element at `coordinates` (forms over `rank` loops) comes from; undefined where no affine form exists. */
-  move?(this: void, node: Expr<A>, coordinates: Coordinates, rank: number): Moved | undefined;
+  move?(this: void, node: Expr<A, I>, coordinates: Coordinates, rank: number): Moved | undefined;
   /** For an element-wise core op: the op that emitters know. */
   readonly scalarOp?: ScalarOp;
   /** For any other element-wise op: the function over core ops that *is* its meaning. */
-  decompose?<T>(this: void, builder: Builder<T>, inputs: readonly T[], attributes: A): T;
+  decompose?<T>(this: void, builder: Builder<T>, inputs: Each<I, T>, attributes: A): T;
   /** For a composite of whole tensors: the nodes that *are* its meaning. Its kind is `composite`. */
-  expand?(this: void, builder: TensorBuilder, inputs: readonly Expr[], attributes: A): Expr;
+  expand?(this: void, builder: TensorBuilder, inputs: I, attributes: A): Expr;
   /** For a node that holds graphs: how they run. */
-  readonly control?: Control<A>;
+  readonly control?: Control<A, I>;
   /** Cotangents of the inputs from the cotangent of the result; null where there is none. */
-  vjp?(this: void, cotangent: Expr, node: Expr<A>, builder: TensorBuilder): readonly (Expr | null)[];
+  vjp?(this: void, cotangent: Expr, node: Expr<A, I>, builder: TensorBuilder): readonly (Expr | null)[];
   /**
    * The same for one of several results, of which those without a cotangent have had no influence; `wanted` says whose
    * cotangents are asked for.
@@ -88,7 +95,7 @@ export interface Primitive<A extends Attributes = Attributes> {
   vjpOfResults?(
     this: void,
     cotangents: readonly (Expr | undefined)[],
-    node: Expr<A>,
+    node: Expr<A, I>,
     builder: GraphBuilder,
     wanted: readonly boolean[],
   ): readonly (Expr | null)[];
@@ -98,22 +105,22 @@ export interface Primitive<A extends Attributes = Attributes> {
    */
   readonly linear?: 'jointly' | 'each';
   /** The tangent of the result from those of the inputs, null where there is none; without it `vjp` is transposed. */
-  jvp?(this: void, tangents: readonly (Expr | null)[], node: Expr<A>, builder: TensorBuilder): Expr;
+  jvp?(this: void, tangents: Each<I, Expr | null>, node: Expr<A, I>, builder: TensorBuilder): Expr;
   /** The attributes under which inputs with one more axis, the first, give the result with one more; its extent is `extent`. */
   batch?(this: void, attributes: A, extent: number): A;
   /** The result with one more axis, the first, from inputs some of which have it. */
-  vmap?(this: void, inputs: readonly Batched[], node: Expr<A>, extent: number, builder: TensorBuilder): Expr;
+  vmap?(this: void, inputs: Each<I, Batched>, node: Expr<A, I>, extent: number, builder: TensorBuilder): Expr;
   /** The same for a node with several results; null for one that does not move. */
   jvpOfResults?(
     this: void,
-    tangents: readonly (Expr | null)[],
-    node: Expr<A>,
+    tangents: Each<I, Expr | null>,
+    node: Expr<A, I>,
     builder: ForwardBuilder,
   ): readonly (Expr | null)[];
   vmapOfResults?(
     this: void,
-    inputs: readonly Batched[],
-    node: Expr<A>,
+    inputs: Each<I, Batched>,
+    node: Expr<A, I>,
     extent: number,
     builder: BatchBuilder,
   ): readonly Batched[];
@@ -127,10 +134,10 @@ export interface Batched {
 }
 
 /** How the graphs of a node run: in turns, while one holds, one of them, or as if the graph stood in the node's place. */
-export interface Control<A extends Attributes = Attributes> {
+export interface Control<A extends Attributes = Attributes, I extends Inputs = Inputs> {
   readonly kind: 'scan' | 'while' | 'branch' | 'inline';
   /** The results without control: turns one after the other. Undefined where their number is not known. */
-  unroll?(inputs: readonly Expr[], attributes: A, aval: Aval): Expr[];
+  unroll?(inputs: I, attributes: A, aval: Aval): Expr[];
 }
 
 /** The vocabulary in which derivatives are written: the core ops on expressions, and what moves, reduces and contracts them. */
@@ -229,14 +236,14 @@ export function withOrigin<T>(next: Origin | undefined, body: () => T): T {
 let nextId = 0;
 
 /** A node: a primitive applied to inputs. Build it with {@link ExprScope.make}, never with `new`. */
-export class Expr<A extends Attributes = Attributes> {
+export class Expr<A extends Attributes = Attributes, I extends Inputs = Inputs> {
   readonly id = nextId++;
   /** Of equal nodes, that of the first. */
   origin = origin;
   constructor(
     readonly scope: ExprScope,
-    readonly primitive: Primitive<A>,
-    readonly inputs: readonly Expr[],
+    readonly primitive: Primitive<A, I>,
+    readonly inputs: I,
     readonly attributes: A,
     readonly aval: Aval,
   ) {}
@@ -259,9 +266,16 @@ export class Expr<A extends Attributes = Attributes> {
   }
 }
 
+/** Whether the primitive is that of the node, whose attributes and inputs it then types. */
+export const isOf = <A extends Attributes, I extends Inputs>(
+  node: Expr,
+  primitive: Primitive<A, I>,
+): node is Expr<A, I> => node.primitive === (primitive as Primitive);
 /** The attributes of a node of this primitive; undefined for any other. */
-export const attributesOf = <A extends Attributes>(node: Expr, primitive: Primitive<A>): A | undefined =>
-  node.primitive === primitive ? (node.attributes as A) : undefined;
+export const attributesOf = <A extends Attributes, I extends Inputs>(
+  node: Expr,
+  primitive: Primitive<A, I>,
+): A | undefined => (isOf(node, primitive) ? node.attributes : undefined);
 
 /** The operation as users call it. */
 export const operation = ({ primitive, attributes }: Expr): string =>
@@ -384,11 +398,11 @@ export function withScope<T>(scope: ExprScope, body: () => T): T {
 }
 
 /** A node of the current scope. */
-export const make = <A extends Attributes>(
-  primitive: Primitive<A>,
-  inputs: readonly Expr[],
+export const make = <A extends Attributes, I extends Inputs>(
+  primitive: Primitive<A, I>,
+  inputs: NoInfer<I>,
   attributes: A = {} as A,
-): Expr => currentScope().make(primitive, inputs, attributes);
+): Expr => currentScope().make<A>(primitive, inputs, attributes);
 
 /** The nodes that `outputs` need, inputs (`inputsOf`) before their users; iterative, so depth does not matter. */
 export function topologicalOrder<N extends Expr>(

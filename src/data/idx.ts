@@ -1,4 +1,5 @@
 /** Arrays in the IDX format of MNIST (http://yann.lecun.com/exdb/mnist/, "THE IDX FILE FORMAT"). */
+import { sizeOf } from '../core/aval.js';
 import { DataError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import type { Column } from './table.js';
@@ -48,7 +49,7 @@ export function readIdx(bytes: Uint8Array | ArrayBuffer): Tensor {
     );
   const view = new DataView(all.buffer, all.byteOffset, all.byteLength);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
-  const size = shape.reduce((product, extent) => product * extent, 1);
+  const size = sizeOf(shape);
   if (all.length - start !== size * kind.bytes)
     throw wrong(
       `got ${all.length - start} bytes of elements for [${shape.join(', ')}], which are ${size * kind.bytes}`,

@@ -3,6 +3,7 @@
  * times; the other axes are loops around. The reduced axes are innermost, one accumulator an output. Finished sums pass
  * through memory of the tile's size to the nodes after them, unless they are stored as they are.
  */
+import { range } from '../core/axes.js';
 import { inheriting } from '../compile/body.js';
 import type { Segment } from '../compile/kernel.js';
 import { constantForm, formOf, type FunctionBuilder, plainForm, sumOfForms, type TurnBody } from './builder.js';
@@ -180,4 +181,3 @@ function finisherOf(nest: Nest, segment: Segment, [row, column]: TileAxes): (cel
   };
 }
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

@@ -1,5 +1,6 @@
 /** About how long a segment runs on one thread, from its operations and accesses: what is worth sharing out. */
 import type { ScalarNode, Segment } from '../compile/kernel.js';
+import { sizeOf } from '../core/aval.js';
 
 /** Nanoseconds of one product and its addition in a contraction, at 40 GFLOP/s. */
 const PRODUCT = 0.05;
@@ -9,10 +10,10 @@ const SORTED = 20;
 /** The estimate for all elements of `segment`. */
 export function segmentNanoseconds(segment: Segment): number {
   const extents = [...segment.axes, ...segment.reduceAxes];
-  const all = extents.reduce((product, extent) => product * extent, 1);
+  const all = sizeOf(extents);
   let nanoseconds = all * (0.1 * segment.stores.length + 0.1 * segment.reductions.length);
   for (const node of segment.body) {
-    const iterations = extents.slice(0, node.depth).reduce((product, extent) => product * extent, 1);
+    const iterations = sizeOf(extents.slice(0, node.depth));
     nanoseconds += iterations * costOf(node);
   }
   return segment.kind === 'contraction' ? all * PRODUCT : segment.kind === 'sort' ? all * SORTED : nanoseconds;

@@ -5,6 +5,7 @@
 import type { AffineMap } from '../core/affine.js';
 import { inheriting } from '../compile/body.js';
 import type { ScalarNode, Segment, Store } from '../compile/kernel.js';
+import { sizeOf } from '../core/aval.js';
 import type { SegmentPlace, Target } from './target.js';
 import type { ReductionOrder } from '../ops/order.js';
 import { FunctionBuilder } from './builder.js';
@@ -25,8 +26,6 @@ const FEW_GRAINS = 8;
 /** A reduction of so many elements, or more, is divided among workers by its blocks if its outputs are few. */
 const LONG = 1 << 17;
 const FEW_OUTPUTS = 8;
-
-const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
 
 /** Whether functions leave the extent of the only axis to the call, so that segments of any size share one. */
 export const hasOpenExtent = ({ kind, axes, reduceAxes }: Segment): boolean =>
@@ -170,7 +169,7 @@ export function lowerSegment(
         reduceLoops(nest(), { ...common, ranges: parallelOf(builder), part: { kind: 'whole' } }),
       ),
     );
-  const outputs = product(segment.axes);
+  const outputs = sizeOf(segment.axes);
   const scratch = segment.reductions.map(({ dtype, order: { lanes } }): Scratch => ({
     dtype,
     size: outputs * blocks * lanes,
@@ -205,15 +204,15 @@ const orderOf = ({ reductions }: Segment): ReductionOrder => reductions[0]!.orde
 function dividedBlocks(segment: Segment, { workers }: Target): number {
   const { restarts, joined } = orderOf(segment);
   const restart = restarts.find(({ axis }) => axis === 0);
-  const isLong = product([...segment.axes, ...segment.reduceAxes]) >= LONG && product(segment.axes) <= FEW_OUTPUTS;
+  const isLong = sizeOf([...segment.axes, ...segment.reduceAxes]) >= LONG && sizeOf(segment.axes) <= FEW_OUTPUTS;
   // Where extents follow from n one worker takes each output: the blocks of a long one would have to be counted at run time.
   return workers.kind === 'one' || segment.kind === 'scan' || restart === undefined || !isLong || segment.sizes
     ? 1
-    : Math.ceil((joined ? product(segment.reduceAxes) : segment.reduceAxes[0]!) / restart.block);
+    : Math.ceil((joined ? sizeOf(segment.reduceAxes) : segment.reduceAxes[0]!) / restart.block);
 }
 
 /** The number of an output, row-major over the parallel axes. */
 function outputNumber({ axes, reduceAxes }: Segment): AffineMap {
-  const strides = axes.map((_, axis) => product(axes.slice(axis + 1)));
+  const strides = axes.map((_, axis) => sizeOf(axes.slice(axis + 1)));
   return { offset: 0, strides: [...strides, ...reduceAxes.map(() => 0)] };
 }

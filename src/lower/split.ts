@@ -7,6 +7,7 @@ import type { AffineMap } from '../core/affine.js';
 import { inputsOf, renumberedStore, storeInputs, withDepths, withoutDead } from '../compile/body.js';
 import { type BareNode, type Kernel, type ScalarNode, type Segment, segmentSignature } from '../compile/kernel.js';
 import { tidyLoops } from '../compile/tidy.js';
+import { sizeOf } from '../core/aval.js';
 
 /** Less work than this is not worth more code. */
 const FEW = 2048;
@@ -126,7 +127,7 @@ function piece(segment: Segment, axis: number, from: number, to: number): Segmen
 function pieces(segment: Segment): readonly Segment[] {
   const { kind, axes, reduceAxes, sizes, body } = segment;
   if ((kind !== 'map' && kind !== 'reduce') || sizes !== undefined) return [segment];
-  if ([...axes, ...reduceAxes].reduce((a, b) => a * b, 1) < FEW) return [segment];
+  if (sizeOf([...axes, ...reduceAxes]) < FEW) return [segment];
   const guards = new Set(body.flatMap((node) => conditions(node)));
   for (const node of [...guards]) for (const input of chained(body, node)) guards.add(input);
   const cuts = axes.map(() => new Set<number>());

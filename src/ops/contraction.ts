@@ -5,12 +5,13 @@
  */
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
+import { ascending, behind, inversePermutation, range } from '../core/axes.js';
 import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
-import { type Batched, type DotDimensions, type Expr, make } from '../core/expr.js';
+import { type Batched, type Binary, type DotDimensions, type Expr, make } from '../core/expr.js';
 import { define } from './define.js';
 import { mul } from './elementwise.js';
-import { behind, broadcast, transpose } from './movement.js';
+import { broadcast, transpose } from './movement.js';
 import { contractionOrder, walkBlocks } from './order.js';
 
 /** {@link DotDimensions} as attributes. */
@@ -24,7 +25,7 @@ export type DotAttributes = {
 
 /** Axes of an operand that are neither batch nor contracted, ascending. */
 export const freeAxes = (rank: number, batch: readonly number[], contract: readonly number[]): number[] =>
-  Array.from({ length: rank }, (_, axis) => axis).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
+  range(rank).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
 
 const extents = (shape: Shape, axes: readonly number[]): number[] => axes.map((axis) => shape[axis]!);
 
@@ -47,35 +48,35 @@ function arranged(x: HostArray, axes: readonly number[]): TypedArray {
   return out;
 }
 
-export const dotPrimitive = define<DotAttributes>({
+export const dotPrimitive = define<DotAttributes, Binary>({
   name: 'dot',
   kind: 'contraction',
   calledAs: () => 'matmul',
   infer: ([a, b], { batchA, batchB, contractA, contractB, permutation }) => {
-    if (a!.dtype === 'bool')
+    if (a.dtype === 'bool')
       throw new DTypeError(
         'DTYPE_UNSUPPORTED',
-        `a product of ${a!.key} and ${b!.key}`,
+        `a product of ${a.key} and ${b.key}`,
         `Cast the operands to 'i32' or 'f32'.`,
       );
     const shape = [
-      ...extents(a!.shape, batchA),
-      ...extents(a!.shape, freeAxes(a!.shape.length, batchA, contractA)),
-      ...extents(b!.shape, freeAxes(b!.shape.length, batchB, contractB)),
+      ...extents(a.shape, batchA),
+      ...extents(a.shape, freeAxes(a.shape.length, batchA, contractA)),
+      ...extents(b.shape, freeAxes(b.shape.length, batchB, contractB)),
     ];
-    return makeAval(permutation === undefined ? shape : extents(shape, permutation), a!.dtype);
+    return makeAval(permutation === undefined ? shape : extents(shape, permutation), a.dtype);
   },
   evaluate: ([a, b], { batchA, batchB, contractA, contractB, permutation }, output) => {
-    const freeA = freeAxes(a!.shape.length, batchA, contractA);
-    const freeB = freeAxes(b!.shape.length, batchB, contractB);
+    const freeA = freeAxes(a.shape.length, batchA, contractA);
+    const freeB = freeAxes(b.shape.length, batchB, contractB);
     const [batch, m, n, k] = [
-      extents(a!.shape, batchA),
-      extents(a!.shape, freeA),
-      extents(b!.shape, freeB),
-      extents(a!.shape, contractA),
+      extents(a.shape, batchA),
+      extents(a.shape, freeA),
+      extents(b.shape, freeB),
+      extents(a.shape, contractA),
     ].map(sizeOf) as [number, number, number, number];
-    const left = arranged(a!, [...batchA, ...freeA, ...contractA]);
-    const right = arranged(b!, [...batchB, ...contractB, ...freeB]);
+    const left = arranged(a, [...batchA, ...freeA, ...contractA]);
+    const right = arranged(b, [...batchB, ...contractB, ...freeB]);
     const out = allocateArray(output.dtype, output.size);
     const integer = output.dtype === 'i32' || output.dtype === 'u32';
     const product: (x: number, y: number) => number =
@@ -95,57 +96,53 @@ export const dotPrimitive = define<DotAttributes>({
         }
       });
     const { dtype } = output;
-    const shape = [...extents(a!.shape, batchA), ...extents(a!.shape, freeA), ...extents(b!.shape, freeB)];
+    const shape = [...extents(a.shape, batchA), ...extents(a.shape, freeA), ...extents(b.shape, freeB)];
     return { dtype, shape: output.shape, data: permutation ? arranged({ dtype, shape, data: out }, permutation) : out };
   },
   vjp: (cotangent, node, b) => {
     const { batchA, batchB, contractA, contractB, permutation } = node.attributes;
-    const g = permutation === undefined ? cotangent : b.transpose(cotangent, inverse(permutation));
-    const [x, y] = node.inputs as [Expr, Expr];
+    const g = permutation === undefined ? cotangent : b.transpose(cotangent, inversePermutation(permutation));
+    const [x, y] = node.inputs;
     const freeA = freeAxes(x.shape.length, batchA, contractA);
     const freeB = freeAxes(y.shape.length, batchB, contractB);
-    const batch = range(0, batchA.length);
-    const rows = range(batchA.length, freeA.length);
-    const columns = range(batchA.length + freeA.length, freeB.length);
+    const batch = range(batchA.length);
+    const rows = range(freeA.length, batchA.length);
+    const columns = range(freeB.length, batchA.length + freeA.length);
     // g · y over the free axes of y: [batch, free of x, contracted of y in ascending order].
     const orderX = [...batchA, ...freeA, ...ascending(contractB).map((axis) => contractA[contractB.indexOf(axis)]!)];
     // x · g over the free axes of x: [batch, contracted of x in ascending order, free of y].
     const orderY = [...batchB, ...ascending(contractA).map((axis) => contractB[contractA.indexOf(axis)]!), ...freeB];
     return [
-      b.dot(g, y, { batch: [batch, batchB], contract: [columns, freeB], permutation: inverse(orderX) }),
-      b.dot(x, g, { batch: [batchA, batch], contract: [freeA, rows], permutation: inverse(orderY) }),
+      b.dot(g, y, { batch: [batch, batchB], contract: [columns, freeB], permutation: inversePermutation(orderX) }),
+      b.dot(x, g, { batch: [batchA, batch], contract: [freeA, rows], permutation: inversePermutation(orderY) }),
     ];
   },
   linear: 'each',
   // The examples are a batch axis if both operands have them, else a free one of that which has: nothing is repeated.
   vmap: ([x, y], { attributes, inputs: [a], shape }, _extent, b) => {
-    const { batchA, batchB, contractA, contractB, permutation = range(0, shape.length) } = attributes;
+    const { batchA, batchB, contractA, contractB, permutation = range(shape.length) } = attributes;
     const axes = (of: Batched, list: readonly number[]): readonly number[] => (of.isBatched ? behind(list) : list);
-    const isBoth = x!.isBatched && y!.isBatched;
-    const freeOfA = a!.shape.length - batchA.length - contractA.length;
-    const place = isBoth ? 0 : batchA.length + (x!.isBatched ? 0 : freeOfA);
+    const isBoth = x.isBatched && y.isBatched;
+    const freeOfA = a.shape.length - batchA.length - contractA.length;
+    const place = isBoth ? 0 : batchA.length + (x.isBatched ? 0 : freeOfA);
     const shared = isBoth ? [0] : [];
-    return b.dot(x!.node, y!.node, {
+    return b.dot(x.node, y.node, {
       batch: [
-        [...shared, ...axes(x!, batchA)],
-        [...shared, ...axes(y!, batchB)],
+        [...shared, ...axes(x, batchA)],
+        [...shared, ...axes(y, batchB)],
       ],
-      contract: [axes(x!, contractA), axes(y!, contractB)],
+      contract: [axes(x, contractA), axes(y, contractB)],
       permutation: [place, ...permutation.map((axis) => (axis < place ? axis : axis + 1))],
     });
   },
 });
 
-const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
-const ascending = (axes: readonly number[]): number[] => [...axes].sort((a, b) => a - b);
-const inverse = (order: readonly number[]): number[] => order.map((_, axis) => order.indexOf(axis));
-
 /** The products alone: where nothing is summed, what reads them computes them, and they need no memory. */
 function outerProduct(a: Expr, b: Expr, { batch, permutation }: DotDimensions): Expr {
   const free = [a, b].map((x, i) => freeAxes(x.shape.length, batch[i]!, []));
-  const shared = range(0, batch[0].length);
+  const shared = range(batch[0].length);
   const rank = shared.length + free[0]!.length + free[1]!.length;
-  const order = permutation ?? range(0, rank);
+  const order = permutation ?? range(rank);
   const shape = [...extents(a.shape, [...batch[0], ...free[0]!]), ...extents(b.shape, free[1]!)];
   const spread = (x: Expr, axes: readonly number[], places: readonly number[]): Expr => {
     const at = places.map((place) => order.indexOf(place));
@@ -154,8 +151,8 @@ function outerProduct(a: Expr, b: Expr, { batch, permutation }: DotDimensions): 
   };
   const [first, second] = [shared.length, shared.length + free[0]!.length];
   return mul(
-    spread(a, [...batch[0], ...free[0]!], [...shared, ...range(first, free[0]!.length)]),
-    spread(b, [...batch[1], ...free[1]!], [...shared, ...range(second, free[1]!.length)]),
+    spread(a, [...batch[0], ...free[0]!], [...shared, ...range(free[0]!.length, first)]),
+    spread(b, [...batch[1], ...free[1]!], [...shared, ...range(free[1]!.length, second)]),
   );
 }
 

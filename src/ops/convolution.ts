@@ -7,9 +7,10 @@
  *
  * Filters of one channel a group (depthwise) have no sum over channels, so no tile fits them: they are sums of products.
  */
-import { type Aval, makeAval } from '../core/aval.js';
+import { range } from '../core/axes.js';
+import { type Aval, makeAval, sizeOf } from '../core/aval.js';
 import { DTypeError } from '../core/errors.js';
-import { type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { type Binary, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
 import { interleave, phasesOf, window, type Window } from './window.js';
 
@@ -28,7 +29,6 @@ export type ConvAttributes = {
   readonly channelsFirst: boolean;
 };
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 // Axes by name: n batch, g group, c and o channels of a group, i0… places, r0… elements of a window ------------------------
 
@@ -137,7 +137,7 @@ function windowedProduct(b: TensorBuilder, layout: Layout, x: Named, w: Named, n
   if (!layout.isDepthwise || (name === 'o' && extentOf(w, 'o') > 1)) return contract(b, x, w, sum, to);
   const extents = (names: Axes): number[] => names.map((each) => extentOf(x.axes.includes(each) ? x : w, each));
   const taps = extents(layout.taps);
-  const count = taps.reduce((all, each) => all * each, 1);
+  const count = sizeOf(taps);
   if (count > FEW_TAPS || count === 0) {
     // The last axis stays, so that there is one accumulator a result.
     const at = layout.spec.channelsFirst ? to.length - layout.places.length : to.length - 2;
@@ -152,7 +152,7 @@ function windowedProduct(b: TensorBuilder, layout: Layout, x: Named, w: Named, n
   const terms = range(count).map((tap) => {
     let rest = tap;
     const at = taps.map((_, axis) => {
-      const inner = taps.slice(axis + 1).reduce((all, each) => all * each, 1);
+      const inner = sizeOf(taps.slice(axis + 1));
       const index = Math.floor(rest / inner);
       rest %= inner;
       return index;
@@ -182,7 +182,8 @@ function tapOf(b: TensorBuilder, { node, axes }: Named, taps: Axes, name: string
 
 // The entries -------------------------------------------------------------------------------------------------------------
 
-type Infer = Primitive<ConvAttributes>['infer'];
+type ConvPrimitive = Primitive<ConvAttributes, Binary>;
+type Infer = ConvPrimitive['infer'];
 type Expand = (b: TensorBuilder, first: Expr, second: Expr, spec: ConvAttributes) => Expr;
 
 const channelAxis = ({ channelsFirst }: ConvAttributes, rank: number): number => (channelsFirst ? 1 : rank - 1);
@@ -202,20 +203,20 @@ function checkDType({ dtype, key }: Aval): void {
 }
 
 const inferOutput: Infer = ([x, w], spec) => {
-  checkDType(x!);
-  const [, o] = filterAxes(spec, w!.shape.length);
-  return makeAval(dataShape(x!.shape[0]!, spec.output, w!.shape[o]!, spec), x!.dtype);
+  checkDType(x);
+  const [, o] = filterAxes(spec, w.shape.length);
+  return makeAval(dataShape(x.shape[0]!, spec.output, w.shape[o]!, spec), x.dtype);
 };
 const inferInput: Infer = ([y, w], spec) => {
-  checkDType(y!);
-  const [c] = filterAxes(spec, w!.shape.length);
-  return makeAval(dataShape(y!.shape[0]!, spec.input, w!.shape[c]! * spec.groups, spec), y!.dtype);
+  checkDType(y);
+  const [c] = filterAxes(spec, w.shape.length);
+  return makeAval(dataShape(y.shape[0]!, spec.input, w.shape[c]! * spec.groups, spec), y.dtype);
 };
 const inferFilter: Infer = ([x, y], spec) => {
-  checkDType(x!);
-  const c = x!.shape[channelAxis(spec, x!.shape.length)]! / spec.groups;
-  const o = y!.shape[channelAxis(spec, y!.shape.length)]!;
-  return makeAval(spec.channelsFirst ? [o, c, ...spec.kernel] : [...spec.kernel, c, o], x!.dtype);
+  checkDType(x);
+  const c = x.shape[channelAxis(spec, x.shape.length)]! / spec.groups;
+  const o = y.shape[channelAxis(spec, y.shape.length)]!;
+  return makeAval(spec.channelsFirst ? [o, c, ...spec.kernel] : [...spec.kernel, c, o], x.dtype);
 };
 
 const expandOutput: Expand = (b, x, w, spec) => {
@@ -300,40 +301,40 @@ const expandFilter: Expand = (b, x, y, spec) => {
 };
 
 /** An entry of two of the three, whose result is given its axes as users know them. */
-const entry = (name: string, infer: Infer, expand: Expand, vjp: Primitive<ConvAttributes>['vjp']) =>
-  define<ConvAttributes>({
+const entry = (name: string, infer: Infer, expand: Expand, vjp: ConvPrimitive['vjp']) =>
+  define<ConvAttributes, Binary>({
     name,
     kind: 'composite',
     infer,
     expand: (b, [first, second], spec) =>
-      b.reshape(expand(b, first!, second!, spec), infer([first!.aval, second!.aval], spec).shape),
+      b.reshape(expand(b, first, second, spec), infer([first.aval, second.aval], spec).shape),
     vjp: vjp!,
     linear: 'each',
   });
 
 /** y of x and w. */
-export const convPrimitive: Primitive<ConvAttributes> = entry('conv', inferOutput, expandOutput, (g, node) => {
-  const [x, w] = node.inputs as [Expr, Expr];
+export const convPrimitive: ConvPrimitive = entry('conv', inferOutput, expandOutput, (g, node) => {
+  const [x, w] = node.inputs;
   return [convInput(g, w, node.attributes), convFilter(x, g, node.attributes)];
 });
 /** x of y and w: the transposed convolution. */
-export const convInputPrimitive: Primitive<ConvAttributes> = entry('convInput', inferInput, expandInput, (g, node) => {
-  const [y, w] = node.inputs as [Expr, Expr];
+export const convInputPrimitive: ConvPrimitive = entry('convInput', inferInput, expandInput, (g, node) => {
+  const [y, w] = node.inputs;
   return [conv(g, w, node.attributes), convFilter(g, y, node.attributes)];
 });
 /** w of x and y. */
-export const convFilterPrimitive: Primitive<ConvAttributes> = entry(
+export const convFilterPrimitive: ConvPrimitive = entry(
   'convFilter',
   inferFilter,
   expandFilter,
   (g, node) => {
-    const [x, y] = node.inputs as [Expr, Expr];
+    const [x, y] = node.inputs;
     return [convInput(y, g, node.attributes), conv(x, g, node.attributes)];
   },
 );
 
 const of =
-  (primitive: () => Primitive<ConvAttributes>) =>
+  (primitive: () => ConvPrimitive) =>
   (first: Expr, second: Expr, spec: ConvAttributes): Expr =>
     make(primitive(), [first, second], spec);
 export const conv = of(() => convPrimitive);

@@ -5,7 +5,7 @@
 import { makeAval } from '../core/aval.js';
 import { type DType, isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError } from '../core/errors.js';
-import { type Attributes, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { type Attributes, type Binary, type Expr, make, type Primitive, type TensorBuilder, type Unary } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type { Builder } from '../core/builder.js';
 import { define } from './define.js';
@@ -148,21 +148,21 @@ const bitcastPrimitive = defineCore('bitcast');
 export const bitcast = (x: Expr, dtype: DType): Expr => make(bitcastPrimitive, [x], { dtype });
 
 /** The same value with derivative 0. */
-const stopGradientPrimitive = define<Attributes>({
+const stopGradientPrimitive = define<Attributes, Unary>({
   name: 'stopGradient',
   kind: 'elementwise',
-  infer: ([x]) => x!,
-  decompose: (_builder, [x]) => x!,
+  infer: ([x]) => x,
+  decompose: (_builder, [x]) => x,
   vjp: () => [null],
 });
 export const stopGradient = (x: Expr): Expr => make(stopGradientPrimitive, [x]);
 
 /** x − top, but 0 where they are equal: so is ∞ − ∞. `top` counts as a constant; over a `top` of −∞ the derivative is 0. */
-const shiftPrimitive = define<Attributes>({
+const shiftPrimitive = define<Attributes, Binary>({
   name: 'shift',
   kind: 'elementwise',
-  infer: ([x]) => x!,
-  decompose: (b, [x, top]) => b.where(b.equal(x!, top!), b.constant(0, b.dtypeOf(x!)), b.sub(x!, top!)),
+  infer: ([x]) => x,
+  decompose: (b, [x, top]) => b.where(b.equal(x, top), b.constant(0, b.dtypeOf(x)), b.sub(x, top)),
   vjp: (g, node, t) => {
     const top = node.input(1);
     return [t.where(t.equal(top, t.constantLike(top, -Infinity)), t.constantLike(g, 0), g), null];
@@ -171,22 +171,22 @@ const shiftPrimitive = define<Attributes>({
 export const shift = (x: Expr, top: Expr): Expr => make(shiftPrimitive, [x, top]);
 
 /** The remainder with the divisor's sign, also where it is 0 (NumPy's `mod`); derivatives 1 and −⌊x/y⌋. */
-const modPrimitive = define<Attributes>({
+const modPrimitive = define<Attributes, Binary>({
   name: 'mod',
   kind: 'elementwise',
-  infer: ([x]) => x!,
+  infer: ([x]) => x,
   decompose: (b, [x, y]) => {
-    const dtype = b.dtypeOf(x!);
+    const dtype = b.dtypeOf(x);
     const zero = b.constant(0, dtype);
-    const r = b.remainder(x!, y!);
+    const r = b.remainder(x, y);
     if (dtype === 'u32') return r;
-    const isBelow = b.less(y!, zero);
+    const isBelow = b.less(y, zero);
     const differ = b.notEqual(b.less(r, zero), isBelow);
-    const moved = b.where(b.logicalAnd(b.notEqual(r, zero), differ), b.add(r, y!), r);
+    const moved = b.where(b.logicalAnd(b.notEqual(r, zero), differ), b.add(r, y), r);
     return isFloat(dtype) ? b.where(b.equal(r, zero), b.where(isBelow, b.constant(-0, dtype), zero), moved) : moved;
   },
   vjp: (g, node, t) => {
-    const [x, y] = node.inputs as [Expr, Expr];
+    const [x, y] = node.inputs;
     const r = t.remainder(x, y);
     const q = wholeQuotient(t, x, y, r);
     const isMoved = t.notEqual(node, r);
@@ -197,11 +197,11 @@ const modPrimitive = define<Attributes>({
 export const mod = (x: Expr, y: Expr): Expr => make(modPrimitive, [x, y]);
 
 /** The magnitude of x with the sign bit of y; the derivative by y is 0. */
-const copySignPrimitive = define<Attributes>({
+const copySignPrimitive = define<Attributes, Binary>({
   name: 'copySign',
   kind: 'elementwise',
-  infer: ([x]) => x!,
-  decompose: (b, [x, y]) => b.where(hasSignBit(b, y!), b.neg(b.abs(x!)), b.abs(x!)),
+  infer: ([x]) => x,
+  decompose: (b, [x, y]) => b.where(hasSignBit(b, y), b.neg(b.abs(x)), b.abs(x)),
   vjp: (g, node, t) => [
     t.mul(g, t.where(t.equal(node, node.input()), t.constantLike(g, 1), t.constantLike(g, -1))),
     null,
@@ -225,11 +225,11 @@ function powerBySquaring<T>(b: Builder<T>, x: T, n: T): T {
 }
 
 /** xⁿ of integers modulo 2³², by squaring; a negative n gives the truncated reciprocal, of 0 too (as 1 / 0 = 0). */
-const integerPowerPrimitive = define<Attributes>({
+const integerPowerPrimitive = define<Attributes, Binary>({
   name: 'integerPower',
   kind: 'elementwise',
-  infer: ([x]) => x!,
-  decompose: (b, [x, n]) => powerBySquaring(b, x!, n!),
+  infer: ([x]) => x,
+  decompose: (b, [x, n]) => powerBySquaring(b, x, n),
 });
 export const integerPower = (x: Expr, n: Expr): Expr => make(integerPowerPrimitive, [x, n]);
 

@@ -5,11 +5,11 @@
  */
 import type { HostArray } from '../core/array.js';
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
+import { behind, inversePermutation, range } from '../core/axes.js';
 import { allocateArray, isFloat } from '../core/dtype.js';
-import { attributesOf, type Batched, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { type Attributes, attributesOf, type Batched, type Binary, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
 import { define } from './define.js';
 import { iota } from './leaf.js';
-import { behind } from './movement.js';
 
 const gatherShape = (x: Shape, indices: Shape, axis: number): number[] => [
   ...x.slice(0, axis),
@@ -18,22 +18,22 @@ const gatherShape = (x: Shape, indices: Shape, axis: number): number[] => [
 ];
 
 /** Slices of `x` along `axis` at `indices`: shape x[:axis] + indices + x[axis+1:]. */
-export const gatherPrimitive = define<{ axis: number }>({
+export const gatherPrimitive = define<{ axis: number }, Binary>({
   name: 'gather',
   kind: 'gather',
-  infer: ([x, indices], { axis }) => makeAval(gatherShape(x!.shape, indices!.shape, axis), x!.dtype),
+  infer: ([x, indices], { axis }) => makeAval(gatherShape(x.shape, indices.shape, axis), x.dtype),
   evaluate: ([x, indices], { axis }, output) => {
-    const data = allocateArray(x!.dtype, output.size).fill(isFloat(x!.dtype) ? NaN : 0);
-    visitPlaces(x!.shape, indices!, axis, (to, from) => (data[to] = x!.data[from]!));
-    return { dtype: x!.dtype, shape: output.shape, data };
+    const data = allocateArray(x.dtype, output.size).fill(isFloat(x.dtype) ? NaN : 0);
+    visitPlaces(x.shape, indices, axis, (to, from) => (data[to] = x.data[from]!));
+    return { dtype: x.dtype, shape: output.shape, data };
   },
   vjp: (g, node, b) => {
-    const [x, indices] = node.inputs as [Expr, Expr];
+    const [x, indices] = node.inputs;
     return [b.scatterAdd(b.constantLike(x, 0), indices, g, node.attributes.axis), null];
   },
   linear: 'jointly',
   vmap: ([x, indices], { attributes: { axis }, inputs }, extent, b) =>
-    gatherExamples(b, x!, indices!, axis, inputs[0]!.shape[axis]!, extent),
+    gatherExamples(b, x, indices, axis, inputs[0].shape[axis]!, extent),
 });
 
 /**
@@ -60,10 +60,9 @@ function visitPlaces(
 
 /** The axes `from` to `to` of `rank` axes in front, the others in their order. */
 const inFront = (rank: number, from: number, to: number): number[] => {
-  const axes = [...Array(rank).keys()];
+  const axes = range(rank);
   return [...axes.slice(from, to), ...axes.slice(0, from), ...axes.slice(to)];
 };
-const undone = (permutation: readonly number[]): number[] => permutation.map((_, axis) => permutation.indexOf(axis));
 
 /** What an axis of `size` of each of `extent` examples becomes where all are one axis: the indices into that. */
 function joinedIndices(b: TensorBuilder, indices: Expr, size: number, extent: number): Expr {
@@ -105,31 +104,34 @@ export const batchedNode = (b: TensorBuilder, { node, isBatched }: Batched, exte
   isBatched ? node : b.broadcast(node, [extent, ...node.shape], behind([...node.shape.keys()]));
 export const gather = (x: Expr, indices: Expr, axis: number): Expr => make(gatherPrimitive, [x, indices], { axis });
 
-type ScatterAttributes = { readonly axis: number; readonly replace?: true };
+type ScatterPrimitive = Primitive<
+  { readonly axis: number; readonly replace?: true },
+  readonly [base: Expr, indices: Expr, updates: Expr]
+>;
 
 /** The entry of a scatter, whose updates are added to what is there or, with the attribute `replace`, replace it. */
 const defineScatter = (
   name: 'scatter' | 'scatterAdd',
-  vjp: Primitive<ScatterAttributes>['vjp'] & {},
-): Primitive<ScatterAttributes> =>
+  vjp: ScatterPrimitive['vjp'] & {},
+): ScatterPrimitive =>
   define({
     name,
     kind: 'scatter',
-    infer: ([base]) => makeAval(base!.shape, base!.dtype),
+    infer: ([base]) => makeAval(base.shape, base.dtype),
     evaluate: ([base, indices, updates], { axis, replace }) => {
-      const data = base!.data.slice();
-      visitPlaces(base!.shape, indices!, axis, (from, to) => {
-        const update = updates!.data[from]!;
+      const data = base.data.slice();
+      visitPlaces(base.shape, indices, axis, (from, to) => {
+        const update = updates.data[from]!;
         data[to] = replace ? update : data[to]! + update;
       });
-      return { dtype: base!.dtype, shape: base!.shape, data };
+      return { dtype: base.dtype, shape: base.shape, data };
     },
     vjp,
     linear: 'jointly',
     vmap: ([base, indices, updates], { attributes: { axis }, shape }, extent, b) => {
-      const [into, from] = [batchedNode(b, base!, extent), batchedNode(b, updates!, extent)];
-      if (!indices!.isBatched) return b[name](into, indices!.node, from, axis + 1);
-      const places = joinedIndices(b, indices!.node, shape[axis]!, extent);
+      const [into, from] = [batchedNode(b, base, extent), batchedNode(b, updates, extent)];
+      if (!indices.isBatched) return b[name](into, indices.node, from, axis + 1);
+      const places = joinedIndices(b, indices.node, shape[axis]!, extent);
       const rank = places.shape.length - 1;
       const turned = b.transpose(from, [0, ...behind(inFront(from.shape.length - 1, axis, axis + rank))]);
       const all = b[name](joinedAxis(b, into, axis), places, turned, 0);
@@ -139,7 +141,7 @@ const defineScatter = (
           all,
           permutation.map((each) => into.shape[each]!),
         ),
-        undone(permutation),
+        inversePermutation(permutation),
       );
     },
   });
@@ -155,7 +157,7 @@ export const scatterAdd = (base: Expr, indices: Expr, updates: Expr, axis: numbe
 
 /** `base` with `updates` in the places of the slices at `indices` along `axis`; of updates of one place the last stays. */
 export const scatterPrimitive = defineScatter('scatter', (g, node, b) => {
-  const [, indices, updates] = node.inputs as [Expr, Expr, Expr];
+  const [, indices, updates] = node.inputs;
   const { axis } = node.attributes;
   const zero = b.constantLike(updates, 0);
   // An update stays if its number is what a scatter of the numbers leaves in its place.
@@ -197,30 +199,30 @@ function visitWindow(
 }
 
 /** The window of `sizes` of `x` that begins at the scalars after it. */
-export const dynamicSlicePrimitive = define<{ sizes: Shape }>({
+export const dynamicSlicePrimitive = define<{ sizes: Shape }, readonly [x: Expr, ...starts: Expr[]]>({
   name: 'dynamicSlice',
   kind: 'window',
-  infer: ([x], { sizes }) => makeAval(sizes, x!.dtype),
+  infer: ([x], { sizes }) => makeAval(sizes, x.dtype),
   evaluate: ([x, ...starts], { sizes }, { size }) => {
-    const data = allocateArray(x!.dtype, size);
-    visitWindow(x!.shape, sizes, starts, (to, from) => (data[to] = x!.data[from]!));
-    return { dtype: x!.dtype, shape: sizes, data };
+    const data = allocateArray(x.dtype, size);
+    visitWindow(x.shape, sizes, starts, (to, from) => (data[to] = x.data[from]!));
+    return { dtype: x.dtype, shape: sizes, data };
   },
   vjp: (g, node, b) => {
-    const [x, ...starts] = node.inputs as [Expr, ...Expr[]];
+    const [x, ...starts] = node.inputs;
     return [b.dynamicUpdateSlice(b.constantLike(x, 0), g, starts)];
   },
   linear: 'jointly',
   // Along axes whose starts differ by example, a gather of the window's indices.
   vmap: ([x, ...starts], { attributes: { sizes }, inputs }, extent, b) => {
-    const { shape } = inputs[0]!;
+    const { shape } = inputs[0];
     const window = starts.reduce((y, start, axis) => {
       if (!start.isBatched) return y;
       const places = [extent, sizes[axis]!];
       const first = b.broadcast(clampedStart(b, start.node, shape[axis]! - sizes[axis]!), places, [0]);
       const indices = { node: b.add(first, iota(places, 1, 'i32')), isBatched: true };
       return { node: gatherExamples(b, y, indices, axis, shape[axis]!, extent), isBatched: true };
-    }, x!);
+    }, x);
     const zero = b.constant(0, 'i32');
     return b.dynamicSlice(
       batchedNode(b, window, extent),
@@ -238,32 +240,32 @@ export const dynamicSlice = (x: Expr, starts: readonly Expr[], sizes: Shape): Ex
   make(dynamicSlicePrimitive, [x, ...starts], { sizes });
 
 /** `x` with `update` in the place of the window that begins at the scalars after it. */
-export const dynamicUpdateSlicePrimitive = define({
+export const dynamicUpdateSlicePrimitive = define<Attributes, readonly [x: Expr, update: Expr, ...starts: Expr[]]>({
   name: 'dynamicUpdateSlice',
   kind: 'update',
-  infer: ([x]) => makeAval(x!.shape, x!.dtype),
+  infer: ([x]) => makeAval(x.shape, x.dtype),
   evaluate: ([x, update, ...starts]) => {
-    const data = x!.data.slice();
-    visitWindow(x!.shape, update!.shape, starts, (from, to) => (data[to] = update!.data[from]!));
-    return { dtype: x!.dtype, shape: x!.shape, data };
+    const data = x.data.slice();
+    visitWindow(x.shape, update.shape, starts, (from, to) => (data[to] = update.data[from]!));
+    return { dtype: x.dtype, shape: x.shape, data };
   },
   vjp: (g, node, b) => {
-    const [, update, ...starts] = node.inputs as [Expr, Expr, ...Expr[]];
+    const [, update, ...starts] = node.inputs;
     return [b.dynamicUpdateSlice(g, b.constantLike(update, 0), starts), b.dynamicSlice(g, starts, update.shape)];
   },
   linear: 'jointly',
   vmap: ([x, update, ...starts], { inputs }, extent, b) => {
-    const [{ shape }, { shape: sizes }] = inputs as [Expr, Expr, ...Expr[]];
+    const [{ shape }, { shape: sizes }] = inputs;
     const whole = [extent, ...shape];
-    const base = batchedNode(b, x!, extent);
+    const base = batchedNode(b, x, extent);
     if (!starts.some(({ isBatched }) => isBatched))
-      return b.dynamicUpdateSlice(base, batchedNode(b, update!, extent), [
+      return b.dynamicUpdateSlice(base, batchedNode(b, update, extent), [
         b.constant(0, 'i32'),
         ...starts.map(({ node }) => node),
       ]);
     if (sizes.includes(0)) return base;
     // Each element of the whole asks which element of the window stands there, if any.
-    let from = update!;
+    let from = update;
     const inside = starts.map((start, axis) => {
       const places = [extent, shape[axis]!];
       const first = clampedStart(b, batchedNode(b, start, extent), shape[axis]! - sizes[axis]!);

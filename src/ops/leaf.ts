@@ -1,11 +1,11 @@
 /** Leaves: parameters, constants, data that the host holds, and index generators. */
-import { makeAval, NUMBER_AVAL, type Shape } from '../core/aval.js';
+import { makeAval, NUMBER_AVAL, type Shape, sizeOf } from '../core/aval.js';
 import { castValue, type DType, isFloat, allocateArray } from '../core/dtype.js';
 import { attributesOf, make, type Expr } from '../core/expr.js';
 import { define } from './define.js';
 
 /** Input number `index` of a graph. */
-export const parameterPrimitive = define<{ index: number; shape: Shape; dtype: DType; weak: boolean }>({
+export const parameterPrimitive = define<{ index: number; shape: Shape; dtype: DType; weak: boolean }, readonly []>({
   name: 'parameter',
   kind: 'leaf',
   infer: (_, { shape, dtype, weak }) => makeAval(shape, dtype, weak),
@@ -14,7 +14,7 @@ export const parameterPrimitive = define<{ index: number; shape: Shape; dtype: D
 export const isParameter = (node: Expr): boolean => node.primitive === parameterPrimitive;
 
 /** A scalar that is part of the program. */
-export const constantPrimitive = define<{ value: number; dtype: DType; weak: boolean }>({
+export const constantPrimitive = define<{ value: number; dtype: DType; weak: boolean }, readonly []>({
   name: 'constant',
   kind: 'leaf',
   literal: ({ value }) => value,
@@ -26,7 +26,7 @@ export const constantPrimitive = define<{ value: number; dtype: DType; weak: boo
  * A number outside `jit`: an input of the program that will be compiled, so that another value needs no new one. Each is a
  * node of its own, for the structure of a program must not depend on which numbers happen to be equal.
  */
-export const numberPrimitive = define<{ value: number; dtype: DType; weak: boolean; identity: number }>({
+export const numberPrimitive = define<{ value: number; dtype: DType; weak: boolean; identity: number }, readonly []>({
   name: 'number',
   kind: 'leaf',
   infer: (_, { dtype, weak }) => (weak ? NUMBER_AVAL : makeAval([], dtype)),
@@ -37,20 +37,20 @@ export const heldNumber = (node: Expr): number | undefined =>
   (attributesOf(node, numberPrimitive) ?? attributesOf(node, constantPrimitive))?.value;
 
 /** Data outside every graph, told apart by identity; a trace turns it into a parameter. */
-export const dataPrimitive = define<{ identity: number; shape: Shape; dtype: DType; weak: boolean }>({
+export const dataPrimitive = define<{ identity: number; shape: Shape; dtype: DType; weak: boolean }, readonly []>({
   name: 'data',
   kind: 'leaf',
   infer: (_, { shape, dtype, weak }) => makeAval(shape, dtype, weak),
 });
 
 /** The index along `axis`: element (…, i, …) is i. */
-export const iotaPrimitive = define<{ shape: Shape; axis: number; dtype: DType }>({
+export const iotaPrimitive = define<{ shape: Shape; axis: number; dtype: DType }, readonly []>({
   name: 'iota',
   kind: 'leaf',
   infer: (_, { shape, dtype }) => makeAval(shape, dtype),
   evaluate: (_, { axis }, output) => {
     const data = allocateArray(output.dtype, output.size);
-    const inner = output.shape.slice(axis + 1).reduce((product, extent) => product * extent, 1);
+    const inner = sizeOf(output.shape.slice(axis + 1));
     const extent = output.shape[axis]!;
     for (let i = 0; i < data.length; i++) data[i] = Math.floor(i / inner) % extent;
     return { dtype: output.dtype, shape: output.shape, data };

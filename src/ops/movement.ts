@@ -2,6 +2,7 @@
  * Movement primitives: the result's elements are the input's elements at other places.
  * Each is defined by a map from output coordinates to input coordinates, which `evaluate` runs and the fuser composes. Slice and pad are each other's transpose.
  */
+import { behind, inversePermutation } from '../core/axes.js';
 import {
   constantForm,
   type Coordinates,
@@ -13,20 +14,17 @@ import {
 } from '../core/affine.js';
 import { makeAval, type Shape, sizeOf } from '../core/aval.js';
 import { allocateArray } from '../core/dtype.js';
-import { attributesOf, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { attributesOf, type Expr, make, type Primitive, type TensorBuilder, type Unary } from '../core/expr.js';
 import { define } from './define.js';
 import { constant, constantPrimitive } from './leaf.js';
-
-/** Numbers of axes where one more stands before them. */
-export const behind = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
 
 const plain = (coordinates: Coordinates): Moved => ({ coordinates, bounds: [], otherwise: 0 });
 
 /** Output coordinate `axes[i]` is input coordinate i; extents of 1 stretch. */
-export const broadcastPrimitive = define<{ shape: Shape; axes: readonly number[] }>({
+export const broadcastPrimitive = define<{ shape: Shape; axes: readonly number[] }, Unary>({
   name: 'broadcast',
   kind: 'movement',
-  infer: ([x], { shape }) => makeAval(shape, x!.dtype, x!.weak && shape.length === 0),
+  infer: ([x], { shape }) => makeAval(shape, x.dtype, x.weak && shape.length === 0),
   move: (node, coordinates, rank) =>
     plain(
       node
@@ -52,17 +50,17 @@ export const broadcast = (x: Expr, shape: Shape, axes: readonly number[]): Expr 
 /** A scalar in every element of `shape`. */
 export const broadcastScalar = (x: Expr, shape: Shape): Expr => (shape.length === 0 ? x : broadcast(x, shape, []));
 
-/** The same elements in row-major order under another shape. */
 /** The number that every element is, where the node is a constant, broadcast or not. */
 export const constantValue = (node: Expr): number | undefined =>
   attributesOf(node.primitive === broadcastPrimitive ? node.input() : node, constantPrimitive)?.value;
 
-export const reshapePrimitive = define<{ shape: Shape }>({
+/** The same elements in row-major order under another shape. */
+export const reshapePrimitive = define<{ shape: Shape }, Unary>({
   name: 'reshape',
   kind: 'movement',
-  infer: ([x], { shape }) => makeAval(shape, x!.dtype, x!.weak && shape.length === 0),
+  infer: ([x], { shape }) => makeAval(shape, x.dtype, x.weak && shape.length === 0),
   // A reshape that merges axes keeps only the element number, which is no affine form of a coordinate.
-  evaluate: ([x], { shape }) => ({ dtype: x!.dtype, shape, data: x!.data.slice() }),
+  evaluate: ([x], { shape }) => ({ dtype: x.dtype, shape, data: x.data.slice() }),
   move: (node, coordinates, rank) => {
     const groups = splitGroups(node.input().shape, node.shape);
     return (
@@ -88,13 +86,13 @@ export const reshape = (x: Expr, shape: Shape): Expr =>
     : make(reshapePrimitive, [x], { shape });
 
 /** Output axis i is input axis `permutation[i]`. */
-export const transposePrimitive = define<{ permutation: readonly number[] }>({
+export const transposePrimitive = define<{ permutation: readonly number[] }, Unary>({
   name: 'transpose',
   kind: 'movement',
   infer: ([x], { permutation }) =>
     makeAval(
-      permutation.map((axis) => x!.shape[axis]!),
-      x!.dtype,
+      permutation.map((axis) => x.shape[axis]!),
+      x.dtype,
     ),
   move: (node, coordinates) => {
     const { permutation } = node.attributes;
@@ -104,19 +102,17 @@ export const transposePrimitive = define<{ permutation: readonly number[] }>({
   linear: 'jointly',
   batch: ({ permutation }) => ({ permutation: [0, ...behind(permutation)] }),
 });
-export const inversePermutation = (permutation: readonly number[]): number[] =>
-  permutation.map((_, axis) => permutation.indexOf(axis));
 export const transpose = (x: Expr, permutation: readonly number[]): Expr =>
   permutation.every((axis, i) => axis === i) ? x : make(transposePrimitive, [x], { permutation });
 
 /** Elements begin, begin + stride, … before end, on each axis; strides are positive. */
-export const slicePrimitive = define<{ begin: readonly number[]; end: readonly number[]; strides: readonly number[] }>({
+export const slicePrimitive = define<{ begin: readonly number[]; end: readonly number[]; strides: readonly number[] }, Unary>({
   name: 'slice',
   kind: 'movement',
   infer: ([x], { begin, end, strides }) =>
     makeAval(
       begin.map((from, axis) => Math.max(0, Math.ceil((end[axis]! - from) / strides[axis]!))),
-      x!.dtype,
+      x.dtype,
     ),
   move: (node, coordinates) => {
     const { begin, strides } = node.attributes;
@@ -178,13 +174,13 @@ function dilate(b: TensorBuilder, x: Expr, strides: readonly number[]): Expr {
 
 /** `low` elements of `value` before and `high` after each axis. */
 type PadAttributes = { low: readonly number[]; high: readonly number[]; value: number };
-export const padPrimitive: Primitive<PadAttributes> = define<PadAttributes>({
+export const padPrimitive: Primitive<PadAttributes, Unary> = define<PadAttributes, Unary>({
   name: 'pad',
   kind: 'movement',
   infer: ([x], { low, high }) =>
     makeAval(
-      x!.shape.map((extent, axis) => low[axis]! + extent + high[axis]!),
-      x!.dtype,
+      x.shape.map((extent, axis) => low[axis]! + extent + high[axis]!),
+      x.dtype,
     ),
   move: (node, coordinates) => {
     const inside = node.input().shape;
@@ -213,10 +209,10 @@ export const pad = (x: Expr, low: readonly number[], high: readonly number[], va
     : make(padPrimitive, [x], { low, high, value: constant(value, x.dtype).attributes.value as number });
 
 /** The axes in reverse order of their elements. */
-export const flipPrimitive = define<{ axes: readonly number[] }>({
+export const flipPrimitive = define<{ axes: readonly number[] }, Unary>({
   name: 'flip',
   kind: 'movement',
-  infer: ([x]) => makeAval(x!.shape, x!.dtype),
+  infer: ([x]) => makeAval(x.shape, x.dtype),
   move: (node, coordinates) =>
     plain(
       coordinates.map((form, axis) =>

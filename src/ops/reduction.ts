@@ -2,14 +2,15 @@
  * Reductions and scans. Reductions join their elements in the order of `order.ts`. Scans have one accumulator: each
  * running value is the one before it joined with one element, so a sum of positive numbers never falls.
  */
+import { ascending, behind, inversePermutation } from '../core/axes.js';
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
 import { allocateArray, type DType, isFloat, type TypedArray } from '../core/dtype.js';
 import { DTypeError, InternalError } from '../core/errors.js';
-import { type Expr, make, type TensorBuilder } from '../core/expr.js';
+import { type Expr, make, type TensorBuilder, type Unary } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { define } from './define.js';
-import { behind, broadcast } from './movement.js';
+import { broadcast } from './movement.js';
 import { reductionOrder, walkBlocks } from './order.js';
 import { scalarFunction } from './scalar.js';
 
@@ -112,15 +113,15 @@ function evaluateReduce([x]: readonly HostArray[], { op, axes, joined = false }:
 
 /** `axes` (ascending) go from the shape; where they are `joined`, they count as one, and are added as a contraction adds. */
 type ReduceAttributes = { readonly op: ReduceOp; readonly axes: readonly number[]; readonly joined?: boolean };
-export const reducePrimitive = define<ReduceAttributes>({
+export const reducePrimitive = define<ReduceAttributes, Unary>({
   name: 'reduce',
   kind: 'reduction',
   calledAs: ({ op }) => op,
   infer: ([x], { op, axes }) => {
     const boolean = op === 'any' || op === 'all';
-    if (boolean !== (x!.dtype === 'bool'))
-      throw new DTypeError('DTYPE_UNSUPPORTED', `${op} is not defined for ${x!.key}`, 'Cast the input first.');
-    return makeAval(without(x!.shape, axes), x!.dtype, x!.weak);
+    if (boolean !== (x.dtype === 'bool'))
+      throw new DTypeError('DTYPE_UNSUPPORTED', `${op} is not defined for ${x.key}`, 'Cast the input first.');
+    return makeAval(without(x.shape, axes), x.dtype, x.weak);
   },
   evaluate: (inputs, attributes) => evaluateReduce(inputs, attributes),
   vjp: (g, node, b) => {
@@ -174,12 +175,12 @@ function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Ex
   const others = b.mul(othersOn('before'), othersOn('after'));
   return b.transpose(
     b.reshape(others, [...keptShape, ...reducedShape]),
-    permutation.map((_, i) => permutation.indexOf(i)),
+    inversePermutation(permutation),
   );
 }
 
 export const reduce = (x: Expr, op: ReduceOp, axes: readonly number[]): Expr =>
-  axes.length === 0 ? x : make(reducePrimitive, [x], { op, axes: [...axes].sort((a, b) => a - b) });
+  axes.length === 0 ? x : make(reducePrimitive, [x], { op, axes: ascending(axes) });
 /**
  * @param order `joined`: adds as a contraction does, where the last axis stays: in an order that no extent has a part in, so that a
  * program for batches of any size has it too.
@@ -200,21 +201,21 @@ export const spread = (x: Expr, shape: Shape, axes: readonly number[]): Expr =>
       );
 
 /** Index along `axis` of the first extreme element; the first NaN is extreme. The axis goes; the result is i32. */
-export const argReducePrimitive = define<{ op: ArgReduceOp; axis: number }>({
+export const argReducePrimitive = define<{ op: ArgReduceOp; axis: number }, Unary>({
   name: 'argReduce',
   kind: 'reduction',
   calledAs: ({ op }) => op,
-  infer: ([x], { axis }) => makeAval(without(x!.shape, [axis]), 'i32'),
+  infer: ([x], { axis }) => makeAval(without(x.shape, [axis]), 'i32'),
   evaluate: ([x], { op, axis }) => {
-    const strides = stridesOf(x!.shape);
-    const shape = without(x!.shape, [axis]);
+    const strides = stridesOf(x.shape);
+    const shape = without(x.shape, [axis]);
     const data = allocateArray('i32', sizeOf(shape));
     let position = 0;
     forEachOffset(shape, without(strides, [axis]), (base) => {
-      let best = x!.data[base]!;
+      let best = x.data[base]!;
       let at = 0;
-      for (let i = 1; i < x!.shape[axis]! && best === best; i++) {
-        const value = x!.data[base + i * strides[axis]!]!;
+      for (let i = 1; i < x.shape[axis]! && best === best; i++) {
+        const value = x.data[base + i * strides[axis]!]!;
         if (value !== value || (op === 'argmax' ? value > best : value < best)) {
           best = value;
           at = i;
@@ -232,24 +233,25 @@ export const argReduce = (x: Expr, op: ArgReduceOp, axis: number): Expr => make(
 export type CumulativeOp = Exclude<ReduceOp, 'any' | 'all'>;
 
 /** Running sum, product or extreme along `axis`, from the start, or from the end if `reverse`. */
-export const cumulativePrimitive = define<{ op: CumulativeOp; axis: number; reverse: boolean }>({
+type CumulativeAttributes = { readonly op: CumulativeOp; readonly axis: number; readonly reverse: boolean };
+export const cumulativePrimitive = define<CumulativeAttributes, Unary>({
   name: 'cumulative',
   kind: 'scan',
   calledAs: ({ op }) => `cum${op}`,
-  infer: ([x]) => makeAval(x!.shape, x!.dtype),
+  infer: ([x]) => makeAval(x.shape, x.dtype),
   evaluate: ([x], { op, axis, reverse }) => {
-    const strides = stridesOf(x!.shape);
-    const data = allocateArray(x!.dtype, x!.data.length);
-    const join = scalarFunction(JOIN[op], x!.dtype, x!.dtype);
-    const extent = x!.shape[axis]!;
-    forEachOffset(without(x!.shape, [axis]), without(strides, [axis]), (base) => {
-      let total = reductionIdentity(op, x!.dtype);
+    const strides = stridesOf(x.shape);
+    const data = allocateArray(x.dtype, x.data.length);
+    const join = scalarFunction(JOIN[op], x.dtype, x.dtype);
+    const extent = x.shape[axis]!;
+    forEachOffset(without(x.shape, [axis]), without(strides, [axis]), (base) => {
+      let total = reductionIdentity(op, x.dtype);
       for (let i = 0; i < extent; i++) {
         const at = base + (reverse ? extent - 1 - i : i) * strides[axis]!;
-        data[at] = total = join(total, x!.data[at]!, 0);
+        data[at] = total = join(total, x.data[at]!, 0);
       }
     });
-    return { dtype: x!.dtype, shape: x!.shape, data };
+    return { dtype: x.dtype, shape: x.shape, data };
   },
   vjp: (g, node, b) => {
     const { op, axis, reverse } = node.attributes;
@@ -313,9 +315,9 @@ function iotaLike(b: TensorBuilder, shape: Shape, axis: number): Expr {
  */
 function leadersOf(
   b: TensorBuilder,
-  node: Expr,
+  node: Expr<CumulativeAttributes, Unary>,
 ): { places: Expr; rows: (x: Expr) => Expr; restore: (rows: Expr) => Expr } {
-  const { op, axis, reverse } = node.attributes as { op: CumulativeOp; axis: number; reverse: boolean };
+  const { op, axis, reverse } = node.attributes;
   const { shape } = node;
   const permutation = [...shape.keys()].filter((each) => each !== axis).concat(axis);
   const extents = permutation.map((each) => shape[each]!);
@@ -326,7 +328,7 @@ function leadersOf(
     directed(
       b.transpose(
         b.reshape(x, extents),
-        permutation.map((_, i) => permutation.indexOf(i)),
+        inversePermutation(permutation),
       ),
     );
   const table = [count === 0 ? 0 : sizeOf(shape) / count, count];

@@ -4,7 +4,7 @@
  */
 import { makeAval, sizeOf } from '../core/aval.js';
 import { allocateArray } from '../core/dtype.js';
-import { type Expr, make } from '../core/expr.js';
+import { type Expr, make, type Unary } from '../core/expr.js';
 import { define } from './define.js';
 
 export type ArgsortAttributes = { readonly axis: number; readonly descending: boolean };
@@ -13,19 +13,19 @@ export type ArgsortAttributes = { readonly axis: number; readonly descending: bo
 const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : Number(a !== a) - Number(b !== b));
 
 /** i32 of x's shape: the indices along `axis` in the order of the elements there; equal ones, as −0 and 0, stay in theirs. */
-export const argsortPrimitive = define<ArgsortAttributes>({
+export const argsortPrimitive = define<ArgsortAttributes, Unary>({
   name: 'argsort',
   kind: 'sort',
-  infer: ([x]) => makeAval(x!.shape, 'i32'),
+  infer: ([x]) => makeAval(x.shape, 'i32'),
   evaluate: ([x], { axis, descending }) => {
-    const { shape } = x!;
+    const { shape } = x;
     const data = allocateArray('i32', sizeOf(shape));
     const inner = sizeOf(shape.slice(axis + 1));
     const extent = shape[axis]!;
     const sign = descending ? -1 : 1;
     for (let row = 0; row * extent < data.length; row++) {
       const first = Math.floor(row / inner) * extent * inner + (row % inner);
-      const at = (i: number): number => x!.data[first + i * inner]!;
+      const at = (i: number): number => x.data[first + i * inner]!;
       const order = Int32Array.from({ length: extent }, (_, i) => i);
       order.sort((i, j) => sign * compare(at(i), at(j)) || i - j).forEach((i, to) => (data[first + to * inner] = i));
     }

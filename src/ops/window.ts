@@ -5,9 +5,9 @@
  */
 import { addForms, scaleForm, shiftForm } from '../core/affine.js';
 import { makeAval } from '../core/aval.js';
-import { type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { behind } from '../core/axes.js';
+import { type Expr, make, type Primitive, type TensorBuilder, type Unary } from '../core/expr.js';
 import { define } from './define.js';
-import { behind } from './movement.js';
 
 /**
  * `count` windows of `size` elements along `axis`: element r of window i is element stride · i + dilation · r − low of the
@@ -44,13 +44,13 @@ const windowsOf = ({ axes, counts, sizes, strides, dilation, low }: WindowAttrib
   }));
 
 /** Each axis of a window becomes the places of it; the elements of one are the last axes, in the order of the windows. */
-export const windowPrimitive: Primitive<WindowAttributes> = define<WindowAttributes>({
+export const windowPrimitive: Primitive<WindowAttributes, Unary> = define<WindowAttributes, Unary>({
   name: 'window',
   kind: 'movement',
   infer: ([x], attributes) => {
-    const shape = [...x!.shape];
+    const shape = [...x.shape];
     for (const { axis, count } of windowsOf(attributes)) shape[axis] = count;
-    return makeAval([...shape, ...attributes.sizes], x!.dtype);
+    return makeAval([...shape, ...attributes.sizes], x.dtype);
   },
   move: (node, coordinates) => {
     const { shape } = node.input();

@@ -1,5 +1,6 @@
 /** NumPy's indexing with numbers, slices, new axes and integer arrays, and indices that run along an axis, over nodes. */
-import { checkShape, type Shape } from '../core/aval.js';
+import { checkShape, type Shape, sizeOf } from '../core/aval.js';
+import { range } from '../core/axes.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -19,7 +20,7 @@ import {
 } from './operand.js';
 import { moveAxis } from './rearrange.js';
 import { indicesOf } from './indexing.js';
-import { range, slice } from './structure.js';
+import { slice } from './structure.js';
 
 type Bound = number | null | undefined;
 /** The elements `begin`, `begin + step`, … before `end`, as in Python; an open end is null, undefined or left out. */
@@ -153,7 +154,7 @@ export function at(operand: Operand, index: readonly unknown[]): Expr {
   const extents = places.map((i) => y.shape[i]!);
   const flat = movement.reshape(moved, [
     ...moved.shape.slice(0, first),
-    extents.reduce((product, extent) => product * extent, 1),
+    sizeOf(extents),
     ...moved.shape.slice(first + places.length),
   ]);
   const numbers = numbersOf(arrays, extents);

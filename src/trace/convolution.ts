@@ -1,4 +1,5 @@
 /** Convolutions as users know them. */
+import { range } from '../core/axes.js';
 import { checkShape, formatShape, type Shape } from '../core/aval.js';
 import { ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
@@ -14,7 +15,6 @@ import {
   isChannelsFirst,
   type Padding,
   paddings,
-  range,
   refuse,
   samePadding,
   windowCount,

@@ -1,4 +1,5 @@
 /** `jvp`, `vjp`, `linearize`, `jacfwd`, `jacrev` and `hessian`: graphs of functions, differentiated forwards and backwards. */
+import { behind } from '../core/axes.js';
 import { OptionError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -6,7 +7,7 @@ import { flatten, type TreeDef, unflatten } from '../core/tree.js';
 import type { MapLeaves } from '../core/tree-types.js';
 import { cast, equal } from '../ops/elementwise.js';
 import { iota } from '../ops/leaf.js';
-import { behind, broadcast, reshape, transpose } from '../ops/movement.js';
+import { broadcast, reshape, transpose } from '../ops/movement.js';
 import { jvpGraph } from '../transform/jvp.js';
 import { vjpGraph } from '../transform/vjp.js';
 import { inline, leafExpr } from './grad.js';

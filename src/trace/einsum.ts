@@ -4,6 +4,7 @@
  * axes of it, so nothing is repeated.
  */
 import { type Shape, sizeOf } from '../core/aval.js';
+import { range } from '../core/axes.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -13,7 +14,6 @@ import * as movement from '../ops/movement.js';
 import { sumOver } from '../ops/reduction.js';
 import { normalizeAxis, type Operand, promoteOperands } from './operand.js';
 import { counted } from './reductions.js';
-import { range } from './structure.js';
 
 /** An operand whose axes have labels, each once. */
 interface Labelled {

@@ -1,4 +1,5 @@
 /** What users pass to an operation, turned into expressions: promotion, weak numbers, broadcasting, axes. */
+import { range } from '../core/axes.js';
 import { checkShape, formatShape, type Shape } from '../core/aval.js';
 import { castValue, type DType, DTYPES, isDType, isFloat, isInteger, isIntegerOf, promote } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
@@ -179,7 +180,7 @@ export type Axis = number | readonly number[] | null | undefined;
 
 /** The axes of a reduction, ascending; all if left out. */
 export function normalizeAxes(op: string, axis: Axis, rank: number): number[] {
-  if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
+  if (axis === undefined || axis === null) return range(rank);
   if (typeof axis !== 'number' && !Array.isArray(axis))
     throw new ShapeError(
       'INVALID_AXIS',

@@ -1,4 +1,6 @@
 /** Pooling as users know it: reductions over windows. */
+import { range } from '../core/axes.js';
+import { sizeOf } from '../core/aval.js';
 import { ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { checkFlag, checkOptions } from '../core/options.js';
@@ -15,7 +17,6 @@ import {
   isChannelsFirst,
   type Padding,
   paddings,
-  range,
   refuse,
   samePadding,
   windowCount,
@@ -140,12 +141,11 @@ function avgPool(rank: number) {
     const total = reduceWindows(pool, 'sum', 0);
     return core.div(
       total,
-      all || isInside(pool) ? core.constantLike(total, sizeOfWindow(pool)) : countInside(pool, total),
+      all || isInside(pool) ? core.constantLike(total, sizeOf(pool.size)) : countInside(pool, total),
     );
   };
 }
 
-const sizeOfWindow = ({ size }: Pool): number => size.reduce((all, each) => all * each, 1);
 
 /** Whether no window reaches into the padding. */
 const isInside = ({ x, first, size, strides, pairs, output }: Pool): boolean =>

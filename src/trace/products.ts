@@ -1,11 +1,11 @@
 /** The product of matrices as users know it, over nodes. */
 import { checkShape, type Shape } from '../core/aval.js';
+import { range } from '../core/axes.js';
 import { ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import * as contraction from '../ops/contraction.js';
 import * as movement from '../ops/movement.js';
 import { broadcastShapes, type Operand, promoteOperands } from './operand.js';
-import { range } from './structure.js';
 
 /** NumPy's matmul: 1-D operands are a row or a column, leading axes broadcast. @throws ShapeError `SHAPE_MISMATCH` */
 export function matmul(left: Operand, right: Operand): Expr {

@@ -1,5 +1,6 @@
 /** Tensors cut, repeated and put together in other ways, over nodes. Shifts and offsets are inputs of a program outside `jit`. */
 import { checkShape, formatShape } from '../core/aval.js';
+import { range } from '../core/axes.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
@@ -21,7 +22,7 @@ import {
   type Operand,
 } from './operand.js';
 import { isCompiling } from './scope.js';
-import { expandDims, range, slice, transpose } from './structure.js';
+import { expandDims, slice, transpose } from './structure.js';
 
 function checkInteger(name: string, what: string, value: unknown, least = -Infinity): asserts value is number {
   if (!Number.isInteger(value) || (value as number) < least)

@@ -1,5 +1,6 @@
 /** Reductions, running sums and softmax as users know them, over nodes. */
 import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
+import { range } from '../core/axes.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
@@ -10,7 +11,6 @@ import * as movement from '../ops/movement.js';
 import * as reduction from '../ops/reduction.js';
 import { div, sub } from './arithmetic.js';
 import { asExpr, asFloat, type Axis, broadcastToShape, normalizeAxes, normalizeAxis, type Operand } from './operand.js';
-import { range } from './structure.js';
 
 /** Whether reduced axes stay, with extent 1. */
 export interface ReduceOptions {

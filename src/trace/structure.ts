@@ -1,5 +1,6 @@
 /** Shapes, slices and joins as users know them, over nodes. */
 import { checkShape, formatShape, sameShape, type Shape, sizeOf } from '../core/aval.js';
+import { range } from '../core/axes.js';
 import { ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -27,7 +28,6 @@ import {
 import { isCompiling } from './scope.js';
 
 const clampTo = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
-export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** NumPy's reshape: one extent may be −1. */
 export function reshape(operand: Operand, shape: Shape): Expr {

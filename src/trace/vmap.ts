@@ -1,11 +1,12 @@
 /** `vmap`: a function of one example, of all of them at once. */
 import { makeAval } from '../core/aval.js';
+import { behind } from '../core/axes.js';
 import { OptionError, ShapeError, TraceError, TreeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
 import { flatten, type TreeDef, unflatten } from '../core/tree.js';
 import { cast } from '../ops/elementwise.js';
-import { behind, broadcast, transpose } from '../ops/movement.js';
+import { broadcast, transpose } from '../ops/movement.js';
 import { vmapGraph } from '../transform/vmap.js';
 import { inline, leafExpr, pathOf } from './grad.js';
 import { asExpr, asTensor, normalizeAxis } from './operand.js';

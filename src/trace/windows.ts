@@ -1,4 +1,5 @@
 /** What convolutions and pooling check of their options, before anything is recorded. */
+import { range } from '../core/axes.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 
@@ -7,7 +8,6 @@ export type Padding = 'valid' | 'same' | number | readonly (readonly [number, nu
 /** Channels last or first, in any number of dimensions. */
 export type ConvLayout = 'NHWC' | 'NCHW';
 
-export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 export const refuse = (name: string, option: string, value: unknown, remedy: string): never => {
   const shown = Array.isArray(value) ? JSON.stringify(value) : describeValue(value);

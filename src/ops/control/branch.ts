@@ -26,24 +26,24 @@ function selectBranch(index: Expr, inputs: readonly Expr[], branches: readonly G
 }
 
 /** Input 0 is the i32 scalar that chooses, clamped to the branches that there are; the others are theirs. */
-export const branchPrimitive = define<BranchAttributes>({
+export const branchPrimitive = define<BranchAttributes, readonly [index: Expr, ...operands: Expr[]]>({
   name: 'branch',
   kind: 'control',
   infer: (_, { branches }) => makeTuple(branches[0]!.outputs.map(({ aval }) => aval)),
   evaluate: ([index, ...inputs], { branches }) => {
-    const chosen = Math.min(Math.max(index!.data[0]!, 0), branches.length - 1);
+    const chosen = Math.min(Math.max(index.data[0]!, 0), branches.length - 1);
     return tuple(evaluateGraph(branches[chosen]!, inputs));
   },
   control: {
     kind: 'branch',
-    unroll: ([index, ...inputs], { branches }) => selectBranch(index!, inputs, branches),
+    unroll: ([index, ...inputs], { branches }) => selectBranch(index, inputs, branches),
   },
   // Each branch computes anew what its derivative needs: nothing is saved for those that did not run.
   vjpOfResults: (cotangents, node, b, wanted): (Expr | null)[] => {
     const { branches } = node.attributes;
     const of = wanted.flatMap((isWanted, i) => (isWanted && i > 0 && isFloat(node.input(i).dtype) ? [i - 1] : []));
     const from = cotangents.flatMap((cotangent, i) => (cotangent === undefined ? [] : [i]));
-    const [index, ...operands] = node.inputs as [Expr, ...Expr[]];
+    const [index, ...operands] = node.inputs;
     const derivatives = branches.map((branch) => derivativeOf(branch, backwards(of, from, b)));
     const given = from.map((i) => cotangents[i]!);
     const pulled = make(branchPrimitive, [index, ...operands, ...given], { branches: derivatives });
@@ -61,7 +61,7 @@ export const branchPrimitive = define<BranchAttributes>({
   },
   // Examples that choose for themselves have all branches computed.
   vmapOfResults: (inputs, { attributes: { branches } }, extent, b): Batched[] => {
-    const [index, ...operands] = inputs as [Batched, ...Batched[]];
+    const [index, ...operands] = inputs;
     const isBatched = operands.map((operand) => operand.isBatched);
     const batched = (all: (output: number) => boolean) =>
       branches.map((branch) => b.batchedGraph(branch, (i) => isBatched[i]!, extent, all));

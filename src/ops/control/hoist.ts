@@ -4,6 +4,7 @@
  * output of a product has the same sum as before, so no bit changes.
  */
 import { sizeOf } from '../../core/aval.js';
+import { behind, range } from '../../core/axes.js';
 import { bytesPerElement } from '../../core/dtype.js';
 import {
   attributesOf,
@@ -17,7 +18,7 @@ import {
   withScope,
 } from '../../core/expr.js';
 import { dot, dotPrimitive, freeAxes } from '../contraction.js';
-import { gatherPrimitive } from '../indexing.js';
+import { gather, gatherPrimitive } from '../indexing.js';
 import { parameter } from '../leaf.js';
 import {
   broadcast,
@@ -64,37 +65,31 @@ class AllTurns {
     const { primitive, attributes, inputs } = node;
     const { length } = this;
     const operands = inputs.map((input) => (this.#varies(input) ? this.of(input) : this.fixed(input)));
-    if (operands.includes(undefined)) return undefined;
-    const [first] = operands as [Expr];
+    if (!operands.every((operand) => operand !== undefined)) return undefined;
     if (primitive.kind === 'elementwise') {
       const spread = operands.map((operand, i) =>
         this.#varies(inputs[i]!)
-          ? operand!
-          : broadcast(
-              operand!,
-              [length, ...operand!.shape],
-              operand!.shape.map((_, axis) => axis + 1),
-            ),
+          ? operand
+          : broadcast(operand, [length, ...operand.shape], range(operand.shape.length, 1)),
       );
       return make(primitive, spread, attributes);
     }
     const gathered = attributesOf(node, gatherPrimitive);
     if (gathered !== undefined)
       return gathered.axis === 0 && !this.#varies(inputs[0]!)
-        ? make(gatherPrimitive, operands as Expr[], gathered)
+        ? gather(operands[0]!, operands[1]!, 0)
         : undefined;
-    return this.#product(node, operands as Expr[]) ?? this.#moved(node, first);
+    return this.#product(node, operands) ?? this.#moved(node, operands[0]!);
   }
 
   #moved(node: Expr, first: Expr): Expr | undefined {
-    const later = (axes: readonly number[]): number[] => [0, ...axes.map((axis) => axis + 1)];
     const transposed = attributesOf(node, transposePrimitive);
     const spread = attributesOf(node, broadcastPrimitive);
     return node.primitive === reshapePrimitive
       ? reshape(first, [this.length, ...node.shape])
       : transposed
-        ? transpose(first, later(transposed.permutation))
-        : spread && broadcast(first, [this.length, ...node.shape], later(spread.axes));
+        ? transpose(first, [0, ...behind(transposed.permutation)])
+        : spread && broadcast(first, [this.length, ...node.shape], [0, ...behind(spread.axes)]);
   }
 
   #product(node: Expr, [x, y]: Expr[]): Expr | undefined {

@@ -7,6 +7,7 @@
  * one contraction over turns and rows follows it. What that takes in memory is bounded ({@link MAX_STACKED_BYTES}); other
  * shares are carried.
  */
+import { behind } from '../../core/axes.js';
 import { bytesPerElement } from '../../core/dtype.js';
 import { attributesOf, type Expr, type Graph, make, type GraphBuilder, withScope } from '../../core/expr.js';
 import { dotPrimitive } from '../contraction.js';
@@ -53,7 +54,6 @@ class Shares {
   sum(share: Expr): ((valueOf: (value: Expr) => Expr) => Expr) | undefined {
     const { b } = this;
     const { primitive, attributes } = share;
-    const later = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
     const product = attributesOf(share, dotPrimitive);
     if (product !== undefined) {
       const [x, y] = share.inputs as [Expr, Expr];
@@ -61,10 +61,10 @@ class Shares {
       const { batchA, batchB, contractA, contractB, permutation } = product;
       return (valueOf) =>
         b.dot(valueOf(x), valueOf(y), {
-          batch: [later(batchA), later(batchB)],
+          batch: [behind(batchA), behind(batchB)],
           contract: [
-            [0, ...later(contractA)],
-            [0, ...later(contractB)],
+            [0, ...behind(contractA)],
+            [0, ...behind(contractB)],
           ],
           ...(permutation && { permutation }),
         });
@@ -73,7 +73,7 @@ class Shares {
     if (reduction !== undefined) {
       const x = share.input();
       if (reduction.op !== 'sum' || !this.#isStacked(x)) return undefined;
-      return (valueOf) => b.sum(valueOf(x), [0, ...later(reduction.axes)], reduction.joined ? 'joined' : undefined);
+      return (valueOf) => b.sum(valueOf(x), [0, ...behind(reduction.axes)], reduction.joined ? 'joined' : undefined);
     }
     if (primitive.scalarOp === 'add') {
       const [left, right] = share.inputs.map((input) => this.sum(input));

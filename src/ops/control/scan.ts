@@ -2,7 +2,7 @@
  * A loop of known length as one node. Its body is a closed graph from constants, carries and elements of sequences to the
  * next carries and elements of results: `(c, s, xs[t]) → (s', ys[t])`.
  */
-import { type Aval, makeAval, makeTuple } from '../../core/aval.js';
+import { type Aval, makeAval, makeTuple, sizeOf } from '../../core/aval.js';
 import type { HostArray } from '../../core/array.js';
 import { allocateArray } from '../../core/dtype.js';
 import { type Expr, topologicalOrder } from '../../core/expr.js';
@@ -19,7 +19,7 @@ import { scanTangents } from './scan-tangent.js';
 /** Element `at` along the first axis; shares memory. */
 export function elementOf({ dtype, shape, data }: HostArray, at: number): HostArray {
   const element = shape.slice(1);
-  const size = element.reduce((product, extent) => product * extent, 1);
+  const size = sizeOf(element);
   return { dtype, shape: element, data: data.subarray(at * size, (at + 1) * size) };
 }
 

@@ -1,0 +1,12 @@
+/** Lists of numbers of axes. */
+
+/** `count` numbers from `first` on. */
+export const range = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i);
+
+export const ascending = (axes: readonly number[]): number[] => [...axes].sort((a, b) => a - b);
+
+/** Numbers of axes where one more stands before them. */
+export const behind = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
+
+export const inversePermutation = (permutation: readonly number[]): number[] =>
+  permutation.map((_, axis) => permutation.indexOf(axis));
