@@ -5,6 +5,7 @@ import { InternalError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import type { SizeForm } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
+import { resultIndex } from '../ops/control/results.js';
 import type { BufferId } from './kernel.js';
 import { storageOf } from './roots.js';
 
@@ -57,7 +58,8 @@ export class BufferTable {
   }
 
   #noteResult(node: Expr, id: BufferId): void {
-    if (node.primitive.kind === 'result') this.nameResult(node.input(), node.attributes.index as number, id);
+    const index = resultIndex(node);
+    if (index !== undefined) this.nameResult(node.input(), index, id);
   }
   /** Where result `index` of `node` is written; undefined where nobody needs it. */
   resultOf(node: Expr, index: number): BufferId | undefined {

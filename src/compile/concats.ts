@@ -3,7 +3,7 @@
  * The residues of a strided convolution's input, an axis each, come together so.
  */
 import { addForms, axisForm, constantForm, type Coordinates, scaleForm, shiftForm } from '../core/affine.js';
-import { attributesOf, type Expr, ExprScope, topologicalOrder, withScope } from '../core/expr.js';
+import { attributesOf, type Expr, ExprScope, isOf, topologicalOrder, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { parameter } from '../ops/leaf.js';
 import { concatPrimitive, reshape } from '../ops/movement.js';
@@ -63,7 +63,7 @@ export function partsWithin({ input, at }: Part): Part[] | undefined {
 export function nestedConcats({ outputs }: Graph): ReadonlySet<Expr> {
   const order = topologicalOrder(outputs);
   const nested = new Set<Expr>();
-  const concats = order.filter(({ primitive }) => primitive === (concatPrimitive as unknown));
+  const concats: Expr[] = order.filter((node) => isOf(node, concatPrimitive));
   if (concats.length < 2) return nested;
   const readers = new Map<Expr, number>();
   const count = (node: Expr): unknown => readers.set(node, (readers.get(node) ?? 0) + 1);

@@ -2,7 +2,7 @@
  * Graph → Graph, of a batch of any size: a factor whose contracted axes lie in another order in memory is copied, so that these axes,
  * one of which may be the batch, are one. A tile walks one axis whose extent follows from n, and no division by n.
  */
-import { attributesOf, type Expr, make } from '../core/expr.js';
+import { attributesOf, type Expr, isOf, make } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { dotPrimitive } from '../ops/contraction.js';
 import { copy } from '../ops/control/copy.js';
@@ -18,8 +18,9 @@ function inOneLine(factor: Expr, contracted: readonly number[]): Expr {
 
 export const joinRows = (graph: Graph): Graph =>
   rewriteGraph(graph, (node, inputs) => {
-    const dot = attributesOf(node, dotPrimitive);
-    if (dot === undefined) return rebuild(node, inputs);
-    const [a, b] = inputs as [Expr, Expr];
-    return make(node.primitive, [inOneLine(a, dot.contractA), inOneLine(b, dot.contractB)], node.attributes);
+    const own = rebuild(node, inputs);
+    if (!isOf(own, dotPrimitive)) return own;
+    const [a, b] = own.inputs;
+    const { contractA, contractB } = own.attributes;
+    return make(dotPrimitive, [inOneLine(a, contractA), inOneLine(b, contractB)], own.attributes);
   });

@@ -2,9 +2,9 @@
  * Graph → Graph: scans over the same inputs with the same carries become one, with the results of all. A derivative makes such
  * pairs: the scan that was recorded, and one that saves values for the backward turns. Results that nobody reads go.
  */
-import { type Expr, ExprScope, type Graph, make, mapGraphs, topologicalOrder, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, type Graph, isOf, make, mapGraphs, topologicalOrder, withScope } from '../core/expr.js';
 import { closed, inlineGraph } from '../ops/control/inline.js';
-import { result } from '../ops/control/results.js';
+import { result, resultIndex, resultPrimitive } from '../ops/control/results.js';
 import { controlAttributes, type ScanAttributes } from '../ops/control/attributes.js';
 import { parameter } from '../ops/leaf.js';
 import { rebuild, rewriteGraph, rewriteOuter } from './rewrite.js';
@@ -49,9 +49,9 @@ export function joinScans(graph: Graph): Graph {
   if (!order.some(({ primitive }) => primitive.control !== undefined)) return graph;
   const used = new Map<Expr, Set<number>>();
   for (const node of order)
-    if (node.primitive.kind === 'result') {
+    if (isOf(node, resultPrimitive)) {
       const of = node.input();
-      used.set(of, (used.get(of) ?? new Set<number>()).add(node.attributes.index as number));
+      used.set(of, (used.get(of) ?? new Set<number>()).add(node.attributes.index));
     }
   const groups = new Map<string, Expr[]>();
   for (const scan of order.filter(isScan)) {
@@ -67,10 +67,9 @@ export function joinScans(graph: Graph): Graph {
     for (const scan of scans) joints.set(scan, whole ?? join([scan], used)!);
   }
   return rewriteOuter(graph, (node, inputs) => {
-    if (node.primitive.kind === 'result') {
-      const index = node.attributes.index as number;
+    const index = resultIndex(node);
+    if (index !== undefined)
       return result(inputs[0]!, joints.get(node.input())?.places.get(node.input())![index] ?? index);
-    }
     const joint = joints.get(node);
     const attributes = joint === undefined ? node.attributes : { ...node.attributes, body: joint.body };
     return node.primitive.control === undefined

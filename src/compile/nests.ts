@@ -1,9 +1,9 @@
 /** Cluster → segments: the loops of each kind of cluster, at which coordinates its nodes are read, and what it stores. */
 import { range } from '../core/axes.js';
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
-import { attributesOf, type Expr } from '../core/expr.js';
+import { asOf, attributesOf, type Expr, isOf } from '../core/expr.js';
 import { dotPrimitive, freeAxes } from '../ops/contraction.js';
-import { scatterAxis } from '../ops/indexing.js';
+import { asScatter } from '../ops/indexing.js';
 import { concatPrimitive } from '../ops/movement.js';
 import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops/reduction.js';
 import { argsortPrimitive } from '../ops/sorting.js';
@@ -90,8 +90,9 @@ function reduce(nest: Nest): Segment[][] {
 
 function contraction(nest: Nest): Segment[][] {
   const { cluster, shape, root } = nest;
-  const { batchA, batchB, contractA, contractB, permutation } = attributesOf(root, dotPrimitive)!;
-  const [a, b] = root.inputs as [Expr, Expr];
+  const { inputs, attributes } = asOf(root, dotPrimitive);
+  const [a, b] = inputs;
+  const { batchA, batchB, contractA, contractB, permutation } = attributes;
   const freeA = freeAxes(a.shape.length, batchA, contractA);
   const freeB = freeAxes(b.shape.length, batchB, contractB);
   const rank = shape.length + contractA.length;
@@ -116,7 +117,7 @@ function contraction(nest: Nest): Segment[][] {
 
 function scan(nest: Nest): Segment[][] {
   const { cluster, shape, root } = nest;
-  const { op, axis, reverse } = attributesOf(root, cumulativePrimitive)!;
+  const { op, axis, reverse } = asOf(root, cumulativePrimitive).attributes;
   const kept = range(shape.length).filter((each) => each !== axis);
   const segment = nest.begin('scan', extentsOf(cluster, kept), [shape[axis]!]);
   const at = range(shape.length).map((each) => {
@@ -131,7 +132,7 @@ function scan(nest: Nest): Segment[][] {
 /** Of one element the index is 0. */
 function sort(nest: Nest): Segment[][] {
   const { shape, root } = nest;
-  const { axis, descending } = attributesOf(root, argsortPrimitive)!;
+  const { axis, descending } = asOf(root, argsortPrimitive).attributes;
   const isOne = shape[axis] === 1;
   const kept = range(shape.length).filter((each) => each !== axis);
   const segment = nest.begin(isOne ? 'map' : 'sort', extentsOf(nest, kept), [shape[axis]!]);
@@ -148,7 +149,7 @@ function concat(nest: Nest): Segment[][] {
   const { root } = nest;
   const within = (part: Part): Part[] => {
     const inner = storageOf(part.input);
-    const isNested = inner.primitive === (concatPrimitive as unknown) && !nest.isLoaded(inner);
+    const isNested = isOf(inner, concatPrimitive) && !nest.isLoaded(inner);
     return isNested ? partsWithin(part)!.flatMap(within) : [part];
   };
   const segments = partsOf(root)
@@ -164,11 +165,12 @@ function concat(nest: Nest): Segment[][] {
 /** Two launches: a copy of the base, then the updates, in order. */
 function scatter(nest: Nest): Segment[][] {
   const { shape, root } = nest;
-  const [base, indices, updates] = root.inputs as [Expr, Expr, Expr];
+  const { inputs, attributes } = asScatter(root);
+  const [base, indices, updates] = inputs;
   const first = nest.begin('map', shape);
   const at = identity(shape.length);
   nest.store(first, root, first.value(base, at), at, 'inner');
-  const axis = scatterAxis(root);
+  const { axis } = attributes;
   const isIndexAxis = (each: number): boolean => each >= axis && each < axis + indices.shape.length;
   const rank = updates.shape.length;
   const windows = range(rank).filter((each) => !isIndexAxis(each));

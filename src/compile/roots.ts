@@ -9,7 +9,7 @@ import { isParameter } from '../ops/leaf.js';
 import { padPrimitive, reshapePrimitive } from '../ops/movement.js';
 import { sizeOf } from '../core/aval.js';
 import { axisForm } from '../core/affine.js';
-import { type Expr, topologicalOrder } from '../core/expr.js';
+import { type Expr, isOf, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { barrierPrimitive, copyPrimitive, isLastCopy } from '../ops/control/copy.js';
 
@@ -186,7 +186,7 @@ export function chooseRoots(
   for (const output of graph.outputs) add(storageOf(output));
   for (const node of order) {
     if (inPlace.has(node)) continue;
-    if (ALWAYS_STORED.has(node.primitive.kind) || node.primitive === (copyPrimitive as unknown)) add(node);
+    if (ALWAYS_STORED.has(node.primitive.kind) || isOf(node, copyPrimitive)) add(node);
     if (node.primitive.kind === 'control') node.inputs.forEach((input) => store(storageOf(input)));
     if (isLastCopy(node)) store(storageOf(node.input()));
     // What it waits for has memory, so that nobody computes it here.

@@ -7,7 +7,7 @@
  * joined, and each node gets its depth.
  */
 import { constantPrimitive, iotaPrimitive, isParameter } from '../ops/leaf.js';
-import { gatherPrimitive, scatterAxis } from '../ops/indexing.js';
+import { asScatter, dynamicSlicePrimitive, dynamicUpdateSlicePrimitive, gatherPrimitive } from '../ops/indexing.js';
 import {
   type AffineMap,
   type Bound,
@@ -19,7 +19,7 @@ import {
 import { sizeOf, stridesOf } from '../core/aval.js';
 import { type DType, isFloat } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import { attributesOf, type Expr, type Origin } from '../core/expr.js';
+import { asOf, attributesOf, type Expr, type Origin } from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { contractionOrder, type ReductionOrder } from '../ops/order.js';
 import type { ArgReduceOp, ReduceOp } from '../ops/reduction.js';
@@ -220,8 +220,9 @@ export class SegmentBuilder {
   }
 
   #gather(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
-    const [x, indices] = node.inputs as [Expr, Expr];
-    const { axis } = attributesOf(node, gatherPrimitive)!;
+    const { inputs, attributes } = asOf(node, gatherPrimitive);
+    const [x, indices] = inputs;
+    const { axis } = attributes;
     const rank = indices.shape.length;
     const { inside, indirect } = this.#indirect(indices, coordinates.slice(axis, axis + rank), x.shape, axis, guard);
     const rest = [...coordinates.slice(0, axis), constantForm(0, this.rank), ...coordinates.slice(axis + rank)];
@@ -285,12 +286,12 @@ export class SegmentBuilder {
   }
 
   #window(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
-    const [x, ...starts] = node.inputs as [Expr, ...Expr[]];
+    const [x, ...starts] = asOf(node, dynamicSlicePrimitive).inputs;
     return this.#shiftedLoad(x, coordinates, this.#starts(starts, x.shape, node.shape), 1, guard);
   }
 
   #update(node: Expr, coordinates: Coordinates, guard: number | undefined): number {
-    const [x, update, ...scalars] = node.inputs as [Expr, Expr, ...Expr[]];
+    const [x, update, ...scalars] = asOf(node, dynamicUpdateSlicePrimitive).inputs;
     const starts = this.#starts(scalars, x.shape, update.shape);
     let inside = guard;
     starts.forEach((start, axis) => {
@@ -334,8 +335,9 @@ export class SegmentBuilder {
 
   /** Writes `updates` into `buffer` at the indices; see `scatterAdd` and `scatter`. */
   scatter(buffer: BufferId, node: Expr, coordinates: Coordinates): void {
-    const [base, indices, updates] = node.inputs as [Expr, Expr, Expr];
-    const axis = scatterAxis(node);
+    const { inputs, attributes } = asScatter(node);
+    const [base, indices, updates] = inputs;
+    const { axis, replace } = attributes;
     const rank = indices.shape.length;
     const value = this.value(updates, coordinates);
     const { inside, indirect } = this.#indirect(indices, coordinates.slice(axis, axis + rank), base.shape, axis);
@@ -347,7 +349,7 @@ export class SegmentBuilder {
       phase: 'inner',
       guard: inside,
       indirect,
-      accumulate: node.attributes.replace !== true,
+      accumulate: replace !== true,
     });
   }
 

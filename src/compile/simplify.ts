@@ -8,7 +8,7 @@
 import { reducePrimitive } from '../ops/reduction.js';
 import { sizeOf } from '../core/aval.js';
 import { allocateArray, type DType, isFloat, isInteger } from '../core/dtype.js';
-import { type Expr, make, attributesOf, type Attributes, type Primitive } from '../core/expr.js';
+import { type Attributes, attributesOf, type Expr, isOf, make, type Primitive } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import { dot, dotPrimitive } from '../ops/contraction.js';
@@ -222,13 +222,12 @@ const OFTEN = 2;
  * up in the same order, but once.
  */
 function productOfTable(node: Expr): Expr | undefined {
-  const product = attributesOf(node, dotPrimitive);
-  if (product === undefined || product.batchA.length > 0) return undefined;
-  const [rows, other] = node.inputs as [Expr, Expr];
-  const axis = attributesOf(rows, gatherPrimitive)?.axis;
-  if (axis === undefined) return undefined;
-  const [table, indices] = rows.inputs as [Expr, Expr];
-  const { contractA, contractB, permutation } = product;
+  if (!isOf(node, dotPrimitive) || node.attributes.batchA.length > 0) return undefined;
+  const [rows, other] = node.inputs;
+  if (!isOf(rows, gatherPrimitive)) return undefined;
+  const [table, indices] = rows.inputs;
+  const { axis } = rows.attributes;
+  const { contractA, contractB, permutation } = node.attributes;
   const rank = indices.shape.length;
   if (contractA.some((each) => each >= axis && each < axis + rank)) return undefined;
   if (indices.aval.size < OFTEN * table.shape[axis]!) return undefined;
@@ -245,10 +244,9 @@ function productOfTable(node: Expr): Expr | undefined {
  * what reads it computes. The sum began at +0, so that is added: a product of −0 was +0.
  */
 function productOfOneStep(node: Expr): Expr | undefined {
-  const product = attributesOf(node, dotPrimitive);
-  if (product === undefined) return undefined;
-  const { batchA, batchB, contractA, contractB, permutation } = product;
-  const [a, b] = node.inputs as [Expr, Expr];
+  if (!isOf(node, dotPrimitive)) return undefined;
+  const { batchA, batchB, contractA, contractB, permutation } = node.attributes;
+  const [a, b] = node.inputs;
   if (contractA.some((axis) => a.shape[axis] !== 1)) return undefined;
   const squeezed = (x: Expr, steps: readonly number[]): Expr =>
     reshape(

@@ -6,7 +6,7 @@ import type { DType } from '../core/dtype.js';
 import { UnsupportedError } from '../core/errors.js';
 import { type Expr, graphsOf, make, mapGraphs, operation, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
-import { resultPrimitive } from '../ops/control/results.js';
+import { resultIndex } from '../ops/control/results.js';
 import { isParameter } from '../ops/leaf.js';
 import type { Loops } from './control-passes.js';
 import { rebuild, rewriteOuter } from './rewrite.js';
@@ -62,6 +62,3 @@ export function unroll(graph: Graph, target: Loops): Graph {
     return unrolled[0] ?? rebuild(node, inputs);
   });
 }
-
-const resultIndex = (node: Expr): number | undefined =>
-  node.primitive === (resultPrimitive as unknown) ? (node.attributes.index as number) : undefined;

@@ -271,6 +271,11 @@ export const isOf = <A extends Attributes, I extends Inputs>(
   node: Expr,
   primitive: Primitive<A, I>,
 ): node is Expr<A, I> => node.primitive === (primitive as Primitive);
+/** A node that is known to be of this primitive. */
+export function asOf<A extends Attributes, I extends Inputs>(node: Expr, primitive: Primitive<A, I>): Expr<A, I> {
+  if (!isOf(node, primitive)) throw new InternalError(`${node.primitive.name} is no ${primitive.name}`);
+  return node;
+}
 /** The attributes of a node of this primitive; undefined for any other. */
 export const attributesOf = <A extends Attributes, I extends Inputs>(
   node: Expr,

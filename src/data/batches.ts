@@ -114,7 +114,8 @@ export function trainTestSplit<T>(tree: ExampleTree<T>, options: SplitOptions): 
       `Of ${count} examples one at least goes to each side: pass a part between 0 and 1, or a number of examples.`,
     );
   const order = shuffled(count, seed, 0);
-  return [order.slice(tested), order.slice(0, tested)].map((places) =>
-    take(table, places, { columnsAs: 'columns' }),
-  ) as [T, T];
+  return [order.slice(tested), order.slice(0, tested)].map((places) => take(table, places, (column) => column)) as [
+    T,
+    T,
+  ];
 }

@@ -65,21 +65,19 @@ function pick(column: Column, places: Int32Array): Column {
 }
 
 /**
- * The examples at some places, as tensors; `columnsAs: 'columns'` leaves columns what they are. The places are an input of
- * the program that gathers, so each number of them is compiled once.
+ * The examples at some places, as tensors; of columns what `ofColumn` makes. The places are an input of the program that
+ * gathers, so each number of them is compiled once.
  */
 export function take(
   { leaves, treedef }: Table,
   places: Int32Array,
-  { columnsAs = 'tensors' }: { readonly columnsAs?: 'tensors' | 'columns' } = {},
+  ofColumn: (picked: Column) => unknown = tensor,
 ): unknown {
   let index: Tensor | undefined;
   return unflatten(
     treedef,
-    leaves.map((leaf) => {
-      if (leaf instanceof Tensor) return leaf.gather((index ??= tensor(places)), 0);
-      const picked = pick(leaf, places);
-      return columnsAs === 'columns' ? picked : tensor(picked);
-    }),
+    leaves.map((leaf) =>
+      leaf instanceof Tensor ? leaf.gather((index ??= tensor(places)), 0) : ofColumn(pick(leaf, places)),
+    ),
   );
 }

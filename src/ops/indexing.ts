@@ -7,7 +7,17 @@ import type { HostArray } from '../core/array.js';
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import { behind, inversePermutation, range } from '../core/axes.js';
 import { allocateArray, isFloat } from '../core/dtype.js';
-import { type Attributes, attributesOf, type Batched, type Binary, type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import {
+  asOf,
+  type Attributes,
+  type Batched,
+  type Binary,
+  type Expr,
+  isOf,
+  make,
+  type Primitive,
+  type TensorBuilder,
+} from '../core/expr.js';
 import { define } from './define.js';
 import { iota } from './leaf.js';
 
@@ -110,10 +120,7 @@ type ScatterPrimitive = Primitive<
 >;
 
 /** The entry of a scatter, whose updates are added to what is there or, with the attribute `replace`, replace it. */
-const defineScatter = (
-  name: 'scatter' | 'scatterAdd',
-  vjp: ScatterPrimitive['vjp'] & {},
-): ScatterPrimitive =>
+const defineScatter = (name: 'scatter' | 'scatterAdd', vjp: ScatterPrimitive['vjp'] & {}): ScatterPrimitive =>
   define({
     name,
     kind: 'scatter',
@@ -175,9 +182,8 @@ export const scatterPrimitive = defineScatter('scatter', (g, node, b) => {
 });
 export const scatter = (base: Expr, indices: Expr, updates: Expr, axis: number): Expr =>
   make(scatterPrimitive, [base, indices, updates], { axis, replace: true });
-/** The axis of a node that is one of the two. */
-export const scatterAxis = (node: Expr): number =>
-  (attributesOf(node, scatterAddPrimitive) ?? attributesOf(node, scatterPrimitive))!.axis;
+/** A node that is known to be one of the two. */
+export const asScatter = (node: Expr) => (isOf(node, scatterAddPrimitive) ? node : asOf(node, scatterPrimitive));
 
 /** Calls `visit` with the element number in the window, and in the whole of shape `shape`, of each element of a window. */
 function visitWindow(

@@ -7,6 +7,7 @@ import { isFloat } from '../core/dtype.js';
 import { InternalError, UnsupportedError } from '../core/errors.js';
 import { type Expr, ExprScope, type ForwardBuilder, make, topologicalOrder, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { resultIndex } from '../ops/control/results.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { parameter } from '../ops/leaf.js';
@@ -89,11 +90,12 @@ function pushforward(outputs: readonly Expr[], inputs: readonly Expr[], given: r
   };
   for (const node of topologicalOrder(outputs)) {
     if (tangents.has(node)) continue;
-    const { primitive, attributes } = node;
+    const { primitive } = node;
     const own = node.inputs.map((input) => tangents.get(input) ?? null);
-    if (primitive.kind === 'result') {
+    const index = resultIndex(node);
+    if (index !== undefined) {
       const results = ofResults.get(node.input());
-      if (results !== undefined) give(node, results[attributes.index as number]!);
+      if (results !== undefined) give(node, results[index]!);
     } else if (primitive.jvpOfResults !== undefined) {
       if (own.some((each) => each !== null)) ofResults.set(node, primitive.jvpOfResults(own, node, forward));
     } else if (node.inputs.some((input) => tangents.has(input))) give(node, tangentOf(node, own));

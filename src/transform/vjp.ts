@@ -6,6 +6,7 @@
  * of the cotangent without that mask, which is laid on afterwards: a derivative that is infinite or NaN where the side
  * was not taken (√ at 0, log at 0, x² at ∞) is masked too, where 0 · ∞ would be NaN.
  */
+import { resultPrimitive } from '../ops/control/results.js';
 import { constantValue } from '../ops/movement.js';
 import { sameShape } from '../core/aval.js';
 import { isFloat } from '../core/dtype.js';
@@ -14,10 +15,11 @@ import {
   copyInto,
   type Expr,
   ExprScope,
+  type GraphBuilder,
+  isOf,
   make,
   type Origin,
   type Phase,
-  type GraphBuilder,
   topologicalOrder,
   withOrigin,
   withScope,
@@ -135,10 +137,10 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
     }
     const cotangent = gathered.get(node);
     if (cotangent === undefined || !isFloat(node.dtype)) continue;
-    if (kind === 'result') {
+    if (isOf(node, resultPrimitive)) {
       const of = node.input();
       if (!ofResults.has(of)) ofResults.set(of, new Array<Expr | undefined>(of.aval.results!.length).fill(undefined));
-      ofResults.get(of)![node.attributes.index as number] = cotangent;
+      ofResults.get(of)![node.attributes.index] = cotangent;
       continue;
     }
     if (vjp === undefined) {

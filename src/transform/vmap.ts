@@ -15,6 +15,7 @@ import {
   withScope,
 } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { resultIndex } from '../ops/control/results.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { batchedNode } from '../ops/indexing.js';
 import { parameter } from '../ops/leaf.js';
@@ -61,9 +62,10 @@ function batchInto(known: Map<Expr, Batched>, outputs: readonly Expr[], extent: 
   for (const node of topologicalOrder(outputs)) {
     if (known.has(node) || ofResults.has(node)) continue;
     const { primitive, attributes } = node;
-    const own = primitive.kind === 'result' ? ofResults.get(node.input()) : undefined;
-    if (own !== undefined) {
-      known.set(node, own[attributes.index as number]!);
+    const index = resultIndex(node);
+    const result = index === undefined ? undefined : ofResults.get(node.input())?.[index];
+    if (result !== undefined) {
+      known.set(node, result);
       continue;
     }
     const inputs = node.inputs.map((input) => known.get(input)!);

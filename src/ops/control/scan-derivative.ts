@@ -9,7 +9,7 @@
  */
 import { behind } from '../../core/axes.js';
 import { bytesPerElement } from '../../core/dtype.js';
-import { attributesOf, type Expr, type Graph, make, type GraphBuilder, withScope } from '../../core/expr.js';
+import { attributesOf, type Expr, type Graph, type GraphBuilder, isOf, make, withScope } from '../../core/expr.js';
 import { dotPrimitive } from '../contraction.js';
 import { parameter } from '../leaf.js';
 import { reshapePrimitive, transposePrimitive } from '../movement.js';
@@ -54,11 +54,10 @@ class Shares {
   sum(share: Expr): ((valueOf: (value: Expr) => Expr) => Expr) | undefined {
     const { b } = this;
     const { primitive, attributes } = share;
-    const product = attributesOf(share, dotPrimitive);
-    if (product !== undefined) {
-      const [x, y] = share.inputs as [Expr, Expr];
+    if (isOf(share, dotPrimitive)) {
+      const [x, y] = share.inputs;
       if (!this.#canStack(x, y)) return undefined;
-      const { batchA, batchB, contractA, contractB, permutation } = product;
+      const { batchA, batchB, contractA, contractB, permutation } = share.attributes;
       return (valueOf) =>
         b.dot(valueOf(x), valueOf(y), {
           batch: [behind(batchA), behind(batchB)],

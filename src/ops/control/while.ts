@@ -50,15 +50,14 @@ function untilAllAreThrough(
 ): Batched[] {
   const carries = inputs.length - constants;
   const isBatched = inputs.map((input, i) => input.isBatched || i >= constants);
-  const [turn, test] = [body, predicate].map(
-    (graph) =>
-      b.batchedGraph(
-        graph,
-        (i) => isBatched[i]!,
-        extent,
-        () => true,
-      ).graph,
-  ) as [Graph, Graph];
+  const ofAll = (graph: Graph): Graph =>
+    b.batchedGraph(
+      graph,
+      (i) => isBatched[i]!,
+      extent,
+      () => true,
+    ).graph;
+  const [turn, test] = [ofAll(body), ofAll(predicate)];
   const given = batchedInputs(inputs, isBatched, extent, b);
   const [runs] = inlineGraph(test, given) as [Expr];
   const all = [...given, runs];
