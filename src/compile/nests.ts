@@ -1,5 +1,5 @@
 /** Cluster → segments: the loops of each kind of cluster, at which coordinates its nodes are read, and what it stores. */
-import { range } from '../core/axes.js';
+import { otherAxes, range } from '../core/axes.js';
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
 import { asOf, attributesOf, type Expr, isOf } from '../core/expr.js';
 import { dotPrimitive, freeAxes } from '../ops/contraction.js';
@@ -71,7 +71,7 @@ function map(nest: Nest): Segment[][] {
 function reduce(nest: Nest): Segment[][] {
   const { cluster, shape } = nest;
   const { axes, inner, reductions, outer, order } = cluster;
-  const kept = range(shape.length).filter((axis) => !axes.includes(axis));
+  const kept = otherAxes(shape.length, axes);
   const loops = [...kept, ...axes];
   const segment = nest.begin('reduce', extentsOf(cluster, kept), extentsOf(cluster, axes));
   const at = range(shape.length).map((axis) => axisForm(loops.indexOf(axis), shape.length));
@@ -118,7 +118,7 @@ function contraction(nest: Nest): Segment[][] {
 function scan(nest: Nest): Segment[][] {
   const { cluster, shape, root } = nest;
   const { op, axis, reverse } = asOf(root, cumulativePrimitive).attributes;
-  const kept = range(shape.length).filter((each) => each !== axis);
+  const kept = otherAxes(shape.length, [axis]);
   const segment = nest.begin('scan', extentsOf(cluster, kept), [shape[axis]!]);
   const at = range(shape.length).map((each) => {
     const form = axisForm(each === axis ? kept.length : kept.indexOf(each), shape.length);
@@ -134,7 +134,7 @@ function sort(nest: Nest): Segment[][] {
   const { shape, root } = nest;
   const { axis, descending } = asOf(root, argsortPrimitive).attributes;
   const isOne = shape[axis] === 1;
-  const kept = range(shape.length).filter((each) => each !== axis);
+  const kept = otherAxes(shape.length, [axis]);
   const segment = nest.begin(isOne ? 'map' : 'sort', extentsOf(nest, kept), [shape[axis]!]);
   const at = range(shape.length).map((each) =>
     axisForm(each === axis ? kept.length : kept.indexOf(each), shape.length),

@@ -5,6 +5,7 @@
  * Not here, because they change bits: x·0 → 0 (NaN, ∞, −0), x + 0 → x (−0), x − x → 0, (x + c) + d → x + (c + d),
  * x/c → x·(1/c) unless c is a power of two, and every reordering of a float reduction.
  */
+import { without } from '../core/axes.js';
 import { reducePrimitive } from '../ops/reduction.js';
 import { sizeOf } from '../core/aval.js';
 import { allocateArray, type DType, isFloat, isInteger } from '../core/dtype.js';
@@ -248,11 +249,7 @@ function productOfOneStep(node: Expr): Expr | undefined {
   const { batchA, batchB, contractA, contractB, permutation } = node.attributes;
   const [a, b] = node.inputs;
   if (contractA.some((axis) => a.shape[axis] !== 1)) return undefined;
-  const squeezed = (x: Expr, steps: readonly number[]): Expr =>
-    reshape(
-      x,
-      x.shape.filter((_, axis) => !steps.includes(axis)),
-    );
+  const squeezed = (x: Expr, steps: readonly number[]): Expr => reshape(x, without(x.shape, steps));
   const moved = (axes: readonly number[], steps: readonly number[]): number[] =>
     axes.map((axis) => axis - steps.filter((step) => step < axis).length);
   const products = dot(squeezed(a, contractA), squeezed(b, contractB), {

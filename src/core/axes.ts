@@ -3,6 +3,12 @@
 /** `count` numbers from `first` on. */
 export const range = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i);
 
+/** What `list`, which has an element an axis, holds of all axes but these. */
+export const without = (list: readonly number[], axes: readonly number[]): number[] =>
+  list.filter((_, axis) => !axes.includes(axis));
+/** The other ones of `rank` axes. */
+export const otherAxes = (rank: number, axes: readonly number[]): number[] => without(range(rank), axes);
+
 export const ascending = (axes: readonly number[]): number[] => [...axes].sort((a, b) => a - b);
 
 /** Numbers of axes where one more stands before them. */

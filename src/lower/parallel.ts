@@ -3,6 +3,7 @@
  * several vectors, one vector, halves of one, one element; the others index by index.
  */
 import { sizeOf } from '../core/aval.js';
+import { without } from '../core/axes.js';
 import { UnsupportedError } from '../core/errors.js';
 import { scaledSize, type SizeForm } from '../core/extent.js';
 import type { Segment } from '../compile/kernel.js';
@@ -160,7 +161,7 @@ export function joinedSize(extents: readonly number[], sizes: Sizes): SizeForm |
   const at = sizes.findIndex((form) => form !== undefined);
   if (at < 0) return undefined;
   if (sizes.some((form, i) => form !== undefined && i > at)) throw batchLayout('a loop has more turns than rows');
-  return scaledSize(sizes[at]!, sizeOf(extents.filter((_, i) => i !== at)));
+  return scaledSize(sizes[at]!, sizeOf(without(extents, [at])));
 }
 
 /** The error for a kernel that cannot leave n to the call. */

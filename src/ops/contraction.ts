@@ -5,7 +5,7 @@
  */
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
-import { ascending, behind, inversePermutation, range } from '../core/axes.js';
+import { ascending, behind, inversePermutation, otherAxes, range } from '../core/axes.js';
 import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { DTypeError } from '../core/errors.js';
 import { type Batched, type Binary, type DotDimensions, type Expr, make } from '../core/expr.js';
@@ -25,7 +25,7 @@ export type DotAttributes = {
 
 /** Axes of an operand that are neither batch nor contracted, ascending. */
 export const freeAxes = (rank: number, batch: readonly number[], contract: readonly number[]): number[] =>
-  range(rank).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
+  otherAxes(rank, [...batch, ...contract]);
 
 const extents = (shape: Shape, axes: readonly number[]): number[] => axes.map((axis) => shape[axis]!);
 

@@ -2,7 +2,7 @@
  * Reductions and scans. Reductions join their elements in the order of `order.ts`. Scans have one accumulator: each
  * running value is the one before it joined with one element, so a sum of positive numbers never falls.
  */
-import { ascending, behind, inversePermutation } from '../core/axes.js';
+import { ascending, behind, inversePermutation, otherAxes, without } from '../core/axes.js';
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
 import { allocateArray, type DType, isFloat, type TypedArray } from '../core/dtype.js';
@@ -43,8 +43,6 @@ export function reductionIdentity(op: ReduceOp, dtype: DType): number {
   }
 }
 
-const without = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, axis) => !axes.includes(axis));
-
 /** Visits the coordinates of `extents` in row-major order as offsets under `strides`. */
 function forEachOffset(extents: readonly number[], strides: readonly number[], visit: (offset: number) => void): void {
   const rank = extents.length;
@@ -66,7 +64,7 @@ function evaluateReduce([x]: readonly HostArray[], { op, axes, joined = false }:
   const { shape, dtype, data } = x!;
   const { lanes, restarts } = reductionOrder(shape, axes, joined);
   const strides = stridesOf(shape);
-  const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const kept = otherAxes(shape.length, axes);
   const scalar = scalarFunction(JOIN[op], dtype, dtype);
   const fresh = (): TypedArray => allocateArray(dtype, lanes).fill(reductionIdentity(op, dtype));
   const join = (into: TypedArray, from: TypedArray): void =>
@@ -151,7 +149,7 @@ export const reducePrimitive = define<ReduceAttributes, Unary>({
 
 /** For each element the product of the others along `axes`, right with zeros too: prefix product × suffix product. */
 function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Expr {
-  const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const kept = otherAxes(x.shape.length, axes);
   const permutation = [...kept, ...axes];
   const keptShape = kept.map((axis) => x.shape[axis]!);
   const reducedShape = axes.map((axis) => x.shape[axis]!);
@@ -173,10 +171,7 @@ function productOfOthers(b: TensorBuilder, x: Expr, axes: readonly number[]): Ex
   };
   if (count === 0) return x;
   const others = b.mul(othersOn('before'), othersOn('after'));
-  return b.transpose(
-    b.reshape(others, [...keptShape, ...reducedShape]),
-    inversePermutation(permutation),
-  );
+  return b.transpose(b.reshape(others, [...keptShape, ...reducedShape]), inversePermutation(permutation));
 }
 
 export const reduce = (x: Expr, op: ReduceOp, axes: readonly number[]): Expr =>
@@ -192,13 +187,7 @@ export function sumOver(x: Expr, axes: readonly number[], order?: 'joined'): Exp
 
 /** Puts a reduction's result back in every place of `shape`; `axes` are those that the reduction took. */
 export const spread = (x: Expr, shape: Shape, axes: readonly number[]): Expr =>
-  axes.length === 0
-    ? x
-    : broadcast(
-        x,
-        shape,
-        shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis)),
-      );
+  axes.length === 0 ? x : broadcast(x, shape, otherAxes(shape.length, axes));
 
 /** Index along `axis` of the first extreme element; the first NaN is extreme. The axis goes; the result is i32. */
 export const argReducePrimitive = define<{ op: ArgReduceOp; axis: number }, Unary>({
@@ -286,7 +275,7 @@ function throughProducts(
 ): Expr {
   const extent = x.shape[axis]!;
   const shape = [...x.shape.slice(0, axis), extent, ...x.shape.slice(axis)];
-  const others = shape.map((_, i) => i).filter((i) => i !== axis);
+  const others = otherAxes(shape.length, [axis]);
   const wide = b.broadcast(x, shape, others);
   const row = iotaLike(b, shape, axis);
   const column = iotaLike(b, shape, axis + 1);
@@ -295,11 +284,7 @@ function throughProducts(
   const reached = reverse ? b.lessEqual(column, row) : b.lessEqual(row, column);
   // Row i belongs to xᵢ, column j to yⱼ.
   const [own, summed] = direction === 'forward' ? [axis + 1, axis] : [axis, axis + 1];
-  const factor = b.broadcast(
-    v,
-    shape,
-    shape.map((_, i) => i).filter((i) => i !== own),
-  );
+  const factor = b.broadcast(v, shape, otherAxes(shape.length, [own]));
   return b.sum(b.where(reached, b.mul(factor, products), b.constantLike(wide, 0)), [summed]);
 }
 
@@ -319,18 +304,12 @@ function leadersOf(
 ): { places: Expr; rows: (x: Expr) => Expr; restore: (rows: Expr) => Expr } {
   const { op, axis, reverse } = node.attributes;
   const { shape } = node;
-  const permutation = [...shape.keys()].filter((each) => each !== axis).concat(axis);
+  const permutation = [...otherAxes(shape.length, [axis]), axis];
   const extents = permutation.map((each) => shape[each]!);
   const count = shape[axis]!;
   const directed = (x: Expr): Expr => (reverse ? b.flip(x, [axis]) : x);
   const rows = (x: Expr): Expr => b.reshape(b.transpose(directed(x), permutation), [sizeOf(shape)]);
-  const restore = (x: Expr): Expr =>
-    directed(
-      b.transpose(
-        b.reshape(x, extents),
-        inversePermutation(permutation),
-      ),
-    );
+  const restore = (x: Expr): Expr => directed(b.transpose(b.reshape(x, extents), inversePermutation(permutation)));
   const table = [count === 0 ? 0 : sizeOf(shape) / count, count];
   const [x, y] = [node.input(), node].map((each) => b.reshape(rows(each), table)) as [Expr, Expr];
   const before = b.pad(b.slice(y, [0, 0], [table[0]!, Math.max(0, count - 1)]), [0, Math.min(1, count)], [0, 0], 0);

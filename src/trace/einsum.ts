@@ -4,7 +4,7 @@
  * axes of it, so nothing is repeated.
  */
 import { type Shape, sizeOf } from '../core/aval.js';
-import { range } from '../core/axes.js';
+import { otherAxes, range } from '../core/axes.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -80,7 +80,7 @@ function withoutRepeats(spec: string, { x, labels }: Labelled): Labelled {
       `einsum got '${spec}' and ${x.aval.key}; '${labels[first]!}' is ${extent} and ${x.shape[second]!}`,
       'Axes of one label have one extent.',
     );
-  const others = range(labels.length).filter((axis) => axis !== first && axis !== second);
+  const others = otherAxes(labels.length, [first, second]);
   const front = movement.transpose(x, [first, second, ...others]);
   const rest = others.map((axis) => x.shape[axis]!);
   const zeros = rest.map(() => 0);

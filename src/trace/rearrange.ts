@@ -1,6 +1,6 @@
 /** Tensors cut, repeated and put together in other ways, over nodes. Shifts and offsets are inputs of a program outside `jit`. */
 import { checkShape, formatShape } from '../core/aval.js';
-import { range } from '../core/axes.js';
+import { otherAxes, range } from '../core/axes.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
@@ -168,7 +168,7 @@ export function moveAxis(operand: Operand, source: Axes, destination: Axes): Exp
       `moveAxis of ${x.aval.key} got ${formatShape(from)} and ${formatShape(to)}`,
       'Name as many different places as axes.',
     );
-  const others = range(rank).filter((axis) => !from.includes(axis));
+  const others = otherAxes(rank, from);
   return transpose(
     x,
     range(rank).map((place) => (to.includes(place) ? from[to.indexOf(place)]! : others.shift()!)),

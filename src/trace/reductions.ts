@@ -1,6 +1,6 @@
 /** Reductions, running sums and softmax as users know them, over nodes. */
 import { checkShape, formatShape, type Shape, sizeOf } from '../core/aval.js';
-import { range } from '../core/axes.js';
+import { range, without } from '../core/axes.js';
 import { isFloat } from '../core/dtype.js';
 import { DTypeError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
@@ -61,10 +61,7 @@ function reduceWith(
     const axes = normalizeAxes(name, axis, x.shape.length);
     check?.(name, x, axes);
     // An empty tensor may shrink to a large one.
-    checkShape(
-      name,
-      x.shape.filter((_, each) => !axes.includes(each)),
-    );
+    checkShape(name, without(x.shape, axes));
     return kept(reduction.reduce(x, op, axes), x.shape, axes, options);
   };
 }
@@ -88,10 +85,7 @@ export function mean(operand: Operand, axis?: Axis, options?: ReduceOptions): Ex
   checkReduceOptions('mean', options);
   const x = asFloat(asExpr(operand));
   const axes = normalizeAxes('mean', axis, x.shape.length);
-  checkShape(
-    'mean',
-    x.shape.filter((_, each) => !axes.includes(each)),
-  );
+  checkShape('mean', without(x.shape, axes));
   const count = sizeOf(axes.map((each) => x.shape[each]!));
   const total = reduction.reduce(x, 'sum', axes);
   return kept(core.div(total, core.constantLike(total, count)), x.shape, axes, options);

@@ -1,5 +1,6 @@
 /** Statistics, norms and running extremes, over nodes. Integers become f32 where a quotient or a root is taken. */
 import { checkShape, sizeOf } from '../core/aval.js';
+import { without } from '../core/axes.js';
 import { OptionError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -39,10 +40,7 @@ function squaredDeviations(name: string, operand: Operand, axis: Axis, options: 
   checkNumberOption(name, 'correction', correction);
   const x = asFloat(asExpr(operand));
   const axes = normalizeAxes(name, axis, x.shape.length);
-  checkShape(
-    name,
-    x.shape.filter((_, each) => !axes.includes(each)),
-  );
+  checkShape(name, without(x.shape, axes));
   const count = sizeOf(axes.map((each) => x.shape[each]!));
   const total = reduction.reduce(x, 'sum', axes);
   const mean = core.div(total, core.constantLike(total, count));

@@ -1,6 +1,6 @@
 /** Shapes, slices and joins as users know them, over nodes. */
 import { checkShape, formatShape, sameShape, type Shape, sizeOf } from '../core/aval.js';
-import { range } from '../core/axes.js';
+import { range, without } from '../core/axes.js';
 import { ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -221,10 +221,7 @@ export function squeeze(operand: Operand, axis?: Axis): Expr {
       `squeeze of ${x.aval.key} got the axis ${wide} of extent ${x.shape[wide]!}`,
       'Only axes of extent 1 can go.',
     );
-  return movement.reshape(
-    x,
-    x.shape.filter((_, i) => !axes.includes(i)),
-  );
+  return movement.reshape(x, without(x.shape, axes));
 }
 
 /** Several tensors in the dtype in which they meet, and the first of them. @throws ShapeError `NOTHING_TO_CONCAT` */

@@ -1,6 +1,6 @@
 /** `vmap`: a function of one example, of all of them at once. */
 import { makeAval } from '../core/aval.js';
-import { behind } from '../core/axes.js';
+import { behind, otherAxes } from '../core/axes.js';
 import { OptionError, ShapeError, TraceError, TreeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
@@ -48,8 +48,7 @@ function axesOf(option: string, axes: unknown, tree: TreeDef): (number | null)[]
 
 /** The node with its axis `from` at place `to`. */
 function withAxisAt(x: Expr, from: number, to: number): Expr {
-  const others = [...x.shape.keys()].filter((axis) => axis !== from);
-  return transpose(x, others.toSpliced(to, 0, from));
+  return transpose(x, otherAxes(x.shape.length, [from]).toSpliced(to, 0, from));
 }
 
 /** An argument's leaf with its examples in front. */
