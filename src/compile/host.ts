@@ -5,6 +5,7 @@
  * follow, and what follows from them alone, are computed by the host before the launches; kernels get the results rounded
  * once, as numbers. So they have the same bits as everywhere, and cost no launch.
  */
+import { range } from '../core/axes.js';
 import type { DType } from '../core/dtype.js';
 import { type Expr, ExprScope, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
@@ -91,7 +92,7 @@ const valueOf = (node: Expr): number =>
 
 /** Divides `graph` for a machine that has `dtypes`. The whole is the device's if it has all that there are. */
 export function divide(graph: Graph, dtypes: readonly DType[]): DividedGraph {
-  const all = (of: readonly unknown[]): number[] => of.map((_, i) => i);
+  const all = (of: readonly unknown[]): number[] => range(of.length);
   const order = topologicalOrder(graph.outputs);
   if ([...order, ...graph.parameters].every((node) => dtypes.includes(node.dtype)))
     return { host: undefined, device: graph, parameters: all(graph.parameters), outputs: all(graph.outputs) };

@@ -2,6 +2,7 @@
  * A contraction for a backend with a tile of its own: which axes are rows, columns and loops around, and the epilogue as a
  * map over a block of finished sums.
  */
+import { range } from '../core/axes.js';
 import type { ContractAxis, ContractFactor, Epilogue } from './loops.js';
 import type { AffineMap, Bound } from '../core/affine.js';
 import { sizeOf } from '../core/aval.js';
@@ -65,7 +66,7 @@ function sidesOf({ axes, sizes, body, contraction, stores }: Segment): Sides {
     const load = body[node] as Load;
     return { load, bounds: boundsOf(body, load.guard)! };
   }) as [Factor, Factor];
-  const all = axes.map((_, axis) => axis);
+  const all = range(axes.length);
   const moves = ({ load, bounds }: Factor, axis: number): boolean =>
     [load.map, ...bounds.map(({ form }) => form)].some(({ strides }) => strides[axis] !== 0);
   const only = (one: Factor, other: Factor): number[] => all.filter((axis) => moves(one, axis) && !moves(other, axis));

@@ -42,7 +42,7 @@ export function expandContraction(builder: FunctionBuilder, segment: Segment, gr
   };
   const tileAxes: TileAxes = [own(lhs, rhs), own(rhs, lhs)];
   const [row, column] = tileAxes;
-  const outer = axes.map((_, axis) => axis).filter((axis) => axis !== row && axis !== column);
+  const outer = range(axes.length).filter((axis) => axis !== row && axis !== column);
   const sums = sumsOf(nest, segment, tileAxes);
   const finish = finisherOf(nest, segment, tileAxes);
 
@@ -180,4 +180,3 @@ function finisherOf(nest: Nest, segment: Segment, [row, column]: TileAxes): (cel
     );
   };
 }
-

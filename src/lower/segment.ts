@@ -6,6 +6,7 @@ import type { AffineMap } from '../core/affine.js';
 import { inheriting } from '../compile/body.js';
 import type { ScalarNode, Segment, Store } from '../compile/kernel.js';
 import { sizeOf } from '../core/aval.js';
+import { range } from '../core/axes.js';
 import type { SegmentPlace, Target } from './target.js';
 import type { ReductionOrder } from '../ops/order.js';
 import { FunctionBuilder } from './builder.js';
@@ -40,8 +41,8 @@ export const segmentKey = (segment: Segment, { workers }: Target, fills: boolean
 
 /** Axes in the order in which their loops are nested. A scatter walks its updates outside, whole windows inside. */
 function loopOrder({ kind, axes, reduceAxes }: Segment): number[] {
-  const parallel = axes.map((_, axis) => axis);
-  const reduced = reduceAxes.map((_, axis) => axes.length + axis);
+  const parallel = range(axes.length);
+  const reduced = range(reduceAxes.length, axes.length);
   return kind === 'scatter' ? [...reduced, ...parallel] : [...parallel, ...reduced];
 }
 

@@ -29,7 +29,6 @@ export type ConvAttributes = {
   readonly channelsFirst: boolean;
 };
 
-
 // Axes by name: n batch, g group, c and o channels of a group, i0… places, r0… elements of a window ------------------------
 
 type Axes = readonly string[];
@@ -294,10 +293,7 @@ const expandFilter: Expand = (b, x, y, spec) => {
   const all = [...sum, ...layout.filter];
   const shape = all.map((name) => extentOf(windows.axes.includes(name) ? windows : results, name));
   const product = b.mul(spreadTo(b, windows, all, shape), spreadTo(b, results, all, shape));
-  return b.sum(
-    product,
-    sum.map((_, axis) => axis),
-  );
+  return b.sum(product, range(sum.length));
 };
 
 /** An entry of two of the three, whose result is given its axes as users know them. */
@@ -323,15 +319,10 @@ export const convInputPrimitive: ConvPrimitive = entry('convInput', inferInput, 
   return [conv(g, w, node.attributes), convFilter(g, y, node.attributes)];
 });
 /** w of x and y. */
-export const convFilterPrimitive: ConvPrimitive = entry(
-  'convFilter',
-  inferFilter,
-  expandFilter,
-  (g, node) => {
-    const [x, y] = node.inputs;
-    return [convInput(y, g, node.attributes), conv(x, g, node.attributes)];
-  },
-);
+export const convFilterPrimitive: ConvPrimitive = entry('convFilter', inferFilter, expandFilter, (g, node) => {
+  const [x, y] = node.inputs;
+  return [convInput(y, g, node.attributes), conv(x, g, node.attributes)];
+});
 
 const of =
   (primitive: () => ConvPrimitive) =>

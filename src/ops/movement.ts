@@ -2,7 +2,7 @@
  * Movement primitives: the result's elements are the input's elements at other places.
  * Each is defined by a map from output coordinates to input coordinates, which `evaluate` runs and the fuser composes. Slice and pad are each other's transpose.
  */
-import { behind, inversePermutation } from '../core/axes.js';
+import { behind, inversePermutation, range } from '../core/axes.js';
 import {
   constantForm,
   type Coordinates,
@@ -34,12 +34,10 @@ export const broadcastPrimitive = define<{ shape: Shape; axes: readonly number[]
   vjp: (g, node, b) => {
     const x = node.input();
     const { shape, axes } = node.attributes;
-    const added = shape
-      .map((_, axis) => axis)
-      .filter((axis) => {
-        const i = axes.indexOf(axis);
-        return i < 0 || (x.shape[i] === 1 && shape[axis] !== 1);
-      });
+    const added = range(shape.length).filter((axis) => {
+      const i = axes.indexOf(axis);
+      return i < 0 || (x.shape[i] === 1 && shape[axis] !== 1);
+    });
     return [b.reshape(b.sum(g, added, 'joined'), x.shape)];
   },
   linear: 'jointly',
@@ -106,7 +104,10 @@ export const transpose = (x: Expr, permutation: readonly number[]): Expr =>
   permutation.every((axis, i) => axis === i) ? x : make(transposePrimitive, [x], { permutation });
 
 /** Elements begin, begin + stride, … before end, on each axis; strides are positive. */
-export const slicePrimitive = define<{ begin: readonly number[]; end: readonly number[]; strides: readonly number[] }, Unary>({
+export const slicePrimitive = define<
+  { begin: readonly number[]; end: readonly number[]; strides: readonly number[] },
+  Unary
+>({
   name: 'slice',
   kind: 'movement',
   infer: ([x], { begin, end, strides }) =>

@@ -2,6 +2,7 @@
  * Runner: a compiled program with the memory that it keeps between calls. It binds storages to the program's buffers,
  * decides for each update whether it happens in place, and adopts the results.
  */
+import { range } from '../core/axes.js';
 import { BackendUnavailableError, InternalError, LazuliError, UnsupportedError } from '../core/errors.js';
 import { DTYPES } from '../core/dtype.js';
 import { sizeAt } from '../core/extent.js';
@@ -69,7 +70,7 @@ export class Runner {
   constructor(
     readonly backend: Backend,
     readonly program: Program,
-    readonly passed: readonly number[] = program.parameters.map((_, i) => i),
+    readonly passed: readonly number[] = range(program.parameters.length),
   ) {
     this.source = backend.emit(program);
     this.#executable = backend.compile(this.source);

@@ -1,5 +1,6 @@
 /** A loop that runs while its predicate holds, as one node: `(c, s) → s'`. It has no derivative, for its length is not known. */
 import { makeTuple } from '../../core/aval.js';
+import { range } from '../../core/axes.js';
 import { UnsupportedError } from '../../core/errors.js';
 import {
   type BatchBuilder,
@@ -129,7 +130,7 @@ export const whilePrimitive = define<WhileAttributes>({
     });
     const moved = of.map((i) => tangents[i] ?? b.constantLike(node.input(i), 0));
     const places = inOrder(
-      node.inputs.map((_, i) => i),
+      range(node.inputs.length),
       moved.map(() => -1),
     );
     const inputs = inOrder(node.inputs, moved);

@@ -285,7 +285,7 @@ export abstract class Evaluator extends Places {
         throw this.source.error(property, 'LIFT_SYNTAX', 'a prototype is set', 'Copy its members: { ...p, x: … }.');
       return [[this.keyOf(property, scope), this.evaluate(property.value, scope)]];
     });
-    return this.object(entries);
+    return this.compound('object', entries);
   }
 
   #member(node: MemberExpression, object: Value, scope: Scope): Value {

@@ -74,7 +74,7 @@ export abstract class Machine {
     if (value instanceof Unknown) {
       if (value.scalar === undefined) {
         value.scalar = weakParameter(this.#parameters++);
-        if (value.inCalls === 'perhaps known') this.#open.add(value.scalar);
+        if (value.inCalls === 'either') this.#open.add(value.scalar);
       }
       return value.scalar;
     }
@@ -149,7 +149,7 @@ export abstract class Machine {
     const [first] = values;
     if (values.every((value) => Object.is(value, first))) return first;
     if (values.every((value) => value instanceof Unknown))
-      return new Unknown(values.some(({ inCalls }) => inCalls === 'perhaps known') ? 'perhaps known' : 'input');
+      return new Unknown(values.some(({ inCalls }) => inCalls === 'either') ? 'either' : 'input');
     if (values.every((value) => isScalar(value) || value instanceof Unknown)) {
       const scalars = values.map((value) => (isScalar(value) ? value : this.scalar(value, NOWHERE)));
       return scalars.reduceRight((rest, value, i) => this.arithmetic.choose(ways[i]!.condition(), value, rest));

@@ -50,12 +50,11 @@ export abstract class Places extends Machine {
     throw this.source.error(node, 'LIFT_SYNTAX', facts, remedy);
   }
 
-  protected object(entries: readonly (readonly [string, Value])[]): Compound {
-    return new Compound(new Map(entries), 'object', undefined, this.memory.depth);
+  protected compound(kind: Compound['kind'], entries: Iterable<readonly [string, Value]>): Compound {
+    return new Compound(new Map(entries), kind, undefined, this.memory.depth);
   }
   protected array(values: readonly Value[]): Compound {
-    const fields = new Map(values.map((value, i): [string, Value] => [String(i), value]));
-    return new Compound(fields, 'array', undefined, this.memory.depth);
+    return this.compound('array', Object.entries(values));
   }
 
   /** The elements of an array. @throws LiftError `LIFT_VALUE` for what is none. */
@@ -79,7 +78,7 @@ export abstract class Places extends Machine {
   protected keyOf({ computed, ...rest }: Pick<Property, 'computed'> & { key: Node }, scope: Scope): string {
     const key = rest.key as Expression;
     const value = !computed && key.type === 'Identifier' ? key.name : this.evaluate(key, scope);
-    if (value instanceof Unknown && value.inCalls === 'perhaps known') throw new Undecided();
+    if (value instanceof Unknown && value.inCalls === 'either') throw new Undecided();
     if (typeof value === 'string' || typeof value === 'number') return String(value);
     throw this.source.error(
       key,
@@ -92,7 +91,7 @@ export abstract class Places extends Machine {
   /** What `object`, which stands at `node`, holds at `key`. @throws LiftError `LIFT_VALUE` */
   protected read(object: Value, key: string, node: Node): Value {
     if (object instanceof Unknown) {
-      const member = object.members.get(key) ?? new Unknown(key === 'length' ? 'perhaps known' : 'input');
+      const member = object.members.get(key) ?? new Unknown(key === 'length' ? 'either' : 'input');
       object.members.set(key, member);
       return member;
     }
@@ -129,7 +128,7 @@ export abstract class Places extends Machine {
       case 'AssignmentPattern': {
         const isOpen = value instanceof Unknown && value.inCalls === 'input';
         const given =
-          value === undefined ? this.evaluate(pattern.right, scope) : isOpen ? new Unknown('perhaps known') : value;
+          value === undefined ? this.evaluate(pattern.right, scope) : isOpen ? new Unknown('either') : value;
         return this.bind(pattern.left, given, scope, put);
       }
       case 'ObjectPattern': {
@@ -138,7 +137,7 @@ export abstract class Places extends Machine {
           if (property.type === 'RestElement') {
             if (value instanceof Unknown) throw new Undecided();
             const rest = value instanceof Compound ? [...value.cell.value].filter(([key]) => !taken.has(key)) : [];
-            this.bind(property.argument, this.object(rest), scope, put);
+            this.bind(property.argument, this.compound('object', rest), scope, put);
             continue;
           }
           const key = this.keyOf(property, scope);

@@ -49,8 +49,8 @@ export class Compound {
 export class Unknown {
   readonly members = new Map<string, Unknown>();
   scalar: Expr | undefined = undefined;
-  /** @param inCalls whether it may be a known number in a call, as a length or default is, or is an input of the program there. */
-  constructor(readonly inCalls: 'input' | 'perhaps known') {}
+  /** @param inCalls what it is in a call: an input of the program, or, as a length or default is, `either` that or a known number. */
+  constructor(readonly inCalls: 'input' | 'either') {}
 }
 
 /** Two sides of a branch gave what cannot be joined; an error if anybody uses it. */
