@@ -18,7 +18,7 @@ const { Adadelta, crossEntropy, jit, tensor, TrainVar, valueAndGrad } = lazuli;
 /** Peaks that the makers publish: GB/s and f32 TFLOP/s without tensor cores. */
 const CARDS: readonly { readonly name: RegExp; readonly bandwidth: number; readonly tflops: number }[] = [
   { name: /H200/i, bandwidth: 4800, tflops: 66.9 },
-  { name: /H100.*(PCIe)/i, bandwidth: 2000, tflops: 51.2 },
+  { name: /H100.*PCIe/i, bandwidth: 2000, tflops: 51.2 },
   { name: /H100/i, bandwidth: 3350, tflops: 66.9 },
   { name: /A100/i, bandwidth: 2039, tflops: 19.5 },
   { name: /RTX 4090/i, bandwidth: 1008, tflops: 82.6 },

@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { makeContestants, prepareLibrary } from './run/contestants.js';
 import { type Effort, measure, type Measurement } from './run/measure.js';
 import { describeMachine } from './run/machine.js';
-import { COMMON_PROBES, PROBES, runProbe } from './run/probes.js';
+import { COMMON_PROBES, findingRow, PROBES, runProbe } from './run/probes.js';
 import { measurementLines, writeResults } from './run/report.js';
 import { LAYER_TARGETS, NATIVE_TARGETS } from './run/peer-targets.js';
 import { targetRows, targetLines } from './run/targets.js';
@@ -123,7 +123,7 @@ for (const probe of probes) {
   Object.assign(findings, found);
   console.log(
     `${probe.id}\n${Object.entries(found)
-      .map(([name, value]) => `  ${name}: ${value}`)
+      .map(([name, value]) => `  ${findingRow(name, value).join(', ')}`)
       .join('\n')}\n`,
   );
 }

@@ -9,6 +9,7 @@ import { packageVersion } from '../run/versions.js';
 
 type Kernel = (...args: (Float32Array | number)[]) => Float32Array;
 
+// Its types do not know the mode, nor that kernels may be text.
 const gpu = new GPU({ mode: 'webasm' as 'cpu' });
 
 /** It falls back to plain JavaScript without a word, so what ran is asserted after the first call. */

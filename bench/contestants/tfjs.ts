@@ -1,6 +1,7 @@
 /**
- * TensorFlow.js on its WebAssembly backend (`node tfjs.js cpu`: on its plain one), with its own optimizers. Its Adadelta divides by the accumulator of the
- * step before instead of the new one (tfjs-core 4.22, adadelta_optimizer), so its results differ from the paper's.
+ * TensorFlow.js on its WebAssembly backend (`node tfjs.js cpu`: on its plain one), with its own optimizers. Its Adadelta
+ * divides by the accumulator of the step before instead of the new one (tfjs-core 4.22, adadelta_optimizer), so its
+ * results differ from the paper's.
  */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';

@@ -23,6 +23,6 @@ int main(void) {
     double speed = turns * 64e-9 / (now() - start);
     if (speed > best) best = speed;
   }
-  printf("{\"128-bit GFLOP/s\": %.4g}\n", best);
+  printf("{\"gflops\": %.4g}\n", best);
   return 0;
 }

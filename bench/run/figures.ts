@@ -43,6 +43,10 @@ export class Figures {
   }
 }
 
+export const STEP = 'perceptron step';
+/** The products of which it consists, and one that is larger. */
+export const PRODUCTS = ['matmul 512×512×512', 'matmul 100×784×500', 'matmul 784×100×500 Aᵀ', 'matmul 100×500×784 Bᵀ'];
+
 export const ratio = (name: string, bound: Target['bound'], value: Target['value']): Target => ({
   name,
   bound,

@@ -1,8 +1,5 @@
 /** What the native backend, and layers, are to reach beside their peers. */
-import { amount, type Figures, ratio, type Target } from './figures.js';
-
-const STEP = 'perceptron step';
-const PRODUCTS = ['matmul 512×512×512', 'matmul 100×784×500', 'matmul 784×100×500 Aᵀ', 'matmul 100×500×784 Bᵀ'];
+import { amount, type Figures, PRODUCTS, ratio, STEP, type Target } from './figures.js';
 
 const faster = (work: string, other: string, bound: number, own = 'native'): Target =>
   ratio(`${own}: ${work}, ${other} over ours`, ['≥', bound], (run) => run.speedup(work, own, other));

@@ -5,6 +5,7 @@ import type { Benchmark } from '../work/benchmark.js';
 import { aligned } from './columns.js';
 import type { Machine } from './machine.js';
 import type { Effort, Measurement } from './measure.js';
+import { findingRow } from './probes.js';
 import type { TargetRow } from './targets.js';
 
 export interface Results {
@@ -76,7 +77,8 @@ function markdown(results: Results): string {
         ? "Results are compared with PyTorch's in the same run. "
         : "Every contestant's results are compared with plain loops in f64 in the same run. ") +
       'Adadelta of TensorFlow.js divides by the accumulator before the update instead of the new one, so its results ' +
-      'are wrong; its times are those of its own optimizer.',
+      'are wrong; its times are those of its own optimizer. "÷ Lazuli" is a contestant\'s median over that of Lazuli\'s ' +
+      'wasm (of js where wasm took no part): above 1, Lazuli is faster.',
     '## Targets',
     '"Measured" and "met" go by medians (GFLOP/s by the quiet percentile); "quiet" is the same figure from quiet percentiles.',
     markdownTable(
@@ -93,10 +95,11 @@ function markdown(results: Results): string {
         ),
       ),
     ]),
-    '## Lazuli alone',
+    '## In processes of their own',
+    'What takes no turns with others: each was measured in a process that does nothing else.',
     markdownTable(
-      ['what', 'found'],
-      Object.entries(findings).map(([name, value]) => [name, String(value)]),
+      ['contestant', 'what', 'found'],
+      Object.entries(findings).map(([name, value]) => findingRow(name, value)),
     ),
     '',
   ].join('\n\n');

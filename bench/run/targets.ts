@@ -3,7 +3,7 @@
  * without figures says so.
  */
 import { aligned } from './columns.js';
-import { amount, Figures, ratio, type Run, type Target } from './figures.js';
+import { amount, Figures, PRODUCTS, ratio, type Run, STEP, type Target } from './figures.js';
 
 export interface TargetRow {
   readonly name: string;
@@ -14,9 +14,6 @@ export interface TargetRow {
   readonly quiet: string;
   readonly met: 'yes' | 'no' | 'not measured';
 }
-
-const PRODUCTS = ['matmul 512×512×512', 'matmul 100×784×500', 'matmul 784×100×500 Aᵀ', 'matmul 100×500×784 Bᵀ'];
-const STEP = 'perceptron step';
 
 /** The part of what two independent processes gain that two threads gain. */
 const threads = (work: string): Target =>

@@ -114,7 +114,6 @@ export interface Kernel {
   readonly segments: readonly Segment[];
 }
 
-
 /** Operand positions that the segment reads. */
 export function readOperands({ body, stores }: Segment): number[] {
   const read = new Set<number>();

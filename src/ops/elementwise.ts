@@ -5,7 +5,15 @@
 import { makeAval } from '../core/aval.js';
 import { type DType, isFloat } from '../core/dtype.js';
 import { DTypeError, InternalError } from '../core/errors.js';
-import { type Attributes, type Binary, type Expr, make, type Primitive, type TensorBuilder, type Unary } from '../core/expr.js';
+import {
+  type Attributes,
+  type Binary,
+  type Expr,
+  make,
+  type Primitive,
+  type TensorBuilder,
+  type Unary,
+} from '../core/expr.js';
 import type { ScalarOp } from '../core/scalar-op.js';
 import type { Builder } from '../core/builder.js';
 import { define } from './define.js';

@@ -146,7 +146,6 @@ function avgPool(rank: number) {
   };
 }
 
-
 /** Whether no window reaches into the padding. */
 const isInside = ({ x, first, size, strides, pairs, output }: Pool): boolean =>
   size.every(

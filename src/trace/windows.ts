@@ -8,7 +8,6 @@ export type Padding = 'valid' | 'same' | number | readonly (readonly [number, nu
 /** Channels last or first, in any number of dimensions. */
 export type ConvLayout = 'NHWC' | 'NCHW';
 
-
 export const refuse = (name: string, option: string, value: unknown, remedy: string): never => {
   const shown = Array.isArray(value) ? JSON.stringify(value) : describeValue(value);
   throw new OptionError('OPTION_RANGE', `${name} got ${option} = ${shown}`, remedy);

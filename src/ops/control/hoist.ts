@@ -76,9 +76,7 @@ class AllTurns {
     }
     const gathered = attributesOf(node, gatherPrimitive);
     if (gathered !== undefined)
-      return gathered.axis === 0 && !this.#varies(inputs[0]!)
-        ? gather(operands[0]!, operands[1]!, 0)
-        : undefined;
+      return gathered.axis === 0 && !this.#varies(inputs[0]!) ? gather(operands[0]!, operands[1]!, 0) : undefined;
     return this.#product(node, operands) ?? this.#moved(node, operands[0]!);
   }
 
