@@ -6,12 +6,27 @@ import { mul } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { checkOptions } from './options.js';
 import { Optimizer, type OptimizerOptions } from './optimizer.js';
-import { type Scheduler, withStandIns } from './scheduler.js';
+import { Constant, type Scheduler, withStandIns } from './scheduler.js';
 import { checkTransformation, type GradientTransformation, mapLeaves } from './transformation.js';
 
 /** Of {@link ComposedOptimizer}. */
 export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weightDecay'> {
   readonly transformation: GradientTransformation;
+}
+
+/** Stands as the rate of an optimizer whose rules have their own. */
+class NoRate extends Constant {
+  static override name = 'Constant';
+  constructor(readonly owner: string) {
+    super({ lr: 1 });
+  }
+  override setValue(lr: number): void {
+    throw new OptionError(
+      'NO_RATE',
+      `${this.owner} has its rates in its rules and got lr = ${describeValue(lr)}`,
+      'Make it with lr: 1 to scale updates later, or give a rule a Scheduler and set that.',
+    );
+  }
 }
 
 /** Schedulers that are the counters of an optimizer: another one that shares them counts for itself. */
@@ -55,7 +70,8 @@ export class ComposedOptimizer extends Optimizer {
         `ComposedOptimizer got lr beside a rule with ${schedulers.map(String).join(' and ')}`,
         'Give the rate to the rule or to the optimizer.',
       );
-    super(options, schedulers.length === 1 ? schedulers[0] : undefined);
+    const own = schedulers.length === 1 ? schedulers[0] : undefined;
+    super(options, own ?? (lr === undefined ? new NoRate(new.target.name) : undefined));
     this.composed = transformation;
     this.scaled = lr !== undefined;
     this.nodesOfRules = schedulers.length === 1 ? ['lr'] : schedulers.map((_, i) => `lr${i}`);
@@ -64,19 +80,6 @@ export class ComposedOptimizer extends Optimizer {
     this.countedNodes = this.nodesOfRules.filter((_, i) => !taken.has(schedulers[i]!));
     for (const scheduler of schedulers) taken.add(scheduler);
     if (trainVars !== undefined && trainVars !== null) this.registerTrainVars(trainVars);
-  }
-
-  override get lr(): Scheduler {
-    return super.lr;
-  }
-  override set lr(lr: number | Scheduler) {
-    if (!this.scaled && !this.nodesOfRules.includes('lr'))
-      throw new OptionError(
-        'NO_RATE',
-        `${this.name} has its rates in its rules and got lr = ${describeValue(lr)}`,
-        'Make it with lr: 1 to scale updates later, or give a rule a Scheduler and set that.',
-      );
-    super.lr = lr;
   }
 
   protected override countUpdate(applied: Tensor | undefined): void {

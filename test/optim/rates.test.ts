@@ -157,6 +157,7 @@ describe('a Scheduler inside a rule', () => {
     expect(other.steps(1)).toEqual([0.25]);
     const fixed = one(sgd({ lr: 1 })).opt;
     expect(() => (fixed.lr = 0.5)).toThrow(/NO_RATE/);
+    expect(() => fixed.lr.setValue(0.5)).toThrow(/NO_RATE/);
   });
 
   test('several in one optimizer, one in two rules, and one in two optimizers: each counts its own updates', () => {
