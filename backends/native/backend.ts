@@ -1,10 +1,11 @@
 /** The native backend: C, compiled by the system's compiler, in memory outside V8's heap, with threads of its own. */
-import type { Program } from '../../src/lower/program.js';
+import type { ContractStatement, LoopFunction } from '../../src/lower/loops.js';
+import { launchesOf, type Program } from '../../src/lower/program.js';
 import type { NativeTarget } from './target.js';
 import type { Backend, Emitter, Executable, KernelSource, ThreadCount } from '../../src/runtime/backend.js';
 import { type HostBuffer, hostMemory } from '../../src/runtime/host-memory.js';
 import { registerThreads } from '../../src/runtime/registry.js';
-import { planContraction, threadBytesOf } from './contraction/plan.js';
+import { planContraction, threadBytesOf, tileText } from './contraction/plan.js';
 import type { LibraryCache } from './cache.js';
 import { emitProgram, type NativeSource } from './emit/program.js';
 import { type Code, NativeExecutable } from './executable.js';
@@ -43,16 +44,26 @@ export interface Tuning {
   readonly sources?: string;
 }
 
+const contractionOf = ({ body }: LoopFunction): ContractStatement | undefined =>
+  body.find((each) => each.kind === 'contract');
+
 export const emitter = (
   target: NativeTarget,
   { smallTasks = false }: Tuning,
-): Pick<Emitter, 'target' | 'emit' | 'threadBytes'> & { emit(program: Program): NativeSource } => ({
+): Pick<Emitter, 'target' | 'emit' | 'tiles' | 'threadBytes'> & { emit(program: Program): NativeSource } => ({
   target,
   threadBytes: ({ functions }) =>
-    functions.reduce((most, { body }) => {
-      const statement = body.find((each) => each.kind === 'contract');
+    functions.reduce((most, code) => {
+      const statement = contractionOf(code);
       return statement === undefined ? most : Math.max(most, threadBytesOf(planContraction(target.machine, statement)));
     }, 0),
+  tiles(program, kernel) {
+    const codes = launchesOf(program).flatMap((launch) =>
+      launch.kernel === kernel ? launch.phases.flat().map(({ code }) => program.functions[code]!) : [],
+    );
+    const statements = codes.flatMap((code) => contractionOf(code) ?? []);
+    return [...new Set(statements.map((each) => tileText(target.machine, each)))].join('; ') || undefined;
+  },
   emit: (program) => emitProgram(program, { forkFrom: smallTasks ? 0 : FORK_NANOSECONDS, smallTasks }),
 });
 

@@ -1,5 +1,5 @@
 /** Contractions on native against js, bit for bit, at sizes where tiles, edges, panels, groups of blocks and windows occur. */
-import { conv2d, type Tensor } from 'lazuli';
+import { conv2d, grad, type Tensor } from 'lazuli';
 import { expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
@@ -83,6 +83,18 @@ describeOnNative('contractions', () => {
                   ]),
             ),
             (x, w) => [conv2d(x, w, options)],
+          ),
+        );
+    // Gradients: windows that reach outside, planes with edges of tiles, steps of several groups.
+    if (dtype === 'f32')
+      for (const [shape, filter, options] of [
+        [[9, 14, 14, 8], [5, 5, 8, 7], {}],
+        [[4, 9, 40, 3], [3, 2, 3, 20], { padding: 'same' }],
+        [[3, 4, 17, 18], [18, 4, 3, 3], { layout: 'NCHW', strides: 2, padding: 1 }],
+      ] as const)
+        cases.push(
+          caseOf(`gradients of conv2d ${JSON.stringify(options)}`, inputs(dtype, shape, filter), (x, w) =>
+            grad((a: Tensor, b: Tensor) => conv2d(a, b, options).sin().sum(), { argnums: [0, 1] })(x, w),
           ),
         );
     const failures = runCases(cases).flatMap((got, i) => {

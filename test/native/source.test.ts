@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { conv2d, scan, softmax, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
+import { emitter } from '../../backends/native/backend.js';
 import { emitProgram, headOf, joinSources, type NativeSource } from '../../backends/native/emit/program.js';
 import { MACHINES, type MachineName } from '../../backends/native/machines.js';
 import { nativeTarget } from '../../backends/native/target.js';
@@ -94,6 +95,25 @@ describe('goldens', () => {
   test('what sources begin with', () => {
     const parts = Object.values(ALL).flatMap((program) => emitted('avx2', program).parts);
     expectGolden('head.avx2', `${headOf(parts, 8, false)}\n`);
+  });
+
+  test('a report tells tiles, and which operands they read where they lie', () => {
+    const tiles = (f: Program['f'], ...shapes: (readonly number[])[]): (string | undefined)[] => {
+      const inputs = shapes.map((shape) => noise('f32', shape));
+      const program = compileGraph(graphOf({ inputs, f }), nativeTarget('avx512'));
+      return program.kernels.map((kernel) => emitter(nativeTarget('avx512'), {}).tiles!(program, kernel));
+    };
+    expect(tiles((a, b) => [a.matmul(b)], [100, 784], [784, 500])).toEqual([
+      '10 × 32, rows where they lie, columns where they lie',
+    ]);
+    expect(tiles((a, b) => [a.matmul(b)], [512, 512], [512, 512])[0]).toMatch(/^12 × 32.*columns packed$/);
+    expect(tiles((x, w) => [conv2d(x, w)], [2, 12, 12, 6], [5, 5, 6, 16])).toEqual([
+      '24 × 16, windows where they lie, columns where they lie',
+    ]);
+    expect(tiles((x, w) => [conv2d(x, w, { padding: 'same' })], [2, 12, 12, 6], [5, 5, 6, 16])[0]).toMatch(
+      /^24 × 16, windows of copies with zeros around/,
+    );
+    expect(tiles((x) => [x.mul(2)], [4, 4])).toEqual([undefined]);
   });
 
   test('halves of a vector are used where whole ones do not fit', () => {

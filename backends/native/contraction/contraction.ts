@@ -11,8 +11,11 @@ import { declareMemories, FunctionPrinter } from '../emit/function.js';
 import { sizeText } from '../emit/size.js';
 import { memoryType } from '../emit/types.js';
 import type { MachineName } from '../machines.js';
-import { printPack } from './pack.js';
-import { type ContractionPlan, GROUP, type Side, planContraction, scratchOf, threadBytesOf } from './plan.js';
+import { formOf, printCoordinates, printPack } from './pack.js';
+import type { Side } from './operand.js';
+import { type ContractionPlan, GROUP, planContraction, scratchOf, threadBytesOf } from './plan.js';
+import type { WindowPlan } from './window.js';
+import { printCopy, printPlaces } from './window-source.js';
 import { printTile, tileName, type TileStrides } from './tile.js';
 
 /** A contraction's functions, and what a call of it needs. */
@@ -98,6 +101,8 @@ class ContractionPrinter {
     const { plan } = this;
     if (this.#packs) this.#parts.push(printPack(this.#name, plan, 'right'));
     if (plan.packsLeft) this.#parts.push(printPack(this.#name, plan, 'left'));
+    if (plan.windows !== undefined) this.#parts.push(printPlaces(this.#name, plan.windows));
+    if (plan.windows?.copy !== undefined) this.#parts.push(printCopy(this.#name, plan, plan.windows.copy));
     this.#printTileFunctions();
     if (this.statement.epilogue.kind === 'body') this.#printEpilogue(this.statement.epilogue);
     this.#printTasks();
@@ -107,16 +112,23 @@ class ContractionPrinter {
   /** How the tile finds its factors, packed or where they are. */
   #strides(packed: boolean): TileStrides {
     const { plan } = this;
-    const packedLeft = plan.byRows ? { row: plan.pitch, step: 1 } : { row: 1, step: plan.pitch };
+    const { windows, left } = plan;
+    const [row, step] = plan.packsLeft
+      ? plan.byRows
+        ? [plan.pitch, 1]
+        : [1, plan.pitch]
+      : [left.lanes[0]?.left ?? 0, left.steps[0]?.left ?? 0];
     return {
-      ...(plan.packsLeft ? packedLeft : { row: plan.left.lanes[0]?.left ?? 0, step: plan.left.steps[0]?.left ?? 0 }),
+      row: (r) => windows?.places[r] ?? r * row,
+      step: windows === undefined ? step : undefined,
       right: packed ? plan.panel : (plan.right.steps[0]?.right ?? 0),
     };
   }
 
   /** Rows of tiles that occur: whole ones, and what is left of the last block, if need be in several. */
   get #tileRows(): number[] {
-    const { rows, block, tileRows, sizes } = this.plan;
+    const { rows, block, tileRows, sizes, windows } = this.plan;
+    if (windows !== undefined) return [...windows.heights];
     if (sizes.rows !== undefined) return [tileRows, ...[16, 8, 4, 2, 1].filter((each) => each < tileRows)];
     const rest = (rows % block) % tileRows;
     return [...(rows >= tileRows ? [tileRows] : []), ...(rest > 0 ? [rest] : [])];
@@ -186,8 +198,12 @@ class ContractionPrinter {
         `${this.#type} *const packed = (${this.#type} *)((char *)b[${operands}] + thread * ${this.threadBytes});`,
       );
       writer.line(`${this.#type} *const sums = packed + ${scratch.right};`);
-      if (plan.packsLeft)
+      if (plan.packsLeft || plan.windows !== undefined)
         writer.line(`${this.#type} *const tiles = sums + ${scratch.sums * (1 + Math.max(0, plan.levels - 2))};`);
+      if (plan.windows !== undefined) {
+        writer.line(`int *const places = (int *)(tiles + ${scratch.left - Math.min(GROUP, plan.steps)});`);
+        if (plan.steps <= GROUP) writer.line(`${this.#name}_places(places, 0, ${this.#steps});`);
+      }
       if (plan.packsRight && plan.steps <= GROUP) writer.line('long panel = -1;');
       writer.block('for (long task = from; task < to; task++)', () => {
         writer.line(`const long outer = task / ${this.blocks} / ${this.panels};`);
@@ -212,6 +228,10 @@ class ContractionPrinter {
         } else {
           writer.line(`${this.#type} *const results = sums;`);
           writer.line(`const long pitch = ${plan.panel};`);
+        }
+        if (plan.windows?.copy !== undefined) {
+          const planes = plan.windows.rows;
+          writer.line(`${this.#name}_copy(left, begins_left, tiles, row0 / ${planes}, rows / ${planes});`);
         }
         this.#printSteps();
         if (epilogue.kind === 'body')
@@ -268,6 +288,8 @@ class ContractionPrinter {
         pack();
       }
       if (plan.packsLeft) writer.line(`${this.#name}_pack_left(left, begins_left, tiles, row0, rows, group, depth);`);
+      const { windows } = plan;
+      if (windows !== undefined && plan.steps > GROUP) writer.line(`${this.#name}_places(places, group, depth);`);
       const heights = this.#tileRows;
       const rest = heights[heights.length - 1]!;
       const own = heights.slice(0, -1).map((rows) => `rows - r >= ${rows} ? ${rows} : `);
@@ -276,7 +298,8 @@ class ContractionPrinter {
       const [around, inside] = plan.byBlocks ? [inBlocks, atOnce] : [atOnce, inBlocks];
       const tiles = (): void =>
         writer.block('for (long r = 0, own; r < rows; r += own)', () => {
-          writer.line(`own = ${own.join('')}${rest};`);
+          if (windows === undefined) writer.line(`own = ${own.join('')}${rest};`);
+          else this.#printPlace(windows);
           if (levels > 1) writer.line(`${this.#type} total[${plan.tileRows * panel}];`);
           heights.forEach((rows, i) => {
             const head = i < heights.length - 1 ? `if (own == ${rows})` : '';
@@ -307,6 +330,16 @@ class ContractionPrinter {
     });
   }
 
+  /** How many rows the next tile has, and where it reads windows. */
+  #printPlace({ heights: [height, rest], unit, lanes, copy }: WindowPlan): void {
+    const writer = this.#writer;
+    const most = `${unit} - r % ${unit} >= ${height}`;
+    writer.line(`own = ${rest === undefined ? height : `${most} ? ${height} : ${rest}`};`);
+    printCoordinates(writer, 'y', copy === undefined ? 'row0 + r' : 'r', lanes);
+    const place = formOf(lanes.map(({ stride }) => stride), 'y'); // prettier-ignore
+    writer.line(`const ${this.#type} *const place = ${copy === undefined ? 'left' : 'tiles'} + ${place};`);
+  }
+
   /** The sums of one tile over one block of steps. */
   #printTile(rows: number, first: (side: Side) => string): void {
     const { plan } = this;
@@ -316,10 +349,16 @@ class ContractionPrinter {
     const target = levels > 1 ? 'total' : 'results + r * pitch';
     const pitch = levels > 1 ? String(panel) : 'pitch';
     const packed = plan.byRows ? `tiles + r * ${plan.pitch} + k` : `tiles + r + k * ${plan.pitch}`;
-    const a = plan.packsLeft ? packed : `${first('left')} + r * ${plan.left.lanes[0]?.left ?? 0} + k * ${axis.left}`;
+    const looked = plan.windows === undefined ? '' : ', places + k';
+    const a =
+      looked !== ''
+        ? 'place'
+        : plan.packsLeft
+          ? packed
+          : `${first('left')} + r * ${plan.left.lanes[0]?.left ?? 0} + k * ${axis.left}`;
     const call = (isPacked: boolean): void =>
       writer.line(
-        `${tileName(this.#name + (isPacked ? '' : '_plain'), rows, plan.vectors)}(${a}, ${isPacked ? `packed + k * ${panel}` : `${first('right')} + k * ${axis.right}`}, ${target}, ${pitch}, least(${CONTRACTION_BLOCK}, depth - k), k > 0);`,
+        `${tileName(this.#name + (isPacked ? '' : '_plain'), rows, plan.vectors)}(${a}, ${isPacked ? `packed + k * ${panel}` : `${first('right')} + k * ${axis.right}`}, ${target}, ${pitch}, least(${CONTRACTION_BLOCK}, depth - k), k > 0${looked});`,
       );
     if (plan.packsRight) call(true);
     else if (!this.#hasEdge) call(false);

@@ -7,7 +7,8 @@ import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { ContractBound } from '../../../src/lower/loops.js';
 import { Writer } from '../../../src/lower/writer.js';
 import { memoryType } from '../emit/types.js';
-import type { Axis, ContractionPlan, Side } from './plan.js';
+import type { Axis, Side } from './operand.js';
+import type { ContractionPlan } from './plan.js';
 import { tileTypes } from './tile.js';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -32,7 +33,12 @@ export function printPack(name: string, plan: ContractionPlan, side: Side): stri
 }
 
 /** Declares the coordinates `NAME0`, `NAME1`, … of a joined index. */
-function printCoordinates(writer: Writer, name: string, index: string, axes: readonly Axis[]): void {
+export function printCoordinates(
+  writer: Writer,
+  name: string,
+  index: string,
+  axes: readonly Pick<Axis, 'extent'>[],
+): void {
   axes.forEach((axis, i) => {
     const inner = axes.slice(i + 1).map(({ extent }) => ` / ${extent}`);
     const outermost = i === 0 ? '' : ` % ${axis.extent}`;
@@ -40,7 +46,7 @@ function printCoordinates(writer: Writer, name: string, index: string, axes: rea
   });
 }
 /** Σ stride · coordinate. */
-const formOf = (strides: readonly number[], name: string): string => {
+export const formOf = (strides: readonly number[], name: string): string => {
   const terms = strides.flatMap((stride, i) => (stride === 0 ? [] : [`${name}${i} * ${stride}l`]));
   return terms.length === 0 ? '0' : terms.join(' + ');
 };

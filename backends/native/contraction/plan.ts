@@ -5,24 +5,12 @@
  */
 import { bytesPerElement, type DType } from '../../../src/core/dtype.js';
 import type { SizeForm } from '../../../src/core/extent.js';
-import type { ContractAxis, ContractBound } from '../../../src/lower/loops.js';
 import type { TilePlan, TileShape } from '../../../src/lower/target.js';
 import { CONTRACTION_BLOCK, CONTRACTION_GROUP } from '../../../src/ops/order.js';
 import { joinedSize } from '../emit/size.js';
 import { MACHINES, type MachineName } from '../machines.js';
-
-export type Axis = Pick<ContractAxis, 'extent' | 'left' | 'right'>;
-export type Side = 'left' | 'right';
-
-/**
- * An operand: the axes of its rows or columns, those of the steps, and bounds outside of which it is 0. Neighbouring axes are
- * joined where one stride walks both and there are no bounds.
- */
-export interface Operand {
-  readonly lanes: readonly Axis[];
-  readonly steps: readonly Axis[];
-  readonly bounds: readonly ContractBound[];
-}
+import type { Axis, Operand, Side } from './operand.js';
+import { planWindows, type WindowPlan } from './window.js';
 
 export interface ContractionPlan {
   readonly dtype: DType;
@@ -47,6 +35,8 @@ export interface ContractionPlan {
   /** Rows of a task. */
   readonly block: number;
   readonly packsLeft: boolean;
+  /** How tiles read a left operand of several axes where it lies. */
+  readonly windows: WindowPlan | undefined;
   /** Whether a packed left operand has the steps of a row side by side, else the rows of a step; and elements between them. */
   readonly byRows: boolean;
   readonly pitch: number;
@@ -124,7 +114,9 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
   const few = many ? 12 : 6;
   const isDirect = order.restarts.length <= 1;
   const isSpread =
-    isDirect && columns >= 2 * lanes && divisor((right.steps[0]?.right ?? 0) * bytes, PAGE) <= SPREAD_BYTES;
+    isDirect &&
+    columns >= Math.min(2, Math.ceil(columns / lanes)) * lanes &&
+    divisor((right.steps[0]?.right ?? 0) * bytes, PAGE) <= SPREAD_BYTES;
   const isAdjacent = right.lanes[0]?.right === 1 && (rows <= few || isSpread);
   const packsRight = !(isPlain(right) && (lanes === 1 || isAdjacent));
   const isSized = joined.rows.size !== undefined;
@@ -133,11 +125,19 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
   vectors = Math.min(vectors, Math.ceil(columns / lanes));
   // One vector a row leaves registers for twice the rows.
   if (lanes > 1 && vectors === 1) tileRows = Math.min(rows, sums);
+  const windows =
+    lanes === 1 || rows <= few || isPlain(left)
+      ? undefined
+      : planWindows(left, vectors === 1 ? sums : few, bytes, isSized);
+  if (windows !== undefined) tileRows = windows.heights[0]!;
   const panel = vectors * lanes;
   const depth = Math.min(GROUP, steps);
   const limit = LEFT_BYTES / (Math.max(1, depth) * bytes);
   const panels = Math.ceil(columns / panel);
-  const block = evenly(rows, panels < FEW_PANELS ? Math.min(limit, 8 * tileRows) : limit, tileRows);
+  const block =
+    windows === undefined
+      ? evenly(rows, panels < FEW_PANELS ? Math.min(limit, 8 * tileRows) : limit, tileRows)
+      : evenly(rows, windows.limit, windows.rows);
   /** How many elements of the left operand lie side by side along these axes. */
   const run = (axes: readonly Axis[]): number => {
     const inner = axes[axes.length - 1];
@@ -162,7 +162,10 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
     byRows,
     // Rows do not lie whole pages apart.
     pitch: byRows ? depth + 16 : block,
-    packsLeft: !isPlain(left) || (((left.lanes[0]?.left ?? 0) * bytes) % PAGE === 0 && rows > 1 && panels >= 4),
+    windows,
+    packsLeft:
+      (windows === undefined && !isPlain(left)) ||
+      (((left.lanes[0]?.left ?? 0) * bytes) % PAGE === 0 && rows > 1 && panels >= 4),
     packsRight,
     byBlocks: !packsRight && isDirect,
   };
@@ -179,7 +182,10 @@ export function scratchOf(plan: ContractionPlan): {
   const depth = Math.min(GROUP, plan.steps);
   // An edge of the columns is packed in any case.
   const right = depth * plan.panel;
-  const left = plan.packsLeft ? plan.pitch * (plan.byRows ? plan.block : depth) : 0;
+  const { windows } = plan;
+  const copies = windows?.copy === undefined ? 0 : (plan.block / windows.rows) * windows.copy.elements;
+  const packed = plan.packsLeft ? plan.pitch * (plan.byRows ? plan.block : depth) : 0;
+  const left = windows === undefined ? packed : copies + depth;
   const level = plan.block * plan.panel;
   const all = right + left + level * (1 + Math.max(0, plan.levels - 2));
   return { left, right, sums: level, level, all };
@@ -194,4 +200,12 @@ export function planTile(machine: MachineName, shape: TileShape): TilePlan {
   const plan = planContraction(machine, shape);
   // Each thread packs for itself, in memory of its own.
   return { pitch: plan.panel, packedBytes: 0 };
+}
+
+/** What a tile multiplies, and whether it reads that where it lies. */
+export function tileText(machine: MachineName, shape: TileShape): string {
+  const { tileRows, panel, windows, packsLeft, packsRight } = planContraction(machine, shape);
+  const rows = windows?.copy !== undefined ? 'windows of copies with zeros around' : 'windows where they lie';
+  const left = windows !== undefined ? rows : `rows ${packsLeft ? 'packed' : 'where they lie'}`;
+  return `${tileRows} × ${panel}, ${left}, columns ${packsRight ? 'packed' : 'where they lie'}`;
 }

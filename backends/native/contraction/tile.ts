@@ -16,8 +16,9 @@ export const tileTypes = (plan: ContractionPlan): { register: string; memory: st
 
 /** How a tile finds its factors: strides between rows and steps of the left one, between steps of the right one. */
 export interface TileStrides {
-  readonly row: number;
-  readonly step: number;
+  readonly row: (row: number) => number;
+  /** Undefined where it is looked up, in a table that the tile gets. */
+  readonly step: number | undefined;
   readonly right: number;
 }
 
@@ -38,7 +39,7 @@ export function printTile(
   const { register, memory } = tileTypes(plan);
   const type = memoryType(dtype);
   const writer = new Writer();
-  const head = `KERNEL ${tileName(name, rows, vectors)}(const ${type} *a, const ${type} *b, ${type} *c, long pitch, long steps, long add)`;
+  const head = `KERNEL ${tileName(name, rows, vectors)}(const ${type} *a, const ${type} *b, ${type} *c, long pitch, long steps, long add${strides.step === undefined ? ', const int *places' : ''})`;
   const all = range(rows).flatMap((r) => range(vectors).map((v) => [r, v] as const));
   writer.block(head, () => {
     for (const r of range(rows))
@@ -47,7 +48,10 @@ export function printTile(
           .map((v) => `c${r}_${v} = {0}`)
           .join(', ')};`,
       );
-    writer.block(`for (long k = 0; k < steps; k++, a += ${strides.step}, b += ${strides.right})`, () => {
+    const next = strides.step === undefined ? '' : `a += ${strides.step}, `;
+    const at = strides.step === undefined ? 'at' : 'a';
+    writer.block(`for (long k = 0; k < steps; k++, ${next}b += ${strides.right})`, () => {
+      if (strides.step === undefined) writer.line(`const ${type} *const at = a + places[k];`);
       for (const v of range(vectors)) writer.line(`const ${register} b${v} = *(const ${memory} *)(b + ${v * lanes});`);
       const sum = (i: number): void => {
         const at = all[i];
@@ -56,7 +60,7 @@ export function printTile(
       all.forEach(([r, v], i) => {
         if (v === 0)
           writer.line(
-            `const ${register} a${r} = ${lanes === 1 ? '' : `splat_${dtype}_${widthOf(plan)}`}(a[${r * strides.row}]);`,
+            `const ${register} a${r} = ${lanes === 1 ? '' : `splat_${dtype}_${widthOf(plan)}`}(${at}[${strides.row(r)}]);`,
           );
         writer.line(`const ${register} p${i} = a${r} * b${v};`);
         sum(i - late);
