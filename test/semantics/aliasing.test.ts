@@ -27,6 +27,21 @@ describe.each(BACKENDS)('on %s', (backend) => {
     expect(list(z)).toEqual([0, 0, 0]);
   });
 
+  test('a Variable that becomes its own sorted rows', () => {
+    const w = new Variable([
+      [3, 1, 2, 5, 4],
+      [9, 8, 7, 6, 0],
+    ]);
+    const step = jit(() => {
+      const first = w.value;
+      w.value = first.sort(1);
+      return first.argsort(1);
+    });
+    expect([...step().dataSync()]).toEqual([1, 2, 0, 4, 3, 4, 3, 2, 1, 0]);
+    expect(list(w)).toEqual([1, 2, 3, 4, 5, 0, 6, 7, 8, 9]);
+    expect([...step().dataSync()]).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+  });
+
   test('b.value = a.value copies the value, not the memory', () => {
     const [a, b] = [new Variable([1, 2]), new Variable([5, 6])];
     const step = jit(() => {
@@ -313,6 +328,15 @@ describe.each(BACKENDS)('on %s', (backend) => {
       ]);
       expect(() => a.dataSync()).toThrow(DonatedError);
     });
+    test('of an argument that stands after a static one: it alone', () => {
+      const combine = (mode: string, x: Tensor, y: Tensor): Tensor => (mode === 'add' ? x.add(y) : x.sub(y));
+      const f = jit(combine, { static: [0], donate: [1] });
+      const [x, y] = [tensor([1, 2]), tensor([3, 4])];
+      expect(list(f('add', x, y))).toEqual([4, 6]);
+      expect(() => x.add(1)).toThrow(DonatedError);
+      expect(list(y)).toEqual([3, 4]);
+    });
+
     test('of a tensor that is passed un-donated too', () => {
       const f = jit((x: Tensor, y: Tensor) => [x.mul(2), y.flip().add(x)], { donate: [0] });
       const a = tensor([1, 2]);
