@@ -105,6 +105,7 @@ describe.each([...THREADED_BACKENDS])('from nothing, in jit on %s', (backend) =>
     expect(full([1], 2).dtype).toBe('f32');
     expect(values(() => full([1], NaN))).toEqual([NaN]);
     expect(values(() => full([], -Infinity))).toEqual([-Infinity]);
+    expect(values(() => full([2], -0))).toEqual([-0, -0]);
   });
 
   test('arange is NumPy’s', () => {
