@@ -38,7 +38,7 @@ const pages = [
   },
   // Of this 36 kB are the parser, acorn.
   { name: 'a page that lifts', import: '{ lift }', limit: '159.4 kB' },
-  { name: 'everything', import: '*', limit: '258 kB' },
+  { name: 'everything', import: '*', limit: '258.1 kB' },
 ];
 
 export default pages.map((page) => ({

@@ -1,5 +1,11 @@
 /** Lists of numbers of axes. */
 
+/** `list.map(f)`, whose type knows how long the list is: that of an array is forgotten by `map`. */
+export const mapEach = <const L extends readonly unknown[], U>(
+  list: L,
+  f: (each: L[number], i: number) => U,
+): { -readonly [K in keyof L]: U } => list.map(f) as { -readonly [K in keyof L]: U };
+
 /** `count` numbers from `first` on. */
 export const range = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i);
 

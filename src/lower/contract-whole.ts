@@ -2,7 +2,7 @@
  * A contraction for a backend with a tile of its own: which axes are rows, columns and loops around, and the epilogue as a
  * map over a block of finished sums.
  */
-import { range } from '../core/axes.js';
+import { mapEach, range } from '../core/axes.js';
 import type { ContractAxis, ContractFactor, Epilogue } from './loops.js';
 import type { AffineMap, Bound } from '../core/affine.js';
 import { sizeOf } from '../core/aval.js';
@@ -62,10 +62,10 @@ interface Sides {
 }
 
 function sidesOf({ axes, sizes, body, contraction, stores }: Segment): Sides {
-  const factors = [contraction!.lhs, contraction!.rhs].map((node) => {
+  const factors = mapEach([contraction!.lhs, contraction!.rhs], (node): Factor => {
     const load = body[node] as Load;
     return { load, bounds: boundsOf(body, load.guard)! };
-  }) as [Factor, Factor];
+  });
   const all = range(axes.length);
   const moves = ({ load, bounds }: Factor, axis: number): boolean =>
     [load.map, ...bounds.map(({ form }) => form)].some(({ strides }) => strides[axis] !== 0);
@@ -96,7 +96,7 @@ function sidesOf({ axes, sizes, body, contraction, stores }: Segment): Sides {
     }
     return group;
   };
-  const [rows, columns] = (turned ? [own[1], own[0]] : own).map(joined) as [number[], number[]];
+  const [rows, columns] = mapEach(turned ? [own[1], own[0]] : own, joined);
   const around = all.filter((axis) => !rows.includes(axis) && !columns.includes(axis));
   return { left, right, rows, columns, around, turned };
 }

@@ -1,4 +1,5 @@
 /** Elements as keys that are compared by `less` and `equal` alone: NaN is the largest, −0 is 0. */
+import { mapEach } from '../core/axes.js';
 import type { DType } from '../core/dtype.js';
 import type { FunctionBuilder } from './builder.js';
 import type { ValueId } from './loops.js';
@@ -34,10 +35,7 @@ export function keyWords(builder: FunctionBuilder, x: ValueId, descending: boole
         return [op('where', isNaN, int(HIGHEST), number)];
       }
       case 'f64': {
-        const [high, low] = (['highWord', 'lowWord'] as const).map((half) => builder.op(half, 'i32', 1, x)) as [
-          ValueId,
-          ValueId,
-        ];
+        const [high, low] = mapEach(['highWord', 'lowWord'], (half) => builder.op(half, 'i32', 1, x));
         const sign = op('rightShift', high, int(31));
         const isNaN = builder.op('notEqual', 'bool', 1, x, x);
         const isZero = builder.op('equal', 'bool', 1, x, builder.constant(0, 'f64'));

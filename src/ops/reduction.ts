@@ -2,7 +2,7 @@
  * Reductions and scans. Reductions join their elements in the order of `order.ts`. Scans have one accumulator: each
  * running value is the one before it joined with one element, so a sum of positive numbers never falls.
  */
-import { ascending, behind, inversePermutation, otherAxes, without } from '../core/axes.js';
+import { ascending, behind, inversePermutation, mapEach, otherAxes, without } from '../core/axes.js';
 import { makeAval, type Shape, sizeOf, stridesOf } from '../core/aval.js';
 import type { HostArray } from '../core/array.js';
 import { allocateArray, type DType, isFloat, type TypedArray } from '../core/dtype.js';
@@ -311,7 +311,7 @@ function leadersOf(
   const rows = (x: Expr): Expr => b.reshape(b.transpose(directed(x), permutation), [sizeOf(shape)]);
   const restore = (x: Expr): Expr => directed(b.transpose(b.reshape(x, extents), inversePermutation(permutation)));
   const table = [count === 0 ? 0 : sizeOf(shape) / count, count];
-  const [x, y] = [node.input(), node].map((each) => b.reshape(rows(each), table)) as [Expr, Expr];
+  const [x, y] = mapEach([node.input(), node], (each) => b.reshape(rows(each), table));
   const before = b.pad(b.slice(y, [0, 0], [table[0]!, Math.max(0, count - 1)]), [0, Math.min(1, count)], [0, 0], 0);
   const exceeds = op === 'max' ? b.less(before, x) : b.less(x, before);
   const isFirstNaN = b.logicalAnd(b.notEqual(x, x), b.equal(before, before));

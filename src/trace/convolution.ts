@@ -1,6 +1,6 @@
 /** Convolutions as users know them. */
-import { range } from '../core/axes.js';
-import { checkShape, formatShape, type Shape } from '../core/aval.js';
+import { mapEach, range } from '../core/axes.js';
+import { checkShape, formatShape } from '../core/aval.js';
 import { ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { checkOptions } from '../core/options.js';
@@ -59,7 +59,7 @@ function checkConv(
 ): Checked {
   const transposed = kind === 'convTranspose';
   const channelsFirst = isChannelsFirst(name, options.layout);
-  const [data, filter] = [x, w].map(({ shape }) => shape) as [Shape, Shape];
+  const [data, filter] = [x.shape, w.shape];
   const named = channelsFirst
     ? { data: '[batch, channels, …places]', filter: transposed ? '[in, out/groups, …size]' : '[out, in/groups, …size]' }
     : {
@@ -95,7 +95,7 @@ function checkConv(
 }
 
 const promoted = (name: string, x: Operand, w: Operand): [Expr, Expr] =>
-  promoteOperands(name, [x, w]).map(asTensor) as [Expr, Expr];
+  mapEach(promoteOperands(name, [x, w]), asTensor);
 
 function convolution(rank: number) {
   const name = `conv${rank}d`;

@@ -4,7 +4,7 @@
  * axes of it, so nothing is repeated.
  */
 import { type Shape, sizeOf } from '../core/aval.js';
-import { otherAxes, range } from '../core/axes.js';
+import { mapEach, otherAxes, range } from '../core/axes.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -12,7 +12,7 @@ import { dot } from '../ops/contraction.js';
 import * as core from '../ops/elementwise.js';
 import * as movement from '../ops/movement.js';
 import { sumOver } from '../ops/reduction.js';
-import { normalizeAxis, type Operand, promoteOperands } from './operand.js';
+import { listOf, normalizeAxis, type Operand, promoteOperands } from './operand.js';
 import { counted } from './reductions.js';
 
 /** An operand whose axes have labels, each once. */
@@ -212,11 +212,9 @@ export function tensordot(
   right: Operand,
   axes: number | readonly [number | readonly number[], number | readonly number[]] = 2,
 ): Expr {
-  const [a, b] = promoteOperands('tensordot', [left, right]).map(counted) as [Expr, Expr];
+  const [a, b] = mapEach(promoteOperands('tensordot', [left, right]), counted);
   const list = (x: Expr, of: number | readonly number[]): number[] =>
-    (Array.isArray(of) ? (of as readonly number[]) : [of as number]).map((axis) =>
-      normalizeAxis('tensordot', axis, x.shape.length),
-    );
+    listOf(of).map((axis) => normalizeAxis('tensordot', axis, x.shape.length));
   const invalid = (): never => {
     throw new ShapeError(
       'SHAPE_MISMATCH',

@@ -27,7 +27,7 @@ export function gather(operand: Operand, indices: Operand, axis = 0): Expr {
 const scattering =
   (name: string, op: typeof indexing.scatterAdd) =>
   (base: Operand, indices: Operand, updates: Operand, axis = 0): Expr => {
-    const [x, values] = promoteOperands(name, [base, updates]) as [Expr, Expr];
+    const [x, values] = promoteOperands(name, [base, updates]);
     const along = normalizeAxis(name, axis, x.shape.length);
     const at = indicesOf(name, indices, x.shape[along]!);
     const shape = [...x.shape.slice(0, along), ...at.shape, ...x.shape.slice(along + 1)];
@@ -71,6 +71,6 @@ export function dynamicSlice(operand: Operand, starts: readonly Operand[], sizes
 
 /** A tensor with `update` in the place of the window of its shape that begins at `starts`; see {@link dynamicSlice}. */
 export function dynamicUpdateSlice(operand: Operand, update: Operand, starts: readonly Operand[]): Expr {
-  const [x, window] = promoteOperands('dynamicUpdateSlice', [operand, update]) as [Expr, Expr];
+  const [x, window] = promoteOperands('dynamicUpdateSlice', [operand, update]);
   return indexing.dynamicUpdateSlice(x, window, startsOf('dynamicUpdateSlice', x, starts, window.shape));
 }

@@ -88,9 +88,15 @@ export const inDType = (x: Operand, dtype: DType): Expr =>
   typeof x === 'object' ? cast(x, dtype) : literal(Number(x), dtype);
 
 /** All operands in the dtype in which they meet; numbers alone stay weak f64. */
-export function promoteOperands(op: string, operands: readonly Operand[]): Expr[] {
+export function promoteOperands<const L extends readonly Operand[]>(
+  op: string,
+  operands: L,
+): { -readonly [K in keyof L]: Expr } {
   const dtype = jointDType(op, operands);
-  return operands.map((x) => (dtype === undefined ? asExpr(x) : inDType(x, dtype)));
+  // Not mapEach: every operation that is traced comes here, and a callback of one place is compiled into it.
+  return operands.map((x) => (dtype === undefined ? asExpr(x) : inDType(x, dtype))) as {
+    -readonly [K in keyof L]: Expr;
+  };
 }
 
 /**
@@ -178,6 +184,10 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 /** An axis, several, or all. */
 export type Axis = number | readonly number[] | null | undefined;
 
+/** One axis, or several, as a list; that they are integers is checked where they are used. */
+export const listOf = (axes: number | readonly number[]): readonly number[] =>
+  (Array.isArray(axes) ? axes : [axes]) as readonly number[];
+
 /** The axes of a reduction, ascending; all if left out. */
 export function normalizeAxes(op: string, axis: Axis, rank: number): number[] {
   if (axis === undefined || axis === null) return range(rank);
@@ -187,9 +197,7 @@ export function normalizeAxes(op: string, axis: Axis, rank: number): number[] {
       `${op} got ${describeValue(axis)} as its axes`,
       'Axes are an integer or an array of them; options come after them.',
     );
-  const axes = (typeof axis === 'number' ? [axis] : (axis as readonly number[])).map((each) =>
-    normalizeAxis(op, each, rank),
-  );
+  const axes = listOf(axis).map((each) => normalizeAxis(op, each, rank));
   if (new Set(axes).size !== axes.length)
     throw new ShapeError('REPEATED_AXIS', `${op} got the axes ${formatShape(axes)}`, 'Name each axis once.');
   return axes.sort((a, b) => a - b);

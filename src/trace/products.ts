@@ -9,7 +9,7 @@ import { broadcastShapes, type Operand, promoteOperands } from './operand.js';
 
 /** NumPy's matmul: 1-D operands are a row or a column, leading axes broadcast. @throws ShapeError `SHAPE_MISMATCH` */
 export function matmul(left: Operand, right: Operand): Expr {
-  let [a, b] = promoteOperands('matmul', [left, right]) as [Expr, Expr];
+  let [a, b] = promoteOperands('matmul', [left, right]);
   if (a.shape.length === 0 || b.shape.length === 0)
     throw new ShapeError(
       'SHAPE_MISMATCH',

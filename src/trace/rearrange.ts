@@ -1,6 +1,6 @@
 /** Tensors cut, repeated and put together in other ways, over nodes. Shifts and offsets are inputs of a program outside `jit`. */
 import { checkShape, formatShape } from '../core/aval.js';
-import { otherAxes, range } from '../core/axes.js';
+import { mapEach, otherAxes, range } from '../core/axes.js';
 import { OptionError, ShapeError } from '../core/errors.js';
 import type { Expr } from '../core/expr.js';
 import { checkOptions, describeValue } from '../core/options.js';
@@ -17,6 +17,7 @@ import {
   checkNumber,
   checkOperandList,
   inDType,
+  listOf,
   literalLike,
   normalizeAxis,
   type Operand,
@@ -77,7 +78,7 @@ export function unstack(operand: Operand, axis = 0): Expr[] {
 
 /** NumPy's tile: the tensor repeated so many times along each axis, the last ones if there are fewer counts than axes. */
 export function tile(operand: Operand, reps: number | readonly number[]): Expr {
-  const counts = Array.isArray(reps) ? (reps as readonly number[]) : [reps as number];
+  const counts = listOf(reps);
   for (const count of counts) checkInteger('tile', 'a count', count, 0);
   let x = asTensor(asExpr(operand));
   const rank = Math.max(x.shape.length, counts.length);
@@ -119,8 +120,8 @@ export function roll(
     if (Array.isArray(shift)) checkInteger('roll', 'a shift of all elements', shift);
     return movement.reshape(rolled(ravel(x), shift as number, 0), x.shape);
   }
-  const axes = Array.isArray(axis) ? (axis as readonly number[]) : [axis as number];
-  const shifts = Array.isArray(shift) ? (shift as readonly number[]) : axes.map(() => shift as number);
+  const axes = listOf(axis);
+  const shifts = typeof shift === 'number' ? axes.map(() => shift) : listOf(shift);
   if (shifts.length !== axes.length)
     throw new ShapeError(
       'INVALID_AXES',
@@ -145,7 +146,7 @@ function rolled(x: Expr, shift: number, axis: number): Expr {
 
 export function swapAxes(operand: Operand, first: number, second: number): Expr {
   const x = asExpr(operand);
-  const [a, b] = [first, second].map((axis) => normalizeAxis('swapAxes', axis, x.shape.length)) as [number, number];
+  const [a, b] = mapEach([first, second], (axis) => normalizeAxis('swapAxes', axis, x.shape.length));
   return movement.transpose(
     x,
     range(x.shape.length).map((axis) => (axis === a ? b : axis === b ? a : axis)),
@@ -157,11 +158,9 @@ type Axes = number | readonly number[];
 export function moveAxis(operand: Operand, source: Axes, destination: Axes): Expr {
   const x = asExpr(operand);
   const rank = x.shape.length;
-  const [from, to] = [source, destination].map((axes) =>
-    (Array.isArray(axes) ? (axes as readonly number[]) : [axes as number]).map((axis) =>
-      normalizeAxis('moveAxis', axis, rank),
-    ),
-  ) as [number[], number[]];
+  const [from, to] = mapEach([source, destination], (axes) =>
+    listOf(axes).map((axis) => normalizeAxis('moveAxis', axis, rank)),
+  );
   if (from.length !== to.length || new Set(from).size !== from.length || new Set(to).size !== to.length)
     throw new ShapeError(
       'INVALID_AXES',

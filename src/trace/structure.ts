@@ -19,6 +19,7 @@ import {
   checkOperandList,
   inDType,
   jointDType,
+  listOf,
   literal,
   normalizeAxes,
   normalizeAxis,
@@ -198,7 +199,7 @@ export function flip(operand: Operand, axis?: Axis): Expr {
 
 export function expandDims(operand: Operand, axis: number | readonly number[]): Expr {
   const x = asExpr(operand);
-  const list = Array.isArray(axis) ? (axis as readonly number[]) : [axis as number];
+  const list = listOf(axis);
   const rank = x.shape.length + list.length;
   const axes = normalizeAxes('expandDims', list, rank);
   let next = 0;
