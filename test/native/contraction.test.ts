@@ -1,5 +1,5 @@
 /** Contractions on native against js, bit for bit, at sizes where tiles, edges, panels, groups of blocks and windows occur. */
-import { conv2d, grad, type Tensor } from 'lazuli';
+import { conv1d, conv2d, grad, type Tensor } from 'lazuli';
 import { expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import type { DType } from '../../src/core/dtype.js';
@@ -97,6 +97,17 @@ describeOnNative('contractions', () => {
             grad((a: Tensor, b: Tensor) => conv2d(a, b, options).sin().sum(), { argnums: [0, 1] })(x, w),
           ),
         );
+    // Images that lie whole pages apart, with many panels; planes of one short line.
+    if (dtype === 'f32')
+      cases.push(
+        caseOf('conv2d of pages', inputs(dtype, [2, 16, 16, 4], [3, 3, 4, 140]), (x, w) => [
+          conv2d(x, w),
+          conv2d(x, w, { padding: 'same' }),
+        ]),
+        caseOf('conv1d of short lines', inputs(dtype, [9, 10, 3], [3, 3, 20]), (x, w) => [
+          conv1d(x, w, { padding: 'same' }),
+        ]),
+      );
     const failures = runCases(cases).flatMap((got, i) => {
       const { name, graph, inputs: own } = cases[i]!;
       return runGraph('js', graph, own)

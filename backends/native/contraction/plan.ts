@@ -164,8 +164,8 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
     pitch: byRows ? depth + 16 : block,
     windows,
     packsLeft:
-      (windows === undefined && !isPlain(left)) ||
-      (((left.lanes[0]?.left ?? 0) * bytes) % PAGE === 0 && rows > 1 && panels >= 4),
+      windows === undefined &&
+      (!isPlain(left) || (((left.lanes[0]?.left ?? 0) * bytes) % PAGE === 0 && rows > 1 && panels >= 4)),
     packsRight,
     byBlocks: !packsRight && isDirect,
   };

@@ -55,7 +55,9 @@ export function planWindows(operand: Operand, most: number, bytes: number, isSiz
   const lanes = copied?.lanes ?? own.map(({ extent, left }) => ({ extent, stride: left }));
   const steps = copied?.steps ?? operand.steps.map(({ extent, left }) => ({ extent, stride: left }));
   if (steps.reduce((sum, { extent, stride }) => sum + extent * Math.abs(stride), 0) >= 2 ** 31) return undefined;
-  const [line, lines] = [lanes[lanes.length - 1]!, lanes[lanes.length - 2] ?? { extent: 1, stride: 0 }];
+  // No tile spans two copies.
+  const plane = copied === undefined ? lanes : lanes.slice(1);
+  const [line, lines] = [plane[plane.length - 1]!, plane[plane.length - 2] ?? { extent: 1, stride: 0 }];
   const whole = part(lines.extent, Math.floor(most / line.extent));
   const height = line.extent > most ? part(line.extent, most) : whole * line.extent;
   const unit = height <= line.extent ? line.extent : line.extent * lines.extent;
