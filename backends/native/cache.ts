@@ -220,7 +220,12 @@ export class LibraryCache {
   /** Marks a file as used now, if it is still there: what is loaded needs its file no more. */
   touch(path: string): void {
     const now = new Date();
-    if (existsSync(path)) utimesSync(path, now, now);
+    try {
+      utimesSync(path, now, now);
+    } catch (error) {
+      // Another process may remove it at any moment.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 
   /** Removes the libraries that were used longest ago, but for `kept`, until the rest is small, and what nobody will finish. */
