@@ -47,31 +47,36 @@ async function read(owner: 'step' | 'evaluate', given: Measured): Promise<Number
   return Object.fromEntries(await Promise.all(entries));
 }
 
+/** What stands under a name that a user chose, which may be that of something every object has. */
+const own = <V>(record: Readonly<Record<string, V>>, name: string): V | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
+
 function addTo({ sum, count }: Sums, numbers: Numbers): void {
   for (const [name, value] of Object.entries(numbers)) {
-    sum[name] = (sum[name] ?? 0) + value;
-    count[name] = (count[name] ?? 0) + 1;
+    sum[name] = (own(sum, name) ?? 0) + value;
+    count[name] = (own(count, name) ?? 0) + 1;
   }
 }
 const means = ({ sum, count }: Sums): Record<string, number> =>
   Object.fromEntries(Object.entries(sum).map(([name, total]) => [name, total / count[name]!]));
 
 function append(lists: Record<string, number[]>, numbers: Numbers): void {
-  for (const [name, value] of Object.entries(numbers)) (lists[name] ??= []).push(value);
+  for (const [name, value] of Object.entries(numbers)) (own(lists, name) ?? (lists[name] = [])).push(value);
 }
 
 /** Batches of an epoch, from one on. */
 async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, abort: Departure) {
-  const own = source.iterate?.(epoch, from);
-  const batches: Iterable<B> | AsyncIterable<B> = own ?? source;
+  const placed = source.iterate?.(epoch, from);
+  const batches: Iterable<B> | AsyncIterable<B> = placed ?? source;
   const iterator: Iterator<B> | AsyncIterator<B> =
     Symbol.asyncIterator in batches ? batches[Symbol.asyncIterator]() : batches[Symbol.iterator]();
-  let left = own === undefined ? from : 0;
+  let left = placed === undefined ? from : 0;
   try {
     for (;;) {
       const asked = iterator.next();
       // A source that never answers must not keep an abort waiting.
-      const result = asked instanceof Promise ? await abort.before(asked) : asked;
+      const isLate = typeof (asked as Partial<PromiseLike<unknown>> | undefined)?.then === 'function';
+      const result = isLate ? await abort.before(asked as Promise<IteratorResult<B>>) : (asked as IteratorResult<B>);
       if (result === undefined || result.done === true) return;
       if (left-- <= 0) yield result.value;
     }
@@ -96,7 +101,7 @@ const reached = ({ epoch, step }: Place): string =>
 /** Whether the run ends here: notes the evaluation. @throws OptionError `MONITOR` where it has no such number. */
 function noteProgress(place: Place, stopping: EarlyStopping, evaluation: Numbers): void {
   const { monitor = 'loss', minDelta = 0, mode = 'min' } = stopping;
-  const measure = evaluation[monitor];
+  const measure = own(evaluation, monitor);
   if (measure === undefined)
     throw new OptionError(
       'MONITOR',

@@ -76,6 +76,8 @@ function panel(name: string, lines: readonly Line[], y0: number, width: number, 
 export function plotHistory(history: History, options: PlotOptions = {}): string {
   checkOptions('plotHistory', options, ['title', 'width', 'height']);
   const { title = 'Training', width = 640, height = 180 } = options;
+  if (typeof (title as unknown) !== 'string')
+    throw new OptionError('OPTION_RANGE', `plotHistory got title = ${describeValue(title)}`, 'title is a text.');
   checkRange('plotHistory', 'width', width, POSITIVE);
   checkRange('plotHistory', 'height', height, POSITIVE);
   const { loss, metrics, evaluation } = (history ?? {}) as Partial<History>;

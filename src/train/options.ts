@@ -139,13 +139,15 @@ export function checkFit(step: unknown, source: unknown, options: FitOptions): C
       throw wrong(option, options[option], `${option} is a function.`);
   if (progress !== undefined && typeof progress !== 'boolean' && typeof progress !== 'function')
     throw wrong('progress', progress, 'progress is true, false, or a function of a line.');
-  if (signal !== undefined && (signal as Signal | null)?.aborted === undefined)
+  if (signal !== undefined && typeof (signal as Partial<Signal> | null)?.addEventListener !== 'function')
     throw wrong('signal', signal, 'Pass the signal of an AbortController.');
   if (earlyStopping !== undefined) {
     checkOptions('earlyStopping', earlyStopping, ['patience', 'monitor', 'minDelta', 'mode']);
-    const { patience, minDelta = 0, mode = 'min' } = earlyStopping;
+    const { patience, monitor = 'loss', minDelta = 0, mode = 'min' } = earlyStopping;
     count('earlyStopping.patience', patience);
-    if (!(minDelta >= 0 && minDelta < Infinity))
+    if (typeof (monitor as unknown) !== 'string')
+      throw wrong('earlyStopping.monitor', monitor, 'monitor is the name of a number that evaluate returns.');
+    if (typeof (minDelta as unknown) !== 'number' || !(minDelta >= 0 && minDelta < Infinity))
       throw wrong('earlyStopping.minDelta', minDelta, 'minDelta is a number, finite and not negative.');
     if (mode !== 'min' && mode !== 'max') throw wrong('earlyStopping.mode', mode, "mode is 'min' or 'max'.");
     if (options.evaluate === undefined)

@@ -104,6 +104,27 @@ describe('what a run measures', () => {
     };
     const history = await fit((each: number) => Promise.resolve(each), prefetch(numbers, 2), { ...quiet, epochs: 2 });
     expect(history).toMatchObject({ loss: [3, 3], evaluation: {}, steps: 6 });
+    // A promise of another library.
+    let i = 0;
+    const foreign = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => ({
+          then: (resolve: (result: unknown) => void) => resolve(i < 3 ? { done: false, value: i++ } : { done: true }),
+        }),
+      }),
+    } as never;
+    expect(await fit((each: number) => each, foreign, { ...quiet, epochs: 1 })).toMatchObject({ loss: [1], steps: 3 });
+  });
+
+  test('a metric may be called as what every object has', async () => {
+    const step = (): Record<string, number> => ({ loss: 1, constructor: 2, toString: 4 });
+    const evaluate = (): Record<string, number> => ({ valueOf: 3 });
+    const history = await fit(step as never, [1, 2], { ...quiet, epochs: 1, evaluate });
+    expect(Object.entries(history.metrics)).toEqual([
+      ['constructor', [2]],
+      ['toString', [4]],
+    ]);
+    expect(Object.entries(history.evaluation)).toEqual([['valueOf', [3]]]);
   });
 
   test('a schedule of epochs and one of measures are stepped in onEpoch', async () => {
@@ -430,6 +451,14 @@ describe('bad input', () => {
     ['no epochs', () => fit(() => 1, [1], { ...good, epochs: 0 }), /epochs = 0/],
     ['an unknown option', () => fit(() => 1, [1], { ...good, epoch: 2 } as never), /Did you mean epochs/],
     ['a signal that is none', () => fit(() => 1, [1], { ...good, signal: {} as never }), /AbortController/],
+    ['no listeners', () => fit(() => 1, [1], { ...good, signal: { aborted: false } as never }), /AbortController/],
+    ...(
+      [{ minDelta: '1' }, { minDelta: null }, { minDelta: 1n }, { monitor: 5n }, { monitor: 'constructor' }] as never[]
+    ).map((options): [string, () => Promise<unknown>, RegExp] => [
+      `earlyStopping ${Object.keys(options)[0]}`,
+      () => fit(() => 1, [1], { ...good, evaluate: () => 1, earlyStopping: { patience: 1, ...(options as object) } }),
+      /minDelta is a number|monitor is the name|looks at "constructor"/,
+    ]),
     ['stopping without evaluate', () => fit(() => 1, [1], { ...good, earlyStopping: { patience: 1 } }), /pass one/],
     [
       'no patience',
