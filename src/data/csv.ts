@@ -76,9 +76,16 @@ export function readCsv(text: string, options: CsvOptions = {}): Record<string, 
   if (typeof text !== 'string')
     throw new OptionError('OPTION_RANGE', `readCsv got ${describeValue(text)}`, 'Pass the text of the file.');
   checkFlag('readCsv', 'header', header);
-  if (typeof delimiter !== 'string' || (missing !== undefined && typeof missing !== 'number')) {
+  // Papa Parse would take a comma instead.
+  if (
+    typeof delimiter !== 'string' ||
+    /[\r\n"\ufeff]/.test(delimiter) ||
+    (missing !== undefined && typeof missing !== 'number')
+  ) {
     const [option, given, kind] =
-      typeof delimiter === 'string' ? ['missing', missing, 'a number'] : ['delimiter', delimiter, 'a text'];
+      missing !== undefined && typeof missing !== 'number'
+        ? ['missing', missing, 'a number']
+        : ['delimiter', delimiter, 'a text without quotes and ends of lines'];
     throw new OptionError('OPTION_RANGE', `readCsv got ${option} = ${describeValue(given)}`, `${option} is ${kind}.`);
   }
   if (typeof (parser as Partial<CsvParser> | null)?.parse !== 'function')

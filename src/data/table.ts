@@ -58,8 +58,16 @@ export function tableOf(owner: string, tree: unknown): Table {
 }
 
 /** The numbers of a column at some places, in an array of its own. */
-function pick(column: Column, places: Int32Array): Column {
-  const picked = new (column.constructor as new (length: number) => Column)(places.length);
+function pick(column: Column, places: Int32Array, count: number): Column {
+  if (column.length !== count)
+    throw new DataError(
+      'DATA_LENGTHS',
+      `an array of ${count} examples has ${column.length} now`,
+      'Its memory went elsewhere: do not transfer or resize what batches are taken from, or pass a copy.',
+    );
+  // By its type, not by its class: a Buffer makes another with a warning.
+  const { [column[Symbol.toStringTag]]: Kind } = globalThis as unknown as Record<string, new (n: number) => Column>;
+  const picked = new Kind!(places.length);
   for (let i = 0; i < places.length; i++) picked[i] = column[places[i]!]!;
   return picked;
 }
@@ -69,7 +77,7 @@ function pick(column: Column, places: Int32Array): Column {
  * gathers, so each number of them is compiled once.
  */
 export function take(
-  { leaves, treedef }: Table,
+  { leaves, treedef, count }: Table,
   places: Int32Array,
   ofColumn: (picked: Column) => unknown = tensor,
 ): unknown {
@@ -77,7 +85,7 @@ export function take(
   return unflatten(
     treedef,
     leaves.map((leaf) =>
-      leaf instanceof Tensor ? leaf.gather((index ??= tensor(places)), 0) : ofColumn(pick(leaf, places)),
+      leaf instanceof Tensor ? leaf.gather((index ??= tensor(places)), 0) : ofColumn(pick(leaf, places, count)),
     ),
   );
 }

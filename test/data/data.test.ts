@@ -123,6 +123,21 @@ test('trainTestSplit deals each example to one side, and keeps arrays what they 
   expect(trainTestSplit({ y: new Uint8Array(100) }, { testSize: 0.07 })[1].y.length).toBe(7);
 });
 
+test('columns are made by type: no Buffer warns, and memory that went elsewhere is told', async () => {
+  const warned = vi.fn();
+  process.on('warning', warned);
+  const bytes = Buffer.from([1, 2, 3]);
+  expect([...batches(bytes, { size: 2 })].map((each) => numbers(each))).toEqual([[1, 2], [3]]);
+  expect(trainTestSplit(bytes, { testSize: 1 }).map((each) => Buffer.isBuffer(each))).toEqual([false, false]);
+  await sleep(1);
+  process.off('warning', warned);
+  expect(warned).not.toHaveBeenCalled();
+  const y = new Float32Array(4);
+  const passes = batches({ y }, { size: 2 });
+  structuredClone(y.buffer, { transfer: [y.buffer] });
+  expect(() => [...passes]).toThrow(/DATA_LENGTHS: an array of 4 examples has 0 now/);
+});
+
 describe('prefetch', () => {
   test('asks ahead, keeps the order, and can be iterated again', async () => {
     const log: string[] = [];
@@ -282,6 +297,7 @@ describe('readCsv', () => {
       () => readCsv('a\n1', { missing: '' as never }),
       /OPTION_RANGE.*missing = the string/,
     ],
+    ['delimiter of quotes', () => readCsv('a\n1', { delimiter: '"' }), /OPTION_RANGE.*without quotes/],
     ['delimiter that is no text', () => readCsv('a\n1', { delimiter: 44 as never }), /OPTION_RANGE.*delimiter = 44/],
     ['header that is no flag', () => readCsv('a\n1', { header: 'no' as never }), /OPTION_RANGE.*header = the string/],
     ['a short row', () => readCsv('a,b\n1,2\n3\n'), /CSV_ROW.*1 cells in row 3, and 2 columns/],
