@@ -39,13 +39,20 @@ const REMEDY = 'Give { cacheDirectory } a directory of your own that nobody else
 const refuse = (facts: string, cause?: unknown): OptionError =>
   new OptionError('CACHE_DIRECTORY', facts, REMEDY, { cause });
 
-/** The user's cache directory, as the system has it. */
+/** The user's cache directory, as the system has it. @throws OptionError `CACHE_DIRECTORY` for a user without a home. */
 export function defaultCacheDirectory(): string {
   const { XDG_CACHE_HOME } = process.env;
-  if (process.platform === 'darwin') return join(homedir(), 'Library/Caches/lazuli');
+  const isMac = process.platform === 'darwin';
   // A relative one is to be ignored, the specification says.
-  const isGiven = XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME);
-  return join(isGiven ? XDG_CACHE_HOME : join(homedir(), '.cache'), 'lazuli');
+  if (!isMac && XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME)) return join(XDG_CACHE_HOME, 'lazuli');
+  let home: string;
+  try {
+    home = homedir();
+  } catch (cause) {
+    throw refuse(`this user has no home directory for a cache: ${String(cause)}`, cause);
+  }
+  if (!isAbsolute(home)) throw refuse(`the home directory for a cache is ${JSON.stringify(home)}, no absolute path`);
+  return join(home, isMac ? 'Library/Caches' : '.cache', 'lazuli');
 }
 
 /** @throws OptionError `CACHE_DIRECTORY` unless it is the user's own and nobody else's to write. */

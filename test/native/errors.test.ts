@@ -339,6 +339,14 @@ describeOnNative('the compiler and its cache', () => {
     expect(left).toContain(basename(paths[3]!));
   });
 
+  test('a user whose home is no place has no cache, and is told so', async () => {
+    const program = `delete process.env.XDG_CACHE_HOME;
+      for (process.env.HOME of ['', 'relative']) await native().catch(({ name, message }) => console.log(name, message));`;
+    expect(await started(program)).toMatch(
+      /OptionError CACHE_DIRECTORY: .*"".*\n.*OptionError CACHE_DIRECTORY: .*"relative"/,
+    );
+  });
+
   test('processes that build at once in an empty directory all get the library', async () => {
     const cacheDirectory = fresh();
     const program = `const cpu = await native({ cacheDirectory: ${JSON.stringify(cacheDirectory)}, threads: 1, flags: ['-O0'] });
