@@ -34,7 +34,7 @@ export interface AttentionOptions extends MaskOptions {
 
 /** a·bᵀ of the last two axes; not by a transpose, of which the backward pass would make another one. */
 function rowsByRows(a: Operand, b: Operand): Expr {
-  const [x, y] = promoteOperands('attention', [a, b]) as [Expr, Expr];
+  const [x, y] = promoteOperands('attention', [a, b]);
   const last = x.shape.length - 1;
   const batch = x.shape.slice(0, -2).map((_, axis) => axis);
   return dot(x, y, { batch: [batch, batch], contract: [[last], [last]] });
