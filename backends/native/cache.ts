@@ -1,7 +1,8 @@
 /**
- * Compiled libraries on disk, by hash of all that decides them, and what is kept beside them (`plans.ts`). A file ends in the digest of what is before it and of its own
- * name, so one that was cut off or altered is built again; it is written under another name and renamed, so processes that
- * build at once never see half of one. Nobody else may be able to write the directory: what lies there runs.
+ * Compiled libraries on disk, by hash of all that decides them, and what is kept beside them (`plans.ts`). A file ends in the
+ * digest of what is before it and of its own name, so one that was cut off or altered is built again; it is written under
+ * another name and renamed, so processes that build at once never see half of one. Nobody else may be able to write the
+ * directory: what lies there runs.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -9,8 +10,8 @@ import {
   type Dirent,
   closeSync,
   constants,
-  existsSync,
   fstatSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -145,7 +146,9 @@ export class LibraryCache {
       this.#write(key, LIBRARY, (made) => {
         const { compiler, flags: own } = this.toolchain;
         const { failure } = runCompiler(compiler, [...own, ...flags, '-o', made, '-', '-lm'], source);
-        if (failure !== undefined || !existsSync(made)) throw this.#failure(source, flags, failure ?? 'made no file');
+        // What is written at the end of a link would be somebody else's.
+        const isFile = lstatSync(made, { throwIfNoEntry: false })?.isFile() === true;
+        if (failure !== undefined || !isFile) throw this.#failure(source, flags, failure ?? 'made no file');
       });
     return this.pathOf(key, LIBRARY);
   }
@@ -215,7 +218,7 @@ export class LibraryCache {
         chmodSync(made, 0o600);
         renameSync(made, path);
       } finally {
-        rmSync(made, { force: true });
+        rmSync(made, { recursive: true, force: true });
       }
       this.#clean(path);
     } catch (cause) {

@@ -144,6 +144,20 @@ describeOnNative('the compiler and its cache', () => {
     expect(readdirSync(cacheDirectory).map((name) => name.split('.')[1])).toEqual(['c']);
   });
 
+  test.each(['ln -s "$target" "$2"', 'mkdir "$2"'])('one that makes no file: %s', async (make) => {
+    const [cacheDirectory, target] = [fresh(), join(fresh(), 'target')];
+    writeFileSync(target, 'its own');
+    const compiler = pretender(
+      `case "$*" in *-dM*) exec gcc "$@";; esac
+      target=${target}; while [ $# -gt 0 ]; do [ "$1" = -o ] && ${make}; shift; done`,
+    );
+    const error = await failure({ compiler, cacheDirectory });
+    expect(error).toMatchObject({ name: 'BackendUnavailableError', code: 'COMPILER_FAILED' });
+    expect(error.message).toContain('made no file');
+    expect(readFileSync(target, 'utf8')).toBe('its own');
+    expect(readdirSync(cacheDirectory).map((name) => name.split('.')[1])).toEqual(['c']);
+  });
+
   test('a directory that goes while it is used is made again; one that cannot be is an error, and nothing written', async () => {
     const cacheDirectory = join(fresh(), 'own');
     const backend = await native({ cacheDirectory, threads: 1, flags: ['-O0'] });
