@@ -1,6 +1,7 @@
 /** A program whose kernels gpu.js runs one after another, on arrays of the host. */
 import { BackendUnavailableError, InternalError, UnsupportedError } from '../../src/core/errors.js';
 import { type TypedArray, viewArray } from '../../src/core/dtype.js';
+import { lookUp } from '../../src/core/maps.js';
 import type { Program } from '../../src/lower/program.js';
 import type { DeviceBuffer, Executable } from '../../src/runtime/backend.js';
 import { type HostBuffer, withMemory } from '../../src/runtime/host-memory.js';
@@ -167,12 +168,12 @@ export class GpujsExecutable implements Executable {
           // While it is recorded a kernel gives what stands for its result.
           return [
             launch.output,
-            kernel(...launch.operands.map((id) => values.get(id)!), ...numbers) as unknown as Argument,
+            kernel(...launch.operands.map((id) => lookUp(values, id)), ...numbers) as unknown as Argument,
           ];
         });
         for (const [id, result] of results) values.set(id, result);
       }
-      return outputs.map((id) => values.get(id)!);
+      return outputs.map((id) => lookUp(values, id));
     };
     // gpu.js asks the function how many arguments there are.
     const run = this.gpu.createPipeline(Object.defineProperty(step, 'length', { value: inputs.length }));

@@ -6,6 +6,7 @@ import type { BufferId } from '../../src/compile/kernel.js';
 import type { Buffer } from '../../src/compile/buffers.js';
 import type { Program } from '../../src/lower/program.js';
 import { bytesPerElement, type DType, type TypedArray } from '../../src/core/dtype.js';
+import { lookUp } from '../../src/core/maps.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import type { HostBuffer } from '../../src/runtime/host-memory.js';
 import type { WasmBuffers } from './buffers.js';
@@ -84,7 +85,7 @@ export class WasmExecutable implements Executable {
     const scratchWords: number[] = [];
     this.#sizeWords = layout.calls.flatMap(({ sizeOffset }) => (sizeOffset === undefined ? [] : [sizeOffset / 4]));
     for (const { offset, operands, scratchBytes } of layout.calls) {
-      operands.forEach((operand, i) => words.get(operand)!.push(offset / 4 + i));
+      operands.forEach((operand, i) => lookUp(words, operand).push(offset / 4 + i));
       if (scratchBytes !== undefined) scratchWords.push(offset / 4 + operands.length);
     }
     this.#scratchWords = scratchWords;
@@ -96,7 +97,7 @@ export class WasmExecutable implements Executable {
       others.set(program.parameters[parameter]!, program.outputs[output]!);
     }
     const of = (role: (buffer: Buffer) => boolean): { buffer: Buffer; words: number[] }[] =>
-      program.buffers.filter(role).map((buffer) => ({ buffer, words: words.get(buffer.id)! }));
+      program.buffers.filter(role).map((buffer) => ({ buffer, words: lookUp(words, buffer.id) }));
     this.#arenaBytes = Math.ceil(program.arenaBytes / 64) * 64;
     this.#temporaries = of(({ role }) => role === 'temporary' || role === 'scratch');
     this.#outside = of(({ role }) => role === 'parameter' || role === 'output').map((each): Outside => ({

@@ -3,6 +3,7 @@
  * printer, the emitter's types and the verifier of the tests read the same row, so they cannot disagree.
  * Sources: WebAssembly core specification 2.0 §5.4 (with fixed-width SIMD), threads proposal §"Binary format".
  */
+import { lookUp } from '../../src/core/maps.js';
 import type { ImmediateKind } from './types.js';
 
 /**
@@ -200,4 +201,4 @@ function readRuns(): ReadonlyMap<OpName, Op> {
 
 /** Every instruction; the table is read when the first one is asked for. */
 export const allOps = (): ReadonlyMap<OpName, Op> => (ops ??= readRuns());
-export const opOf = (name: OpName): Op => allOps().get(name)!;
+export const opOf = (name: OpName): Op => lookUp(allOps(), name);

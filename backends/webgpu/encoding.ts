@@ -1,4 +1,5 @@
 /** Dispatches → commands; those of loops of unknown length again and again, until the host has read that they are over. */
+import { lookUp } from '../../src/core/maps.js';
 import { type Device, MAP_READ, type PassClock, USAGE } from './device.js';
 import type { PendingPipeline } from './pipelines.js';
 import type { Copy, Start } from './plan.js';
@@ -119,7 +120,7 @@ export async function runLoops(
       let end = i;
       while (list[end]?.loops[depth] === loop) end++;
       const turn = list.slice(i, end);
-      const place = places.get(loop)!;
+      const place = lookUp(places, loop);
       // In a branch that is not chosen nothing writes it.
       encoding.outside.clearBuffer(place.slab.buffer, place.at * ELEMENT_BYTES, ELEMENT_BYTES);
       let turns = FIRST_TURNS;

@@ -4,6 +4,7 @@
  */
 import { InternalError } from '../../src/core/errors.js';
 import type { SizeForm } from '../../src/core/extent.js';
+import { lookUp } from '../../src/core/maps.js';
 import type { Statement } from '../../src/lower/loops.js';
 import {
   type BranchStep,
@@ -125,7 +126,7 @@ export class Planner {
         case 'host':
           return [];
         case 'launch':
-          return step.phases.flatMap((phase) => this.#phase(this.#launches.get(step)!, step.kernel.name, phase));
+          return step.phases.flatMap((phase) => this.#phase(lookUp(this.#launches, step), step.kernel.name, phase));
         case 'loop':
           return this.#loop(step, mostTurns);
         case 'branch':
@@ -270,10 +271,10 @@ export class Planner {
           .filter((slot) => isMoved(slot) && slot.times > 0)
           .map(({ word, ...size }) => ({ word, size })),
       ],
-      before: moved.map((from) => ({ from, to: to.get(keyOf(from))! })),
+      before: moved.map((from) => ({ from, to: lookUp(to, keyOf(from)) })),
       after: moved
         .filter((place) => written.has(keyOf(place)))
-        .map((place) => ({ from: to.get(keyOf(place))!, to: place })),
+        .map((place) => ({ from: lookUp(to, keyOf(place)), to: place })),
     };
   }
 

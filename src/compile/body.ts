@@ -1,4 +1,5 @@
 /** Bodies of segments as lists: what their nodes and stores read, dead nodes, depths. */
+import { lookUp } from '../core/maps.js';
 import type { BareNode, IndirectTerm, ScalarNode, Store } from './kernel.js';
 
 /** What an access reads besides memory. */
@@ -44,7 +45,7 @@ export function withoutDead<N extends BareNode>(
   }
   if (alive.size === body.length) return { body: [...body], number: (node) => node, kept: body.map((_, i) => i) };
   const numbers = new Map<number, number>();
-  const number = (node: number): number => numbers.get(node)!;
+  const number = (node: number): number => lookUp(numbers, node);
   const out: N[] = [];
   body.forEach((node, i) => {
     if (!alive.has(i)) return;

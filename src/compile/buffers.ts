@@ -6,6 +6,7 @@ import type { Shape } from '../core/aval.js';
 import type { DType } from '../core/dtype.js';
 import type { SizeForm } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import type { Fused } from './fused.js';
 import { type BufferId, type Kernel, kernelReads, kernelWrites, readOperands } from './kernel.js';
 import type { BufferSpec } from './buffer-table.js';
@@ -284,7 +285,7 @@ function placed(
   const arena = new Arena();
   const offsets = new Map<BufferId, number>();
   const take = ({ id, bytes }: Timed): void => void offsets.set(id, arena.take(align(bytes)));
-  const give = ({ id, bytes }: Timed): void => arena.give({ offset: offsets.get(id)!, bytes: align(bytes) });
+  const give = ({ id, bytes }: Timed): void => arena.give({ offset: lookUp(offsets, id), bytes: align(bytes) });
 
   const lastUsedBy: Timed[][] = at.map(() => []);
   for (const buffer of buffers)
@@ -312,7 +313,7 @@ function placed(
       if (from === undefined) take(buffer);
       else {
         taken.add(from);
-        offsets.set(id, offsets.get(from.id)!);
+        offsets.set(id, lookUp(offsets, from.id));
       }
     }
     scratch.forEach(take);

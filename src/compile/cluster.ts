@@ -10,6 +10,7 @@ import { argReducePrimitive, cumulativePrimitive, reducePrimitive } from '../ops
 import { sameShape, sizeOf } from '../core/aval.js';
 import { attributesOf, type Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { append, lookUp } from '../core/maps.js';
 import { isLastCopy } from '../ops/control/copy.js';
 import { type ReductionOrder, reductionOrder, sameOrder, SERIAL } from '../ops/order.js';
 import { link, type Preceding, reaches } from './precedence.js';
@@ -100,12 +101,6 @@ const KIND_OF: Readonly<Partial<Record<Expr['primitive']['kind'], ClusterKind>>>
   control: 'control',
 };
 
-function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
-}
-
 /** The clusters of a graph while they are joined, and what each reads. */
 export class Clustering {
   readonly clusters: Cluster[] = [];
@@ -134,7 +129,7 @@ export class Clustering {
       let level = 0;
       for (const [read, pointwise] of reads.roots) {
         append(this.#readers, read, root);
-        level = Math.max(level, this.#levels.get(read)! + launchesBetween(root, read, pointwise));
+        level = Math.max(level, lookUp(this.#levels, read) + launchesBetween(root, read, pointwise));
       }
       this.#levels.set(root, level);
     }
@@ -142,7 +137,7 @@ export class Clustering {
   }
 
   #place(root: Expr): void {
-    if (root.primitive.kind === 'result') return this.#add(this.of.get(root.input())!, root);
+    if (root.primitive.kind === 'result') return this.#add(lookUp(this.of, root.input()), root);
     if (isLastCopy(root)) return this.#add(this.#begin(root, 'map'), root);
     const kind = KIND_OF[root.primitive.kind] ?? 'map';
     const joined =
@@ -184,11 +179,11 @@ export class Clustering {
         cluster.nodes.add(node);
         append(this.#byValue, node, cluster);
       }
-    const { roots, shared } = this.#reads.get(root)!;
+    const { roots, shared } = lookUp(this.#reads, root);
     if (!cluster.outer.includes(root))
       for (const node of shared) if (!cluster.nodes.has(node)) append(this.#byValue, node, cluster);
     for (const read of roots.keys()) {
-      const needed = this.of.get(read)!;
+      const needed = lookUp(this.of, read);
       if (needed === cluster) continue;
       link(cluster, needed);
       cluster.level = Math.max(cluster.level, needed.level + 1);
@@ -200,9 +195,9 @@ export class Clustering {
    * Two scalars cost nothing to compute together. Nothing may wait for a last copy, so nothing is computed beside one.
    */
   #candidates(root: Expr, shape: readonly number[]): Cluster[] {
-    const { roots, shared } = this.#reads.get(root)!;
+    const { roots, shared } = lookUp(this.#reads, root);
     const found = new Set<Cluster>();
-    for (const read of roots.keys()) found.add(this.of.get(read)!);
+    for (const read of roots.keys()) found.add(lookUp(this.of, read));
     for (const node of shared)
       for (const cluster of this.#byValue.get(node)?.slice(-MAX_CANDIDATES) ?? []) found.add(cluster);
     if (root.aval.size <= 1)
@@ -216,8 +211,8 @@ export class Clustering {
 
   /** Whether `root` may be computed in `cluster`: no cycle, and only values of its own element from inside. */
   #isLegal(cluster: Cluster, root: Expr, insideOk: (read: Expr) => boolean): boolean {
-    for (const [read, pointwise] of this.#reads.get(root)!.roots) {
-      const from = this.of.get(read)!;
+    for (const [read, pointwise] of lookUp(this.#reads, root).roots) {
+      const from = lookUp(this.of, read);
       if (from === cluster ? !pointwise || !insideOk(read) : reaches(from, cluster)) return false;
     }
     let weight = 0;
@@ -229,8 +224,8 @@ export class Clustering {
   /** Whether roots that read `root` or the cluster would run later for computing both together. */
   #delays(cluster: Cluster, root: Expr): boolean {
     let [own, level] = [0, cluster.level];
-    for (const read of this.#reads.get(root)!.roots.keys()) {
-      const from = this.of.get(read)!;
+    for (const read of lookUp(this.#reads, root).roots.keys()) {
+      const from = lookUp(this.of, read);
       own = Math.max(own, from.level + 1);
       if (from !== cluster) level = Math.max(level, from.level + 1);
     }
@@ -238,7 +233,8 @@ export class Clustering {
       (this.#readers.get(of) ?? []).some(
         (reader) =>
           this.of.get(reader) !== cluster &&
-          this.#levels.get(reader)! < level + launchesBetween(reader, of, this.#reads.get(reader)!.roots.get(of)!),
+          lookUp(this.#levels, reader) <
+            level + launchesBetween(reader, of, lookUp(lookUp(this.#reads, reader).roots, of)),
       );
     return (
       (own < level && delaysReaders(root)) ||
@@ -281,8 +277,8 @@ export class Clustering {
   }
 
   #joinEpilogue(root: Expr): Cluster | undefined {
-    for (const [read, pointwise] of this.#reads.get(root)!.roots) {
-      const cluster = this.of.get(read)!;
+    for (const [read, pointwise] of lookUp(this.#reads, root).roots) {
+      const cluster = lookUp(this.of, read);
       const inside = [...cluster.reductions, ...cluster.outer];
       const hasEpilogue = cluster.kind === 'reduce' || cluster.kind === 'contraction';
       if (!hasEpilogue || !inside.includes(read) || !pointwise || !sameShape(read.shape, root.shape)) continue;
@@ -299,7 +295,7 @@ export class Clustering {
 
   /** Whether `reader` alone needs the root's value. */
   #isReadBy(root: Expr, reader: Expr): boolean {
-    return !this.#outputs.has(root) && this.#readers.get(root)!.every((each) => each === reader);
+    return !this.#outputs.has(root) && lookUp(this.#readers, root).every((each) => each === reader);
   }
 
   /** Whether the root's value must be in memory: someone outside its cluster reads it, or it is an output. */

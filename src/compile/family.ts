@@ -23,6 +23,7 @@ import {
 } from '../core/expr.js';
 import { formatSizeForm, type SizeForm, sizeAt, sizeFormOf } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import { closed } from '../ops/control/inline.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { constantPrimitive, weakConstant, weakParameter } from '../ops/leaf.js';
@@ -296,7 +297,7 @@ function instantiate(
       ...template,
       parameters: [...nodes.slice(0, count), ...(size === undefined ? [] : [size])],
       parameterNames: [...template.parameterNames, ...(size === undefined ? [] : ['n'])],
-      outputs: template.outputs.map((output) => position.get(output)!),
+      outputs: template.outputs.map((output) => lookUp(position, output)),
     };
     return { graph, nodes };
   });

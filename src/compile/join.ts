@@ -3,6 +3,7 @@
  * pairs: the scan that was recorded, and one that saves values for the backward turns. Results that nobody reads go.
  */
 import { type Expr, ExprScope, type Graph, isOf, make, mapGraphs, topologicalOrder, withScope } from '../core/expr.js';
+import { lookUp } from '../core/maps.js';
 import { closed, inlineGraph } from '../ops/control/inline.js';
 import { result, resultIndex, resultPrimitive } from '../ops/control/results.js';
 import { controlAttributes, type ScanAttributes } from '../ops/control/attributes.js';
@@ -32,7 +33,7 @@ function join(scans: readonly Expr[], used: ReadonlyMap<Expr, ReadonlySet<number
       places.set(
         scan,
         all[which]!.map((output, i) => {
-          if (i < carries || !used.get(scan)!.has(i)) return i;
+          if (i < carries || !lookUp(used, scan).has(i)) return i;
           const found = outputs.indexOf(output, carries);
           return found >= 0 ? found : outputs.push(output) - 1;
         }),

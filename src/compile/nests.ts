@@ -2,6 +2,7 @@
 import { otherAxes, range } from '../core/axes.js';
 import { axisForm, type Coordinates, linearForm, scaleForm, shiftForm } from '../core/affine.js';
 import { asOf, attributesOf, type Expr, isOf } from '../core/expr.js';
+import { lookUp } from '../core/maps.js';
 import { dotPrimitive, freeAxes } from '../ops/contraction.js';
 import { asScatter } from '../ops/indexing.js';
 import { concatPrimitive } from '../ops/movement.js';
@@ -103,7 +104,7 @@ function contraction(nest: Nest): Segment[][] {
     const loops = new Map(places);
     return segment.value(
       operand,
-      operand.shape.map((_, axis) => axisForm(loops.get(axis)!, rank)),
+      operand.shape.map((_, axis) => axisForm(lookUp(loops, axis), rank)),
     );
   };
   const [columns, reduced] = [batchA.length + freeA.length, shape.length];

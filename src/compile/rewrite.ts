@@ -11,6 +11,7 @@ import {
   withScope,
 } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 
 /** The replacement of a node whose inputs have been replaced already. Called in the new scope. */
 export type NodeRewrite = (node: Expr, inputs: readonly Expr[]) => Expr;
@@ -45,10 +46,10 @@ export function rewriteOuter(graph: Graph, rewrite: NodeRewrite): Graph {
       for (const node of topologicalOrder(graph.outputs)) {
         if (replaced.has(node)) continue;
         setOrigin(originOf(node));
-        const inputs = node.inputs.map((input) => replaced.get(input)!);
+        const inputs = node.inputs.map((input) => lookUp(replaced, input));
         replaced.set(node, rewrite(node, inputs));
       }
     });
-    return { ...graph, parameters, outputs: graph.outputs.map((output) => replaced.get(output)!) };
+    return { ...graph, parameters, outputs: graph.outputs.map((output) => lookUp(replaced, output)) };
   });
 }

@@ -11,6 +11,7 @@ import { sizeOf } from '../core/aval.js';
 import { axisForm } from '../core/affine.js';
 import { type Expr, isOf, topologicalOrder } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import { barrierPrimitive, copyPrimitive, isLastCopy } from '../ops/control/copy.js';
 
 /** The part of a body that one root may inline, so that a few roots can still share it. */
@@ -85,7 +86,7 @@ class Regions {
     order.forEach((node, i) => this.#position.set(node, i));
     this.#inputs = order.map(({ inputs }) => {
       const inner: number[] = [];
-      for (const input of inputs) if (input.primitive.kind !== 'leaf') inner.push(this.#position.get(input)!);
+      for (const input of inputs) if (input.primitive.kind !== 'leaf') inner.push(lookUp(this.#position, input));
       return inner;
     });
     this.#costs = Uint8Array.from(order, costOf);
@@ -104,7 +105,7 @@ class Regions {
   /** Visits the node and the inlined ones below it until `visit` has had enough. */
   #walk(node: Expr, visit: (position: number) => boolean): void {
     const walk = ++this.#walks;
-    const start = this.#position.get(node)!;
+    const start = lookUp(this.#position, node);
     const stack = [start];
     this.#seen[start] = walk;
     while (stack.length > 0) {
@@ -140,7 +141,7 @@ class Regions {
    * shared nodes twice mostly says no without a walk.
    */
   exceeds(limit: number, node: Expr): boolean {
-    const at = this.#position.get(node)!;
+    const at = lookUp(this.#position, node);
     let bound = this.#weights[at]!;
     for (const input of this.#inputs[at]!) if (this.#isRoot[input] === 0) bound += this.#bounds[input]!;
     if (bound > limit) bound = this.weight(node);

@@ -7,6 +7,7 @@
  */
 import { formKey } from '../core/affine.js';
 import type { Graph, GraphUpdate } from '../core/graph.js';
+import { append } from '../core/maps.js';
 import type { Fused } from './fused.js';
 import { type BufferId, type Kernel, readOperands, type Segment, writtenOperands } from './kernel.js';
 import { inOrder, link, reaches } from './precedence.js';
@@ -38,18 +39,13 @@ class Accesses {
   readonly #writes = new Map<BufferId, Access[]>();
 
   constructor(units: readonly Unit[]) {
-    const enter = (table: Map<BufferId, Access[]>, buffer: BufferId, access: Access): void => {
-      const list = table.get(buffer);
-      if (list === undefined) table.set(buffer, [access]);
-      else list.push(access);
-    };
     for (const unit of units) {
-      for (const buffer of unit.control?.reads ?? []) enter(this.#reads, buffer, { unit, segment: undefined });
-      for (const buffer of unit.control?.writes ?? []) enter(this.#writes, buffer, { unit, segment: undefined });
+      for (const buffer of unit.control?.reads ?? []) append(this.#reads, buffer, { unit, segment: undefined });
+      for (const buffer of unit.control?.writes ?? []) append(this.#writes, buffer, { unit, segment: undefined });
       for (const segment of unit.segments) {
-        for (const operand of readOperands(segment)) enter(this.#reads, segment.operands[operand]!, { unit, segment });
+        for (const operand of readOperands(segment)) append(this.#reads, segment.operands[operand]!, { unit, segment });
         for (const operand of writtenOperands(segment))
-          enter(this.#writes, segment.operands[operand]!, { unit, segment });
+          append(this.#writes, segment.operands[operand]!, { unit, segment });
       }
     }
   }

@@ -5,6 +5,7 @@
 import { sizeOf } from '../core/aval.js';
 import type { Expr } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import { isLastCopy } from '../ops/control/copy.js';
 import type { BufferTable } from './buffer-table.js';
 import type { Cluster } from './cluster.js';
@@ -118,7 +119,7 @@ export function joinUnits(
   const maps = new OpenMaps(limits);
   const reductions = new OpenReductions(graph, buffers);
   for (const cluster of inOrder(clusters)) {
-    const needs = new Set([...cluster.needs].map((need) => unitOf.get(need)!));
+    const needs = new Set([...cluster.needs].map((need) => lookUp(unitOf, need)));
     if (cluster.kind === 'control') {
       const unit = add([], controlOf(cluster.reductions[0]!));
       for (const need of needs) link(unit, need);

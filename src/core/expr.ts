@@ -264,6 +264,10 @@ export class Expr<A extends Attributes = Attributes, I extends Inputs = Inputs> 
     if (input === undefined) throw new InternalError(`${this.primitive.name} has no input ${index}`);
     return input;
   }
+  /** For errors: `matmul f32[2,3]`. */
+  toString(): string {
+    return `${operation(this)} ${this.aval.key}`;
+  }
 }
 
 /** Whether the primitive is that of the node, whose attributes and inputs it then types. */

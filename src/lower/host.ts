@@ -2,6 +2,7 @@
 import type { Graph } from '../core/graph.js';
 import { bytesPerElement } from '../core/dtype.js';
 import type { Expr } from '../core/expr.js';
+import { lookUp } from '../core/maps.js';
 import type { Buffer } from '../compile/buffers.js';
 import type { Fused } from '../compile/fused.js';
 import type { DividedGraph } from '../compile/host.js';
@@ -39,8 +40,8 @@ export function joinHost(
   const step: HostStep = {
     kind: 'host',
     graph: host.graph,
-    parameters: host.parameters.map((i) => parameterIds.get(i)!),
-    outputs: [...numbers, ...host.outputs.map((i) => outputIds.get(i)!)],
+    parameters: host.parameters.map((i) => lookUp(parameterIds, i)),
+    outputs: [...numbers, ...host.outputs.map((i) => lookUp(outputIds, i))],
   };
   const whole = graph.updates.map((update): Update => {
     const own = updates.find(({ output }) => outputs[output] === update.output);
@@ -49,8 +50,8 @@ export function joinHost(
   });
   return {
     buffers,
-    parameters: graph.parameters.map((_, i) => parameterIds.get(i)!),
-    outputs: graph.outputs.map((_, i) => outputIds.get(i)!),
+    parameters: graph.parameters.map((_, i) => lookUp(parameterIds, i)),
+    outputs: graph.outputs.map((_, i) => lookUp(outputIds, i)),
     updates: whole,
     steps: [step],
   };

@@ -11,6 +11,7 @@ import { InternalError } from '../core/errors.js';
 import { type Expr, ExprScope, type Primitive, topologicalOrder, withScope } from '../core/expr.js';
 import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import { composite } from './composite.js';
 import { exprBuilder } from './expr-builder.js';
 import { parameter } from './leaf.js';
@@ -129,14 +130,14 @@ export function evaluateGraph(
         node,
         evaluateNode(
           node,
-          node.inputs.map((input) => values.get(input)!),
+          node.inputs.map((input) => lookUp(values, input)),
         ),
       );
     for (const input of node.inputs) {
-      const left = uses.get(input)! - 1;
+      const left = lookUp(uses, input) - 1;
       uses.set(input, left);
       if (left === 0) values.delete(input);
     }
   }
-  return graph.outputs.map((output) => values.get(output)!);
+  return graph.outputs.map((output) => lookUp(values, output));
 }

@@ -1,6 +1,7 @@
 /** The builder of expressions: decompositions run on it are lowered, derivatives run on it are recorded. */
 import type { DType } from '../core/dtype.js';
 import { type Expr, make, type Primitive, type TensorBuilder } from '../core/expr.js';
+import { lookUp } from '../core/maps.js';
 import { SCALAR_OPS, type ScalarOp } from '../core/scalar-op.js';
 import { dot } from './contraction.js';
 import { primitives } from './define.js';
@@ -22,7 +23,7 @@ function elementwiseNode(primitive: Primitive, inputs: readonly Expr[]): Expr {
 const coreOp =
   (op: ScalarOp) =>
   (...inputs: Expr[]): Expr =>
-    elementwiseNode(primitives().get(op)!, inputs);
+    elementwiseNode(lookUp(primitives(), op), inputs);
 
 /** Every core op by its name; those that take more than expressions are replaced below. */
 const coreOps = Object.fromEntries((Object.keys(SCALAR_OPS) as ScalarOp[]).map((op) => [op, coreOp(op)])) as Record<

@@ -7,6 +7,7 @@ import type { TypedArray } from '../core/dtype.js';
 import type { Program } from '../lower/program.js';
 import { evaluateNode } from '../ops/evaluate.js';
 import type { HostArray } from '../core/array.js';
+import { lookUp } from '../core/maps.js';
 import type { Backend } from './backend.js';
 import { HostSteps } from './host-steps.js';
 import { kernelProgram } from './kernel-program.js';
@@ -91,14 +92,14 @@ async function measured(
     memory.set(id, { storage });
   });
   for (const { output, parameter, inPlace } of program.updates)
-    if (inPlace) memory.set(program.outputs[output]!, memory.get(program.parameters[parameter]!)!);
+    if (inPlace) memory.set(program.outputs[output]!, lookUp(memory, program.parameters[parameter]!));
   const holder = (id: number): UpdateTarget => {
     const { dtype, size } = program.buffers[id]!;
     if (!memory.has(id)) {
       const home = homeOf(program, id, backend);
       memory.set(id, { storage: Storage.allocate(home, dtype, size, 'variable') });
     }
-    return memory.get(id)!;
+    return lookUp(memory, id);
   };
   // What the host gives to the kernels is the same in each run.
   const host = program.buffers.map(({ id, home }) =>
@@ -160,7 +161,7 @@ function interpreted({ graph, kernels }: Program, values: readonly TypedArray[],
     const begin = performance.now();
     for (const node of order) {
       if (known.has(node)) continue;
-      const inputs = node.inputs.map((input) => known.get(input)!);
+      const inputs = node.inputs.map((input) => lookUp(known, input));
       const start = performance.now();
       known.set(node, evaluateNode(node, inputs));
       const kernel = kernelOf.get(node);

@@ -6,6 +6,7 @@
 import { parameterPrimitive } from '../ops/leaf.js';
 import { attributesKey, type Expr, graphsOf, type Phase, topologicalOrder, attributesOf } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import type { Segment } from '../compile/kernel.js';
 
 /** A part of the user's program. */
@@ -90,5 +91,5 @@ export function provenanceOf({ graph, variables, again }: Recording): (node: Exp
       if (read.length > path.length && (path === '' || read.startsWith(`${path}.`))) path = read;
     all.set(node, { path, phase: phase ?? (follows ? 'update' : 'forward'), location });
   });
-  return (node) => all.get(node)!;
+  return (node) => lookUp(all, node);
 }

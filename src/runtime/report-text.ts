@@ -89,7 +89,10 @@ export function pageText(program: Program, report: PageData): string {
       short(bytesRead),
       short(bytesWritten),
       counted(
-        written.flatMap((id) => (replaced.has(id) ? quoteName(replaced.get(id)!) : [])),
+        written.flatMap((id) => {
+          const name = replaced.get(id);
+          return name === undefined ? [] : [quoteName(name)];
+        }),
         3,
       ),
       ...(times === undefined ? [] : [times[i]!.toPrecision(3), `${Math.round((100 * times[i]!) / total)} %`]),

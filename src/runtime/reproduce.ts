@@ -14,6 +14,7 @@ import {
   withScope,
 } from '../core/expr.js';
 import { formatNumber, type Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import { parameter, isParameter } from '../ops/leaf.js';
 import { distance, type Pair } from './bisect.js';
 import type { FirstDiffering } from './comparison.js';
@@ -88,11 +89,11 @@ function rebuilt(
           each,
           make(
             each.primitive,
-            each.inputs.map((input) => copies.get(input)!),
+            each.inputs.map((input) => lookUp(copies, input)),
             each.attributes,
           ),
         );
-    const output = copies.get(order.at(-1)!)!;
+    const output = lookUp(copies, order.at(-1)!);
     return { name: 'part', parameters, parameterNames: names, outputs: [output], outputNames: ['part'], updates: [] };
   });
 }
@@ -135,7 +136,7 @@ function print({ backends }: Pair, part: Part, { op, path, location, ulp }: Omit
   for (const node of order) {
     if (names.has(node)) continue;
     const name = `n${statements.length}`;
-    const inputs = node.inputs.map((input) => names.get(input)!).join(', ');
+    const inputs = node.inputs.map((input) => lookUp(names, input)).join(', ');
     const attributes = Object.entries(node.attributes).map(([key, value]) => `${key}: ${literal(value)}`);
     const last = attributes.length === 0 ? '' : `, { ${attributes.join(', ')} }`;
     statements.push(`  const ${name} = applyPrimitive('${node.primitive.name}', [${inputs}]${last});`);
@@ -156,7 +157,7 @@ function print({ backends }: Pair, part: Part, { op, path, location, ulp }: Omit
       : []),
     `export const step = jit((${graph.parameters.map((_, i) => `x${i}`).join(', ')}) => {`,
     ...statements,
-    `  return ${names.get(graph.outputs[0]!)!};`,
+    `  return ${lookUp(names, graph.outputs[0]!)};`,
     `}, { name: '${op}' });`,
     'export const args = [',
     ...args,

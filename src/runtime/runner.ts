@@ -7,6 +7,7 @@ import { BackendUnavailableError, InternalError, LazuliError, UnsupportedError }
 import { DTYPES } from '../core/dtype.js';
 import { sizeAt } from '../core/extent.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import { unsupportedNode } from '../compile/host.js';
 import { compileGraph } from '../lower/pipeline.js';
 import type { Program } from '../lower/program.js';
@@ -87,7 +88,7 @@ export class Runner {
     this.#results = program.outputs.flatMap((id, output) => {
       if (updated.has(output)) return [];
       if (!first.has(id)) first.set(id, output);
-      return [{ output, first: first.get(id)! }];
+      return [{ output, first: lookUp(first, id) }];
     });
   }
 

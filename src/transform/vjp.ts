@@ -25,6 +25,7 @@ import {
   withScope,
 } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import { cast } from '../ops/elementwise.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { parameter } from '../ops/leaf.js';
@@ -140,7 +141,7 @@ export function pullback(outputs: readonly Expr[], cotangents: readonly Expr[], 
     if (isOf(node, resultPrimitive)) {
       const of = node.input();
       if (!ofResults.has(of)) ofResults.set(of, new Array<Expr | undefined>(of.aval.results!.length).fill(undefined));
-      ofResults.get(of)![node.attributes.index] = cotangent;
+      lookUp(ofResults, of)[node.attributes.index] = cotangent;
       continue;
     }
     if (vjp === undefined) {

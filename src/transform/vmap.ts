@@ -15,6 +15,7 @@ import {
   withScope,
 } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
+import { lookUp } from '../core/maps.js';
 import { resultIndex } from '../ops/control/results.js';
 import { exprBuilder } from '../ops/expr-builder.js';
 import { batchedNode } from '../ops/indexing.js';
@@ -68,7 +69,7 @@ function batchInto(known: Map<Expr, Batched>, outputs: readonly Expr[], extent: 
       known.set(node, result);
       continue;
     }
-    const inputs = node.inputs.map((input) => known.get(input)!);
+    const inputs = node.inputs.map((input) => lookUp(known, input));
     const isBatched = inputs.some((input) => input.isBatched);
     if (isBatched && primitive.vmapOfResults !== undefined) {
       ofResults.set(node, primitive.vmapOfResults(inputs, node, extent, builder));
@@ -85,7 +86,7 @@ function batchInto(known: Map<Expr, Batched>, outputs: readonly Expr[], extent: 
       isBatched,
     });
   }
-  return outputs.map((output) => known.get(output)!);
+  return outputs.map((output) => lookUp(known, output));
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { bytesPerElement, type DType } from '../../../src/core/dtype.js';
 import { scaledSize, type SizeForm } from '../../../src/core/extent.js';
+import { lookUp } from '../../../src/core/maps.js';
 import type { Access, For, Form, LoopFunction, MemoryId, Statement, VariableId } from '../../../src/lower/loops.js';
 import type { FunctionBody, Local } from '../body.js';
 import { scale, scaleBy, sizeLocal } from '../loops.js';
@@ -162,12 +163,12 @@ export class Pointers {
     const shared: Moving[] = [];
     const moving: Moving[] = [];
     const outer: [Group, Pointer][] = [];
-    for (const group of this.#inside.get(loop)!) {
+    for (const group of lookUp(this.#inside, loop)) {
       const step = this.#step(group, variable);
       if (step === 0) continue;
       outer.push([group, group.at]);
       if (isVector && group.at.offset === undefined) {
-        const { times, plus } = scaledSize(group.strides.get(variable)!, group.bytes);
+        const { times, plus } = scaledSize(lookUp(group.strides, variable), group.bytes);
         const key = `${times === 0 ? '' : `n${times}_`}${plus}`;
         let offset = offsets.get(key);
         if (offset === undefined) {
@@ -231,7 +232,7 @@ export class Pointers {
   push(access: Access, element: number): number {
     const { f } = this;
     const { address, step } = access;
-    const group = this.#groupOf.get(access)!;
+    const group = lookUp(this.#groupOf, access);
     const constant = (address.offset - group.offset + element * step) * group.bytes;
     // Where the first element is guarded away, the pointer itself may lie below the memory, even below address 0.
     const mayWrap = constant < 0 || (constant > 0 && access.guard !== undefined && mayBeBelow(address));

@@ -3,6 +3,7 @@
  * Addresses are not in the code: `table` holds those of each call's operands, so one module serves any buffers.
  */
 import type { SizeForm } from '../../../src/core/extent.js';
+import { append, lookUp } from '../../../src/core/maps.js';
 import type { ContractStatement } from '../../../src/lower/loops.js';
 import type { BufferId } from '../../../src/compile/kernel.js';
 import { addressesOf, type Call, type LaunchStep, launchesOf, type Program } from '../../../src/lower/program.js';
@@ -134,7 +135,7 @@ class ProgramEmitter {
     const emitRun = (f: FunctionBody, table: Local, all: Local, n: Local | undefined): void => {
       threads.enter(f, { threads: all });
       const launch = (step: LaunchStep): void => {
-        for (const calls of placed.get(step)!) this.#emitPhase(f, table, n, calls, tasksOffset);
+        for (const calls of lookUp(placed, step)) this.#emitPhase(f, table, n, calls, tasksOffset);
       };
       new StepEmitter(this.program, f, table, placesIn(this.calls), launch, n).emit(this.program.steps);
     };
@@ -252,12 +253,7 @@ class ProgramEmitter {
 /** Where the addresses of buffers stand in the table. */
 function placesIn(calls: readonly CallLayout[]): (id: BufferId) => readonly number[] {
   const places = new Map<BufferId, number[]>();
-  for (const { offset, operands } of calls)
-    operands.forEach((id, i) => {
-      const list = places.get(id);
-      if (list === undefined) places.set(id, [offset + 4 * i]);
-      else list.push(offset + 4 * i);
-    });
+  for (const { offset, operands } of calls) operands.forEach((id, i) => append(places, id, offset + 4 * i));
   return (id) => places.get(id) ?? [];
 }
 

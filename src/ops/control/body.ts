@@ -10,6 +10,7 @@ import {
   topologicalOrder,
   withScope,
 } from '../../core/expr.js';
+import { lookUp } from '../../core/maps.js';
 import { parameter } from '../leaf.js';
 import { closed } from './inline.js';
 
@@ -127,7 +128,7 @@ function chooseSaved(read: readonly Expr[], order: readonly Expr[], isFree: (nod
     }
     return needed;
   };
-  const pending = [...saved].sort((a, b) => position.get(a)! - position.get(b)!);
+  const pending = [...saved].sort((a, b) => lookUp(position, a) - lookUp(position, b));
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (!saved.delete(node)) continue;
     const needed = missing(node);
@@ -137,10 +138,10 @@ function chooseSaved(read: readonly Expr[], order: readonly Expr[], isFree: (nod
     else if (other !== undefined) {
       saved.add(other);
       pending.push(other);
-      pending.sort((a, b) => position.get(a)! - position.get(b)!);
+      pending.sort((a, b) => lookUp(position, a) - lookUp(position, b));
     }
   }
-  return [...saved].sort((a, b) => position.get(a)! - position.get(b)!);
+  return [...saved].sort((a, b) => lookUp(position, a) - lookUp(position, b));
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   topologicalOrder,
   withScope,
 } from '../../core/expr.js';
+import { lookUp } from '../../core/maps.js';
 import { dot, dotPrimitive, freeAxes } from '../contraction.js';
 import { gather, gatherPrimitive } from '../indexing.js';
 import { parameter } from '../leaf.js';
@@ -122,7 +123,7 @@ function dependences({ body, constants, carries }: ScanAttributes): Map<Expr, De
   );
   for (const node of topologicalOrder(body.outputs))
     if (!found.has(node))
-      found.set(node, RANK[Math.max(0, ...node.inputs.map((input) => RANK.indexOf(found.get(input)!)))]!);
+      found.set(node, RANK[Math.max(0, ...node.inputs.map((input) => RANK.indexOf(lookUp(found, input))))]!);
   return found;
 }
 
@@ -144,7 +145,7 @@ export function hoistedScan(
   const before = new Map<Expr, { readonly kind: 'constants' | 'sequences'; readonly value: Expr }>();
   let bytes = 0;
   const hoist = (node: Expr): boolean => {
-    const kind = dependence.get(node)!;
+    const kind = lookUp(dependence, node);
     if (node.primitive.kind === 'leaf' || node.primitive.kind === 'movement' || node.primitive.kind === 'control')
       return false;
     if (kind === 'constants') {
