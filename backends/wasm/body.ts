@@ -68,6 +68,8 @@ const instruction = (
   alignment = 0,
 ): Instruction => ({ op, value, offset, alignment, data, type, callee });
 
+const ZERO_VECTOR = Array<number>(16).fill(0);
+
 /** Writes the instructions of one function; every method returns the builder, so that a line reads as a sequence. */
 export class FunctionBody {
   readonly instructions: Instruction[] = [];
@@ -95,6 +97,10 @@ export class FunctionBody {
   /** New local variables by their names. */
   newLocals<Names extends readonly string[]>(type: ValueType, ...names: Names): { [K in keyof Names]: Local } {
     return names.map((name) => this.local(type, name)) as { [K in keyof Names]: Local };
+  }
+  /** The same as a record. */
+  namedLocals<Name extends string>(type: ValueType, ...names: readonly Name[]): Readonly<Record<Name, Local>> {
+    return Object.fromEntries(names.map((name) => [name, this.local(type, name)])) as Record<Name, Local>;
   }
 
   get(local: Local): this {
@@ -132,6 +138,11 @@ export class FunctionBody {
 
   f64(value: number): this {
     return this.#push('f64.const', value);
+  }
+
+  /** Zero of any type. */
+  zero(type: Exclude<ValueType, 'i64'>): this {
+    return type === 'v128' ? this.v128(ZERO_VECTOR) : this[type](0);
   }
 
   /** A vector constant of 16 bytes. */

@@ -122,11 +122,8 @@ function run({ dtype, m, n, k, left, right }: Case, fused = false): { got: Typed
             .i32(bytes)
             .op('i32.mul')
             .op('i32.add');
-          f.get(value)
-            .memory(`${ops.scalar as 'f32'}.load`)
-            .get(value)
-            .memory(`${ops.scalar as 'f32'}.load`);
-          f.op(`${ops.scalar as 'f32'}.add`).memory(`${ops.scalar as 'f32'}.store`);
+          f.get(value).memory(`${ops.dtype}.load`).get(value).memory(`${ops.dtype}.load`);
+          f.op(`${ops.dtype}.add`).memory(`${ops.dtype}.store`);
         });
       });
     },

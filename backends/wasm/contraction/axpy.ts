@@ -2,13 +2,14 @@
  * Rows of the right operand, scaled and added to a row of results: `y ← (((y + x₀w₀) + x₁w₁) + …)`, eight at a time, so
  * that the results are read and written once for eight steps of k. The chain of each output is the serial one.
  */
-import type { FunctionBody, FunctionReference } from '../body.js';
+import type { FunctionReference } from '../body.js';
 import type { ModuleBuilder } from '../encoder.js';
 import { advance, countUp } from '../loops.js';
 import type { LaneOps } from './lanes.js';
 
 /** Rows of the right operand in one pass. */
 export const PASS = 8;
+
 /**
  * Emits `axpy(x, w, y, end, first)` for `steps` ≤ {@link PASS} steps of k: `y[j] += Σ x[s]·w[s, j]` for addresses
  * `y … end`, from +0 where `first`. Strides are bytes; those of `w` are constants, so that they fold into the loads.
@@ -28,49 +29,34 @@ export function emitAxpy(
       if (s > 0) advance(f, x, xStride);
       f.get(x).memory(ops.loadSplat).set(splat);
     });
-    const pass = (vector: boolean, load: boolean): void => {
+    /** Adds the steps to the results at `y`, a vector or one of them, from what is there or from +0; moves on to the next. */
+    const pass = (unit: 'vector' | 'element', from: 'memory' | 'zero'): void => {
+      const type = unit === 'vector' ? 'v128' : ops.dtype;
+      const bytes = unit === 'vector' ? 16 : ops.bytes;
+      // Vectors begin at any element.
+      const alignment = unit === 'vector' ? 2 : undefined;
       f.get(y);
-      if (!load && vector) f.v128(ZEROS);
-      else if (!load) pushZero(f, ops);
-      else if (vector) f.get(y).memory('v128.load', 0, 2);
-      else f.get(y).memory(`${ops.scalar as 'f32'}.load`);
+      if (from === 'zero') f.zero(type);
+      else f.get(y).memory(`${type}.load`, 0, alignment);
       splats.forEach((splat, s) => {
-        if (vector)
-          f.get(splat)
-            .get(w)
-            .memory('v128.load', s * wStride, 2)
-            .op(ops.multiply)
-            .op(ops.add);
-        else {
-          f.get(splat)
-            .lane(ops.extract, 0)
-            .get(w)
-            .memory(`${ops.scalar as 'f32'}.load`, s * wStride);
-          f.op(`${ops.scalar as 'f32'}.mul`).op(`${ops.scalar as 'f32'}.add`);
-        }
+        f.get(splat);
+        if (unit === 'element') f.lane(ops.extract, 0);
+        f.get(w).memory(`${type}.load`, s * wStride, alignment);
+        if (unit === 'vector') f.op(ops.multiply).op(ops.add);
+        else f.op(`${ops.dtype}.mul`).op(`${ops.dtype}.add`);
       });
-      if (vector) f.memory('v128.store', 0, 2);
-      else f.memory(`${ops.scalar as 'f32'}.store`);
-      const bytes = vector ? 16 : ops.bytes;
+      f.memory(`${type}.store`, 0, alignment);
       f.increment(y, bytes).increment(w, bytes);
     };
-    const sweep = (load: boolean): void => {
-      countUp(f, y, lastVector, 0, () => pass(true, load));
-      countUp(f, y, end, 0, () => pass(false, load));
+    const sweep = (from: 'memory' | 'zero'): void => {
+      countUp(f, y, lastVector, 0, () => pass('vector', from));
+      countUp(f, y, end, 0, () => pass('element', from));
     };
     // The whole vectors end at y + ⌊(end − y) / 16⌋·16.
     f.get(end).get(y).op('i32.sub').i32(-16).op('i32.and').get(y).op('i32.add').set(lastVector);
     f.get(first).if(
-      () => sweep(false),
-      () => sweep(true),
+      () => sweep('zero'),
+      () => sweep('memory'),
     );
   });
-}
-
-const ZEROS = Array<number>(16).fill(0);
-
-function pushZero(f: FunctionBody, ops: LaneOps): void {
-  if (ops.scalar === 'f32') f.f32(0);
-  else if (ops.scalar === 'f64') f.f64(0);
-  else f.i32(0);
 }

@@ -10,9 +10,10 @@ import { DOT_BASE_LEVEL, dotColumns, emitDotPhase } from './columns.js';
 import { CONTEXT, CONTEXT_BYTES, productNanoseconds, type ContractionKit, type Destination } from './kit.js';
 import { laneOps } from './lanes.js';
 import { type BaseLevel, scratchLevels } from './levels.js';
-import { BASE_LEVEL, type EmitBody, emitPacked } from './packed.js';
+import { type EmitBody, emitPacked } from './packed.js';
 import { isMatrix, laneStride, packedBytes, planPacked, stepStride, type ContractionShape } from './plan.js';
 import { emitRowPhase, ROW_BASE_LEVEL, rowTask } from './row.js';
+import { BASE_LEVEL } from './tile-phase.js';
 import { ceilDivide, push, sizeLocal } from '../loops.js';
 
 /** How a contraction is computed. */

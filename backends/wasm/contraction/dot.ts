@@ -93,24 +93,24 @@ function transpose(f: FunctionBody, from: readonly Local[], to: readonly Local[]
 
 /** Emits `dot(x, w, y, k, resume)` for one output. */
 export function emitScalarDot(module: ModuleBuilder, ops: LaneOps, xStride: number): FunctionReference {
-  const type = ops.scalar as 'f32';
-  return module.function(`dot_${ops.dtype}_scalar`, PARAMETERS, [], (f, { x, w, y, k, resume }) => {
-    const sum = f.local(ops.scalar, 'sum');
+  const { dtype } = ops;
+  return module.function(`dot_${dtype}_scalar`, PARAMETERS, [], (f, { x, w, y, k, resume }) => {
+    const sum = f.local(dtype, 'sum');
     countDown(f, k, 1, () => {
       f.get(sum)
         .get(x)
-        .memory(`${type}.load`)
+        .memory(`${dtype}.load`)
         .get(w)
-        .memory(`${type}.load`)
-        .op(`${type}.mul`)
-        .op(`${type}.add`)
+        .memory(`${dtype}.load`)
+        .op(`${dtype}.mul`)
+        .op(`${dtype}.add`)
         .set(sum);
       advance(f, x, xStride);
       f.increment(w, ops.bytes);
     });
     f.get(resume).if(() => {
-      f.get(y).memory(`${type}.load`).get(sum).op(`${type}.add`).set(sum);
+      f.get(y).memory(`${dtype}.load`).get(sum).op(`${dtype}.add`).set(sum);
     });
-    f.get(y).get(sum).memory(`${type}.store`);
+    f.get(y).get(sum).memory(`${dtype}.store`);
   });
 }

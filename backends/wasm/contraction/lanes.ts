@@ -4,15 +4,13 @@
 import { InternalError } from '../../../src/core/errors.js';
 import type { DType } from '../../../src/core/dtype.js';
 import type { LaneOp, MemoryLaneOp, MemoryOp, PlainOp } from '../opcodes.js';
-import type { ValueType } from '../types.js';
 
-/** The dtypes that a contraction may have. u32 multiplies and adds as i32 does. */
+/** The dtypes that a contraction may have, which are also types of values in WebAssembly. u32 multiplies and adds as i32 does. */
 export type ContractionDType = 'f32' | 'f64' | 'i32';
 
 /** The instructions of one dtype. */
 export interface LaneOps {
   readonly dtype: ContractionDType;
-  readonly scalar: ValueType;
   /** Bytes an element. */
   readonly bytes: number;
   /** Elements in one 128-bit vector. */
@@ -29,7 +27,6 @@ export interface LaneOps {
 const TABLE: Readonly<Record<ContractionDType, LaneOps>> = {
   f32: {
     dtype: 'f32',
-    scalar: 'f32',
     bytes: 4,
     lanes: 4,
     loadSplat: 'v128.load32_splat',
@@ -41,7 +38,6 @@ const TABLE: Readonly<Record<ContractionDType, LaneOps>> = {
   },
   f64: {
     dtype: 'f64',
-    scalar: 'f64',
     bytes: 8,
     lanes: 2,
     loadSplat: 'v128.load64_splat',
@@ -53,7 +49,6 @@ const TABLE: Readonly<Record<ContractionDType, LaneOps>> = {
   },
   i32: {
     dtype: 'i32',
-    scalar: 'i32',
     bytes: 4,
     lanes: 4,
     loadSplat: 'v128.load32_splat',

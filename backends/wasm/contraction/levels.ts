@@ -122,7 +122,6 @@ function emitJoin(module: ModuleBuilder, ops: LaneOps): FunctionReference {
   return module.function(`join_${ops.dtype}`, parameters, [], (f, p) => {
     const [at, end] = f.newLocals('i32', 'at', 'end');
     const mask = f.local('v128', 'mask');
-    const scalar = ops.scalar as 'f32';
     f.i32(-1).i32(0).get(p.resume).op('select').op('i32x4.splat').set(mask);
     const pointer = (base: Local): FunctionBody => f.get(base).get(at).op('i32.add');
     /** What was there, or 0; a total is never −0, so 0 + total is the total. */
@@ -142,7 +141,7 @@ function emitJoin(module: ModuleBuilder, ops: LaneOps): FunctionReference {
         pointer(p.to);
         old(() => pointer(p.to).memory(ops.loadZero));
         f.lane(ops.extract, 0);
-        pointer(p.from).memory(`${scalar}.load`).op(`${scalar}.add`).memory(`${scalar}.store`);
+        pointer(p.from).memory(`${ops.dtype}.load`).op(`${ops.dtype}.add`).memory(`${ops.dtype}.store`);
       });
       advance(f, p.from, p.fromPitch);
       advance(f, p.to, p.toPitch);

@@ -7,27 +7,22 @@
  * memory, because other threads read it.
  */
 import type { FunctionBody, FunctionReference, Local } from '../body.js';
-import { advance, blockBounds, ceilDivide, countUp, minimum, push, scale, scaleBy } from '../loops.js';
+import { ceilDivide, countUp, minimum, push, scale } from '../loops.js';
 import {
-  callEpilogue,
   CONTEXT,
   CONTEXT_BYTES,
-  loadContext,
   packNanoseconds,
-  PHASE,
   productNanoseconds,
-  pushBlock,
   type ContractionKit,
   type Destination,
 } from './kit.js';
-import { laneOps, type LaneOps } from './lanes.js';
-import { Levels, type BaseLevel, type Place } from './levels.js';
-import { matrixKind, packPhase, type Side } from './pack-phase.js';
-import { headerBytes, isMatrix, laneStride, planPacked, type PackedPlan, type ContractionShape } from './plan.js';
-import { emitTile, TILE_ROWS, tileColumns } from './tile.js';
-import { emitFinite, emitWindowTile } from './window-tile.js';
-
-const ZEROS = Array<number>(16).fill(0);
+import { laneOps } from './lanes.js';
+import { matrixKind, packPhase } from './pack-phase.js';
+import type { Side } from './places.js';
+import { headerBytes, planPacked, type ContractionShape } from './plan.js';
+import { TILE_ROWS, tileColumns } from './tile.js';
+import { emitTilePhase, type PackedContraction } from './tile-phase.js';
+import { emitFinite } from './window-tile.js';
 
 /** Extents at run time: constants, or locals where they follow from n. */
 export interface Extents {
@@ -41,9 +36,6 @@ export interface Extents {
 /** Writes what follows the operands in the context at `scratch`, and runs the phases. */
 export type EmitBody = (f: FunctionBody, scratch: Local, packed: Local, extents: Extents) => void;
 
-/** Tiles keep the running block in registers. */
-export const BASE_LEVEL: BaseLevel = 1;
-
 /**
  * Emits the packed contraction's body, after the context has its operands: packing phases and tile phases over blocks that
  * bound the packed memory.
@@ -56,97 +48,161 @@ export function emitPacked(
 ): EmitBody {
   const ops = laneOps(shape.dtype);
   const plan = planPacked(shape);
-  const phaseOf = (side: Side): FunctionReference => packPhase(kit, `${name}_${side}`, ops, side, shape[side]);
-  const packLeft = plan.isDirect ? undefined : phaseOf('left');
-  const packRight = phaseOf('right');
-  const tiles = emitTilePhase(kit, `${name}_tiles`, ops, shape, plan, destination);
-  return (f, scratch, memory, { m, n, k, outermost }) => {
-    const count = f.local('i32', 'count');
-    const store = (field: keyof typeof CONTEXT, value: Local | number): void =>
-      void push(f.get(scratch), value).memory('i32.store', CONTEXT[field]);
-    const address = (field: keyof typeof CONTEXT, offset: number, base = memory): void =>
-      void f.get(scratch).get(base).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
-    store('steps', k);
-    if (typeof outermost !== 'number') store('outermost', outermost);
-    for (const side of ['left', 'right'] as const) {
-      const kind = matrixKind(ops, shape[side]);
-      if (kind !== undefined && !(side === 'left' && plan.isDirect)) store(`${side}Stride`, kind.stride);
-    }
-    const header = headerBytes(shape);
-    address('packedLeft', header);
-    address('packedRight', header + plan.leftBytes);
-    address('blocks', CONTEXT_BYTES, scratch);
-    if (plan.zeroBytes > 0) {
-      const zeros = header + plan.leftBytes + plan.rightBytes;
-      address('zeros', zeros);
-      const at = f.local('i32', 'at');
-      f.i32(0).set(at);
-      countUp(f, at, plan.zeroBytes, 16, () =>
-        f.get(memory).get(at).op('i32.add').v128(ZEROS).memory('v128.store', zeros),
-      );
-    }
-    /** Packs all steps of the panels that the context names: in any case, or an operand that is kept where it is not there yet. */
-    const pack = (side: Side, phase: FunctionReference, across: number): void => {
-      const run = (): void => kit.fork(f, phase, scratch, count, packNanoseconds(shape.k * across));
-      if (shape.kept?.[side] === true) f.get(memory).memory('i32.load').op('i32.eqz').if(run);
-      else run();
-    };
-    eachBlock(f, n, shape.n, plan.columnsPacked, (first, columns) => {
-      store('firstColumn', first);
-      store('columns', columns);
-      ceilDivide(push(f, columns), tileColumns(ops)).set(count);
-      pack('right', packRight, plan.columnsPacked);
-      if (plan.isDirect && shape.left.bounds.length > 0) {
-        f.get(scratch);
-        pushFinite(kit, f, ops, shape.n, k, () =>
-          f
-            .get(memory)
-            .i32(header + plan.leftBytes)
-            .op('i32.add'),
-        );
-        f.memory('i32.store', CONTEXT.finite);
-      }
-      eachBlock(f, m, shape.m, plan.rowsPacked, (firstRow, rows) => {
-        store('firstRow', firstRow);
-        store('rows', rows);
-        if (packLeft !== undefined) {
-          ceilDivide(push(f, rows), TILE_ROWS).set(count);
-          pack('left', packLeft, plan.rowsPacked);
-        }
-        if (shape.kept !== undefined) f.get(memory).i32(1).memory('i32.store');
-        ceilDivide(push(f, rows), plan.taskRows);
-        ceilDivide(push(f, columns), plan.taskColumns).op('i32.mul').set(count);
-        const products = shape.k * Math.min(shape.m, plan.rowsPacked) * Math.min(shape.n, plan.columnsPacked);
-        kit.fork(f, tiles, scratch, count, productNanoseconds(products));
-      });
-    });
+  const contraction: PackedContraction = { kit, ops, shape, plan, destination };
+  const packing = (side: Side): FunctionReference => packPhase(kit, `${name}_${side}`, ops, side, shape[side]);
+  const phases: Phases = {
+    left: plan.isDirect ? undefined : packing('left'),
+    right: packing('right'),
+    tiles: emitTilePhase(contraction, `${name}_tiles`),
   };
+  return (f, scratch, memory, extents) => new PackedBody(contraction, phases, f, scratch, memory, extents).emit();
 }
 
-/** Pushes whether the packed columns are finite, of panels at the address that `base` pushes. */
-function pushFinite(
-  kit: ContractionKit,
-  f: FunctionBody,
-  ops: LaneOps,
-  columns: number,
-  k: Local | number,
-  base: () => FunctionBody,
-): void {
-  const line = tileColumns(ops) * ops.bytes;
-  const [whole, edge] = [Math.floor(columns / tileColumns(ops)), columns % tileColumns(ops)];
-  const finite = kit.once(`finite ${ops.dtype}`, () => emitFinite(kit, ops));
-  /** Of panels from `first` on. */
-  const panels = (first: number, count: number, step: number): void => {
-    const at = (panel: number): FunctionBody => scale(push(base(), k), panel * line).op('i32.add');
-    at(first);
-    at(first + count)
-      .i32(step)
-      .call(finite);
-  };
-  if (whole > 0) panels(0, whole, 16);
-  // The last panel's second half holds what it held, where no column is in it.
-  if (edge > 0) panels(whole, 1, edge > ops.lanes ? 16 : line);
-  if (whole > 0 && edge > 0) f.op('i32.and');
+interface Phases {
+  /** Packs the left operand, unless its rows are read where they lie. */
+  readonly left: FunctionReference | undefined;
+  readonly right: FunctionReference;
+  readonly tiles: FunctionReference;
+}
+
+/** The body: writes the context at `scratch`, then packs into `memory` and runs tiles block by block. */
+class PackedBody {
+  /** Items of the next phase. */
+  readonly #count: Local;
+
+  constructor(
+    readonly contraction: PackedContraction,
+    readonly phases: Phases,
+    readonly f: FunctionBody,
+    readonly scratch: Local,
+    readonly memory: Local,
+    readonly extents: Extents,
+  ) {
+    this.#count = f.local('i32', 'count');
+  }
+
+  emit(): void {
+    const { m, n } = this.extents;
+    const { shape, plan } = this.contraction;
+    this.#writeContext();
+    this.#writeZeros();
+    eachBlock(this.f, n, shape.n, plan.columnsPacked, (firstColumn, columns) => {
+      this.#packRight(firstColumn, columns);
+      eachBlock(this.f, m, shape.m, plan.rowsPacked, (firstRow, rows) => {
+        this.#packLeft(firstRow, rows);
+        this.#runTiles(rows, columns);
+      });
+    });
+  }
+
+  #store(field: keyof typeof CONTEXT, value: Local | number): void {
+    push(this.f.get(this.scratch), value).memory('i32.store', CONTEXT[field]);
+  }
+  #storeAddress(field: keyof typeof CONTEXT, base: Local, offset: number): void {
+    this.f.get(this.scratch).get(base).i32(offset).op('i32.add').memory('i32.store', CONTEXT[field]);
+  }
+
+  /** Bytes of `memory` before the packed right operand, and before the zeros. */
+  get #rightOffset(): number {
+    return headerBytes(this.contraction.shape) + this.contraction.plan.leftBytes;
+  }
+  get #zerosOffset(): number {
+    return this.#rightOffset + this.contraction.plan.rightBytes;
+  }
+
+  #writeContext(): void {
+    const { ops, shape } = this.contraction;
+    const { k, outermost } = this.extents;
+    this.#store('steps', k);
+    if (typeof outermost !== 'number') this.#store('outermost', outermost);
+    for (const side of ['left', 'right'] as const) {
+      const kind = this.phases[side] && matrixKind(ops, shape[side]);
+      if (kind !== undefined) this.#store(`${side}Stride`, kind.stride);
+    }
+    this.#storeAddress('packedLeft', this.memory, headerBytes(shape));
+    this.#storeAddress('packedRight', this.memory, this.#rightOffset);
+    this.#storeAddress('blocks', this.scratch, CONTEXT_BYTES);
+  }
+
+  /** Writes the zeros that are read where bounds do not hold. */
+  #writeZeros(): void {
+    const { f, memory } = this;
+    const { zeroBytes } = this.contraction.plan;
+    if (zeroBytes === 0) return;
+    const zeros = this.#zerosOffset;
+    this.#storeAddress('zeros', memory, zeros);
+    const at = f.local('i32', 'at');
+    f.i32(0).set(at);
+    countUp(f, at, zeroBytes, 16, () => f.get(memory).get(at).op('i32.add').zero('v128').memory('v128.store', zeros));
+  }
+
+  #packRight(first: Local | number, columns: Local | number): void {
+    const { f } = this;
+    const { ops, shape, plan } = this.contraction;
+    this.#store('firstColumn', first);
+    this.#store('columns', columns);
+    ceilDivide(push(f, columns), tileColumns(ops)).set(this.#count);
+    this.#pack('right', this.phases.right, plan.columnsPacked);
+    if (!plan.isDirect || shape.left.bounds.length === 0) return;
+    // Tiles that read windows leave out steps outside of the bounds if what these meet is finite.
+    f.get(this.scratch);
+    this.#pushFinite();
+    f.memory('i32.store', CONTEXT.finite);
+  }
+
+  #packLeft(first: Local | number, rows: Local | number): void {
+    this.#store('firstRow', first);
+    this.#store('rows', rows);
+    const { left } = this.phases;
+    if (left === undefined) return;
+    ceilDivide(push(this.f, rows), TILE_ROWS).set(this.#count);
+    this.#pack('left', left, this.contraction.plan.rowsPacked);
+  }
+
+  /** Packs all steps of the panels that the context names: in any case, or an operand that is kept where it is not there yet. */
+  #pack(side: Side, phase: FunctionReference, across: number): void {
+    const { f } = this;
+    const { kit, shape } = this.contraction;
+    const run = (): void => kit.fork(f, phase, this.scratch, this.#count, packNanoseconds(shape.k * across));
+    if (shape.kept?.[side] === true) f.get(this.memory).memory('i32.load').op('i32.eqz').if(run);
+    else run();
+  }
+
+  #runTiles(rows: Local | number, columns: Local | number): void {
+    const { f } = this;
+    const { kit, shape, plan } = this.contraction;
+    // What is kept is there from now on.
+    if (shape.kept !== undefined) f.get(this.memory).i32(1).memory('i32.store');
+    ceilDivide(push(f, rows), plan.taskRows);
+    ceilDivide(push(f, columns), plan.taskColumns).op('i32.mul').set(this.#count);
+    const products = shape.k * Math.min(shape.m, plan.rowsPacked) * Math.min(shape.n, plan.columnsPacked);
+    kit.fork(f, this.phases.tiles, this.scratch, this.#count, productNanoseconds(products));
+  }
+
+  /** Pushes whether the packed columns are finite. */
+  #pushFinite(): void {
+    const { f, memory } = this;
+    const { kit, ops, shape } = this.contraction;
+    const width = tileColumns(ops);
+    const [whole, edge] = [Math.floor(shape.n / width), shape.n % width];
+    const finite = kit.once(`finite ${ops.dtype}`, () => emitFinite(kit, ops));
+    /** Pushes the address of a panel. */
+    const panelAt = (panel: number): FunctionBody => {
+      f.get(memory).i32(this.#rightOffset).op('i32.add');
+      return scale(push(f, this.extents.k), panel * width * ops.bytes).op('i32.add');
+    };
+    /** Pushes whether `count` panels from `first` on are finite, looking at a vector each `step` bytes. */
+    const panels = (first: number, count: number, step: number): void => {
+      panelAt(first);
+      panelAt(first + count)
+        .i32(step)
+        .call(finite);
+    };
+    if (whole > 0) panels(0, whole, 16);
+    // The last panel's second half holds what it held, where no column is in it.
+    if (edge > 0) panels(whole, 1, edge > ops.lanes ? 16 : width * ops.bytes);
+    if (whole > 0 && edge > 0) f.op('i32.and');
+  }
 }
 
 /** Visits `total`, `most` at most, in blocks of `limit`: `body(first, size)`. One block is visited without a loop. */
@@ -165,173 +221,5 @@ function eachBlock(
     push(f, total).get(first).op('i32.sub').set(size);
     minimum(f, size, limit).set(size);
     body(first, size);
-  });
-}
-
-/** Computes tasks `from … to`, each a block of `taskRows × taskColumns` outputs of the packed rows and columns. */
-function emitTilePhase(
-  kit: ContractionKit,
-  name: string,
-  ops: LaneOps,
-  shape: ContractionShape,
-  plan: PackedPlan,
-  destination: Destination,
-): FunctionReference {
-  const { sizes } = shape;
-  const width = tileColumns(ops);
-  const isPlain = plan.isDirect && isMatrix(shape.left);
-  const windows = plan.isDirect && !isPlain ? shape.left : undefined;
-  const rowBytes = laneStride(shape.left);
-  const tile = (rows: number, columns: number): FunctionReference =>
-    windows === undefined
-      ? kit.once(`tile ${ops.dtype} ${rows} ${columns} ${isPlain}`, () =>
-          emitTile(kit.module, ops, rows, columns, shape.order.block, isPlain),
-        )
-      : kit.once(`${name} ${rows} ${columns}`, () =>
-          emitWindowTile(
-            kit,
-            `${name}_${rows}x${columns}`,
-            ops,
-            rows,
-            columns,
-            shape.order.block,
-            windows,
-            sizes?.m !== undefined,
-          ),
-        );
-  // Blocks that an epilogue reads hold whole tiles, which is what they are where their number follows from n.
-  const edgeRows = sizes?.m === undefined ? shape.m % TILE_ROWS : 0;
-  const edgeColumns = sizes?.n === undefined ? shape.n % width : 0;
-  const pitch = destination.kind === 'direct' ? destination.pitch : plan.taskColumns * ops.bytes;
-  return kit.module.function(name, PHASE, [], (f, { context, from, to }) => {
-    const [left, packedRight, rows, columns, firstRow, firstColumn] = loadContext(
-      f,
-      context,
-      plan.isDirect ? 'left' : 'packedLeft',
-      'packedRight',
-      'rows',
-      'columns',
-      'firstRow',
-      'firstColumn',
-    );
-    const across = f.local('i32', 'across');
-    const k = sizes?.k === undefined ? shape.k : loadContext(f, context, 'steps')[0];
-    /** k times so many bytes. */
-    const ofK = (bytes: number, name: string): Local | number => {
-      if (typeof k === 'number') return k * bytes;
-      const local = f.local('i32', name);
-      scale(f.get(k), bytes).set(local);
-      return local;
-    };
-    const line = ofK(ops.bytes, 'line');
-    // Where the tile reads windows, `a` is the number of a row.
-    const leftPanel =
-      windows !== undefined ? TILE_ROWS : isPlain ? TILE_ROWS * rowBytes : ofK(TILE_ROWS * ops.bytes, 'leftPanel');
-    const levels = new Levels(kit, ops, f, shape.order, BASE_LEVEL, plan.taskRows, plan.taskColumns * ops.bytes);
-    levels.open(context);
-    const [row0, row1, column0, column1] = f.newLocals('i32', 'row0', 'row1', 'column0', 'column1');
-    const [block, depth0, depth, end, a, b, c, row, column] = f.newLocals(
-      'i32',
-      'block',
-      'depth0',
-      'depth',
-      'end',
-      'a',
-      'b',
-      'c',
-      'row',
-      'column',
-    );
-
-    const results: Place = { address: block, pitch };
-    const target = levels.target(results);
-
-    const callTile = (tileRows: number, tileCols: number): void => {
-      if (windows === undefined) f.get(a).i32(rowBytes).get(b).get(c).i32(target.pitch).get(depth);
-      else f.get(a).get(context).get(b).get(c).i32(target.pitch).get(depth0).get(depth);
-      levels.pushResume(depth0);
-      f.call(tile(tileRows, tileCols));
-    };
-    /** One of two bodies, by whether `end − index ≥ full`; no test where `edge` is 0. */
-    const fullOrEdge = (
-      end: Local,
-      index: Local,
-      full: number,
-      edge: number,
-      onlyEdge: boolean,
-      emit: (size: number) => void,
-    ): void => {
-      if (onlyEdge) emit(edge);
-      else if (edge === 0) emit(full);
-      else
-        f.get(end)
-          .get(index)
-          .op('i32.sub')
-          .i32(full)
-          .op('i32.ge_u')
-          .if(
-            () => emit(full),
-            () => emit(edge),
-          );
-    };
-    /** Tiles of one panel of the right operand, down the task's rows. */
-    const panel = (tileCols: number): void => {
-      f.get(row0).set(row);
-      countUp(f, row, row1, TILE_ROWS, () => {
-        fullOrEdge(row1, row, TILE_ROWS, edgeRows, edgeRows === shape.m, (tileRows) => callTile(tileRows, tileCols));
-        advance(f, a, leftPanel);
-        advance(f, c, TILE_ROWS * target.pitch);
-      });
-    };
-
-    ceilDivide(f.get(columns), plan.taskColumns).set(across);
-    countUp(f, from, to, 1, () => {
-      blockBounds(f.get(from).get(across).op('i32.div_u'), plan.taskRows, rows, row0, row1);
-      blockBounds(f.get(from).get(across).op('i32.rem_u'), plan.taskColumns, columns, column0, column1);
-      pushBlock(kit, f, context, destination, levels.threadBytes, () => {
-        scale(f.get(firstRow).get(row0).op('i32.add'), pitch);
-        scale(f.get(firstColumn).get(column0).op('i32.add'), ops.bytes).op('i32.add');
-      });
-      f.set(block);
-      f.i32(0).set(depth0);
-      countUp(f, depth0, k, plan.depth, () => {
-        push(f, k).get(depth0).op('i32.sub').set(depth);
-        minimum(f, depth, plan.depth).set(depth);
-        f.get(column0).set(column);
-        countUp(f, column, column1, width, () => {
-          // The right operand's panel stays in the first-level cache while the left one's panels pass.
-          scaleBy(f.get(packedRight).get(column), line).op('i32.add');
-          scale(f.get(depth0), width * ops.bytes)
-            .op('i32.add')
-            .set(b);
-          if (windows !== undefined) f.get(firstRow).get(row0).op('i32.add');
-          else if (isPlain) {
-            scale(f.get(left).get(firstRow).get(row0).op('i32.add'), rowBytes).op('i32.add');
-            scale(f.get(depth0), ops.bytes).op('i32.add');
-          } else {
-            scaleBy(f.get(left).get(row0), line).op('i32.add');
-            scale(f.get(depth0), TILE_ROWS * ops.bytes).op('i32.add');
-          }
-          f.set(a);
-          scale(f.get(target.address).get(column).get(column0).op('i32.sub'), ops.bytes).op('i32.add').set(c);
-          fullOrEdge(column1, column, width, edgeColumns, edgeColumns === shape.n, panel);
-        });
-        f.get(depth0).get(depth).op('i32.add').set(end);
-        levels.carry(end, k, results, () => {
-          f.get(row1).get(row0).op('i32.sub');
-          scale(f.get(column1).get(column0).op('i32.sub'), ops.bytes);
-        });
-      });
-      callEpilogue(f, context, destination, block, () => {
-        for (const [first, offset] of [
-          [firstRow, row0],
-          [firstRow, row1],
-          [firstColumn, column0],
-          [firstColumn, column1],
-        ] as const) {
-          f.get(first).get(offset).op('i32.add');
-        }
-      });
-    });
   });
 }

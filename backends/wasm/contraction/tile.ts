@@ -69,7 +69,7 @@ export class TileRegisters {
   }
 
   clear(): void {
-    for (const vector of this.#accumulators.flat()) this.f.v128(ZEROS).set(vector);
+    for (const vector of this.#accumulators.flat()) this.f.zero('v128').set(vector);
   }
 
   /**
@@ -138,28 +138,35 @@ export class TileRegisters {
   }
 }
 
+/** What a tile is emitted for. */
+export interface TileKind {
+  readonly ops: LaneOps;
+  /** At most {@link TILE_ROWS} and {@link tileColumns}. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Steps of k after which accumulators start again. */
+  readonly block: number;
+}
+
 /**
- * Emits the tile of `rows` ≤ {@link TILE_ROWS} by `columns` ≤ {@link tileColumns}.
+ * Emits the tile of `rows` by `columns`.
  *
- * Parameters: `a` packed k-major by {@link TILE_ROWS}, or, if `isDirect`, the first of rows that lie `rowBytes` apart and whose
- * steps are adjacent; `b` packed k-major by {@link tileColumns}; `c` the address of the
+ * Parameters: `a` packed k-major by {@link TILE_ROWS}, or, if `left` is rows, the first of rows that lie `rowBytes` apart and
+ * whose steps are adjacent; `b` packed k-major by {@link tileColumns}; `c` the address of the
  * tile's first element and `pitch` the bytes from one of its rows to the next; `k > 0` steps, of which the accumulators
  * add `block` before they start again; `resume` is not 0 to add to what `c` holds. Nothing outside the tile is read or
  * written in `c`.
  */
 export function emitTile(
   module: ModuleBuilder,
-  ops: LaneOps,
-  rows: number,
-  columns: number,
-  block: number,
-  isDirect: boolean,
+  { ops, rows, columns, block, left }: TileKind & { readonly left: 'packed' | 'rows' },
 ): FunctionReference {
   const parameters = { a: 'i32', rowBytes: 'i32', b: 'i32', c: 'i32', pitch: 'i32', k: 'i32', resume: 'i32' } as const;
+  const isDirect = left === 'rows';
   const name = `tile_${ops.dtype}_${rows}x${columns}${isDirect ? '_direct' : ''}`;
   return module.function(name, parameters, [], (f, { a, rowBytes, b, c, pitch, k, resume }) => {
     const registers = new TileRegisters(f, ops, rows, columns);
-    const left = f.local('i32', 'left');
+    const remaining = f.local('i32', 'left');
     const streams = Array.from({ length: rows }, (_, i) => (i === 0 ? a : f.local('i32', `a${i}`)));
     streams.forEach((stream, i) => {
       if (i > 0)
@@ -169,13 +176,11 @@ export function emitTile(
     });
     f.loop((nextBlock) => {
       registers.clear();
-      minimum(f, k, block).set(left);
-      f.get(k).get(left).op('i32.sub').set(k);
-      registers.steps(left, b, streams, (isDirect ? 1 : TILE_ROWS) * ops.bytes);
+      minimum(f, k, block).set(remaining);
+      f.get(k).get(remaining).op('i32.sub').set(k);
+      registers.steps(remaining, b, streams, (isDirect ? 1 : TILE_ROWS) * ops.bytes);
       registers.store(c, pitch, resume);
       f.i32(1).set(resume).get(k).brIf(nextBlock);
     });
   });
 }
-
-const ZEROS = Array<number>(16).fill(0);

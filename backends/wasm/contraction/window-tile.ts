@@ -10,8 +10,8 @@ import type { FunctionBody, FunctionReference, Local } from '../body.js';
 import { minimum, scale } from '../loops.js';
 import { loadContext, type ContractionKit } from './kit.js';
 import type { LaneOps } from './lanes.js';
-import { Lanes, pushInside, type Place } from './pack-phase.js';
-import { TILE_ROWS, tileColumns, TileRegisters } from './tile.js';
+import { Lanes, pushInside, type Place } from './places.js';
+import { TILE_ROWS, tileColumns, type TileKind, TileRegisters } from './tile.js';
 import type { Operand } from './plan.js';
 
 /** Where k is along the windows: an index along each axis, and how far the pointer and the bounded forms have moved. */
@@ -208,18 +208,13 @@ const PARAMETERS = {
 
 /**
  * Emits the tile of `rows` by `columns`: `row` is the number of its first row, `b`, `c`, `pitch`, `k` and `resume` are those of
- * `emitTile`; step 0 of `b` is step `from` of k. Where the number of rows follows from n, those that are not there are the
- * last one again.
+ * `emitTile`; step 0 of `b` is step `from` of k. If `isSized`, the number of rows follows from n: those that are not there are
+ * the last one again.
  */
 export function emitWindowTile(
   kit: ContractionKit,
   name: string,
-  ops: LaneOps,
-  rows: number,
-  columns: number,
-  block: number,
-  operand: Operand,
-  isSized: boolean,
+  { ops, rows, columns, block, operand, isSized }: TileKind & { readonly operand: Operand; readonly isSized: boolean },
 ): FunctionReference {
   return kit.module.function(name, PARAMETERS, [], (f, { row, context, b, c, pitch, from, k, resume }) => {
     const registers = new TileRegisters(f, ops, rows, columns);
@@ -275,7 +270,7 @@ export function emitFinite(kit: ContractionKit, ops: LaneOps): FunctionReference
   return kit.module.function(`finite_${ops.dtype}`, parameters, ['i32'], (f, { at, end, step }) => {
     const sum = f.local('v128', 'sum');
     f.loop((again) => {
-      f.get(sum).get(at).memory('v128.load').v128(Array<number>(16).fill(0)).op(ops.multiply).op(ops.add).set(sum);
+      f.get(sum).get(at).memory('v128.load').zero('v128').op(ops.multiply).op(ops.add).set(sum);
       f.get(at).get(step).op('i32.add').tee(at).get(end).op('i32.lt_u').brIf(again);
     });
     f.get(sum).op('v128.any_true').op('i32.eqz');

@@ -9,8 +9,6 @@ import type { Pointers } from './pointers.js';
 import { emitScalarOp, pushConstant, scalarType } from './scalar-ops.js';
 import { emitVectorOp, pushElement, splatBytes, WIDTH } from './vector-ops.js';
 
-const ZERO = Array<number>(16).fill(0);
-
 /** The instruction that loads (or stores) one element of `dtype` as a scalar. */
 const scalarMemory = (dtype: DType, verb: 'load' | 'store'): MemoryOp =>
   dtype === 'bool' ? (verb === 'load' ? 'i32.load8_u' : 'i32.store8') : (`${scalarType(dtype)}.${verb}` as MemoryOp);
@@ -76,7 +74,7 @@ export function emitLoad(
     f.set(into[0]!);
     return;
   }
-  const clear = (): void => into.forEach((part) => void f.v128(ZERO).set(part));
+  const clear = (): void => into.forEach((part) => void f.zero('v128').set(part));
   const whole = (): void => loadVector(printer, access, dtype, into);
   if (guard === undefined) whole();
   else if (printer.widthOf(guard) === 1) {
@@ -108,7 +106,7 @@ function loadVector(printer: ValueLocals, access: Access, dtype: DType, into: re
     f.memory('v128.load64_zero', pushAddress(printer, access, dtype, 0), 2).set(into[0]!);
     if (access.active === 3) loadElement(printer, access, dtype, into, 2);
   } else if (!isContiguous(printer, access)) {
-    for (const part of into) f.v128(ZERO).set(part);
+    for (const part of into) f.zero('v128').set(part);
     for (let element = 0; element < access.active; element++) loadElement(printer, access, dtype, into, element);
   } else if (dtype === 'bool') {
     f.memory('v128.load32_zero', pushAddress(printer, access, dtype, 0), 0)
@@ -150,7 +148,7 @@ function loadElement(
 
 /** Bytes that were loaded become masks. */
 function finishBool({ f }: ValueLocals, dtype: DType, into: readonly Local[]): void {
-  if (dtype === 'bool') f.get(into[0]!).v128(ZERO).op('i32x4.ne').set(into[0]!);
+  if (dtype === 'bool') f.get(into[0]!).zero('v128').op('i32x4.ne').set(into[0]!);
 }
 
 /** Stores a value of `dtype`, or adds it to what is there. */
@@ -216,7 +214,7 @@ function storeVector(
     // Masks become bytes 0 or 1: narrowing saturates −1 to 255, of which the lowest bit stays.
     const offset = pushAddress(printer, access, dtype, 0);
     f.get(parts[0]!).v128(splatBytes(1, 'i32')).op('v128.and').get(parts[0]!).op('i16x8.narrow_i32x4_s');
-    f.v128(ZERO).op('i8x16.narrow_i16x8_s').memoryLane('v128.store32_lane', 0, offset);
+    f.zero('v128').op('i8x16.narrow_i16x8_s').memoryLane('v128.store32_lane', 0, offset);
     return;
   }
   let values = parts;

@@ -36,7 +36,6 @@ type Emit = (context: Context, operands: readonly VectorOperand[]) => void;
 /** The shape of a vector of `dtype`, as instructions name it. */
 const shapeOf = (dtype: DType): 'f32x4' | 'f64x2' | 'i32x4' =>
   dtype === 'f32' ? 'f32x4' : dtype === 'f64' ? 'f64x2' : 'i32x4';
-const ZERO = Array<number>(16).fill(0);
 
 /** `instruction` on each part. */
 function eachPart({ f, into }: Context, operands: readonly VectorOperand[], instruction: PlainOp): void {
@@ -192,7 +191,7 @@ const cast: Emit = (context, [x]) => {
   if (to === 'bool') {
     for (const part of parts)
       f.get(part)
-        .v128(ZERO)
+        .zero('v128')
         .op(`${shapeOf(from)}.ne` as PlainOp);
     if (from === 'f64') narrowMasks(f);
     return void f.set(target);
