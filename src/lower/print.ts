@@ -6,9 +6,11 @@ import type {
   Access,
   Bound,
   ContractAxis,
+  ContractBound,
   ContractMemory,
   ContractStatement,
   Expression,
+  For,
   Form,
   LoopFunction,
   Statement,
@@ -17,37 +19,111 @@ import type {
 
 const typeOf = ({ dtype, width }: TypedElements): string => (width === 1 ? dtype : `${dtype}×${width}`);
 
-/** `code` as golden files and reports show it. */
-export function printLoops(code: LoopFunction): string {
-  const { memories, values, cells } = code;
-  const names = code.variables.map((name, i, all) => (all.indexOf(name) === i ? name : `${name}_${i}`));
-  const lines: string[] = [];
+/** The text of a function, line by line. */
+class LoopText {
+  readonly #lines: string[] = [];
+  /** Names of variables; of several that have one name, the later ones with their number. */
+  readonly #names: readonly string[];
 
-  const form = ({ offset, terms }: Form): string => {
-    const parts = terms.map(({ variable, stride, by }) =>
-      [...(stride === 1 ? [] : [stride]), ...(by === undefined ? [] : [names[by]!]), names[variable]!].join('·'),
+  constructor(readonly code: LoopFunction) {
+    this.#names = code.variables.map((name, i, all) => (all.indexOf(name) === i ? name : `${name}_${i}`));
+  }
+
+  print(): string {
+    const { name, memories, body } = this.code;
+    const parameters = memories.flatMap(({ kind, dtype }, i) =>
+      kind === 'operand' ? [`${this.#memory(i)}: ${dtype}`] : [],
     );
-    if (offset !== 0 || parts.length === 0) parts.push(String(offset));
-    return parts.join(' + ');
-  };
-  const bound = (to: Bound): string => (to.limit === undefined ? form(to) : `min(${form(to)}, ${limit(to.limit)})`);
-  const limit = (of: number | Form): string => (typeof of === 'number' ? String(of) : form(of));
-  const memory = (id: number): string =>
-    `${{ operand: 'b', local: 'm', private: 'm', tile: 't' }[memories[id]!.kind]}${id}`;
-  const access = ({ memory: id, address, step, active, guard }: Access, width: number): string => {
-    const indirect = address.indirect;
-    const at = form(address) + (indirect === undefined ? '' : ` + ${indirect.stride}·v${indirect.value}`);
-    const span = width === 1 ? '' : ` step ${step}${active === width ? '' : `, ${active} of ${width}`}`;
-    return `${memory(id)}[${at}${span}]${guard === undefined ? '' : ` if v${guard}`}`;
-  };
-  const expression = (e: Expression, width: number): string => {
+    this.#line(0, `${name}(${parameters.join(', ')})`);
+    memories.forEach((each, i) => {
+      if (each.kind === 'local') this.#line(1, `${this.#memory(i)}: ${typeOf(each)} × ${each.size}`);
+      if (each.kind === 'private') this.#line(1, `${this.#memory(i)}: ${each.dtype} × ${each.size}, of each thread`);
+    });
+    this.#block(body, 1);
+    return this.#lines.join('\n');
+  }
+
+  #line(depth: number, text: string): void {
+    this.#lines.push('  '.repeat(depth) + text);
+  }
+
+  #block(body: readonly Statement[], depth: number): void {
+    for (const each of body) this.#statement(each, depth);
+  }
+
+  #statement(s: Statement, depth: number): void {
+    const { values, cells } = this.code;
+    switch (s.kind) {
+      case 'let': {
+        const type = values[s.value]!;
+        return this.#line(depth, `v${s.value}: ${typeOf(type)} = ${this.#expression(s.expression, type.width)}`);
+      }
+      case 'for':
+        return this.#loop(s, depth);
+      case 'coordinate': {
+        const of = this.#variable(s.of);
+        const quotient = s.divisor === 1 ? of : `⌊${of} / ${this.#extent(s.divisor)}⌋`;
+        return this.#line(depth, `${this.#variable(s.variable)} = ${quotient} mod ${this.#extent(s.extent)}`);
+      }
+      case 'define':
+        return this.#line(depth, `${this.#variable(s.variable)} = ${this.#bound(s.form)}`);
+      case 'if':
+        this.#line(depth, `if v${s.condition}`);
+        return this.#block(s.body, depth + 1);
+      case 'reset':
+        return this.#line(depth, `c${s.cell}: ${typeOf(cells[s.cell]!)} ← ${formatNumber(s.initial)}`);
+      case 'accumulate': {
+        const some = s.active === cells[s.cell]!.width ? '' : ` (${s.active} elements)`;
+        return this.#line(depth, `c${s.cell} ← ${s.op === undefined ? '' : `${s.op} c${s.cell} `}v${s.value}${some}`);
+      }
+      case 'store': {
+        const to = this.#access(s, values[s.value]!.width);
+        return this.#line(depth, `${to} ${s.accumulate ? '+=' : '='} v${s.value}`);
+      }
+      case 'barrier':
+        return this.#line(depth, 'barrier');
+      case 'contract':
+        return this.#contract(s, depth);
+      default:
+        throw new InternalError(`unknown statement ${String(s satisfies never)}`);
+    }
+  }
+
+  #loop({ variable, role, from, to, turns }: For, depth: number): void {
+    turns.forEach(({ step, takes, body }, i) => {
+      const by = step === 1 ? '' : ` by ${step}${takes === 1 ? '' : ` at least ${takes}`}`;
+      const range = i === 0 ? `${this.#form(from)}..${this.#bound(to)}` : 'the rest';
+      this.#line(depth, `for ${this.#variable(variable)} in ${range}${by} (${role})`);
+      this.#block(body, depth + 1);
+    });
+  }
+
+  #contract(statement: ContractStatement, depth: number): void {
+    const { left, right, packed, kept, epilogue } = statement;
+    const over = ROLES.flatMap((role) => {
+      const names = axisNames(statement, role);
+      return statement[role].map((axis, i) => `${names[i]!}${axisText(axis)}`);
+    });
+    const keeps = (['left', 'right'] as const).filter((side) => kept?.[side] === true).join(' and ');
+    const first = keeps === '' ? '' : `, ${keeps} in the first turn`;
+    const within = packed === undefined ? '' : `, packed in ${this.#memory(packed)}${first}`;
+    this.#line(depth, `contract ${this.#place(left)} · ${this.#place(right)} over ${over.join(', ')}${within}`);
+    for (const side of ['left', 'right'] as const)
+      for (const bound of statement[side].bounds)
+        this.#line(depth + 1, `${side} where ${contractBound(statement, side, bound)}`);
+    if (epilogue.kind === 'store') return this.#line(depth + 1, `store ${this.#place(epilogue.output)}`);
+    this.#line(depth + 1, `epilogue of ${this.#memory(epilogue.sums)}, pitch ${epilogue.pitch}`);
+    this.#block(epilogue.body, depth + 2);
+  }
+
+  #expression(e: Expression, width: number): string {
     switch (e.kind) {
       case 'constant':
         return formatNumber(e.value);
       case 'index':
-        return `index ${form(e.form)}${width === 1 ? '' : ` step ${e.step}`}`;
+        return `index ${this.#form(e.form)}${width === 1 ? '' : ` step ${e.step}`}`;
       case 'load':
-        return access(e, width);
+        return this.#access(e, width);
       case 'op':
         return `${e.op} ${e.inputs.map((input) => `v${input}`).join(' ')}`;
       case 'splat':
@@ -59,95 +135,83 @@ export function printLoops(code: LoopFunction): string {
       case 'cell':
         return `c${e.cell}`;
     }
-  };
-  const contract = (statement: ContractStatement, depth: number): void => {
-    const { around, rows, columns, reduced, left, right, packed, kept, epilogue } = statement;
-    const named = (name: string, axes: readonly ContractAxis[]): string[] =>
-      axes.map((_, i) => (axes.length === 1 && name !== 'o' && name !== 'k' ? name : `${name}${i}`));
-    const axesOf = (name: string, axes: readonly ContractAxis[]): string[] =>
-      axes.map(
-        ({ extent, size, left: l, right: r }, i) =>
-          `${named(name, axes)[i]!}<${size === undefined ? extent : formatSizeForm(size)} (${l}, ${r})`,
-      );
-    const over = [
-      ...axesOf('o', around),
-      ...axesOf('row', rows),
-      ...axesOf('column', columns),
-      ...axesOf('k', reduced),
-    ];
-    const at = (place: ContractMemory): string =>
-      memory(place.memory) + (place.offset === 0 ? '' : ` + ${place.offset}`);
-    const keeps = [kept?.left === true ? ['left'] : [], kept?.right === true ? ['right'] : []].flat().join(' and ');
-    const within =
-      packed === undefined ? '' : `, packed in ${memory(packed)}${keeps === '' ? '' : `, ${keeps} in the first turn`}`;
-    line(depth, `contract ${at(left)} · ${at(right)} over ${over.join(', ')}${within}`);
-    for (const [which, { bounds }, name, axes] of [
-      ['left', left, 'row', rows],
-      ['right', right, 'column', columns],
-    ] as const)
-      for (const bound of bounds) {
-        const terms = [
-          ...named('o', around).map((each, i) => [bound.around[i]!, each] as const),
-          ...named(name, axes).map((each, i) => [bound.own[i]!, each] as const),
-          ...named('k', reduced).map((each, i) => [bound.reduced[i]!, each] as const),
-        ].flatMap(([stride, each]) => (stride === 0 ? [] : [stride === 1 ? each : `${stride}·${each}`]));
-        if (bound.offset !== 0 || terms.length === 0) terms.push(String(bound.offset));
-        line(depth + 1, `${which} where 0 ≤ ${terms.join(' + ')} < ${bound.size}`);
-      }
-    if (epilogue.kind === 'store') return line(depth + 1, `store ${at(epilogue.output)}`);
-    line(depth + 1, `epilogue of ${memory(epilogue.sums)}, pitch ${epilogue.pitch}`);
-    block(epilogue.body, depth + 2);
-  };
-  const line = (depth: number, text: string): void => void lines.push('  '.repeat(depth) + text);
-  const block = (body: readonly Statement[], depth: number): void => {
-    for (const each of body) statement(each, depth);
-  };
-  const statement = (s: Statement, depth: number): void => {
-    switch (s.kind) {
-      case 'let': {
-        const type = values[s.value]!;
-        return line(depth, `v${s.value}: ${typeOf(type)} = ${expression(s.expression, type.width)}`);
-      }
-      case 'for':
-        s.turns.forEach(({ step, takes, body }, i) => {
-          const by = step === 1 ? '' : ` by ${step}${takes === 1 ? '' : ` at least ${takes}`}`;
-          const range = i === 0 ? `${form(s.from)}..${bound(s.to)}` : 'the rest';
-          line(depth, `for ${names[s.variable]!} in ${range}${by} (${s.role})`);
-          block(body, depth + 1);
-        });
-        return;
-      case 'coordinate': {
-        const quotient = s.divisor === 1 ? names[s.of]! : `⌊${names[s.of]!} / ${limit(s.divisor)}⌋`;
-        return line(depth, `${names[s.variable]!} = ${quotient} mod ${limit(s.extent)}`);
-      }
-      case 'define':
-        return line(depth, `${names[s.variable]!} = ${bound(s.form)}`);
-      case 'if':
-        line(depth, `if v${s.condition}`);
-        return block(s.body, depth + 1);
-      case 'reset':
-        return line(depth, `c${s.cell}: ${typeOf(cells[s.cell]!)} ← ${formatNumber(s.initial)}`);
-      case 'accumulate': {
-        const some = s.active === cells[s.cell]!.width ? '' : ` (${s.active} elements)`;
-        return line(depth, `c${s.cell} ← ${s.op === undefined ? '' : `${s.op} c${s.cell} `}v${s.value}${some}`);
-      }
-      case 'store':
-        return line(depth, `${access(s, values[s.value]!.width)} ${s.accumulate ? '+=' : '='} v${s.value}`);
-      case 'barrier':
-        return line(depth, 'barrier');
-      case 'contract':
-        return contract(s, depth);
-      default:
-        throw new InternalError(`unknown statement ${String(s satisfies never)}`);
-    }
-  };
+  }
 
-  const parameters = memories.flatMap(({ kind, dtype }, i) => (kind === 'operand' ? [`${memory(i)}: ${dtype}`] : []));
-  line(0, `${code.name}(${parameters.join(', ')})`);
-  memories.forEach((each, i) => {
-    if (each.kind === 'local') line(1, `${memory(i)}: ${typeOf(each)} × ${each.size}`);
-    if (each.kind === 'private') line(1, `${memory(i)}: ${each.dtype} × ${each.size}, of each thread`);
-  });
-  block(code.body, 1);
-  return lines.join('\n');
+  #access({ memory, address, step, active, guard }: Access, width: number): string {
+    const { indirect } = address;
+    const at = this.#form(address) + (indirect === undefined ? '' : ` + ${indirect.stride}·v${indirect.value}`);
+    const span = width === 1 ? '' : ` step ${step}${active === width ? '' : `, ${active} of ${width}`}`;
+    return `${this.#memory(memory)}[${at}${span}]${guard === undefined ? '' : ` if v${guard}`}`;
+  }
+
+  #form({ offset, terms }: Form): string {
+    const products = terms.map(({ variable, stride, by }) =>
+      [
+        ...(stride === 1 ? [] : [stride]),
+        ...(by === undefined ? [] : [this.#variable(by)]),
+        this.#variable(variable),
+      ].join('·'),
+    );
+    return sum(products, offset);
+  }
+
+  #bound(to: Bound): string {
+    return to.limit === undefined ? this.#form(to) : `min(${this.#form(to)}, ${this.#extent(to.limit)})`;
+  }
+
+  #extent(of: number | Form): string {
+    return typeof of === 'number' ? String(of) : this.#form(of);
+  }
+
+  #place({ memory, offset }: ContractMemory): string {
+    return this.#memory(memory) + (offset === 0 ? '' : ` + ${offset}`);
+  }
+
+  #memory(id: number): string {
+    return `${{ operand: 'b', local: 'm', private: 'm', tile: 't' }[this.code.memories[id]!.kind]}${id}`;
+  }
+
+  #variable(id: number): string {
+    return this.#names[id]!;
+  }
 }
+
+/** The axes of a contraction, by what they are to it. */
+const ROLES = ['around', 'rows', 'columns', 'reduced'] as const;
+type AxisRole = (typeof ROLES)[number];
+
+/** `row0`, `row1` …; a single axis of rows or of columns has no number. */
+function axisNames(statement: ContractStatement, role: AxisRole): string[] {
+  const name = { around: 'o', rows: 'row', columns: 'column', reduced: 'k' }[role];
+  const axes = statement[role];
+  const isOne = axes.length === 1 && (role === 'rows' || role === 'columns');
+  return axes.map((_, i) => (isOne ? name : `${name}${i}`));
+}
+
+const axisText = ({ extent, size, left, right }: ContractAxis): string =>
+  `<${size === undefined ? extent : formatSizeForm(size)} (${left}, ${right})`;
+
+/** A bound of a factor: `0 ≤ 2·row + k0 < 28`. */
+function contractBound(
+  statement: ContractStatement,
+  side: 'left' | 'right',
+  { offset, around, own, reduced, size }: ContractBound,
+): string {
+  const products = (strides: readonly number[], role: AxisRole): string[] => {
+    const names = axisNames(statement, role);
+    return strides.flatMap((stride, i) => (stride === 0 ? [] : [stride === 1 ? names[i]! : `${stride}·${names[i]!}`]));
+  };
+  const terms = [
+    ...products(around, 'around'),
+    ...products(own, side === 'left' ? 'rows' : 'columns'),
+    ...products(reduced, 'reduced'),
+  ];
+  return `0 ≤ ${sum(terms, offset)} < ${size}`;
+}
+
+/** Terms with an offset, which is left out where it adds nothing. */
+const sum = (terms: readonly string[], offset: number): string =>
+  (offset === 0 && terms.length > 0 ? terms : [...terms, String(offset)]).join(' + ');
+
+/** `code` as golden files and reports show it. */
+export const printLoops = (code: LoopFunction): string => new LoopText(code).print();
