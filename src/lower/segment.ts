@@ -119,83 +119,130 @@ export function lowerSegment(
   { kept }: SegmentPlace = {},
 ): LoweredSegment {
   if (segment.kind === 'sort') return sortRows(segment, target, name);
-  const order = loopOrder(segment);
-  const extents = [...segment.axes, ...segment.reduceAxes];
-  const axis = gridAxis(segment, order, target);
-  const size = axis === undefined ? undefined : segment.sizes?.[order[axis]!];
-  const grid: LoweredFunction['grid'] =
-    axis === undefined
-      ? { extent: 1, grain: 1 }
-      : {
-          extent: hasOpenExtent(segment) ? undefined : extents[order[axis]!]!,
-          ...(size === undefined ? {} : { size }),
-          grain: order[axis] === segment.axes.length - 1 ? GRAIN : 1,
-        };
-  // Calls begin and end with whole vectors if all of the axis does.
-  const isWhole = size === undefined && (grid.extent ?? 1) % target.width === 0 && grid.grain % target.width === 0;
-  const rangesOf = (builder: FunctionBuilder): Range[] =>
-    order.map((each, position) => (position === axis ? gridRange(isWhole) : axisRange(builder, segment, each)));
-  const build = (
-    code: (builder: FunctionBuilder, nest: () => Nest) => void,
-    suffix = '',
-    isDivided = false,
-  ): LoopFunction => {
-    const builder = new FunctionBuilder(segment.operandDTypes);
-    code(builder, () => new Nest(builder, spaceOf(segment, order, target, axis, isDivided)));
-    return builder.finish(name + suffix);
-  };
-  const alone = (code: LoopFunction): LoweredSegment => ({ functions: [{ code, grid }], scratch: [] });
-  if (segment.kind === 'contraction' && target.tile === undefined)
-    return alone(build((builder) => expandContraction(builder, segment, axis)));
-  if (segment.kind === 'contraction' && whyNotWhole(segment) === undefined) {
-    let scratch: readonly Scratch[] = [];
-    const code = build((builder) => (scratch = wholeContraction(builder, segment, target, kept)));
-    // It divides its own work, in phases.
-    return { functions: [{ code, grid: { extent: 1, grain: 1 } }], scratch };
-  }
-  if (segment.reductions.length === 0) return alone(build((builder, nest) => mapLoops(nest(), rangesOf(builder))));
-  const common = {
-    extents: segment.reduceAxes,
-    sizes: segment.sizes?.slice(segment.axes.length) ?? [],
-    reductions: segment.reductions,
-    order: orderOf(segment),
-    running: segment.kind === 'scan',
-    output: outputNumber(segment),
-  };
+  const lowering = new SegmentLowering(segment, target, name);
+  if (segment.kind === 'contraction' && target.tile === undefined) return lowering.contractionLoops();
+  if (segment.kind === 'contraction' && whyNotWhole(segment) === undefined) return lowering.contraction(kept);
+  if (segment.reductions.length === 0) return lowering.map();
   const blocks = dividedBlocks(segment, target);
-  const parallelOf = (builder: FunctionBuilder): Range[] => rangesOf(builder).slice(0, segment.axes.length);
-  if (blocks === 1)
-    return alone(
-      build((builder, nest) =>
-        reduceLoops(nest(), { ...common, ranges: parallelOf(builder), part: { kind: 'whole' } }),
+  return blocks === 1 ? lowering.reduction() : lowering.dividedReduction(blocks);
+}
+
+/** A segment whose loops are in order, with the axis that calls divide. */
+class SegmentLowering {
+  readonly #order: readonly number[];
+  /** The position of the grid axis in the order. */
+  readonly #axis: number | undefined;
+  readonly #grid: LoweredFunction['grid'];
+
+  constructor(
+    readonly segment: Segment,
+    readonly target: Target,
+    readonly name: string,
+  ) {
+    this.#order = loopOrder(segment);
+    this.#axis = gridAxis(segment, this.#order, target);
+    this.#grid = gridOf(segment, this.#axis === undefined ? undefined : this.#order[this.#axis]);
+  }
+
+  map(): LoweredSegment {
+    return this.#one(this.#build((builder, nest) => mapLoops(nest(), this.#ranges(builder))));
+  }
+
+  /** Register tiles written out as loops. */
+  contractionLoops(): LoweredSegment {
+    return this.#one(this.#build((builder) => expandContraction(builder, this.segment, this.#axis)));
+  }
+
+  /** A contraction for the target's own tile, which divides its work itself, in phases. */
+  contraction(kept: SegmentPlace['kept']): LoweredSegment {
+    let scratch: readonly Scratch[] = [];
+    const code = this.#build((builder) => (scratch = wholeContraction(builder, this.segment, this.target, kept)));
+    return { functions: [{ code, grid: UNDIVIDED }], scratch };
+  }
+
+  reduction(): LoweredSegment {
+    return this.#one(
+      this.#build((builder, nest) =>
+        reduceLoops(nest(), { ...this.#reduceSpace(), ranges: this.#parallel(builder), part: { kind: 'whole' } }),
       ),
     );
-  const outputs = sizeOf(segment.axes);
-  const scratch = segment.reductions.map(({ dtype, order: { lanes } }): Scratch => ({
-    dtype,
-    size: outputs * blocks * lanes,
-  }));
-  const whole = segment.axes.map((extent) => wholeRange(extent));
-  const half = (kind: 'blocks' | 'join'): LoopFunction =>
-    build(
-      (builder, nest) => {
+  }
+
+  /** A long reduction: workers reduce `blocks` parts of it to totals in scratch memory, then the totals are joined. */
+  dividedReduction(blocks: number): LoweredSegment {
+    const { axes, reductions } = this.segment;
+    const scratch = reductions.map(({ dtype, order: { lanes } }): Scratch => ({
+      dtype,
+      size: sizeOf(axes) * blocks * lanes,
+    }));
+    const whole = axes.map((extent) => wholeRange(extent));
+    const phase = (kind: 'blocks' | 'join'): LoopFunction =>
+      this.#build((builder, nest) => {
         const totals = scratch.map(({ dtype }) => builder.operand(dtype));
-        const space: ReduceSpace = {
-          ...common,
-          ranges: kind === 'blocks' ? whole : parallelOf(builder),
-          part: { kind, totals, blocks },
-        };
-        reduceLoops(nest(), space);
-      },
-      `_${kind}`,
-      kind === 'blocks',
+        const ranges = kind === 'blocks' ? whole : this.#parallel(builder);
+        reduceLoops(nest(), { ...this.#reduceSpace(), ranges, part: { kind, totals, blocks } });
+      }, kind);
+    return {
+      functions: [
+        { code: phase('blocks'), grid: { extent: blocks, grain: 1 } },
+        { code: phase('join'), grid: this.#grid },
+      ],
+      scratch,
+    };
+  }
+
+  #one(code: LoopFunction): LoweredSegment {
+    return { functions: [{ code, grid: this.#grid }], scratch: [] };
+  }
+
+  /** The function that `write` writes, in a nest that it opens when it has declared its operands; `phase` if it is one of two. */
+  #build(write: (builder: FunctionBuilder, nest: () => Nest) => void, phase?: 'blocks' | 'join'): LoopFunction {
+    const builder = new FunctionBuilder(this.segment.operandDTypes);
+    write(
+      builder,
+      () => new Nest(builder, spaceOf(this.segment, this.#order, this.target, this.#axis, phase === 'blocks')),
     );
+    return builder.finish(phase === undefined ? this.name : `${this.name}_${phase}`);
+  }
+
+  /** The range of each loop, in order. */
+  #ranges(builder: FunctionBuilder): Range[] {
+    const { extent, size, grain } = this.#grid;
+    const { width } = this.target;
+    // Calls begin and end with whole vectors if all of the axis does.
+    const isWhole = size === undefined && (extent ?? 1) % width === 0 && grain % width === 0;
+    return this.#order.map((axis, position) =>
+      position === this.#axis ? gridRange(isWhole) : axisRange(builder, this.segment, axis),
+    );
+  }
+  #parallel(builder: FunctionBuilder): Range[] {
+    return this.#ranges(builder).slice(0, this.segment.axes.length);
+  }
+
+  #reduceSpace(): Omit<ReduceSpace, 'ranges' | 'part'> {
+    const { kind, axes, reduceAxes, reductions, sizes } = this.segment;
+    return {
+      extents: reduceAxes,
+      sizes: sizes?.slice(axes.length) ?? [],
+      reductions,
+      order: orderOf(this.segment),
+      running: kind === 'scan',
+      output: outputNumber(this.segment),
+    };
+  }
+}
+
+/** The grid of a function that one call computes. */
+const UNDIVIDED: LoweredFunction['grid'] = { extent: 1, grain: 1 };
+
+/** How calls divide `axis`. */
+function gridOf(segment: Segment, axis: number | undefined): LoweredFunction['grid'] {
+  if (axis === undefined) return UNDIVIDED;
+  const size = segment.sizes?.[axis];
   return {
-    functions: [
-      { code: half('blocks'), grid: { extent: blocks, grain: 1 } },
-      { code: half('join'), grid },
-    ],
-    scratch,
+    extent: hasOpenExtent(segment) ? undefined : [...segment.axes, ...segment.reduceAxes][axis]!,
+    ...(size === undefined ? {} : { size }),
+    grain: axis === segment.axes.length - 1 ? GRAIN : 1,
   };
 }
 
