@@ -8,7 +8,7 @@
 import { range } from '../core/axes.js';
 import type { DType } from '../core/dtype.js';
 import { type Expr, ExprScope, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
-import type { Graph } from '../core/graph.js';
+import type { Graph, GraphUpdate } from '../core/graph.js';
 import { evaluateGraph } from '../ops/evaluate.js';
 import { constant, parameter, constantPrimitive, isParameter } from '../ops/leaf.js';
 import { originOf, rebuild } from './rewrite.js';
@@ -92,92 +92,112 @@ const valueOf = (node: Expr): number =>
 
 /** Divides `graph` for a machine that has `dtypes`. The whole is the device's if it has all that there are. */
 export function divide(graph: Graph, dtypes: readonly DType[]): DividedGraph {
-  const all = (of: readonly unknown[]): number[] => range(of.length);
   const order = topologicalOrder(graph.outputs);
+  const parameters = range(graph.parameters.length);
+  const outputs = range(graph.outputs.length);
   if ([...order, ...graph.parameters].every((node) => dtypes.includes(node.dtype)))
-    return { host: undefined, device: graph, parameters: all(graph.parameters), outputs: all(graph.outputs) };
+    return { host: undefined, device: graph, parameters, outputs };
 
   const onHost = hostNodes(graph, order, dtypes);
-  const isFixed = new Set<Expr>();
-  for (const node of order)
-    if (!isParameter(node) && node.inputs.every((input) => isFixed.has(input))) isFixed.add(node);
-  const home = (parameterNumber: number): boolean => onHost.has(graph.parameters[parameterNumber]!);
+  const hasParameter = (parameter: number): boolean => onHost.has(graph.parameters[parameter]!);
   const updates = new Map(graph.updates.map((update) => [update.output, update]));
-  const outputOnHost = (output: number): boolean => {
+  const hasOutput = (output: number): boolean => {
     const update = updates.get(output);
-    return onHost.has(graph.outputs[output]!) && (update === undefined || home(update.parameter));
+    return onHost.has(graph.outputs[output]!) && (update === undefined || hasParameter(update.parameter));
   };
-  const parameters = all(graph.parameters).filter((i) => !home(i));
-  const outputs = all(graph.outputs).filter((i) => !outputOnHost(i));
+  const host = { parameters: parameters.filter(hasParameter), outputs: outputs.filter(hasOutput) };
+  const device = {
+    parameters: parameters.filter((i) => !hasParameter(i)),
+    outputs: outputs.filter((i) => !hasOutput(i)),
+  };
+  const numbers = numbersOf(graph, order, onHost, device.outputs);
+  return {
+    host: { ...host, graph: hostGraph(graph, host, numbers), numbers: numbers.length },
+    device: deviceGraph(graph, order, onHost, device, numbers),
+    ...device,
+  };
+}
 
-  // Where the device reads a value of the host.
-  const numbers = new Set<Expr>();
-  const need = (node: Expr): void => {
-    if (onHost.has(node) && !isFixed.has(node)) numbers.add(node);
-  };
-  for (const node of order) if (!onHost.has(node)) node.inputs.forEach(need);
-  for (const i of outputs) need(graph.outputs[i]!);
+/** Which of the whole graph's parameters and outputs are those of a part. */
+interface Part {
+  readonly parameters: readonly number[];
+  readonly outputs: readonly number[];
+}
 
-  const hostOutputs = all(graph.outputs).filter(outputOnHost);
-  const hostParameters = all(graph.parameters).filter(home);
-  const numberOf = (list: readonly number[], of: number): number => list.indexOf(of);
-  const host: HostPart = {
-    graph: {
-      name: graph.name,
-      parameters: hostParameters.map((i) => graph.parameters[i]!),
-      parameterNames: hostParameters.map((i) => graph.parameterNames[i]!),
-      outputs: [...numbers, ...hostOutputs.map((i) => graph.outputs[i]!)],
-      outputNames: [...[...numbers].map((_, i) => `n${i}`), ...hostOutputs.map((i) => graph.outputNames[i]!)],
-      updates: graph.updates
-        .filter(({ output }) => outputOnHost(output))
-        .map((update) => ({
-          ...update,
-          output: numbers.size + numberOf(hostOutputs, update.output),
-          parameter: numberOf(hostParameters, update.parameter),
-        })),
-    },
-    parameters: hostParameters,
-    numbers: numbers.size,
-    outputs: hostOutputs,
-  };
-  const device = withScope(new ExprScope(), (): Graph => {
-    const replaced = new Map<Expr, Expr>();
-    const replace = (node: Expr): Expr => {
-      const known = replaced.get(node);
-      if (known !== undefined) return known;
-      // A constant of the host that the device reads after all.
-      return constant(valueOf(node), node.dtype);
+/** What follows from constants alone: whoever reads it computes it. */
+function constantNodes(order: readonly Expr[]): Set<Expr> {
+  const found = new Set<Expr>();
+  for (const node of order) if (!isParameter(node) && node.inputs.every((input) => found.has(input))) found.add(node);
+  return found;
+}
+
+/** Values of the host that the device reads: by its nodes, or as one of its outputs. */
+function numbersOf(
+  graph: Graph,
+  order: readonly Expr[],
+  onHost: ReadonlySet<Expr>,
+  deviceOutputs: readonly number[],
+): Expr[] {
+  const isConstant = constantNodes(order);
+  const read = [
+    ...order.filter((node) => !onHost.has(node)).flatMap(({ inputs }) => inputs),
+    ...deviceOutputs.map((output) => graph.outputs[output]!),
+  ];
+  return [...new Set(read.filter((node) => onHost.has(node) && !isConstant.has(node)))];
+}
+
+/** The part's updates, by its own numbers of parameters and outputs; `before` outputs come before those of the whole. */
+const updatesOf = ({ updates }: Graph, { parameters, outputs }: Part, before = 0): GraphUpdate[] =>
+  updates
+    .filter(({ output }) => outputs.includes(output))
+    .map((update) => ({
+      ...update,
+      output: before + outputs.indexOf(update.output),
+      parameter: parameters.indexOf(update.parameter),
+    }));
+
+/** What the host computes: the numbers, then its outputs. */
+const hostGraph = (graph: Graph, part: Part, numbers: readonly Expr[]): Graph => ({
+  name: graph.name,
+  parameters: part.parameters.map((i) => graph.parameters[i]!),
+  parameterNames: part.parameters.map((i) => graph.parameterNames[i]!),
+  outputs: [...numbers, ...part.outputs.map((i) => graph.outputs[i]!)],
+  outputNames: [...numberNames(numbers), ...part.outputs.map((i) => graph.outputNames[i]!)],
+  updates: updatesOf(graph, part, numbers.length),
+});
+
+/** What is left for the device, with a parameter for each number after its own. */
+const deviceGraph = (
+  graph: Graph,
+  order: readonly Expr[],
+  onHost: ReadonlySet<Expr>,
+  part: Part,
+  numbers: readonly Expr[],
+): Graph =>
+  withScope(new ExprScope(), () => {
+    const copies = new Map<Expr, Expr>();
+    const copy = (node: Expr, made: Expr): Expr => {
+      copies.set(node, made);
+      return made;
     };
-    const own = parameters.map((i) => {
-      const copy = rebuild(graph.parameters[i]!, []);
-      replaced.set(graph.parameters[i]!, copy);
-      return copy;
-    });
-    const given = [...numbers].map((node, i) => {
-      const copy = parameter(graph.parameters.length + i, [], node.dtype);
-      replaced.set(node, copy);
-      return copy;
-    });
+    // What is on the host and no number is a constant that the device reads after all.
+    const copyOf = (node: Expr): Expr => copies.get(node) ?? constant(valueOf(node), node.dtype);
+    const own = part.parameters.map((i) => copy(graph.parameters[i]!, rebuild(graph.parameters[i]!, [])));
+    const given = numbers.map((node, i) => copy(node, parameter(graph.parameters.length + i, [], node.dtype)));
     for (const node of order)
-      if (!onHost.has(node) && !replaced.has(node))
-        replaced.set(
+      if (!onHost.has(node) && !copies.has(node))
+        copy(
           node,
-          withOrigin(originOf(node), () => rebuild(node, node.inputs.map(replace))),
+          withOrigin(originOf(node), () => rebuild(node, node.inputs.map(copyOf))),
         );
     return {
       name: graph.name,
       parameters: [...own, ...given],
-      parameterNames: [...parameters.map((i) => graph.parameterNames[i]!), ...given.map((_, i) => `n${i}`)],
-      outputs: outputs.map((i) => replace(graph.outputs[i]!)),
-      outputNames: outputs.map((i) => graph.outputNames[i]!),
-      updates: graph.updates
-        .filter(({ output }) => !outputOnHost(output))
-        .map((update) => ({
-          ...update,
-          output: numberOf(outputs, update.output),
-          parameter: numberOf(parameters, update.parameter),
-        })),
+      parameterNames: [...part.parameters.map((i) => graph.parameterNames[i]!), ...numberNames(numbers)],
+      outputs: part.outputs.map((i) => copyOf(graph.outputs[i]!)),
+      outputNames: part.outputs.map((i) => graph.outputNames[i]!),
+      updates: updatesOf(graph, part),
     };
   });
-  return { host, device, parameters, outputs };
-}
+
+const numberNames = (numbers: readonly Expr[]): string[] => numbers.map((_, i) => `n${i}`);
