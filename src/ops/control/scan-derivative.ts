@@ -10,6 +10,7 @@
 import { behind } from '../../core/axes.js';
 import { bytesPerElement } from '../../core/dtype.js';
 import { attributesOf, type Expr, type Graph, type GraphBuilder, isOf, make, withScope } from '../../core/expr.js';
+import { lookUp } from '../../core/maps.js';
 import { dotPrimitive } from '../contraction.js';
 import { parameter } from '../leaf.js';
 import { reshapePrimitive, transposePrimitive } from '../movement.js';
@@ -22,6 +23,9 @@ import type { ScanAttributes } from './attributes.js';
 
 /** Memory that factors of one scan take at most. */
 const MAX_STACKED_BYTES = 2 ** 28;
+
+/** A sum over all turns, from what `valueOf` gives for all turns of a value. */
+type SumOfTurns = (valueOf: (value: Expr) => Expr) => Expr;
 
 /** What the turns of a backward scan give for one constant: how to add up their shares when they are over. */
 class Shares {
@@ -50,8 +54,8 @@ class Shares {
     return this.sequences.has(value) || this.stacked.includes(value);
   }
 
-  /** The sum of `share` over all turns, from what `valueOf` gives for all turns of a value; undefined if it is to be carried. */
-  sum(share: Expr): ((valueOf: (value: Expr) => Expr) => Expr) | undefined {
+  /** The sum of `share` over all turns; undefined if it is to be carried. */
+  sum(share: Expr): SumOfTurns | undefined {
     const { b } = this;
     const { primitive, attributes } = share;
     if (isOf(share, dotPrimitive)) {
@@ -84,116 +88,164 @@ class Shares {
   }
 }
 
+/** The cotangents of a scan's inputs from those of its outputs, where there are any; null where there is none, or nobody wants it. */
 export function scanDerivative(
   cotangents: readonly (Expr | undefined)[],
   node: Expr<ScanAttributes>,
   b: GraphBuilder,
   wanted: readonly boolean[],
 ): (Expr | null)[] {
-  const { attributes, primitive } = node;
-  const { body, length, reverse, constants, carries } = attributes;
-  const isCarry = (parameter: number): boolean => parameter >= constants && parameter < constants + carries;
+  const { body, length, constants, carries } = node.attributes;
   // Without a turn a carry ends as it began, also one that any turn would replace.
   if (length === 0)
-    return node.inputs.map((_, i) => (isCarry(i) && wanted[i]! ? (cotangents[i - constants] ?? null) : null));
-  const active = activity(attributes, wanted);
+    return node.inputs.map((_, i) => {
+      const isCarry = i >= constants && i < constants + carries;
+      return isCarry && wanted[i]! ? (cotangents[i - constants] ?? null) : null;
+    });
+  const active = activity(node.attributes, wanted);
   const of = body.parameters.flatMap((_, i) => (active.parameters[i] ? [i] : []));
   const from = body.outputs.flatMap((_, i) =>
     active.outputs[i] && (i < carries || cotangents[i] !== undefined) ? [i] : [],
   );
   if (of.length === 0 || from.length === 0) return node.inputs.map(() => null);
-  const { forward, linear: backward, reads } = differentiateBody(body, backwards(of, from, b), attributes);
+  const found = new BackwardScan(cotangents, node, b, of, from).run();
+  return node.inputs.map((_, i) => (wanted[i] ? (found.get(i) ?? null) : null));
+}
 
-  // Forward once more, with what is saved; a compiler joins it with the first, whose results nobody else needs.
-  const again = make(primitive, node.inputs, { ...attributes, body: forward });
-  const values = reads.map((read) =>
-    'output' in read ? result(again, read.output) : isCarry(read.parameter) ? undefined : node.input(read.parameter),
-  );
+/** A scan over the turns of another in the other direction, from cotangents of its outputs `from` to those of its inputs `of`. */
+class BackwardScan {
+  /** One turn: from what it reads and the cotangents of `from` to those of `of`. */
+  readonly #turn: Graph;
+  /** Values by parameter of the turn: those that are the same in all turns, and sequences. */
+  readonly #fixed = new Map<Expr, Expr>();
+  readonly #sequences = new Map<Expr, Expr>();
 
-  const zero = ({ shape, dtype }: Expr): Expr => b.broadcast(b.constant(0, dtype), shape, []);
-  const carried = of.filter(isCarry);
-  const isConstant = (parameter: number): boolean => parameter < constants;
-  // Parameters of the backward body by what they are.
-  const fixed = reads.flatMap((read, i) => ('parameter' in read && isConstant(read.parameter) ? [i] : []));
-  const sequenced = reads.flatMap((_, i) => (fixed.includes(i) ? [] : [i]));
-  const cotangentOf = (output: number): Expr => backward.parameters[reads.length + from.indexOf(output)]!;
-  const givenResults = from.filter((output) => output >= carries);
-  const sequences = new Map<Expr, Expr>([
-    ...sequenced.map((i): [Expr, Expr] => [backward.parameters[i]!, values[i]!]),
-    ...givenResults.map((output): [Expr, Expr] => [cotangentOf(output), cotangents[output]!]),
-  ]);
-  const outputOf = (parameter: number): Expr => backward.outputs[of.indexOf(parameter)]!;
+  constructor(
+    readonly cotangents: readonly (Expr | undefined)[],
+    readonly node: Expr<ScanAttributes>,
+    readonly b: GraphBuilder,
+    readonly of: readonly number[],
+    readonly from: readonly number[],
+  ) {
+    const { attributes, primitive } = node;
+    const { forward, linear, reads } = differentiateBody(attributes.body, backwards(of, from, b), attributes);
+    this.#turn = linear;
+    // Forward once more, with what is saved; a compiler joins it with the first, whose results nobody else needs.
+    const again = make(primitive, node.inputs, { ...attributes, body: forward });
+    reads.forEach((read, i) => {
+      const parameter = linear.parameters[i]!;
+      if ('output' in read) this.#sequences.set(parameter, result(again, read.output));
+      else if (this.#isConstant(read.parameter)) this.#fixed.set(parameter, node.input(read.parameter));
+      else this.#sequences.set(parameter, node.input(read.parameter));
+    });
+    for (const output of from)
+      if (output >= attributes.carries) this.#sequences.set(this.#taken(output), cotangents[output]!);
+  }
 
-  // Products first: what they stack, sums over rows may use.
-  const shares = new Shares(backward, length, sequences, b);
-  const wantedConstants = of.filter(isConstant);
-  const sums = new Map<number, (valueOf: (value: Expr) => Expr) => Expr>();
-  for (let round = 0; round < 2; round++)
-    for (const parameter of wantedConstants) {
-      const sum = sums.has(parameter) ? undefined : shares.sum(outputOf(parameter));
-      if (sum !== undefined) sums.set(parameter, sum);
+  #isConstant(parameter: number): boolean {
+    return parameter < this.node.attributes.constants;
+  }
+  /** The output that is the next value of a carry; undefined for another parameter. */
+  #carryOf(parameter: number): number | undefined {
+    const { constants, carries } = this.node.attributes;
+    return this.#isConstant(parameter) || parameter >= constants + carries ? undefined : parameter - constants;
+  }
+  /** What a turn takes as the cotangent of an output of `from`. */
+  #taken(output: number): Expr {
+    return this.#turn.parameters.at(this.from.indexOf(output) - this.from.length)!;
+  }
+  /** What a turn gives as the cotangent of a parameter of `of`. */
+  #given(parameter: number): Expr {
+    return this.#turn.outputs[this.of.indexOf(parameter)]!;
+  }
+  #zeros({ shape, dtype }: Expr): Expr {
+    return this.b.broadcast(this.b.constant(0, dtype), shape, []);
+  }
+
+  /** The cotangents by input. */
+  run(): Map<number, Expr> {
+    const { node, b, of } = this;
+    const { body, length, reverse } = node.attributes;
+    const constants = of.filter((each) => this.#isConstant(each));
+    const carried = of.flatMap((parameter) => {
+      const output = this.#carryOf(parameter);
+      return output === undefined ? [] : [{ parameter, output }];
+    });
+    const elements = of.slice(constants.length + carried.length);
+    const shares = new Shares(this.#turn, length, this.#sequences, b);
+    const sums = this.#sumsAfterwards(constants, shares);
+    const added = constants.filter((parameter) => !sums.has(parameter));
+    const { carries, totals } = this.#carries(carried, added);
+    const results = hoistedScan(
+      [
+        ...this.#fixed.values(),
+        ...carried.map(({ output }) => this.cotangents[output] ?? this.#zeros(body.outputs[output]!)),
+        ...added.map((parameter) => this.#zeros(body.parameters[parameter]!)),
+        ...this.#sequences.values(),
+      ],
+      {
+        body: closed(
+          `${body.name}'`,
+          [...this.#fixed.keys(), ...carries, ...totals.map(({ before }) => before), ...this.#sequences.keys()],
+          [
+            ...carried.map(({ parameter }) => this.#given(parameter)),
+            ...totals.map(({ after }) => after),
+            ...elements.map((parameter) => this.#given(parameter)),
+            ...shares.stacked,
+          ],
+        ),
+        length,
+        reverse: !reverse,
+        constants: this.#fixed.size,
+        carries: carried.length + added.length,
+      },
+      node.primitive,
+    );
+    const found = new Map(
+      [...carried.map(({ parameter }) => parameter), ...added, ...elements].map((parameter, i) => [
+        parameter,
+        results[i]!,
+      ]),
+    );
+    const ofAllTurns = new Map(this.#sequences);
+    shares.stacked.forEach((value, i) => ofAllTurns.set(value, results[found.size + i]!));
+    for (const parameter of constants) {
+      const sum = sums.get(parameter)?.((value) => lookUp(ofAllTurns, value));
+      if (sum !== undefined) found.set(parameter, sum);
     }
-  const added = wantedConstants.filter((parameter) => !sums.has(parameter));
+    return found;
+  }
 
-  const ofSequences = of.filter((parameter) => parameter >= constants + carries);
-  // A carry that is not active in the forward body's outputs has no cotangent to bring.
-  const carryCotangents = carried.map((parameter) => {
-    const output = parameter - constants;
-    return from.includes(output) ? cotangentOf(output) : undefined;
-  });
-  const { turn, accumulators } = withScope(backward.outputs[0]!.scope, () => {
-    let index = backward.parameters.length;
-    const like = ({ shape, dtype, aval }: Expr): Expr => parameter(index++, shape, dtype, aval.weak);
-    return {
-      turn: carryCotangents.map((known, i) => known ?? like(outputOf(carried[i]!))),
-      accumulators: added.map((each) => {
-        const total = like(outputOf(each));
-        return [total, b.add(total, outputOf(each))] as const;
-      }),
-    };
-  });
-  const results = hoistedScan(
-    [
-      ...fixed.map((i) => values[i]!),
-      ...carried.map((parameter) => cotangents[parameter - constants] ?? zero(body.outputs[parameter - constants]!)),
-      ...added.map((parameter) => zero(body.parameters[parameter]!)),
-      ...sequences.values(),
-    ],
-    {
-      body: closed(
-        `${body.name}'`,
-        [
-          ...fixed.map((i) => backward.parameters[i]!),
-          ...turn,
-          ...accumulators.map(([from]) => from),
-          ...sequences.keys(),
-        ],
-        [
-          ...carried.map(outputOf),
-          ...accumulators.map(([, to]) => to),
-          ...ofSequences.map(outputOf),
-          ...shares.stacked,
-        ],
-      ),
-      length,
-      reverse: !reverse,
-      constants: fixed.length,
-      carries: carried.length + added.length,
-    },
-    primitive,
-  );
-  const [ofCarries, ofAdded, ofElements, stacked] = [carried, added, ofSequences, shares.stacked].reduce<Expr[][]>(
-    (parts, { length: count }) => {
-      const before = parts.reduce((sum, part) => sum + part.length, 0);
-      return [...parts, results.slice(before, before + count)];
-    },
-    [],
-  ) as [Expr[], Expr[], Expr[], Expr[]];
-  const valueOf = (value: Expr): Expr => sequences.get(value) ?? stacked[shares.stacked.indexOf(value)]!;
-  return node.inputs.map((_, i) => {
-    if (!wanted[i] || !of.includes(i)) return null;
-    if (isCarry(i)) return ofCarries[carried.indexOf(i)]!;
-    if (!isConstant(i)) return ofElements[ofSequences.indexOf(i)]!;
-    return sums.get(i)?.(valueOf) ?? ofAdded[added.indexOf(i)]!;
-  });
+  /** By parameter, the sums that can be taken when all turns are over. Products first: what they stack, sums over rows may use. */
+  #sumsAfterwards(constants: readonly number[], shares: Shares): Map<number, SumOfTurns> {
+    const sums = new Map<number, SumOfTurns>();
+    for (let round = 0; round < 2; round++)
+      for (const parameter of constants) {
+        const sum = sums.has(parameter) ? undefined : shares.sum(this.#given(parameter));
+        if (sum !== undefined) sums.set(parameter, sum);
+      }
+    return sums;
+  }
+
+  /** Parameters of a turn for cotangents of carries and for what is `added` up, with that after the turn. */
+  #carries(
+    carried: readonly { readonly parameter: number; readonly output: number }[],
+    added: readonly number[],
+  ): { readonly carries: Expr[]; readonly totals: { readonly before: Expr; readonly after: Expr }[] } {
+    const { b, from } = this;
+    return withScope(this.#turn.outputs[0]!.scope, () => {
+      let index = this.#turn.parameters.length;
+      const like = ({ shape, dtype, aval }: Expr): Expr => parameter(index++, shape, dtype, aval.weak);
+      return {
+        // A carry that is not active in the forward body's outputs has no cotangent to bring.
+        carries: carried.map((carry) =>
+          from.includes(carry.output) ? this.#taken(carry.output) : like(this.#given(carry.parameter)),
+        ),
+        totals: added.map((each) => {
+          const before = like(this.#given(each));
+          return { before, after: b.add(before, this.#given(each)) };
+        }),
+      };
+    });
+  }
 }
