@@ -119,6 +119,23 @@ export const countLaunches = (steps: readonly Step[]): number =>
       }
     }
   }, 0);
+/**
+ * How often a call launches each kernel, by kernel: loops of unknown length count once, and every branch as if it were taken.
+ * A kernel that is in no step is missing.
+ */
+export function launchesByKernel(
+  { steps }: { readonly steps: readonly Step[] },
+  turns = 1,
+  counts = new Map<Kernel, number>(),
+): Map<Kernel, number> {
+  for (const step of steps)
+    if (step.kind === 'launch') counts.set(step.kernel, (counts.get(step.kernel) ?? 0) + turns);
+    else {
+      const inside = step.kind === 'loop' && typeof step.turns === 'number' ? turns * step.turns : turns;
+      launchesByKernel({ steps: stepsIn(step) }, inside, counts);
+    }
+  return counts;
+}
 export const hostStepsOf = ({ steps }: Pick<Program, 'steps'>): HostStep[] =>
   steps.filter((step) => step.kind === 'host');
 

@@ -65,7 +65,7 @@ export function reportView(report: Report, subject: Subject, label: string, time
     ),
   );
   const kernels = report.kernels.map(
-    ({ name, from, inputs, outputs, flops, bytesRead, bytesWritten }, i): KernelView => {
+    ({ name, from, inputs, outputs, launches, flops, bytesRead, bytesWritten }, i): KernelView => {
       const { segments } = program.kernels[i]!;
       const last = computedNodes(segments).at(-1);
       const written = kernelWrites(program.kernels[i]!);
@@ -78,6 +78,7 @@ export function reportView(report: Report, subject: Subject, label: string, time
         inputs,
         outputs,
         inPlace: written.flatMap((id) => replaced.get(id) ?? []),
+        launches,
         flops,
         bytesRead,
         bytesWritten,
@@ -126,6 +127,14 @@ export function reportView(report: Report, subject: Subject, label: string, time
 }
 
 function timesView({ runs, medianMs, spreadMs, kernels: measured }: Times, kernels: readonly KernelView[]): TimesView {
-  const byName = new Map(measured.map((each) => [each.name, { medianMs: each.medianMs, spreadMs: each.spreadMs }]));
-  return { runs, medianMs, spreadMs, kernels: kernels.map(({ name }) => byName.get(name)) };
+  const byName = new Map(measured.map((each) => [each.name, each]));
+  return {
+    runs,
+    medianMs,
+    spreadMs,
+    kernels: kernels.map(({ name, launches }) => {
+      const launch = byName.get(name);
+      return launch && { medianMs: launches * launch.medianMs, spreadMs: launches * launch.spreadMs };
+    }),
+  };
 }

@@ -133,7 +133,7 @@ function kernelPairs(a: ReportView, b: ReportView): DifferenceView['kernels'] {
 
 export function differenceOf(a: ReportView, b: ReportView): DifferenceView {
   const sum = ({ kernels }: ReportView, of: 'flops' | 'bytesRead' | 'bytesWritten'): number =>
-    kernels.reduce((total, kernel) => total + kernel[of], 0);
+    kernels.reduce((total, kernel) => total + kernel.launches * kernel[of], 0);
   const figure = (
     name: string,
     unit: '' | 'bytes' | 'ms',

@@ -78,7 +78,7 @@ export interface BuildView {
 
 export interface KernelView extends Pick<
   KernelReport,
-  'name' | 'from' | 'inputs' | 'outputs' | 'flops' | 'bytesRead' | 'bytesWritten'
+  'name' | 'from' | 'inputs' | 'outputs' | 'launches' | 'flops' | 'bytesRead' | 'bytesWritten'
 > {
   readonly computes: string;
   readonly phase: Phase;
@@ -109,7 +109,7 @@ export interface TimesView {
   readonly runs: number;
   readonly medianMs: number;
   readonly spreadMs: number;
-  /** By kernel; undefined where it was not measured. */
+  /** By kernel, all of its launches together; undefined where it was not measured. */
   readonly kernels: readonly ({ readonly medianMs: number; readonly spreadMs: number } | undefined)[];
 }
 

@@ -6,7 +6,7 @@ import { checkOptions } from '../core/options.js';
 import { printForms } from '../compile/family.js';
 import { type Kernel, kernelReads, kernelWrites, segmentBytes, segmentFlops } from '../compile/kernel.js';
 import { printLoops } from '../lower/print.js';
-import { countLaunches, memoriesOf, printProgram, type Program } from '../lower/program.js';
+import { countLaunches, launchesByKernel, memoriesOf, printProgram, type Program } from '../lower/program.js';
 import type { Target } from '../lower/target.js';
 import type { Emitter, KernelSource, ThreadCount } from './backend.js';
 import { linesOf } from './lines.js';
@@ -41,6 +41,7 @@ interface Shared {
   readonly source: KernelSource;
   readonly parts: readonly string[];
   readonly from: (node: Expr) => Provenance;
+  readonly launches: ReadonlyMap<Kernel, number>;
 }
 
 /** An object whose fields are computed when they are first read. */
@@ -78,6 +79,7 @@ export function makeReport(subject: Subject): Report {
     source: subject.source,
     parts: () => shared.source.kernels,
     from: () => provenanceOf(subject),
+    launches: () => launchesByKernel(program),
   });
   const reportOf = (kernel: Kernel, i: number): KernelReport =>
     lazily<KernelReport>({
@@ -89,6 +91,7 @@ export function makeReport(subject: Subject): Report {
       flops: () => total(kernel, segmentFlops),
       bytesRead: () => total(kernel, (segment) => segmentBytes(segment, 'read')),
       bytesWritten: () => total(kernel, (segment) => segmentBytes(segment, 'written')),
+      launches: () => shared.launches.get(kernel)!,
       intensity() {
         const bytes = this.bytesRead() + this.bytesWritten();
         return bytes === 0 ? 0 : this.flops() / bytes;

@@ -4,7 +4,7 @@
  */
 import { type Expr, topologicalOrder } from '../core/expr.js';
 import type { TypedArray } from '../core/dtype.js';
-import type { Program } from '../lower/program.js';
+import { hasControl, launchesByKernel, type Program } from '../lower/program.js';
 import { evaluateNode } from '../ops/evaluate.js';
 import type { HostArray } from '../core/array.js';
 import { lookUp } from '../core/maps.js';
@@ -14,7 +14,7 @@ import { kernelProgram } from './kernel-program.js';
 import { makeReport } from './inspect.js';
 import type { ChromeTrace, KernelReport, Profile, TraceEvent } from './report.js';
 import { homeOf, hostBackend } from './registry.js';
-import { computesText, fromText, tableText } from './report-text.js';
+import { computesText, fromText, sharesText, tableText } from './report-text.js';
 import { Runner, type UpdateTarget } from './runner.js';
 import { profiles, type Snapshot } from './snapshot.js';
 import { Storage } from './storage.js';
@@ -144,8 +144,10 @@ async function measured(
   }
 }
 
-/** Times of the interpreter, which runs the graph: a node's goes to the first kernel that stands for it. */
-function interpreted({ graph, kernels }: Program, values: readonly TypedArray[], runs: number): Sample[] {
+/** Times of the interpreter, which runs the graph: a node's goes to the first kernel that stands for it, in equal parts to its launches. */
+function interpreted(program: Program, values: readonly TypedArray[], runs: number): Sample[] {
+  const { graph, kernels } = program;
+  const launches = launchesByKernel(program);
   const kernelOf = new Map<Expr, number>();
   kernels.forEach(({ segments }, i) => {
     for (const { node } of segments.flatMap(({ origins }) => origins))
@@ -169,7 +171,7 @@ function interpreted({ graph, kernels }: Program, values: readonly TypedArray[],
     }
     let startMs = begin;
     times.forEach((ms, kernel) => {
-      samples.push({ kernel, startMs, ms });
+      samples.push({ kernel, startMs, ms: ms / launches.get(kernels[kernel]!)! });
       startMs += ms;
     });
   }
@@ -188,9 +190,9 @@ function traceOf(
       named('process_name', `${program.name} on ${backend.name}`),
       named('thread_name', 'kernels'),
       ...samples.map(({ kernel, startMs, ms }): TraceEvent => {
-        const { name, flops, bytesRead, bytesWritten, from } = reports[kernel]!;
+        const { name, flops, bytesRead, bytesWritten, from, launches } = reports[kernel]!;
         const computes = computesText(program.kernels[kernel]!);
-        const args = { computes, from: fromText(from), flops, bytesRead, bytesWritten };
+        const args = { computes, from: fromText(from), flops, bytesRead, bytesWritten, launches };
         const ts = (startMs - samples[0]!.startMs) * 1000;
         return { name, cat: 'kernel', ph: 'X', ts, dur: ms * 1000, pid: 1, tid: 1, args };
       }),
@@ -206,9 +208,13 @@ function textOf(
   { runs, backend, medianMs, spreadMs, kernels }: Profile,
   reports: readonly KernelReport[],
 ): string {
-  const total = kernels.reduce((sum, kernel) => sum + kernel.medianMs, 0);
+  const loops = hasControl(program);
+  const shares = sharesText(
+    reports,
+    kernels.map((kernel) => kernel.medianMs),
+  );
   const rows = kernels.map((kernel, i) => {
-    const { flops, bytesRead, bytesWritten, from } = reports[i]!;
+    const { flops, bytesRead, bytesWritten, from, launches } = reports[i]!;
     const rate = (amount: number): string => digits(amount / (kernel.medianMs * 1e6));
     return [
       kernel.name,
@@ -216,12 +222,13 @@ function textOf(
       fromText(from),
       digits(kernel.medianMs),
       `±${digits(kernel.spreadMs / 2)}`,
-      `${total === 0 ? 0 : Math.round((100 * kernel.medianMs) / total)} %`,
+      ...(loops ? [String(launches)] : []),
+      shares[i]!,
       rate(flops),
       rate(bytesRead + bytesWritten),
     ];
   });
-  const columns = ['kernel', 'computes', 'from', 'ms', '', 'share', 'GFLOP/s', 'GB/s'];
+  const columns = ['kernel', 'computes', 'from', 'ms', '', ...(loops ? ['launches'] : []), 'share', 'GFLOP/s', 'GB/s'];
   return [
     `${program.name} on ${backend}: ${digits(medianMs)} ms a call (±${digits(spreadMs / 2)}), median of ${runs}`,
     '',

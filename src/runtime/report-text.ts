@@ -4,7 +4,7 @@ import { formatSizeForm } from '../core/extent.js';
 import { quoteName } from '../core/graph.js';
 import { type Kernel, kernelReads, kernelWrites, type Segment } from '../compile/kernel.js';
 import { hasControl, type Program, stepLines } from '../lower/program.js';
-import type { Report } from './report.js';
+import type { KernelReport, Report } from './report.js';
 import { computedNodes, type Provenance } from './provenance.js';
 
 /** Each text once, with its number, and the number of those that found no place. */
@@ -57,6 +57,13 @@ export function tableText(
     .join('\n');
 }
 
+/** Each kernel's share of the time of all, from the milliseconds of one launch: `12 %`. */
+export function sharesText(kernels: readonly Pick<KernelReport, 'launches'>[], launchMs: readonly number[]): string[] {
+  const times = launchMs.map((ms, i) => ms * kernels[i]!.launches);
+  const total = times.reduce((sum, ms) => sum + ms, 0);
+  return times.map((ms) => `${total === 0 ? 0 : Math.round((100 * ms) / total)} %`);
+}
+
 const COLUMNS = ['kernel', 'computes', 'from', 'line', 'results', 'flops', 'bytes read', 'written', 'in place'];
 /** Columns of numbers. */
 const isNumber = (column: number): boolean => column >= 5 && column !== 8;
@@ -67,13 +74,14 @@ type PageData = Pick<Report, 'name' | 'backend' | 'launches' | 'peakBytes' | 'th
 export function pageText(program: Program, report: PageData): string {
   const { threads, launches } = report;
   const times = report.profile?.kernels.map(({ medianMs }) => medianMs);
-  const total = times?.reduce((a, b) => a + b, 0) ?? 0;
+  const loops = hasControl(program);
+  const shares = sharesText(report.kernels, times ?? []);
   const replaced = new Map(
     program.updates.flatMap(({ output, parameter, inPlace }) =>
       inPlace ? [[program.outputs[output]!, program.buffers[program.parameters[parameter]!]!.name]] : [],
     ),
   );
-  const rows = report.kernels.map(({ name, from, flops, bytesRead, bytesWritten }, i) => {
+  const rows = report.kernels.map(({ name, from, launches, flops, bytesRead, bytesWritten }, i) => {
     const written = kernelWrites(program.kernels[i]!);
     const results = written.map((id) => {
       const { dtype, shape, sizes } = program.buffers[id]!;
@@ -95,7 +103,8 @@ export function pageText(program: Program, report: PageData): string {
         }),
         3,
       ),
-      ...(times === undefined ? [] : [times[i]!.toPrecision(3), `${Math.round((100 * times[i]!) / total)} %`]),
+      ...(loops ? [String(launches)] : []),
+      ...(times === undefined ? [] : [times[i]!.toPrecision(3), shares[i]!]),
     ];
   });
   const count = report.kernels.length;
@@ -104,8 +113,12 @@ export function pageText(program: Program, report: PageData): string {
   return [
     `${quoteName(report.name)} on ${report.backend}: ${kernels}, ${report.peakBytes} bytes at peak, ${workers}`,
     '',
-    tableText(times === undefined ? COLUMNS : [...COLUMNS, 'ms', 'share'], rows, isNumber),
-    ...(hasControl(program) ? ['', ...stepLines(program.steps, (id) => quoteName(program.buffers[id]!.name))] : []),
+    tableText(
+      [...COLUMNS, ...(loops ? ['launches'] : []), ...(times === undefined ? [] : ['ms', 'share'])],
+      rows,
+      isNumber,
+    ),
+    ...(loops ? ['', ...stepLines(program.steps, (id) => quoteName(program.buffers[id]!.name))] : []),
     ...report.kernels.flatMap(({ name, untiled, tiles }) => [
       ...(tiles === null ? [] : [`${name} multiplies by tiles of ${tiles}`]),
       ...(untiled === null ? [] : [`${name} multiplies without tiles: ${untiled}`]),

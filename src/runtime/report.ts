@@ -17,6 +17,8 @@ export interface KernelReport {
   readonly flops: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** How often one call launches it: as many times as its loop has turns; once in a loop of unknown length. */
+  readonly launches: number;
   /** Operations a byte that is read or written. */
   readonly intensity: number;
   /** Why a product of it is computed without the backend's tile, and slower so; null if none is. */
@@ -98,7 +100,7 @@ export interface Timing {
 export interface Profile extends Timing {
   readonly runs: number;
   readonly backend: string;
-  /** In the order of the call. */
+  /** In the order of the call: the times of one launch each, of which a loop has one a turn. */
   readonly kernels: readonly (Timing & { readonly name: string })[];
   /** All that was timed, in the trace format that Perfetto and Chrome open; as text, its JSON. */
   toTrace(): ChromeTrace;

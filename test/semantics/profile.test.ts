@@ -69,6 +69,27 @@ describe('profile', () => {
     },
   );
 
+  test('the share of a kernel in a loop is that of all its turns', async () => {
+    const turns = 50;
+    const step = jit(
+      (w: Tensor, x: Tensor) => scan((h: Tensor) => [h.matmul(w).tanh(), null] as const, x, undefined, { length: turns })[0].sum(), // prettier-ignore
+      { name: 'loop' },
+    );
+    const args = [random.normal(random.key(1), [64, 64]), random.normal(random.key(2), [64, 64])] as const;
+    const { kernels, launches } = step.inspect(...args);
+    expect(new Set(kernels.map((kernel) => kernel.launches))).toEqual(new Set([1, turns]));
+    expect(kernels.reduce((sum, kernel) => sum + kernel.launches, 0)).toBe(launches);
+    const { kernels: times } = await step.profile(3, ...args);
+    const text = String(step.inspect(...args));
+    const rows = text.split('\n').slice(3, 3 + kernels.length);
+    const shares = rows.map((row) => parseInt(row.trim().split(/ {2,}/).at(-1)!));
+    const spent = times.map(({ medianMs }, i) => medianMs * kernels[i]!.launches);
+    const all = spent.reduce((sum, ms) => sum + ms, 0);
+    for (const [i, ms] of spent.entries()) expect(Math.abs(shares[i]! - (100 * ms) / all)).toBeLessThanOrEqual(0.5);
+    expect(String(await step.profile(3, ...args))).toMatch(/ ms +launches +share +GFLOP/);
+    expect(step.inspect(...args).toString()).toMatch(/ launches +ms +share$/m);
+  });
+
   test('the trace is events of all kernels of all runs, in order', async () => {
     const step = jit((x: Tensor) => x.matmul(x).sum(0).exp(), { backend: 'js', name: 'f' });
     const profile = await step.profile(3, random.normal(random.key(0), [8, 8]));

@@ -147,10 +147,12 @@ export function charts(page: Page): void {
   }
 
   const pointsOf = ({ kernels, times }: Page['report']): Point[] =>
-    kernels.flatMap(({ flops, bytesRead, bytesWritten }, kernel) => {
+    kernels.flatMap(({ launches, flops, bytesRead, bytesWritten }, kernel) => {
       const ms = times?.kernels[kernel]?.medianMs ?? 0;
       const bytes = bytesRead + bytesWritten;
-      return ms > 0 && flops > 0 && bytes > 0 ? [{ kernel, ms, x: flops / bytes, y: flops / ms / 1e6 }] : [];
+      return ms > 0 && flops > 0 && bytes > 0
+        ? [{ kernel, ms, x: flops / bytes, y: (launches * flops) / ms / 1e6 }]
+        : [];
     });
 
   function drawRoofline(points: readonly Point[]): void {

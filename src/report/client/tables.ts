@@ -31,7 +31,7 @@ export function tables(page: Page): void {
   function drawFigures(): void {
     const { name, backend, threads, kernels, peakBytes, counts, times } = page.report;
     const sum = (of: 'flops' | 'bytesRead' | 'bytesWritten'): number =>
-      kernels.reduce((total, kernel) => total + kernel[of], 0);
+      kernels.reduce((total, kernel) => total + kernel.launches * kernel[of], 0);
     const [flops, bytes] = [sum('flops'), sum('bytesRead') + sum('bytesWritten')];
     page.fill('name', name);
     page.fill('backend', `on ${backend}; ${threads}`);
@@ -39,7 +39,7 @@ export function tables(page: Page): void {
       html('div', { class: 'tile' }, html('b', {}, value), html('span', {}, label));
     page.fill(
       'figures',
-      tile(String(kernels.length), kernels.length === 1 ? 'kernel a call' : 'kernels a call'),
+      tile(String(kernels.length), kernels.length === 1 ? 'kernel' : 'kernels'),
       tile(page.count(flops), 'flops'),
       tile(page.bytes(bytes), 'moved'),
       tile(bytes === 0 ? '–' : page.count(flops / bytes), 'flops a byte'),
@@ -61,7 +61,8 @@ export function tables(page: Page): void {
   function drawKernels(): void {
     const { kernels, times } = page.report;
     const total = times?.kernels.reduce((sum, each) => sum + (each?.medianMs ?? 0), 0) ?? 0;
-    const rows = kernels.map(({ computes, from, results, flops, bytesRead, bytesWritten, inPlace }, i) => {
+    const loops = kernels.some(({ launches }) => launches !== 1);
+    const rows = kernels.map(({ computes, from, results, launches, flops, bytesRead, bytesWritten, inPlace }, i) => {
       const bytes = bytesRead + bytesWritten;
       const time = times?.kernels[i];
       return html(
@@ -90,6 +91,7 @@ export function tables(page: Page): void {
         figure(page.bytes(bytesRead)),
         figure(page.bytes(bytesWritten)),
         figure(bytes === 0 ? '–' : page.count(flops / bytes)),
+        loops && figure(String(launches)),
         times !== undefined &&
           figure(
             time === undefined
@@ -112,6 +114,7 @@ export function tables(page: Page): void {
           ['read'],
           ['written'],
           ['flops/byte'],
+          ...(loops ? [['launches'] as [string]] : []),
           ...(times === undefined ? [] : [['time'] as [string]]),
           'in place',
         ],
