@@ -73,7 +73,7 @@ function labelled(logProbabilities: Tensor, labels: Tensor, to: Classes, smoothi
     throw new DTypeError(
       'DTYPE_UNSUPPORTED',
       `${owner} got labels ${describe(labels)} for logits ${describe(logProbabilities)}`,
-      `Labels are integers, ${avalKey('i32', rest)}: cast('i32')${owner === 'nll' ? '' : `; or probabilities, ${avalKey(dtype, shape)}`}.`,
+      `${labels.ndim > ndim ? 'Logits come first. ' : ''}Labels are integers, ${avalKey('i32', rest)}: cast('i32')${owner === 'nll' ? '' : `; or probabilities, ${avalKey(dtype, shape)}`}.`,
     );
   if (!sameShape(rest, labels.shape))
     throw new ShapeError(

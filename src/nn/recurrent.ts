@@ -95,16 +95,17 @@ abstract class Recurrent extends Module {
   }
 
   /** The outputs and the last state, whose `parts` are [layers·directions, batch, hidden] each. @throws ShapeError `STATE_SHAPE` */
-  protected run(x: Tensor, given: readonly unknown[] | undefined, parts: number): [Tensor, Tensor[]] {
+  protected run(x: Tensor, given: unknown, parts: number): [Tensor, Tensor[]] {
     checkInput(this, x, this.inputs, 3);
     const { cells, hidden, bidirectional } = this;
     const batch = x.shape[0]!;
     const shape = [cells.length, batch, hidden];
-    const states = given ?? Array.from({ length: parts }, () => zeros(shape));
-    if (states.length !== parts || states.some((each) => !(each instanceof Tensor && sameShape(each.shape, shape))))
+    const isState = (each: unknown): each is Tensor => each instanceof Tensor && sameShape(each.shape, shape);
+    const states: unknown = given ?? Array.from({ length: parts }, () => zeros(shape));
+    if (!Array.isArray(states) || states.length !== parts || !states.every(isState))
       throw new ShapeError(
         'STATE_SHAPE',
-        `${this.name} got the state ${states.map(describe).join(', ')} with x ${describe(x)}`,
+        `${this.name} got the state ${Array.isArray(states) ? states.map(describe).join(', ') : describe(states)} with x ${describe(x)}`,
         `A state is ${parts === 1 ? '' : 'a pair of '}[layers · directions, batch, hidden], here [${shape.join(', ')}].`,
       );
     const at = (state: Tensor, i: number): Tensor =>
@@ -114,7 +115,7 @@ abstract class Recurrent extends Module {
     let y = x;
     for (let layer = 0; layer < this.layers; layer++) {
       const outputs = (bidirectional ? [false, true] : [false]).map((reverse) => {
-        const init = (states as Tensor[]).map((each) => at(each, last.length));
+        const init = states.map((each) => at(each, last.length));
         const [state, output] = cells[last.length]!.call(y, init, step, reverse);
         last.push(state);
         return output;

@@ -268,7 +268,7 @@ export abstract class Optimizer extends Module {
       throw new OptionError(
         'NO_VARIABLES',
         `${this.name} was asked to update and trains no Variables`,
-        'Pass { trainVars } when you make it, or call registerTrainVars.',
+        'Pass { trainVars } when you make it, or call registerTrainVars; trainVars() of a module finds nothing in #private fields.',
       );
     const gradients = this.gradients(grads);
     const params = new Map([...variables].map(([key, variable]) => [key, variable.value]));

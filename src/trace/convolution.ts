@@ -83,12 +83,15 @@ function checkConv(
   // A convolution's filter has [in/groups, out] or [out, in/groups], a transposed one's [in, out/groups].
   const [own, other] = transposed || !channelsFirst ? [first, second] : [second, first];
   const expected = transposed ? channels : channels / groups;
-  if (own !== expected || (transposed ? channels : other) % groups !== 0)
+  if (own !== expected || (transposed ? channels : other) % groups !== 0) {
+    const wanted = transposed ? own : own * groups;
+    const otherLayout = (channelsFirst ? data[rank + 1] : data[1]) === wanted;
     throw new ShapeError(
       'CONV_CHANNELS',
       `${name} got ${x.aval.key} with ${channels} channels and the filter ${w.aval.key} with ${own} and ${other}, in ${groups} group${groups > 1 ? 's' : ''}`,
-      `The input is ${named.data}, the filter ${named.filter}; groups divide both numbers of channels.`,
+      `The input is ${named.data}, the filter ${named.filter}; groups divide both numbers of channels.${otherLayout ? ` Channels ${channelsFirst ? "on the last axis are layout: 'NHWC'" : "on axis 1 are layout: 'NCHW'"}.` : ''}`,
     );
+  }
   if (kernel.includes(0))
     throw new ShapeError('CONV_RANK', `${name} got the filter ${w.aval.key}`, 'A window has at least one element.');
   return { spec: { strides, dilation, groups, channelsFirst }, places, kernel, rank };

@@ -24,6 +24,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { sizeOf } from '../../src/core/aval.js';
 import { expectSameBits } from '../support/bits.js';
+import { expectError } from '../errors/thrown.js';
 import { noise } from '../support/arrays.js';
 import { BACKENDS, read, THREADED_BACKENDS } from '../support/backends.js';
 
@@ -200,6 +201,11 @@ test('what does not fit is refused before anything is recorded', () => {
   expect(thrown(() => conv2d(x, zeros([3, 3, 2, 5]), { groups: 2 }))).toBe('ShapeError CONV_CHANNELS');
   expect(refused({ groups: 3 })).toBe('ShapeError CONV_CHANNELS');
   expect(thrown(() => convTranspose2d(x, zeros([3, 3, 6, 4])))).toBe('ShapeError CONV_CHANNELS');
+  // Where the other layout would fit, the error says so.
+  const remedy = (body: () => unknown): string => expectError(body, ShapeError, 'CONV_CHANNELS').remedy;
+  expect(remedy(() => conv2d(zeros([2, 4, 5, 6]), w))).toMatch(/ Channels on axis 1 are layout: 'NCHW'\.$/);
+  expect(remedy(() => conv2d(x, zeros([6, 4, 3, 3]), { layout: 'NCHW' }))).toMatch(/last axis are layout: 'NHWC'\.$/);
+  expect(remedy(() => conv2d(zeros([2, 7, 5, 3]), w))).toMatch(/numbers of channels\.$/);
   expect(refused({ dilation: 3 })).toBe('ShapeError WINDOW_TOO_LARGE');
   expect(thrown(() => conv2d(zeros([2, 2, 2, 4]), w))).toBe('ShapeError WINDOW_TOO_LARGE');
   expect(thrown(() => convTranspose2d(zeros([1, 1, 1, 4]), zeros([2, 2, 4, 1]), { padding: 1 }))).toBe(

@@ -20,7 +20,7 @@ test('the blocks', () => {
   const results: [unknown, unknown][] = [];
   const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
   (runInThisContext(plain) as (...values: unknown[]) => void)(results, ...Object.values(lazuli));
-  expect(results.length).toBe(2);
+  expect(results.length).toBe(3);
   for (const [got, promised] of results) expect(got).toEqual(promised);
   const [printed] = log.mock.calls[0]! as [string];
   expect(Number(/^(\d+) % of layer/.exec(printed)![1])).toBeGreaterThan(90);

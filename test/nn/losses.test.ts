@@ -111,6 +111,9 @@ test('crossEntropy says what labels of these logits are', () => {
     'crossEntropy got labels f32[1] for logits f32[1,2]',
     "Labels are integers, i32[1]: cast('i32'); or probabilities, f32[1,2].",
   ]);
+  expect(facts(() => crossEntropy(tensor([1]), tensor([[1, 2]])), DTypeError, 'DTYPE_UNSUPPORTED')[1]).toMatch(
+    /^Logits come first\. Labels/,
+  );
   expect(facts(() => crossEntropy(middle, i32(labels)), ShapeError, 'SHAPE_MISMATCH')).toEqual([
     'crossEntropy got f64[2,4,3] and i32[2,3]',
     'With the classes on axis 2, labels of these logits are i32[2,4].',

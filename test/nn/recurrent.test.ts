@@ -70,6 +70,9 @@ test('mistakes', () => {
   expectError(() => layer.call(zeros([2, 5, 3]), [zeros([1, 2, 4])] as never), ShapeError, 'STATE_SHAPE');
   const error = expectError(() => new nn.GRU(3, 4).call(zeros([2, 5, 3]), zeros([2, 4])), ShapeError, 'STATE_SHAPE');
   expect(error.remedy).toBe('A state is [layers · directions, batch, hidden], here [1, 2, 4].');
+  const single = expectError(() => layer.call(zeros([2, 5, 3]), zeros([1, 2, 4]) as never), ShapeError, 'STATE_SHAPE');
+  expect(single.facts).toMatch(/got the state f32\[1,2,4\] with x/);
+  expect(single.remedy).toBe('A state is a pair of [layers · directions, batch, hidden], here [1, 2, 4].');
   expectError(() => new nn.RNN(3, 0), OptionError, 'OPTION_RANGE');
   expectError(() => new nn.RNN(3, 4, { layers: 0 }), OptionError, 'OPTION_RANGE');
   expectError(() => new nn.RNN(3, 4, { bidirectional: 1 as never }), OptionError, 'OPTION_RANGE');
