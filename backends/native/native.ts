@@ -7,14 +7,16 @@ import { BackendUnavailableError, OptionError } from '../../src/core/errors.js';
 import { checkFlag, checkOptions, describeValue } from '../../src/core/options.js';
 import { registerEmitter } from '../../src/runtime/registry.js';
 import { createNativeBackend, emitter, type NativeBackend, type Tuning, TUNING } from './backend.js';
-import { defaultCacheDirectory, LibraryCache } from './cache.js';
+import { LibraryCache } from './cache.js';
+import { askOnce } from './compiler.js';
+import { CacheDirectory, defaultCacheDirectory } from './directory.js';
 import { ENTRY, joinSources } from './emit/program.js';
 import type { Code } from './executable.js';
 import { type AddressOf, NativeMemory } from './memory.js';
 import { checkThreads, Pool, type PoolLibrary } from './pool.js';
 import { POOL_SOURCE } from './pool-source.js';
 import { nativeTarget } from './target.js';
-import { findToolchain } from './toolchain.js';
+import { checkSystem, findToolchain } from './toolchain.js';
 
 export type { NativeBackend } from './backend.js';
 
@@ -78,9 +80,11 @@ export async function native(options: NativeOptions = {}): Promise<NativeBackend
     throw new OptionError('BAD_OPTION', `native got flags = ${describeValue(flags)}`, 'flags is a list of strings.');
   for (const flag of flags) checkText('a flag', flag);
   if (threads !== undefined) checkThreads('native', threads);
+  checkSystem(flags);
   const koffi = await loadKoffi();
-  const toolchain = findToolchain({ compiler, flags, fma });
-  const cache = new LibraryCache(cacheDirectory ?? defaultCacheDirectory(), toolchain, FORMAT);
+  const directory = new CacheDirectory(cacheDirectory ?? defaultCacheDirectory());
+  const toolchain = findToolchain({ compiler, flags, fma }, askOnce(directory));
+  const cache = new LibraryCache(directory, toolchain, FORMAT);
 
   const poolFlags = ['-pthread', ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : [])];
   const pool = cache.open({ text: POOL_SOURCE }, poolFlags, (path): PoolLibrary => {

@@ -48,12 +48,12 @@ export class Plans {
   recall(graph: Graph): Program | undefined {
     const { cache, target } = this;
     const key = cache.keyOf(JSON.stringify([this.seed, target.machine, graph.updates, graphKey(graph)]));
-    const text = cache.read(key, PLAN);
+    const text = cache.directory.read(key, PLAN);
     if (text === undefined) {
       this.#wanted.set(graph, key);
       return undefined;
     }
-    cache.touch(cache.pathOf(key, PLAN));
+    cache.directory.touch(cache.directory.pathOf(key, PLAN));
     const { library, shape, table } = JSON.parse(text.toString()) as Plan;
     const names = knownNames(graph, shape);
     let whole: Program | undefined;
@@ -115,6 +115,6 @@ export class Plans {
       shape: { buffers, parameters, outputs, updates, arenaBytes, peakBytes },
       table: { calls, words, parallelNanoseconds },
     };
-    this.cache.keep(key, PLAN, JSON.stringify(plan));
+    this.cache.directory.keep(key, PLAN, JSON.stringify(plan));
   }
 }

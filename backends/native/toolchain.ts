@@ -1,8 +1,8 @@
 /** The system's compiler: which one, for which processor, and how it is called. */
-import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import process from 'node:process';
 import { BackendUnavailableError, OptionError, UnsupportedError } from '../../src/core/errors.js';
+import { askMacros, type AskMacros, type Outcome } from './compiler.js';
 import type { MachineName } from './machines.js';
 
 export interface Toolchain {
@@ -18,40 +18,8 @@ export interface Toolchain {
 
 const INSTALL =
   'Install gcc or clang (apt install gcc, dnf install gcc, xcode-select --install), or name one with { compiler }.';
-/** A compiler that takes longer hangs. */
-const TIMEOUT_MILLISECONDS = 120_000;
 /** What is tried where no compiler is named. */
 const COMPILERS = ['gcc', 'clang', 'cc'];
-
-interface Outcome {
-  readonly stdout: string;
-  /** What went wrong; undefined if nothing did. */
-  readonly failure: string | undefined;
-  readonly isMissing: boolean;
-}
-
-/** Runs the compiler on `source`. */
-export function runCompiler(compiler: string, parameters: readonly string[], source: string): Outcome {
-  const { error, status, signal, stdout, stderr } = spawnSync(compiler, parameters, {
-    input: source,
-    encoding: 'utf8',
-    timeout: TIMEOUT_MILLISECONDS,
-    maxBuffer: 1 << 28,
-    // Messages in English; the locale decides nothing else.
-    env: { ...process.env, LC_ALL: 'C' },
-  });
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  const isMissing = code === 'ENOENT';
-  let failure: string | undefined;
-  if (isMissing) failure = 'is not there';
-  else if (signal !== null) failure = `was killed by ${signal}`;
-  // One that ends before it has read its source (EPIPE) says why by its status.
-  else if (error !== undefined && code !== 'EPIPE') failure = error.message;
-  else if (status !== 0) failure = `ended with status ${status}: ${firstLines(stderr)}`;
-  return { stdout: stdout ?? '', failure, isMissing };
-}
-
-const firstLines = (text: string): string => text.trim().split('\n').slice(0, 8).join('\n') || 'it said nothing';
 
 /** What makes the bits of every backend, whatever else is asked for; -fno-fast-math asks for errno again, so it comes first. */
 export const SEMANTICS = [
@@ -168,12 +136,10 @@ export interface ToolchainOptions {
 }
 
 /**
- * The compiler, asked what it compiles for.
- * @throws BackendUnavailableError `NO_COMPILER` with what was tried
- * @throws OptionError `COMPILER_FLAG` where it works but for the user's flags
- * @throws UnsupportedError `NATIVE_PLATFORM`, `NATIVE_PROCESSOR`
+ * @throws UnsupportedError `NATIVE_PLATFORM`
+ * @throws OptionError `COMPILER_FLAG` for flags that are refused whatever the compiler
  */
-export function findToolchain({ compiler, flags, fma }: ToolchainOptions): Toolchain {
+export function checkSystem(flags: readonly string[]): void {
   if (process.platform === 'win32')
     throw new UnsupportedError(
       'NATIVE_PLATFORM',
@@ -189,15 +155,22 @@ export function findToolchain({ compiler, flags, fma }: ToolchainOptions): Toolc
     );
   const preprocessing = flags.find((flag) => PREPROCESSING.test(flag));
   if (preprocessing !== undefined) throw macroFlag(preprocessing, 'is an argument of the preprocessor');
+}
+
+/**
+ * The compiler, asked what it compiles for.
+ * @throws BackendUnavailableError `NO_COMPILER` with what was tried
+ * @throws OptionError `COMPILER_FLAG` where it works but for the user's flags
+ * @throws UnsupportedError `NATIVE_PROCESSOR`
+ */
+export function findToolchain({ compiler, flags, fma }: ToolchainOptions, ask: AskMacros = askMacros): Toolchain {
   const tried: string[] = [];
   const own = process.arch === 'arm64' ? ['-mcpu=native'] : ['-march=native'];
-  const probe = (name: string, own: readonly string[]): Outcome =>
-    runCompiler(name, ['-dM', '-E', ...own, '-x', 'c', '-'], '');
   for (const name of compiler === undefined ? COMPILERS : [compiler]) {
-    const found = probe(name, [...own, ...flags]);
+    const found = ask(name, [...own, ...flags]);
     const failure = failureOf(found);
     if (failure !== undefined) {
-      if (!found.isMissing && flags.length > 0 && failureOf(probe(name, own)) === undefined)
+      if (!found.isMissing && flags.length > 0 && failureOf(ask(name, own)) === undefined)
         throw new OptionError(
           'COMPILER_FLAG',
           `${name} does not take the flags ${flags.join(' ')}: with them it ${failure}`,
@@ -209,8 +182,7 @@ export function findToolchain({ compiler, flags, fma }: ToolchainOptions): Toolc
     const macros = macrosOf(found.stdout);
     const version = versionOf(macros)!;
     if (flags.length > 0) checkMacros(flags, found.stdout);
-    if (flags.some((flag) => flag.startsWith('-m')))
-      checkInstructions(flags, macros, macrosOf(probe(name, own).stdout));
+    if (flags.some((flag) => flag.startsWith('-m'))) checkInstructions(flags, macros, macrosOf(ask(name, own).stdout));
     const isClang = macros.has('__clang__');
     if (!isClang && Number(macros.get('__GNUC__')) < 12) {
       tried.push(`${name} is gcc ${version}, and gcc 12 is the oldest that knows __builtin_shufflevector`);

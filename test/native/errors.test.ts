@@ -9,14 +9,17 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { jit, type LazuliError, ones, setThreads, tensor, type Tensor, TrainVar, zeros } from 'lazuli';
-import { native, type NativeOptions } from 'lazuli/native';
+import { native, type NativeBackend, type NativeOptions } from 'lazuli/native';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { LibraryCache } from '../../backends/native/cache.js';
-import { findToolchain, runCompiler } from '../../backends/native/toolchain.js';
+import { runCompiler } from '../../backends/native/compiler.js';
+import { CacheDirectory } from '../../backends/native/directory.js';
+import { findToolchain } from '../../backends/native/toolchain.js';
 import { evaluateGraph } from '../../src/ops/evaluate.js';
 import { noise } from '../support/arrays.js';
 import { expectSameBits } from '../support/bits.js';
@@ -39,6 +42,7 @@ async function failure(options: unknown): Promise<LazuliError> {
   return expect.fail('it opened');
 }
 const fresh = (): string => mkdtempSync(join(DIRECTORY, 'cache-'));
+const librariesIn = (directory: string): string[] => readdirSync(directory).filter((name) => name.endsWith('.so'));
 
 /** A program that is called as a compiler is. */
 function pretender(script: string): string {
@@ -173,6 +177,62 @@ describeOnNative('the compiler and its cache', () => {
     expect([...w.value.dataSync()]).toEqual([1, 1, 1]);
   });
 
+  test('a compiler is asked once, until it or what else decides its answer changes', async () => {
+    const folder = fresh();
+    const [compiler, log] = [join(folder, 'cc'), join(folder, 'log')];
+    // A program, not a script: nobody can see what that starts.
+    const source = `#include <stdio.h>
+      #include <unistd.h>
+      int main(int count, char **arguments) {
+        FILE *log = fopen(${JSON.stringify(log)}, "a");
+        for (int i = 1; i < count; i++) fprintf(log, "%s ", arguments[i]);
+        fputs("\\n", log);
+        fclose(log);
+        arguments[0] = "gcc";
+        return execvp("gcc", arguments);
+      }`;
+    expect(runCompiler('gcc', ['-x', 'c', '-o', compiler, '-'], source).failure).toBeUndefined();
+    const starts = (): string[] => readFileSync(log, 'utf8').trim().split('\n');
+    const asked = (): number => starts().filter((line) => line.includes('-dM')).length;
+    const cacheDirectory = join(folder, 'cache');
+    const open = (flags: readonly string[] = ['-O0']): Promise<NativeBackend> =>
+      native({ compiler, cacheDirectory, threads: 1, flags });
+    expect(double(await open())).toEqual([2, 2, 2]);
+    expect([starts().length, asked()]).toEqual([3, 1]);
+    const backend = await open();
+    expect(double(backend)).toEqual([2, 2, 2]);
+    expect(backend).toMatchObject({ compiler: cpu.compiler, processor: cpu.processor });
+    expect(starts()).toHaveLength(3);
+    utimesSync(compiler, 1e9, 1e9);
+    await open();
+    expect(asked()).toBe(2);
+    await open(['-O1']);
+    await open(['-O1']);
+    expect(asked()).toBe(3);
+    // These may name a file, which may change unseen.
+    await open(['-Wl,-O1']);
+    await open(['-Wl,-O1']);
+    expect(asked()).toBe(5);
+    vi.stubEnv('C_INCLUDE_PATH', folder);
+    await open();
+    vi.unstubAllEnvs();
+    expect(asked()).toBe(6);
+    for (const name of readdirSync(cacheDirectory))
+      if (name.endsWith('.macros')) writeFileSync(join(cacheDirectory, name), '#define __STDC__ 1');
+    await open();
+    expect(asked()).toBe(7);
+  });
+
+  test('a script in the place of a compiler is asked each time: what it starts may change unseen', async () => {
+    const log = join(fresh(), 'log');
+    const compiler = pretender(`echo >> ${log}; exec gcc "$@"`);
+    const cacheDirectory = fresh();
+    for (const lines of [2, 3]) {
+      await native({ compiler, cacheDirectory, threads: 1, flags: ['-O0'] });
+      expect(readFileSync(log, 'utf8')).toHaveLength(lines);
+    }
+  });
+
   test('flags that would change results have no effect, and none is for another processor', async () => {
     const flags = ['-Ofast', '-funsafe-math-optimizations', '-fsingle-precision-constant', '-ffp-contract=fast'];
     if (process.arch === 'x64') {
@@ -282,7 +342,7 @@ describeOnNative('the compiler and its cache', () => {
     const made = join(cacheDirectory, 'made');
     expect(double(await native({ cacheDirectory: made, threads: 1 }))).toEqual([2, 2, 2]);
     expect(statSync(made).mode & 0o777).toBe(0o700);
-    const libraries = readdirSync(made).map((name) => join(made, name));
+    const libraries = librariesIn(made).map((name) => join(made, name));
     expect(libraries).toHaveLength(2);
     const good = libraries.map((path) => readFileSync(path));
     // As new files: this process has the old ones in memory.
@@ -305,7 +365,7 @@ describeOnNative('the compiler and its cache', () => {
         expect(statSync(path).mode & 0o777).toBe(0o600);
       });
     }
-    expect(readdirSync(made)).toHaveLength(2);
+    expect(librariesIn(made)).toHaveLength(2);
     for (const path of libraries) {
       rmSync(path);
       mkdirSync(path);
@@ -329,22 +389,24 @@ describeOnNative('the compiler and its cache', () => {
     expect(a[0]![0]).toBe(Math.fround(Math.fround((1 + 2 ** -12) ** 2) - 1));
     expect(b[0]![0]).toBe((1 + 2 ** -12) ** 2 - 1);
     expect(b.slice(1)).toEqual(a.slice(1));
-    expect(readdirSync(cacheDirectory)).toHaveLength(4);
+    expect(librariesIn(cacheDirectory)).toHaveLength(4);
   });
 
   test('a directory has other libraries for another version of the package, and stays small', () => {
     const directory = fresh();
     const toolchain = findToolchain({ compiler: undefined, flags: ['-O0'], fma: false });
     const sources = [1, 2, 3, 4].map((i) => `int f${i}(void) { return ${i}; }`);
-    const [older, newer] = ['1.0.0', '2.0.0'].map((version) => new LibraryCache(directory, toolchain, version));
+    const [older, newer] = ['1.0.0', '2.0.0'].map(
+      (version) => new LibraryCache(new CacheDirectory(directory), toolchain, version),
+    );
     const first = older!.library(sources[0]!);
     expect(newer!.library(sources[0]!)).not.toBe(first);
     expect(older!.library(sources[0]!)).toBe(first);
     const { size } = statSync(first);
-    const small = new LibraryCache(directory, toolchain, '1.0.0', 2.5 * size);
+    const small = new LibraryCache(new CacheDirectory(directory, 2.5 * size), toolchain, '1.0.0');
     const paths = sources.map((source) => {
       const path = small.library(source);
-      small.touch(path);
+      small.directory.touch(path);
       return path;
     });
     // What was used last stays.
@@ -366,8 +428,11 @@ describeOnNative('the compiler and its cache', () => {
     const program = `const cpu = await native({ cacheDirectory: ${JSON.stringify(cacheDirectory)}, threads: 1, flags: ['-O0'] });
       console.log(jit((x) => x.mul(3).sum(), { backend: cpu })(ones([100])).item());`;
     expect(await Promise.all([started(program), started(program), started(program)])).toEqual(['300', '300', '300']);
-    expect(readdirSync(cacheDirectory)).toHaveLength(2);
-    expect(readdirSync(cacheDirectory).every((name) => name.endsWith('.so'))).toBe(true);
+    const libraries = librariesIn(cacheDirectory);
+    expect(libraries).toHaveLength(2);
+    // And what the compiler said.
+    const others = readdirSync(cacheDirectory).filter((name) => !libraries.includes(name));
+    expect(others).toEqual([expect.stringMatching(/\.macros$/)]);
   });
 
   test('a process with threads ends by itself, and so does one whose worker has a backend too', async () => {
