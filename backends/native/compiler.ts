@@ -95,7 +95,7 @@ function filesOf(compiler: string): string[] {
 /** Changes when the file does. */
 function identityOf(path: string): string {
   const { ino, size, mtimeMs, ctimeMs } = statSync(path);
-  return JSON.stringify([path, realpathSync(path), ino, size, mtimeMs, ctimeMs]);
+  return JSON.stringify([path, realpathSync.native(path), ino, size, mtimeMs, ctimeMs]);
 }
 
 /** Whether a file starts a compiler that we cannot see: a script, or what Xcode puts in the place of its own. */

@@ -6,6 +6,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  accessSync,
   chmodSync,
   closeSync,
   constants,
@@ -53,9 +54,11 @@ export function defaultCacheDirectory(): string {
   return join(home, isMac ? 'Library/Caches' : '.cache', 'lazuli');
 }
 
-/** @throws OptionError `CACHE_DIRECTORY` unless `path` is the user's own and nobody else's to write. */
+/** @throws OptionError `CACHE_DIRECTORY` unless `path`, if it is there, is the user's own and nobody else's to write. */
 function checkOwner(path: string): void {
-  const { uid, mode } = statSync(path);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  const { uid, mode } = stats;
   const self = process.getuid!();
   if (uid !== self) throw refuse(`the cache directory ${path} belongs to user ${uid}, not to ${self}`);
   if ((mode & 0o022) !== 0)
@@ -67,7 +70,7 @@ function checkDirectory(directory: string): string {
   let path: string;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    path = realpathSync(directory);
+    path = realpathSync.native(directory);
   } catch (cause) {
     throw refuse(`the cache directory ${directory} cannot be made: ${String(cause)}`, cause);
   }
@@ -78,10 +81,8 @@ function checkDirectory(directory: string): string {
       throw refuse(`others can replace the cache directory ${path}, because they can write ${above}`);
     if (above === dirname(above)) break;
   }
-  const name = join(path, `.${process.pid}.${randomBytes(6).toString('hex')}`);
   try {
-    writeFileSync(name, '', { flag: 'wx' });
-    rmSync(name);
+    accessSync(path, constants.W_OK);
   } catch (cause) {
     throw refuse(`the cache directory ${path} cannot be written: ${String(cause)}`, cause);
   }
@@ -101,6 +102,7 @@ export function keyOf(...parts: readonly string[]): string {
 
 export class CacheDirectory {
   readonly path: string;
+  #hasWarned = false;
 
   /** At most about `most` bytes stay. @throws OptionError `CACHE_DIRECTORY` unless it can be written, by nobody but the user. */
   constructor(
@@ -114,8 +116,12 @@ export class CacheDirectory {
     return join(this.path, `${key}${extension}`);
   }
 
-  /** What is kept under `key`, unless it is not as it was written, or not the user's own. */
+  /**
+   * What is kept under `key`, unless it is not as it was written, or not the user's own.
+   * @throws OptionError `CACHE_DIRECTORY` if others can write it by now
+   */
   read(key: string, extension: string): Buffer | undefined {
+    checkOwner(this.path);
     let file: number;
     try {
       // A pipe would wait for who writes it.
@@ -135,12 +141,15 @@ export class CacheDirectory {
     }
   }
 
-  /**
-   * Keeps `text` under `key`.
-   * @throws OptionError `CACHE_DIRECTORY` if it cannot be written any more
-   */
+  /** Keeps `text` under `key` for later processes; this one can do without, so where it cannot be written a warning says so, once. */
   keep(key: string, extension: string, text: string): void {
-    this.write(key, extension, (made) => writeFileSync(made, text));
+    try {
+      this.write(key, extension, (made) => writeFileSync(made, text));
+    } catch (error) {
+      if (!(error instanceof OptionError)) throw error;
+      if (!this.#hasWarned) console.warn(`lazuli: native keeps nothing for later processes: ${error.message}`);
+      this.#hasWarned = true;
+    }
   }
 
   /**
@@ -153,6 +162,7 @@ export class CacheDirectory {
     try {
       // Somebody may have removed it since it was checked.
       mkdirSync(this.path, { recursive: true, mode: 0o700 });
+      checkOwner(this.path);
       try {
         write(made);
         writeFileSync(made, digestOf(key, readFileSync(made)), { flag: 'a' });

@@ -5,8 +5,9 @@
  * package that was built, under the digest of its sources.
  */
 import { knownNames } from '../../src/compile/buffers.js';
-import type { Graph } from '../../src/core/graph.js';
 import { graphKey } from '../../src/core/expr.js';
+import type { Graph } from '../../src/core/graph.js';
+import { isPlainObject } from '../../src/core/options.js';
 import { compileGraph } from '../../src/lower/pipeline.js';
 import type { Program } from '../../src/lower/program.js';
 import type { LibraryCache } from './cache.js';
@@ -23,6 +24,31 @@ interface Plan {
   readonly library: string;
   readonly shape: Pick<Program, 'buffers' | 'parameters' | 'outputs' | 'updates' | 'arenaBytes' | 'peakBytes'>;
   readonly table: Pick<NativeSource, 'calls' | 'words' | 'parallelNanoseconds'>;
+}
+
+const NONE: Plan = {
+  library: '',
+  shape: { buffers: [], parameters: [], outputs: [], updates: [], arenaBytes: 0, peakBytes: 0 },
+  table: { calls: [], words: 0, parallelNanoseconds: 0 },
+};
+
+/** Whether it has what `pattern` has, of the same types. */
+function isLike(value: unknown, pattern: unknown): boolean {
+  if (Array.isArray(pattern)) return Array.isArray(value);
+  if (!isPlainObject(pattern)) return typeof value === typeof pattern;
+  return isPlainObject(value) && Object.entries(pattern).every(([name, part]) => isLike(value[name], part));
+}
+const isPlan = (value: unknown): value is Plan => isLike(value, NONE);
+
+/** The plan that is kept as `text`; undefined if that is none. */
+function planOf(text: string): Plan | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isPlan(value) ? value : undefined;
 }
 
 /** A source that is printed when it is looked at. */
@@ -49,12 +75,13 @@ export class Plans {
     const { cache, target } = this;
     const key = cache.keyOf(JSON.stringify([this.seed, target.machine, graph.updates, graphKey(graph)]));
     const text = cache.directory.read(key, PLAN);
-    if (text === undefined) {
+    const plan = text === undefined ? undefined : planOf(text.toString());
+    if (plan === undefined) {
       this.#wanted.set(graph, key);
       return undefined;
     }
     cache.directory.touch(cache.directory.pathOf(key, PLAN));
-    const { library, shape, table } = JSON.parse(text.toString()) as Plan;
+    const { library, shape, table } = plan;
     const names = knownNames(graph, shape);
     let whole: Program | undefined;
     let printed: NativeSource | undefined;

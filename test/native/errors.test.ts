@@ -177,6 +177,19 @@ describeOnNative('the compiler and its cache', () => {
     expect([...w.value.dataSync()]).toEqual([1, 1, 1]);
   });
 
+  test('a directory that others can write by now is refused, and nothing in it is loaded', async () => {
+    const cacheDirectory = fresh();
+    const backend = await native({ cacheDirectory, threads: 1, flags: ['-O0'] });
+    const w = new TrainVar(zeros([3]));
+    const step = jit(() => void (w.value = w.value.add(1)), { backend });
+    chmodSync(cacheDirectory, 0o777);
+    expect(step).toThrow(expect.objectContaining({ name: 'OptionError', code: 'CACHE_DIRECTORY' }) as Error);
+    expect([...w.value.dataSync()]).toEqual([0, 0, 0]);
+    chmodSync(cacheDirectory, 0o700);
+    step();
+    expect([...w.value.dataSync()]).toEqual([1, 1, 1]);
+  });
+
   test('a compiler is asked once, until it or what else decides its answer changes', async () => {
     const folder = fresh();
     const [compiler, log] = [join(folder, 'cc'), join(folder, 'log')];

@@ -1,9 +1,10 @@
 /** What a later process finds of a program beside its library: it traces and runs, and no pass does until somebody looks. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Adam, jit, type Jitted, scan, type Tensor, tensor, TrainVar, valueAndGrad, where } from 'lazuli';
 import { native, type NativeBackend, type NativeOptions } from 'lazuli/native';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test, vi } from 'vitest';
 import { TUNING } from '../../backends/native/backend.js';
 import { setVerification } from '../../src/lower/pipeline.js';
 import { verifier } from '../../src/lower/verify.js';
@@ -93,6 +94,43 @@ describeOnNative('plans', () => {
     expect(made).toBe(programs);
     const text = step.expect({}).program;
     for (const name of ['"other"', 'Adam1.w_m: f32', "Adam1.w_m': f32"]) expect(text).toContain(name);
+  });
+
+  /** Puts `text` in the place of a plan, as if a process had kept that. */
+  function keep(name: string, text: string): void {
+    const digest = createHash('sha256').update(name.replace(/\..*/, '')).update(text).digest();
+    writeFileSync(join(directory, name), Buffer.concat([Buffer.from(text), digest]));
+  }
+
+  test.each(['nonsense', '3', 'null', '{}', '{"library":"0","shape":{"buffers":[]},"table":{}}'])(
+    'what is no plan, but kept as one, is made again: %s',
+    async (text) => {
+      for (const name of plans()) keep(name, text);
+      expect(training(await opened(directory)).losses()).toEqual(want);
+      const programs = made;
+      expect(programs).toBeGreaterThan(0);
+      expect(training(await opened(directory)).losses()).toEqual(want);
+      expect(made).toBe(programs);
+    },
+  );
+
+  test('a plan that cannot be kept is a warning, not the end of a call', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    for (const name of plans()) {
+      rmSync(join(directory, name));
+      // No file takes its place.
+      mkdirSync(join(directory, name, 'full'), { recursive: true });
+    }
+    const { step, losses } = training(await opened(directory));
+    expect(losses()).toEqual(want);
+    expect(step.expect({}).kernels.length).toBeGreaterThan(3);
+    expect(warn.mock.calls.map(([text]) => String(text))).toEqual([
+      expect.stringMatching(/^lazuli: native keeps nothing for later processes: .*cannot be written/),
+    ]);
+    warn.mockRestore();
+    for (const name of plans()) rmSync(join(directory, name), { recursive: true });
+    expect(training(await opened(directory)).losses()).toEqual(want);
+    expect(plans().length).toBeGreaterThan(0);
   });
 
   test('plans that were altered are made again, libraries that are gone are built again', async () => {
