@@ -116,6 +116,21 @@ describe('goldens', () => {
     expect(tiles((x) => [x.mul(2)], [4, 4])).toEqual([undefined]);
   });
 
+  test('contractions share functions of equal text, which the report of each of their kernels shows', () => {
+    const source = emitted('avx512', {
+      inputs: [noise('f32', [14, 150]), noise('f32', [70, 150], 2), noise('f32', [90, 150], 3)],
+      f: (x, v, w) => [x.matmul(v.transpose()), x.matmul(w.transpose()).relu()],
+    });
+    const defined = [...source.text.matchAll(/^KERNEL (\w+)(\(.*?^\})/gms)].map(([, name, text]) => ({ name, text }));
+    for (const what of ['pack_right', 'transpose', 'tile7x2'])
+      expect(defined.filter(({ name }) => name!.endsWith(what)).map(({ name }) => name)).toEqual([
+        `s0_contraction_${what}`,
+      ]);
+    expect(new Set(defined.map(({ text }) => text)).size).toBe(defined.length);
+    expect(source.kernels).toHaveLength(2);
+    for (const kernel of source.kernels) expect(kernel).toContain('KERNEL s0_contraction_transpose(');
+  });
+
   test('halves of a vector are used where whole ones do not fit', () => {
     const widths = (machine: MachineName, extent: number): string[] => {
       const x = noise('f32', [extent, 9]);

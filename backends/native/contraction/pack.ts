@@ -16,21 +16,27 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 const SHORT_BYTES = 256;
 
 /**
- * Prints `pack(from, begins, to, first, count, group, steps)`: steps from `group` on of `count` lanes (rows or columns) from
- * `first` on. `from` is where all indices are 0, `begins` what each bound begins with there.
+ * Prints, from the parameters on, `pack(from, begins, to, first, count, group, steps)`: steps from `group` on of `count` lanes
+ * (rows or columns) from `first` on. `from` is where all indices are 0, `begins` what each bound begins with there.
  */
-export function printPack(name: string, plan: ContractionPlan, side: Side): string {
+function printPack(plan: ContractionPlan, print: (writer: Writer) => void): string {
   const type = memoryType(plan.dtype);
   const writer = new Writer();
-  const head = `KERNEL ${name}_pack_${side}(const ${type} *from, const long *begins, ${type} *to, long first, long count, long group, long steps)`;
+  const head = `(const ${type} *from, const long *begins, ${type} *to, long first, long count, long group, long steps)`;
   writer.block(head, () => {
     writer.line('(void)begins;');
-    if (side === 'right') printRight(writer, plan);
-    else if (plan.byRows) printRuns(writer, plan, side, 'lanes', plan.pitch);
-    else printRuns(writer, plan, side, 'steps', plan.pitch);
+    print(writer);
   });
   return writer.toString();
 }
+
+/** A block of the left operand, row by row or step by step. */
+export const printPackLeft = (plan: ContractionPlan): string =>
+  printPack(plan, (writer) => printRuns(writer, plan, 'left', plan.byRows ? 'lanes' : 'steps', plan.pitch));
+
+/** A panel of the right operand; `transpose` is the name of the function that transposes squares, where that is needed. */
+export const printPackRight = (plan: ContractionPlan, transpose: string | undefined): string =>
+  printPack(plan, (writer) => printRight(writer, plan, transpose));
 
 /** Declares the coordinates `NAME0`, `NAME1`, … of a joined index. */
 export function printCoordinates(
@@ -136,81 +142,60 @@ function printNarrow(writer: Writer, at: string, stride: number, size: number): 
 }
 
 /** A panel of the right operand: step by step, vectors where its columns lie side by side, transposed where its steps do. */
-function printRight(writer: Writer, plan: ContractionPlan): void {
-  const { lanes, vectors, panel, right } = plan;
-  const { register, memory } = tileTypes(plan);
+function printRight(writer: Writer, plan: ContractionPlan, transpose: string | undefined): void {
+  const { panel } = plan;
   const type = memoryType(plan.dtype);
-  const inner = right.steps[right.steps.length - 1];
-  const column = right.lanes[0]?.right ?? 0;
-  const isSimple = lanes > 1 && right.bounds.length === 0 && right.lanes.length <= 1;
-  const place = (): void => {
-    printCoordinates(writer, 'x', 'group + k', right.steps);
-    writer.line(`const ${type} *const b = from + first * ${column} + ${formOf(right.steps.map((axis) => axis.right), 'x')};`); // prettier-ignore
-  };
-  if (isSimple && column === 1)
-    writer.block(`if (count == ${panel})`, () => {
-      writer.block(`for (long k = 0; k < steps; k++, to += ${panel})`, () => {
-        place();
-        for (const v of range(vectors))
-          writer.line(`*(${memory} *)(to + ${v * lanes}) = *(const ${memory} *)(b + ${v * lanes});`);
-      });
-      writer.line('return;');
-    });
-  else if (isSimple && column > 1 && inner?.right === 1)
-    writer.block(`if (count == ${panel})`, () => {
-      writer.block('for (long k = 0, n; k < steps; k += n)', () => {
-        place();
-        const last = right.steps.length - 1;
-        writer.line(last > 0 ? `n = least(${inner.extent} - x${last}, steps - k);` : 'n = steps - k;');
-        writer.line('long l = 0;');
-        writer.block(`for (; l + ${lanes} <= n; l += ${lanes})`, () =>
-          writer.block(`for (long j = 0; j < ${panel}; j += ${lanes})`, () =>
-            printTranspose(
-              writer,
-              register,
-              memory,
-              lanes,
-              (row) => `b + (j + ${row}) * ${column} + l`,
-              (row) => `to + (k + l + ${row}) * ${panel} + j`,
-            ),
-          ),
-        );
-        writer.line(
-          `for (; l < n; l++) for (long j = 0; j < ${panel}; j++) to[(k + l) * ${panel} + j] = b[j * ${column} + l];`,
-        );
-      });
-      writer.line('return;');
-    });
+  if (transpose !== undefined) printWhole(writer, plan, () => printSquares(writer, plan, transpose));
+  else if (isSimple(plan) && plan.right.lanes[0]?.right === 1)
+    printWhole(writer, plan, () => printVectors(writer, plan));
   writer.line(`${type} *const begin = to;`);
   printRuns(writer, plan, 'right', 'steps', panel);
   writer.line(`for (long k = 0; k < steps; k++) for (long j = count; j < ${panel}; j++) begin[k * ${panel} + j] = 0;`);
 }
 
-/** Prints the transposition of a square of vectors: halves of rows change places, then quarters, down to elements. */
-function printTranspose(
-  writer: Writer,
-  register: string,
-  memory: string,
-  lanes: number,
-  from: (row: number) => string,
-  to: (row: number) => string,
-): void {
-  let names = range(lanes).map((row) => `x${row}`);
-  names.forEach((name, row) => writer.line(`const ${register} ${name} = *(const ${memory} *)(${from(row)});`));
-  for (let distance = lanes / 2, level = 0; distance >= 1; distance /= 2, level++) {
-    const next = [...names];
-    for (const row of range(lanes)) {
-      if ((row & distance) !== 0) continue;
-      const [a, b] = [names[row]!, names[row + distance]!];
-      const low = range(lanes).map((l) => ((l & distance) === 0 ? l : lanes + (l ^ distance)));
-      const high = range(lanes).map((l) => ((l & distance) === 0 ? l + distance : lanes + l));
-      [low, high].forEach((order, half) => {
-        const name = `y${level}_${row + half * distance}`;
-        writer.line(`const ${register} ${name} = __builtin_shufflevector(${a}, ${b}, ${order.join(', ')});`);
-        next[row + half * distance] = name;
-      });
-    }
-    names = next;
-  }
-  names.forEach((name, row) => writer.line(`*(${memory} *)(${to(row)}) = ${name};`));
+/** Whether columns are one axis of vectors without bounds. */
+export const isSimple = ({ lanes, right }: ContractionPlan): boolean =>
+  lanes > 1 && right.bounds.length === 0 && right.lanes.length <= 1;
+
+/** What a whole panel does instead. */
+const printWhole = (writer: Writer, { panel }: ContractionPlan, print: () => void): void =>
+  writer.block(`if (count == ${panel})`, () => {
+    print();
+    writer.line('return;');
+  });
+
+/** Declares where step `group + k` of the first column is. */
+function declareStep(writer: Writer, { dtype, right }: ContractionPlan): void {
+  printCoordinates(writer, 'x', 'group + k', right.steps);
+  const strides = right.steps.map((axis) => axis.right);
+  writer.line(
+    `const ${memoryType(dtype)} *const b = from + first * ${right.lanes[0]?.right ?? 0} + ${formOf(strides, 'x')};`,
+  );
+}
+
+function printVectors(writer: Writer, plan: ContractionPlan): void {
+  const { memory } = tileTypes(plan);
+  writer.block(`for (long k = 0; k < steps; k++, to += ${plan.panel})`, () => {
+    declareStep(writer, plan);
+    for (const v of range(plan.vectors))
+      writer.line(`*(${memory} *)(to + ${v * plan.lanes}) = *(const ${memory} *)(b + ${v * plan.lanes});`);
+  });
+}
+
+/** Runs of steps, square by square. */
+function printSquares(writer: Writer, plan: ContractionPlan, transpose: string): void {
+  const { lanes, panel, right } = plan;
+  const column = right.lanes[0]!.right;
+  const last = right.steps.length - 1;
+  writer.block('for (long k = 0, n; k < steps; k += n)', () => {
+    declareStep(writer, plan);
+    writer.line(last > 0 ? `n = least(${right.steps[last]!.extent} - x${last}, steps - k);` : 'n = steps - k;');
+    writer.line('long l = 0;');
+    writer.line(
+      `for (; l + ${lanes} <= n; l += ${lanes}) for (long j = 0; j < ${panel}; j += ${lanes}) ${transpose}(b + j * ${column} + l, ${column}, to + (k + l) * ${panel} + j, ${panel});`,
+    );
+    writer.line(
+      `for (; l < n; l++) for (long j = 0; j < ${panel}; j++) to[(k + l) * ${panel} + j] = b[j * ${column} + l];`,
+    );
+  });
 }

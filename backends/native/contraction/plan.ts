@@ -171,24 +171,28 @@ export function planContraction(machine: MachineName, shape: TileShape): Contrac
   };
 }
 
-/** Elements of scratch memory of one thread: packed operands, finished sums, totals of the levels around groups. */
-export function scratchOf(plan: ContractionPlan): {
-  left: number;
-  right: number;
-  sums: number;
-  level: number;
-  all: number;
-} {
+/** Elements of scratch memory of one thread, in this order. */
+interface Scratch {
+  /** A packed panel of the right operand. */
+  readonly right: number;
+  /** Finished sums of a task; then as many for each of the `uppers` levels of totals around groups. */
+  readonly sums: number;
+  readonly uppers: number;
+  /** Packed rows of the left operand; or copies of planes, and the table of steps. */
+  readonly left: number;
+  readonly all: number;
+}
+export function scratchOf(plan: ContractionPlan): Scratch {
+  const { windows, block, panel } = plan;
   const depth = Math.min(GROUP, plan.steps);
   // An edge of the columns is packed in any case.
-  const right = depth * plan.panel;
-  const { windows } = plan;
-  const copies = windows?.copy === undefined ? 0 : (plan.block / windows.rows) * windows.copy.elements;
-  const packed = plan.packsLeft ? plan.pitch * (plan.byRows ? plan.block : depth) : 0;
+  const right = depth * panel;
+  const copies = windows?.copy === undefined ? 0 : (block / windows.rows) * windows.copy.elements;
+  const packed = plan.packsLeft ? plan.pitch * (plan.byRows ? block : depth) : 0;
   const left = windows === undefined ? packed : copies + depth;
-  const level = plan.block * plan.panel;
-  const all = right + left + level * (1 + Math.max(0, plan.levels - 2));
-  return { left, right, sums: level, level, all };
+  const sums = block * panel;
+  const uppers = Math.max(0, plan.levels - 2);
+  return { right, sums, uppers, left, all: right + sums * (1 + uppers) + left };
 }
 
 /** The same in bytes, whole lines of the cache. */

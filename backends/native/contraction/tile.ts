@@ -14,32 +14,24 @@ export const tileTypes = (plan: ContractionPlan): { register: string; memory: st
     ? { register: memoryType(plan.dtype), memory: memoryType(plan.dtype) }
     : { register: vectorType(plan.dtype, widthOf(plan)), memory: `${plan.dtype}u_${widthOf(plan)}` };
 
-/** How a tile finds its factors: strides between rows and steps of the left one, between steps of the right one. */
+/** How a tile finds its left factor: where rows lie from the first one on, and the stride between steps. */
 export interface TileStrides {
   readonly row: (row: number) => number;
   /** Undefined where it is looked up, in a table that the tile gets. */
   readonly step: number | undefined;
-  readonly right: number;
 }
 
-export const tileName = (name: string, rows: number, vectors: number): string => `${name}_tile${rows}x${vectors}`;
-
 /**
- * Prints `tile(a, b, c, pitch, steps, add)`: rows × vectors sums of `steps` products go to c, or are added to what is there.
+ * Prints, from the parameters on, `tile(a, b, next, c, pitch, steps, add)`: rows × vectors sums of `steps` products go to c, or are
+ * added to what is there; steps of b are `next` elements apart.
  * Additions come some vectors after their multiplications: directly after them they would wait.
  */
-export function printTile(
-  name: string,
-  plan: ContractionPlan,
-  rows: number,
-  vectors: number,
-  strides: TileStrides,
-): string {
-  const { dtype, lanes, late } = plan;
+export function printTile(plan: ContractionPlan, rows: number, strides: TileStrides): string {
+  const { dtype, lanes, vectors, late } = plan;
   const { register, memory } = tileTypes(plan);
   const type = memoryType(dtype);
   const writer = new Writer();
-  const head = `KERNEL ${tileName(name, rows, vectors)}(const ${type} *a, const ${type} *b, ${type} *c, long pitch, long steps, long add${strides.step === undefined ? ', const int *places' : ''})`;
+  const head = `(const ${type} *a, const ${type} *b, long next, ${type} *c, long pitch, long steps, long add${strides.step === undefined ? ', const int *places' : ''})`;
   const all = range(rows).flatMap((r) => range(vectors).map((v) => [r, v] as const));
   writer.block(head, () => {
     for (const r of range(rows))
@@ -50,7 +42,7 @@ export function printTile(
       );
     const next = strides.step === undefined ? '' : `a += ${strides.step}, `;
     const at = strides.step === undefined ? 'at' : 'a';
-    writer.block(`for (long k = 0; k < steps; k++, ${next}b += ${strides.right})`, () => {
+    writer.block(`for (long k = 0; k < steps; k++, ${next}b += next)`, () => {
       if (strides.step === undefined) writer.line(`const ${type} *const at = a + places[k];`);
       for (const v of range(vectors)) writer.line(`const ${register} b${v} = *(const ${memory} *)(b + ${v * lanes});`);
       const sum = (i: number): void => {

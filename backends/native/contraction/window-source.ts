@@ -7,10 +7,10 @@ import type { ContractionPlan } from './plan.js';
 import type { WindowPlan } from './window.js';
 
 /**
- * Prints `copy(from, begins, to, first, count)`: planes from `first` on, whose axes are those of `outer`. `from` and `begins` are
+ * Prints, from the parameters on, `copy(from, begins, to, first, count)`: planes from `first` on, whose axes are those of `outer`. `from` and `begins` are
  * those of `pack`.
  */
-export function printCopy(name: string, plan: ContractionPlan, copy: NonNullable<WindowPlan['copy']>): string {
+export function printCopy(plan: ContractionPlan, copy: NonNullable<WindowPlan['copy']>): string {
   const type = memoryType(plan.dtype);
   const { lanes, bounds } = plan.left;
   const outer = lanes.slice(
@@ -51,7 +51,7 @@ export function printCopy(name: string, plan: ContractionPlan, copy: NonNullable
         print(axis + 1, `from${axis}`, `to${axis}`);
       });
   };
-  const head = `KERNEL ${name}_copy(const ${type} *from, const long *begins, ${type} *to, long first, long count)`;
+  const head = `(const ${type} *from, const long *begins, ${type} *to, long first, long count)`;
   writer.block(head, () =>
     writer.block(`for (long i = 0; i < count; i++, to += ${copy.elements})`, () => {
       printCoordinates(writer, 'y', 'first + i', outer);
@@ -62,10 +62,10 @@ export function printCopy(name: string, plan: ContractionPlan, copy: NonNullable
   return writer.toString();
 }
 
-/** Prints `places(to, group, steps)`: where steps from `group` on are. */
-export function printPlaces(name: string, { steps }: WindowPlan): string {
+/** Prints, from the parameters on, `places(to, group, steps)`: where steps from `group` on are. */
+export function printPlaces({ steps }: WindowPlan): string {
   const writer = new Writer();
-  writer.block(`KERNEL ${name}_places(int *to, long group, long steps)`, () => {
+  writer.block('(int *to, long group, long steps)', () => {
     steps.forEach(({ extent }, i) => {
       const inner = steps.slice(i + 1).map((each) => ` / ${each.extent}`);
       writer.line(`int x${i} = group${inner.join('')}${i === 0 ? '' : ` % ${extent}`};`);

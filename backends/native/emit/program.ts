@@ -14,7 +14,7 @@ import {
 } from '../../../src/lower/program.js';
 import { Writer } from '../../../src/lower/writer.js';
 import type { KernelSource } from '../../../src/runtime/backend.js';
-import { type PrintedContraction, printContraction } from '../contraction/contraction.js';
+import { type PrintedContraction, printContraction, SharedFunctions } from '../contraction/contraction.js';
 import type { NativeTarget } from '../target.js';
 import { printFunction } from './function.js';
 import { helpersFor } from './helpers.js';
@@ -30,6 +30,9 @@ export interface CallLayout {
   /** Whether n, the number of rows of a batch, stands after all addresses. */
   readonly takesSize: boolean;
 }
+
+/** What stands after the addresses of operands. */
+type Extra = Pick<CallLayout, 'threadBytes' | 'takesSize'>;
 
 /** What threads do at once costs more than a fork, or the calling thread does it alone. */
 export interface EmitOptions {
@@ -79,9 +82,9 @@ KERNEL run_tasks(void *context, long from, long to, long thread) {
   }
 }`;
 
-/** A function's text, and what it computes in tasks of its own. */
+/** A loop function as C functions, the last of which is called; and what it computes in tasks of its own. */
 interface Printed {
-  readonly text: string;
+  readonly functions: readonly string[];
   readonly contraction: PrintedContraction | undefined;
 }
 
@@ -104,11 +107,12 @@ class ProgramPrinter {
     readonly options: EmitOptions,
   ) {
     const { machine } = program.target as NativeTarget;
+    const shared = new SharedFunctions();
     this.#functions = program.functions.map((code): Printed => {
       const statement = code.body.find((each) => each.kind === 'contract');
-      if (statement === undefined) return { text: printFunction(code), contraction: undefined };
-      const contraction = printContraction(machine, code, statement);
-      return { text: contraction.text, contraction };
+      if (statement === undefined) return { functions: [printFunction(code)], contraction: undefined };
+      const contraction = printContraction(machine, code, statement, shared);
+      return { functions: contraction.functions, contraction };
     });
     this.#places = program.buffers.map(() => []);
   }
@@ -116,12 +120,11 @@ class ProgramPrinter {
   print(): NativeSource {
     const { program } = this;
     const { width } = program.target;
-    const functions = this.#functions.map(({ text }) => text);
     const launches = launchesOf(program);
     for (const { phases } of launches) for (const call of phases.flat()) this.#place(call);
     const addresses = addressesOf(program.steps);
-    if (addresses.length > 0) this.#layOut(addresses, 0, false);
-    if (program.batch !== undefined) this.#layOut([], 0, true);
+    if (addresses.length > 0) this.#layOut(addresses);
+    if (program.batch !== undefined) this.#layOut([], { takesSize: true });
     const texts = new Map<LaunchStep, string[]>();
     this.#entry.block(`ENTRY ${ENTRY}(void *const *b, struct pool *pool)`, () => {
       if (program.batch !== undefined) this.#entry.line(`const long n = (long)b[${this.#words - 1}];`);
@@ -145,7 +148,9 @@ class ProgramPrinter {
       );
       loops.print(program.steps);
     });
-    const parts = [...functions, ...this.#lists, this.#entry.toString()];
+    const functions = this.#functions.map((printed) => printed.functions);
+    // What is shared is there once.
+    const parts = [...new Set(functions.flat()), ...this.#lists, this.#entry.toString()];
     return {
       backend: 'native',
       program,
@@ -155,7 +160,8 @@ class ProgramPrinter {
       get kernels() {
         return launches.map((step) => {
           const used = new Set(step.phases.flat().map(({ code }) => code));
-          return [...[...used].map((code) => functions[code]!), ...texts.get(step)!].join('\n');
+          const own = new Set([...used].flatMap((code) => functions[code]!));
+          return [[...own].join('\n\n'), ...texts.get(step)!].join('\n');
         });
       },
       calls: this.calls,
@@ -165,7 +171,7 @@ class ProgramPrinter {
   }
 
   /** Gives operands a place in the table; the address of scratch memory and n come after them. */
-  #layOut(operands: readonly BufferId[], threadBytes: number, takesSize: boolean): number {
+  #layOut(operands: readonly BufferId[], { threadBytes = 0, takesSize = false }: Partial<Extra> = {}): number {
     const offset = this.#words;
     this.calls.push({ offset, operands, threadBytes, takesSize });
     operands.forEach((id, i) => this.#places[id]!.push(offset + i));
@@ -176,7 +182,7 @@ class ProgramPrinter {
   #place(call: Call): void {
     const { size } = this.program.functions[call.code]!;
     const { threadBytes = 0 } = this.#functions[call.code]!.contraction ?? {};
-    this.#offsets.set(call, this.#layOut(call.operands, threadBytes, size !== undefined));
+    this.#offsets.set(call, this.#layOut(call.operands, { threadBytes, takesSize: size !== undefined }));
   }
 
   /** Writes one phase to the entry; returns its calls as text. */

@@ -26,14 +26,14 @@ KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *t
   for (long k = 0; k < steps; k++) for (long j = count; j < 16; j++) begin[k * 16 + j] = 0;
 }
 
-KERNEL s0_contraction_plain_tile6x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
+KERNEL s0_contraction_tile6x2(const float *a, const float *b, long next, float *c, long pitch, long steps, long add) {
   f32v_8 c0_0 = {0}, c0_1 = {0};
   f32v_8 c1_0 = {0}, c1_1 = {0};
   f32v_8 c2_0 = {0}, c2_1 = {0};
   f32v_8 c3_0 = {0}, c3_1 = {0};
   f32v_8 c4_0 = {0}, c4_1 = {0};
   f32v_8 c5_0 = {0}, c5_1 = {0};
-  for (long k = 0; k < steps; k++, a += 1, b += 70) {
+  for (long k = 0; k < steps; k++, a += 1, b += next) {
     const f32v_8 b0 = *(const f32u_8 *)(b + 0);
     const f32v_8 b1 = *(const f32u_8 *)(b + 8);
     const f32v_8 a0 = splat_f32_8(a[0]);
@@ -97,112 +97,10 @@ KERNEL s0_contraction_plain_tile6x2(const float *a, const float *b, float *c, lo
   }
 }
 
-KERNEL s0_contraction_tile6x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
+KERNEL s0_contraction_tile2x2(const float *a, const float *b, long next, float *c, long pitch, long steps, long add) {
   f32v_8 c0_0 = {0}, c0_1 = {0};
   f32v_8 c1_0 = {0}, c1_1 = {0};
-  f32v_8 c2_0 = {0}, c2_1 = {0};
-  f32v_8 c3_0 = {0}, c3_1 = {0};
-  f32v_8 c4_0 = {0}, c4_1 = {0};
-  f32v_8 c5_0 = {0}, c5_1 = {0};
-  for (long k = 0; k < steps; k++, a += 1, b += 16) {
-    const f32v_8 b0 = *(const f32u_8 *)(b + 0);
-    const f32v_8 b1 = *(const f32u_8 *)(b + 8);
-    const f32v_8 a0 = splat_f32_8(a[0]);
-    const f32v_8 p0 = a0 * b0;
-    const f32v_8 p1 = a0 * b1;
-    c0_0 += p0;
-    const f32v_8 a1 = splat_f32_8(a[150]);
-    const f32v_8 p2 = a1 * b0;
-    c0_1 += p1;
-    const f32v_8 p3 = a1 * b1;
-    c1_0 += p2;
-    const f32v_8 a2 = splat_f32_8(a[300]);
-    const f32v_8 p4 = a2 * b0;
-    c1_1 += p3;
-    const f32v_8 p5 = a2 * b1;
-    c2_0 += p4;
-    const f32v_8 a3 = splat_f32_8(a[450]);
-    const f32v_8 p6 = a3 * b0;
-    c2_1 += p5;
-    const f32v_8 p7 = a3 * b1;
-    c3_0 += p6;
-    const f32v_8 a4 = splat_f32_8(a[600]);
-    const f32v_8 p8 = a4 * b0;
-    c3_1 += p7;
-    const f32v_8 p9 = a4 * b1;
-    c4_0 += p8;
-    const f32v_8 a5 = splat_f32_8(a[750]);
-    const f32v_8 p10 = a5 * b0;
-    c4_1 += p9;
-    const f32v_8 p11 = a5 * b1;
-    c5_0 += p10;
-    c5_1 += p11;
-  }
-  if (add) {
-    *(f32u_8 *)(c) += c0_0;
-    *(f32u_8 *)(c + 8) += c0_1;
-    *(f32u_8 *)(c + pitch) += c1_0;
-    *(f32u_8 *)(c + pitch + 8) += c1_1;
-    *(f32u_8 *)(c + 2 * pitch) += c2_0;
-    *(f32u_8 *)(c + 2 * pitch + 8) += c2_1;
-    *(f32u_8 *)(c + 3 * pitch) += c3_0;
-    *(f32u_8 *)(c + 3 * pitch + 8) += c3_1;
-    *(f32u_8 *)(c + 4 * pitch) += c4_0;
-    *(f32u_8 *)(c + 4 * pitch + 8) += c4_1;
-    *(f32u_8 *)(c + 5 * pitch) += c5_0;
-    *(f32u_8 *)(c + 5 * pitch + 8) += c5_1;
-  }
-  else {
-    *(f32u_8 *)(c) = c0_0;
-    *(f32u_8 *)(c + 8) = c0_1;
-    *(f32u_8 *)(c + pitch) = c1_0;
-    *(f32u_8 *)(c + pitch + 8) = c1_1;
-    *(f32u_8 *)(c + 2 * pitch) = c2_0;
-    *(f32u_8 *)(c + 2 * pitch + 8) = c2_1;
-    *(f32u_8 *)(c + 3 * pitch) = c3_0;
-    *(f32u_8 *)(c + 3 * pitch + 8) = c3_1;
-    *(f32u_8 *)(c + 4 * pitch) = c4_0;
-    *(f32u_8 *)(c + 4 * pitch + 8) = c4_1;
-    *(f32u_8 *)(c + 5 * pitch) = c5_0;
-    *(f32u_8 *)(c + 5 * pitch + 8) = c5_1;
-  }
-}
-
-KERNEL s0_contraction_plain_tile2x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
-  f32v_8 c0_0 = {0}, c0_1 = {0};
-  f32v_8 c1_0 = {0}, c1_1 = {0};
-  for (long k = 0; k < steps; k++, a += 1, b += 70) {
-    const f32v_8 b0 = *(const f32u_8 *)(b + 0);
-    const f32v_8 b1 = *(const f32u_8 *)(b + 8);
-    const f32v_8 a0 = splat_f32_8(a[0]);
-    const f32v_8 p0 = a0 * b0;
-    const f32v_8 p1 = a0 * b1;
-    c0_0 += p0;
-    const f32v_8 a1 = splat_f32_8(a[150]);
-    const f32v_8 p2 = a1 * b0;
-    c0_1 += p1;
-    const f32v_8 p3 = a1 * b1;
-    c1_0 += p2;
-    c1_1 += p3;
-  }
-  if (add) {
-    *(f32u_8 *)(c) += c0_0;
-    *(f32u_8 *)(c + 8) += c0_1;
-    *(f32u_8 *)(c + pitch) += c1_0;
-    *(f32u_8 *)(c + pitch + 8) += c1_1;
-  }
-  else {
-    *(f32u_8 *)(c) = c0_0;
-    *(f32u_8 *)(c + 8) = c0_1;
-    *(f32u_8 *)(c + pitch) = c1_0;
-    *(f32u_8 *)(c + pitch + 8) = c1_1;
-  }
-}
-
-KERNEL s0_contraction_tile2x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
-  f32v_8 c0_0 = {0}, c0_1 = {0};
-  f32v_8 c1_0 = {0}, c1_1 = {0};
-  for (long k = 0; k < steps; k++, a += 1, b += 16) {
+  for (long k = 0; k < steps; k++, a += 1, b += next) {
     const f32v_8 b0 = *(const f32u_8 *)(b + 0);
     const f32v_8 b1 = *(const f32u_8 *)(b + 8);
     const f32v_8 a0 = splat_f32_8(a[0]);
@@ -292,26 +190,17 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
     for (long group = 0; group < 150; group += 2048) {
       const long depth = least(2048, 150 - group);
       const long isPacked = columns != 16;
-      if (isPacked)
-      s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      if (isPacked) s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      const float *const at = isPacked ? packed : right + column0 * 1 + group * 70;
+      const long next = isPacked ? 16 : 70;
       for (long k = 0; k < depth; k += 128) {
         for (long r = 0, own; r < rows; r += own) {
           own = rows - r >= 6 ? 6 : 2;
           if (own == 6) {
-            if (isPacked) {
-              s0_contraction_tile6x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, packed + k * 16, results + r * pitch, pitch, least(128, depth - k), k > 0);
-            }
-            else {
-              s0_contraction_plain_tile6x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, right + column0 * 1 + group * 70 + k * 70, results + r * pitch, pitch, least(128, depth - k), k > 0);
-            }
+            s0_contraction_tile6x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, at + k * next, next, results + r * pitch, pitch, least(128, depth - k), k > 0);
           }
           else {
-            if (isPacked) {
-              s0_contraction_tile2x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, packed + k * 16, results + r * pitch, pitch, least(128, depth - k), k > 0);
-            }
-            else {
-              s0_contraction_plain_tile2x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, right + column0 * 1 + group * 70 + k * 70, results + r * pitch, pitch, least(128, depth - k), k > 0);
-            }
+            s0_contraction_tile2x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, at + k * next, next, results + r * pitch, pitch, least(128, depth - k), k > 0);
           }
         }
       }

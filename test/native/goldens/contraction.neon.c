@@ -26,7 +26,7 @@ KERNEL s0_contraction_pack_right(const float *from, const long *begins, float *t
   for (long k = 0; k < steps; k++) for (long j = count; j < 8; j++) begin[k * 8 + j] = 0;
 }
 
-KERNEL s0_contraction_plain_tile7x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
+KERNEL s0_contraction_tile7x2(const float *a, const float *b, long next, float *c, long pitch, long steps, long add) {
   f32v_4 c0_0 = {0}, c0_1 = {0};
   f32v_4 c1_0 = {0}, c1_1 = {0};
   f32v_4 c2_0 = {0}, c2_1 = {0};
@@ -34,88 +34,7 @@ KERNEL s0_contraction_plain_tile7x2(const float *a, const float *b, float *c, lo
   f32v_4 c4_0 = {0}, c4_1 = {0};
   f32v_4 c5_0 = {0}, c5_1 = {0};
   f32v_4 c6_0 = {0}, c6_1 = {0};
-  for (long k = 0; k < steps; k++, a += 1, b += 70) {
-    const f32v_4 b0 = *(const f32u_4 *)(b + 0);
-    const f32v_4 b1 = *(const f32u_4 *)(b + 4);
-    const f32v_4 a0 = splat_f32_4(a[0]);
-    const f32v_4 p0 = a0 * b0;
-    const f32v_4 p1 = a0 * b1;
-    const f32v_4 a1 = splat_f32_4(a[150]);
-    const f32v_4 p2 = a1 * b0;
-    const f32v_4 p3 = a1 * b1;
-    const f32v_4 a2 = splat_f32_4(a[300]);
-    const f32v_4 p4 = a2 * b0;
-    c0_0 += p0;
-    const f32v_4 p5 = a2 * b1;
-    c0_1 += p1;
-    const f32v_4 a3 = splat_f32_4(a[450]);
-    const f32v_4 p6 = a3 * b0;
-    c1_0 += p2;
-    const f32v_4 p7 = a3 * b1;
-    c1_1 += p3;
-    const f32v_4 a4 = splat_f32_4(a[600]);
-    const f32v_4 p8 = a4 * b0;
-    c2_0 += p4;
-    const f32v_4 p9 = a4 * b1;
-    c2_1 += p5;
-    const f32v_4 a5 = splat_f32_4(a[750]);
-    const f32v_4 p10 = a5 * b0;
-    c3_0 += p6;
-    const f32v_4 p11 = a5 * b1;
-    c3_1 += p7;
-    const f32v_4 a6 = splat_f32_4(a[900]);
-    const f32v_4 p12 = a6 * b0;
-    c4_0 += p8;
-    const f32v_4 p13 = a6 * b1;
-    c4_1 += p9;
-    c5_0 += p10;
-    c5_1 += p11;
-    c6_0 += p12;
-    c6_1 += p13;
-  }
-  if (add) {
-    *(f32u_4 *)(c) += c0_0;
-    *(f32u_4 *)(c + 4) += c0_1;
-    *(f32u_4 *)(c + pitch) += c1_0;
-    *(f32u_4 *)(c + pitch + 4) += c1_1;
-    *(f32u_4 *)(c + 2 * pitch) += c2_0;
-    *(f32u_4 *)(c + 2 * pitch + 4) += c2_1;
-    *(f32u_4 *)(c + 3 * pitch) += c3_0;
-    *(f32u_4 *)(c + 3 * pitch + 4) += c3_1;
-    *(f32u_4 *)(c + 4 * pitch) += c4_0;
-    *(f32u_4 *)(c + 4 * pitch + 4) += c4_1;
-    *(f32u_4 *)(c + 5 * pitch) += c5_0;
-    *(f32u_4 *)(c + 5 * pitch + 4) += c5_1;
-    *(f32u_4 *)(c + 6 * pitch) += c6_0;
-    *(f32u_4 *)(c + 6 * pitch + 4) += c6_1;
-  }
-  else {
-    *(f32u_4 *)(c) = c0_0;
-    *(f32u_4 *)(c + 4) = c0_1;
-    *(f32u_4 *)(c + pitch) = c1_0;
-    *(f32u_4 *)(c + pitch + 4) = c1_1;
-    *(f32u_4 *)(c + 2 * pitch) = c2_0;
-    *(f32u_4 *)(c + 2 * pitch + 4) = c2_1;
-    *(f32u_4 *)(c + 3 * pitch) = c3_0;
-    *(f32u_4 *)(c + 3 * pitch + 4) = c3_1;
-    *(f32u_4 *)(c + 4 * pitch) = c4_0;
-    *(f32u_4 *)(c + 4 * pitch + 4) = c4_1;
-    *(f32u_4 *)(c + 5 * pitch) = c5_0;
-    *(f32u_4 *)(c + 5 * pitch + 4) = c5_1;
-    *(f32u_4 *)(c + 6 * pitch) = c6_0;
-    *(f32u_4 *)(c + 6 * pitch + 4) = c6_1;
-  }
-}
-
-KERNEL s0_contraction_tile7x2(const float *a, const float *b, float *c, long pitch, long steps, long add) {
-  f32v_4 c0_0 = {0}, c0_1 = {0};
-  f32v_4 c1_0 = {0}, c1_1 = {0};
-  f32v_4 c2_0 = {0}, c2_1 = {0};
-  f32v_4 c3_0 = {0}, c3_1 = {0};
-  f32v_4 c4_0 = {0}, c4_1 = {0};
-  f32v_4 c5_0 = {0}, c5_1 = {0};
-  f32v_4 c6_0 = {0}, c6_1 = {0};
-  for (long k = 0; k < steps; k++, a += 1, b += 8) {
+  for (long k = 0; k < steps; k++, a += 1, b += next) {
     const f32v_4 b0 = *(const f32u_4 *)(b + 0);
     const f32v_4 b1 = *(const f32u_4 *)(b + 4);
     const f32v_4 a0 = splat_f32_4(a[0]);
@@ -250,18 +169,14 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
     for (long group = 0; group < 150; group += 2048) {
       const long depth = least(2048, 150 - group);
       const long isPacked = columns != 8;
-      if (isPacked)
-      s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      if (isPacked) s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      const float *const at = isPacked ? packed : right + column0 * 1 + group * 70;
+      const long next = isPacked ? 8 : 70;
       for (long k = 0; k < depth; k += 128) {
         for (long r = 0, own; r < rows; r += own) {
           own = 7;
           {
-            if (isPacked) {
-              s0_contraction_tile7x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, packed + k * 8, results + r * pitch, pitch, least(128, depth - k), k > 0);
-            }
-            else {
-              s0_contraction_plain_tile7x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, right + column0 * 1 + group * 70 + k * 70, results + r * pitch, pitch, least(128, depth - k), k > 0);
-            }
+            s0_contraction_tile7x2(left + row0 * 150 + group * 1 + r * 150 + k * 1, at + k * next, next, results + r * pitch, pitch, least(128, depth - k), k > 0);
           }
         }
       }

@@ -69,12 +69,12 @@ KERNEL s0_contraction_copy(const float *from, const long *begins, float *to, lon
   }
 }
 
-KERNEL s0_contraction_tile4x2(const float *a, const float *b, float *c, long pitch, long steps, long add, const int *places) {
+KERNEL s0_contraction_tile4x2(const float *a, const float *b, long next, float *c, long pitch, long steps, long add, const int *places) {
   f32v_8 c0_0 = {0}, c0_1 = {0};
   f32v_8 c1_0 = {0}, c1_1 = {0};
   f32v_8 c2_0 = {0}, c2_1 = {0};
   f32v_8 c3_0 = {0}, c3_1 = {0};
-  for (long k = 0; k < steps; k++, b += 16) {
+  for (long k = 0; k < steps; k++, b += next) {
     const float *const at = a + places[k];
     const f32v_8 b0 = *(const f32u_8 *)(b + 0);
     const f32v_8 b1 = *(const f32u_8 *)(b + 8);
@@ -145,9 +145,10 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
     s0_contraction_copy(left, begins_left, tiles, row0 / 12, rows / 12);
     for (long group = 0; group < 27; group += 2048) {
       const long depth = least(2048, 27 - group);
-      if (task / 1 != panel)
-      s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+      if (task / 1 != panel) s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
       panel = task / 1;
+      const float *const at = packed;
+      const long next = 16;
       for (long r = 0, own; r < rows; r += own) {
         own = 4;
         const long y0 = (r) / 3 / 4;
@@ -156,7 +157,7 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
         const float *const place = tiles + y0 * 189l + y1 * 54l + y2 * 6l;
         {
           for (long k = 0; k < depth; k += 128) {
-            s0_contraction_tile4x2(place, packed + k * 16, results + r * pitch, pitch, least(128, depth - k), k > 0, places + k);
+            s0_contraction_tile4x2(place, at + k * next, next, results + r * pitch, pitch, least(128, depth - k), k > 0, places + k);
           }
         }
       }
