@@ -60,7 +60,7 @@ export class NativeExecutable implements Executable {
     this.#words = this.#ids.map((id) => places[id]!);
     this.#given = this.#ids.map(() => undefined);
     this.#arrays = this.#ids.map(() => undefined);
-    this.#tableBlock = memory.block(8 * words, true);
+    this.#tableBlock = memory.block(8 * words, 'zeros');
     const { buffer, offset, address } = this.#tableBlock;
     this.#table = new Uint32Array(buffer, offset, 2 * words);
     this.#address = address;

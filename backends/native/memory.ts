@@ -21,11 +21,14 @@ const KEPT_BYTES = 1 << 28;
 /** Finds the address of memory outside the heap. */
 export type AddressOf = (view: ArrayBuffer | ArrayBufferView) => number;
 
-/** Bytes of any content, unless zeros are asked for. @throws RangeError if there are not so many. */
-export type MakeBytes = (bytes: number, zeroed: boolean) => ArrayBufferLike;
+/** What new memory holds. */
+export type Content = 'zeros' | 'anything';
 
-const makeBytes: MakeBytes = (bytes, zeroed) =>
-  zeroed || bytes > constants.MAX_LENGTH ? new ArrayBuffer(bytes) : Buffer.allocUnsafeSlow(bytes).buffer;
+/** @throws RangeError if there are not so many bytes. */
+export type MakeBytes = (bytes: number, content: Content) => ArrayBufferLike;
+
+const makeBytes: MakeBytes = (bytes, content) =>
+  content === 'zeros' || bytes > constants.MAX_LENGTH ? new ArrayBuffer(bytes) : Buffer.allocUnsafeSlow(bytes).buffer;
 
 /** A block of bytes, and its address. */
 export interface Block {
@@ -87,22 +90,22 @@ export class NativeMemory {
     readonly make: MakeBytes = makeBytes,
   ) {}
 
-  /** Bytes of any content, unless zeros are asked for. @throws UnsupportedError `OUT_OF_MEMORY` */
-  block(bytes: number, zeroed: boolean, what = `${bytes} bytes`): Block {
+  /** @throws UnsupportedError `OUT_OF_MEMORY` */
+  block(bytes: number, content: Content, what = `${bytes} bytes`): Block {
     const size = classBytes(bytes);
     const kept = this.#kept.get(size)?.pop();
     if (kept !== undefined) {
       this.#keptBytes -= size;
-      if (zeroed) new Uint8Array(kept.buffer, kept.offset, bytes).fill(0);
+      if (content === 'zeros') new Uint8Array(kept.buffer, kept.offset, bytes).fill(0);
       return kept;
     }
     const buffer = withMemory(what, () => {
       try {
-        return this.make(size + ALIGNMENT, zeroed);
+        return this.make(size + ALIGNMENT, content);
       } catch (error) {
         if (this.#keptBytes === 0) throw error;
         this.#forget();
-        return this.make(size + ALIGNMENT, zeroed);
+        return this.make(size + ALIGNMENT, content);
       }
     });
     const start = this.addressOf(buffer as ArrayBuffer);
@@ -124,8 +127,8 @@ export class NativeMemory {
   /** Memory for `size` elements, zeroed unless a program will write it. @throws UnsupportedError `OUT_OF_MEMORY` */
   allocate(dtype: DType, size: number, purpose: BufferPurpose): NativeBuffer {
     const bytes = size * bytesPerElement(dtype);
-    const block =
-      bytes > SMALL_BYTES ? this.block(bytes, isZeroed(purpose), `${size} elements of ${dtype}`) : undefined;
+    const content = isZeroed(purpose) ? 'zeros' : 'anything';
+    const block = bytes > SMALL_BYTES ? this.block(bytes, content, `${size} elements of ${dtype}`) : undefined;
     const { buffer, offset, address } = block ?? this.#partOfChunk(bytes);
     return new NativeBuffer(this, dtype, size, viewArray(dtype, buffer, offset, size), address, block);
   }
@@ -134,7 +137,7 @@ export class NativeMemory {
   #partOfChunk(bytes: number): Block {
     const room = Math.max(1, Math.ceil(bytes / ALIGNMENT)) * ALIGNMENT;
     if (this.#chunk === undefined || this.#used + room > CHUNK_BYTES) {
-      this.#chunk = this.block(CHUNK_BYTES, true);
+      this.#chunk = this.block(CHUNK_BYTES, 'zeros');
       this.#used = 0;
     }
     const { buffer, offset, address } = this.#chunk;

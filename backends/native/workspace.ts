@@ -15,7 +15,7 @@ export class Workspace {
   require(bytes: number): number {
     if (this.#block === undefined || bytes > this.#block.bytes) {
       const former = this.#block;
-      this.#block = this.memory.block(bytes, false, `${bytes} bytes of temporaries`);
+      this.#block = this.memory.block(bytes, 'anything', `${bytes} bytes of temporaries`);
       if (former !== undefined) this.memory.give(former);
       this.version++;
     }

@@ -74,7 +74,7 @@ describe('the memory of native', () => {
   test('no more is kept than 256 MiB', () => {
     const memory = memoryOf();
     const address = (bytes: number): number => {
-      const block = memory.block(bytes, false);
+      const block = memory.block(bytes, 'anything');
       memory.give(block);
       return block.address;
     };

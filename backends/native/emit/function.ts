@@ -77,15 +77,15 @@ export class FunctionPrinter extends LoopPrinter {
     return step === 1 && active === width && (indirect === undefined || this.#width(indirect.value) === 1);
   }
 
-  /** The registers of a vector that is loaded element by element. */
-  #gathered(access: Access, dtype: DType, width: number, guarded: boolean): string[] {
+  /** The registers of a vector that is loaded element by element, those alone that `guard` holds for, if it is given. */
+  #gathered(access: Access, dtype: DType, width: number, guard?: ValueId): string[] {
     const lanes = width / partsOf(dtype);
     const zero = literal(0, dtype);
     const element = (i: number): string => {
       if (i >= access.active) return zero;
       const place = this.#place(access, i);
       const value = dtype === 'bool' ? `-(${place} != 0)` : place;
-      return guarded ? `${this.#element(access.guard!, i)} ? ${value} : ${zero}` : value;
+      return guard === undefined ? value : `${this.#element(guard, i)} ? ${value} : ${zero}`;
     };
     return range(partsOf(dtype)).map(
       (part) =>
@@ -97,7 +97,7 @@ export class FunctionPrinter extends LoopPrinter {
 
   #loaded(access: Access, dtype: DType, width: number): string[] {
     const { memory } = access;
-    if (!this.#isContiguous(access, width)) return this.#gathered(access, dtype, width, false);
+    if (!this.#isContiguous(access, width)) return this.#gathered(access, dtype, width);
     const address = this.#address(access.address);
     if (dtype === 'bool') return [`load_bool_${width}(p${memory} + ${address})`];
     const lanes = width / partsOf(dtype);
@@ -125,7 +125,7 @@ export class FunctionPrinter extends LoopPrinter {
     const whole = (): void => assign(this.#loaded(access, dtype, width));
     if (this.#width(guard) === 1) return writer.block(`if (v${guard})`, whole);
     writer.block(`if (all_true_${width}(v${guard}))`, whole);
-    writer.block('else', () => assign(this.#gathered(access, dtype, width, true)));
+    writer.block('else', () => assign(this.#gathered(access, dtype, width, guard)));
   }
 
   #store(value: ValueId, access: Access, accumulate: boolean): void {
