@@ -1,5 +1,5 @@
 /** How `jit` records a function: as a graph of its own for some arguments, or as a part of the one that is being traced. */
-import { type Aval, NUMBER_AVAL, sameAval } from '../core/aval.js';
+import { type Aval, sameAval } from '../core/aval.js';
 import { TraceError } from '../core/errors.js';
 import { withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
@@ -25,11 +25,15 @@ import {
 } from './scope.js';
 import { apply, Tensor } from './tensor.js';
 
-/** The function as it was recorded for some arguments. */
-export interface Recorded {
-  readonly treedef: TreeDef;
+/** What a function is recorded for: the structure of its arguments, the avals of their leaves, the values of static ones. */
+export interface Signature {
+  readonly treedef: TreeDef<readonly unknown[]>;
   readonly avals: readonly Aval[];
   readonly statics: readonly unknown[];
+}
+
+/** The function as it was recorded for some arguments. */
+export interface Recorded extends Signature {
   readonly graph: Graph;
   readonly bindings: readonly Binding[];
   readonly writes: readonly TracedVariable[];
@@ -57,28 +61,13 @@ export interface Built {
   readonly sized: Sized | undefined;
 }
 
-/** The aval of an argument. @throws TraceError `LEAKED_TENSOR` */
-export const avalOf = (leaf: unknown): Aval | undefined =>
-  leaf instanceof Tensor ? useExpr(leaf.expr).aval : typeof leaf === 'number' ? NUMBER_AVAL : undefined;
-
 export interface Recorder {
   /** A part of the function that is traced: arguments are copies, numbers Tensors, and an error leaves Variables alone. */
   readonly inline: (args: SplitArguments) => unknown;
   /** Records the function; `again` is a former trace, whose answers are given once more. */
-  readonly trace: (
-    treedef: TreeDef,
-    avals: readonly Aval[],
-    statics: readonly unknown[],
-    again?: Pick<Recorded, 'guards' | 'modes'>,
-  ) => Recorded;
+  readonly trace: (signature: Signature, again?: Pick<Recorded, 'guards' | 'modes'>) => Recorded;
   /** The program for a call with these arguments: for any number of rows, where they have a batch and theirs is none of its own. */
-  readonly build: (
-    treedef: TreeDef,
-    avals: readonly Aval[],
-    statics: readonly unknown[],
-    backend: Emitter,
-    onTrace?: () => void,
-  ) => Built;
+  readonly build: (signature: Signature, backend: Emitter, onTrace?: () => void) => Built;
 }
 
 /** A recorder of `fn`. `leaves` are those of the call at hand, by which a trace asks what a number is. */
@@ -89,13 +78,13 @@ export function recorderOf(
   layout: ArgumentLayout,
   leaves: readonly unknown[],
 ): Recorder {
-  const invoke = (args: SplitArguments): unknown => asTensors(name, callTraced(name, fn, layout.join(args)));
+  const invoke = (args: SplitArguments): Result => resultOf(name, callTraced(name, fn, layout.join(args)));
 
-  const trace: Recorder['trace'] = (treedef, avals, statics, again) => {
+  const trace: Recorder['trace'] = ({ treedef, avals, statics }, again) => {
     const scope = new TraceScope(name, 'program', again?.modes);
     scope.readNumber = (leaf) => {
       const value = leaves[leaf];
-      return value instanceof Tensor ? numberOf(value.expr) : (value as number);
+      return value instanceof Tensor ? numberOf(value.expr) : Number(value);
     };
     scope.answers = again?.guards;
     const paths = pathsOf(treedef);
@@ -104,9 +93,8 @@ export function recorderOf(
     );
     const traced = withScope(scope, () => {
       // Inside the scope: Variables among the arguments are copies that belong to the trace.
-      const result = invoke({ dynamic: unflatten(treedef, handles) as unknown[], statics });
-      const [resultLeaves, resultTree] = flatten(result);
-      const outputs = resultLeaves.map((leaf) => useExpr((leaf as Tensor).expr));
+      const { leaves: resultLeaves, treedef: resultTree } = invoke({ dynamic: unflatten(treedef, handles), statics });
+      const outputs = resultLeaves.map(({ expr }) => useExpr(expr));
       const names = pathsOf(resultTree).map((path) => `result${path}`);
       return { graph: scope.toGraph(outputs, names), resultTree, resultAvals: outputs.map((output) => output.aval) };
     });
@@ -139,13 +127,14 @@ export function recorderOf(
       const [argumentLeaves, treedef] = flatten(args.dynamic);
       return (activeScope() as TraceScope).attempt(() => {
         const copies = argumentLeaves.map((leaf) => (typeof leaf === 'number' ? apply(asExpr, leaf) : leaf));
-        return invoke({ dynamic: unflatten(treedef, copies), statics: args.statics });
+        return invoke({ dynamic: unflatten(treedef, copies), statics: args.statics }).tree;
       });
     },
-    build(treedef, avals, statics, backend, onTrace) {
+    build(signature, backend, onTrace) {
+      const { treedef, avals } = signature;
       const record = (of: readonly Aval[]): Recorded => {
         onTrace?.();
-        return trace(treedef, of, statics);
+        return trace({ ...signature, avals: of });
       };
       const check = (graph: Graph): void => checkDTypes(graph, backend);
       const { target } = backend;
@@ -165,10 +154,17 @@ export function recorderOf(
   };
 }
 
-/** A result with Tensors for its numbers, also where the call is a part of another function. @throws TraceError `RESULT_TYPE`. */
-function asTensors(name: string, result: unknown): unknown {
-  const [leaves, treedef] = flatten(result);
-  const handles = leaves.map((leaf, i) => {
+/** What a function returned, with Tensors for its numbers. */
+interface Result {
+  readonly tree: unknown;
+  readonly leaves: readonly Tensor[];
+  readonly treedef: TreeDef;
+}
+
+/** Tensors for numbers also where the call is a part of another function. @throws TraceError `RESULT_TYPE` */
+function resultOf(name: string, returned: unknown): Result {
+  const [given, treedef] = flatten(returned);
+  const leaves = given.map((leaf, i) => {
     const expr = leafExpr(leaf);
     if (expr !== undefined) return leaf instanceof Tensor ? leaf : new Tensor(expr);
     const path = pathsOf(treedef)[i]!;
@@ -178,7 +174,8 @@ function asTensors(name: string, result: unknown): unknown {
       'Return tensors and numbers, in arrays, objects and Maps.',
     );
   });
-  return handles.every((handle, i) => handle === leaves[i]) ? result : unflatten(treedef, handles);
+  const isChanged = leaves.some((leaf, i) => leaf !== given[i]);
+  return { tree: isChanged ? unflatten(treedef, leaves) : returned, leaves, treedef };
 }
 
 /** Lets results take the memory of donated arguments of their shape and dtype. */
