@@ -1,19 +1,24 @@
 /** The loop around a step: epochs, progress, evaluation, early stopping, checkpoints, and how it is stopped. */
 import { DataError, OptionError } from '../core/errors.js';
-import { describeValue, isPlainObject } from '../core/options.js';
 import { Departure } from '../data/departure.js';
-import { Tensor } from '../trace/tensor.js';
 import type { History } from './history.js';
-import { checkFit, type EarlyStopping, type FitOptions, type Measured, type Signal, type Source } from './options.js';
-import { beginning, type Place, type Sums } from './place.js';
+import { append, means, type Numbers, own, readNumbers, type StepReadings, stepReadings } from './measures.js';
+import {
+  type Checked,
+  checkFit,
+  type EarlyStopping,
+  type FitOptions,
+  type Measured,
+  type Signal,
+  type Source,
+} from './options.js';
+import { beginning, type Place } from './place.js';
 import { Progress } from './progress.js';
 
 /** Steps whose losses are on their way from a device. */
 const LAG = 4;
 /** Milliseconds of steps after which timers, messages and signals get a turn. */
 const TURN = 10;
-
-type Numbers = Readonly<Record<string, number>>;
 
 /** Lets the event loop do what waits. */
 const nextTurn = (): Promise<void> =>
@@ -32,37 +37,9 @@ const nextTurn = (): Promise<void> =>
     port2.postMessage(null);
   });
 
-/** The numbers of what a step or an evaluation returned, on their way. */
-async function read(owner: 'step' | 'evaluate', given: Measured): Promise<Numbers> {
-  const named: unknown = given instanceof Tensor || typeof given === 'number' ? { loss: given } : given;
-  const wrong = (facts: string): OptionError =>
-    new OptionError('STEP_RESULT', `${owner} returned ${facts}`, 'Return a loss, one number, or { loss, …metrics }.');
-  if (!isPlainObject(named)) throw wrong(describeValue(given));
-  if (owner === 'step' && named['loss'] === undefined) throw wrong('no loss');
-  const entries = Object.entries(named).map(async ([name, value]: [string, unknown]): Promise<[string, number]> => {
-    if (typeof value === 'number') return [name, value];
-    if (!(value instanceof Tensor) || value.size !== 1) throw wrong(`${describeValue(value)} as ${name}`);
-    return [name, Number((await value.data())[0])];
-  });
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-/** What stands under a name that a user chose, which may be that of something every object has. */
-const own = <V>(record: Readonly<Record<string, V>>, name: string): V | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined;
-
-function addTo({ sum, count }: Sums, numbers: Numbers): void {
-  for (const [name, value] of Object.entries(numbers)) {
-    sum[name] = (own(sum, name) ?? 0) + value;
-    count[name] = (own(count, name) ?? 0) + 1;
-  }
-}
-const means = ({ sum, count }: Sums): Record<string, number> =>
-  Object.fromEntries(Object.entries(sum).map(([name, total]) => [name, total / count[name]!]));
-
-function append(lists: Record<string, number[]>, numbers: Numbers): void {
-  for (const [name, value] of Object.entries(numbers)) (own(lists, name) ?? (lists[name] = [])).push(value);
-}
+const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  // What a source gives is not checked: it may be undefined.
+  typeof (value as Partial<PromiseLike<T>> | undefined)?.then === 'function';
 
 /** Batches of an epoch, from one on. */
 async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, abort: Departure) {
@@ -75,8 +52,7 @@ async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, abo
     for (;;) {
       const asked = iterator.next();
       // A source that never answers must not keep an abort waiting.
-      const isLate = typeof (asked as Partial<PromiseLike<unknown>> | undefined)?.then === 'function';
-      const result = isLate ? await abort.before(asked as Promise<IteratorResult<B>>) : (asked as IteratorResult<B>);
+      const result = isPromise(asked) ? await abort.before(asked) : asked;
       if (result === undefined || result.done === true) return;
       if (left-- <= 0) yield result.value;
     }
@@ -118,6 +94,102 @@ function noteProgress(place: Place, stopping: EarlyStopping, evaluation: Numbers
   place.waited = better ? 0 : place.waited + 1;
 }
 
+type Step<B> = (batch: B) => Measured | Promise<Measured>;
+
+/** What a run holds from its beginning to its end. */
+interface Run {
+  readonly options: Checked;
+  readonly place: Place;
+  readonly progress: Progress;
+  readonly readings: StepReadings;
+  /** When the event loop had its last turn. */
+  turn: number;
+  /** Writes the file; nothing where the run has none. */
+  readonly save: () => Promise<void>;
+}
+
+/** A run from where its file stands, or from the beginning. */
+async function begin(options: Checked): Promise<Run> {
+  const { saved } = options;
+  const files = saved && { ...saved, ...(await import('./checkpoint.js')) };
+  const place = (await files?.resume(files.path, files.module)) ?? beginning();
+  return {
+    options,
+    place,
+    progress: new Progress(options.progress ?? true),
+    readings: stepReadings(place),
+    turn: performance.now(),
+    save: async () => files?.save(files.path, files.module, place),
+  };
+}
+
+/** Whether nothing more is to be learnt. */
+const isOver = ({ options: { earlyStopping }, place }: Run): boolean =>
+  earlyStopping !== undefined && place.waited >= earlyStopping.patience;
+const isFinished = (run: Run): boolean => run.place.epoch >= run.options.epochs || isOver(run);
+const isAborted = ({ options }: Run): boolean => options.signal?.aborted === true;
+
+const historyOf = ({ place }: Run, stopped: History['stopped']): History => ({
+  ...place.history,
+  steps: place.steps,
+  stopped,
+});
+
+/** The steps of an epoch, or those up to an abort, and their losses. */
+async function takeSteps<B>(run: Run, step: Step<B>, source: Source<B>, abort: Departure): Promise<void> {
+  const { place, readings, progress } = run;
+  const { epochs, onStep } = run.options;
+  const epoch = place.epoch + 1;
+  const { length } = source as { length?: unknown };
+  const batches = typeof length === 'number' ? length : undefined;
+  for await (const batch of batchesOf(source, place.epoch, place.step, abort)) {
+    readings.add(step(batch));
+    place.step++;
+    place.steps++;
+    const latest = await readings.settle(onStep === undefined ? LAG : 0);
+    if (onStep !== undefined && latest !== undefined) {
+      const { loss, ...metrics } = latest;
+      await onStep({ epoch, step: place.step, loss, metrics });
+    }
+    progress.step(epoch, epochs, place.step, batches, latest?.loss);
+    if (performance.now() - run.turn > TURN) {
+      await nextTurn();
+      run.turn = performance.now();
+    }
+    if (isAborted(run)) break;
+  }
+  await readings.settle(0);
+}
+
+/** Notes what the epoch that began at `begun` measured, evaluates, and tells of it. @throws DataError `EMPTY_DATA` */
+async function endEpoch(run: Run, begun: number): Promise<void> {
+  const { place, progress } = run;
+  const { epochs, evaluate, earlyStopping, onEpoch, saved } = run.options;
+  const epoch = place.epoch + 1;
+  const steps = place.step;
+  const trained = means(place.sums);
+  const { loss, ...metrics } = trained;
+  // Every step has a loss.
+  if (loss === undefined)
+    throw new DataError(
+      'EMPTY_DATA',
+      `the source of fit gave no batch in epoch ${epoch}`,
+      'Pass what can be gone through for each epoch anew: batches(…), and not what a generator gave.',
+    );
+  place.history.loss.push(loss);
+  append(place.history.metrics, metrics);
+  place.epoch = epoch;
+  place.step = 0;
+  place.sums = { sum: {}, count: {} };
+  const evaluation = evaluate === undefined ? {} : await readNumbers('evaluate', await evaluate());
+  append(place.history.evaluation, evaluation);
+  if (earlyStopping !== undefined) noteProgress(place, earlyStopping, evaluation);
+  const milliseconds = performance.now() - begun;
+  progress.epoch({ epoch, epochs, steps, milliseconds, trained, evaluated: evaluation });
+  await onEpoch?.({ epoch, loss, metrics, evaluation, history: historyOf(run, 'running') });
+  if (saved !== undefined && (epoch % saved.every === 0 || isFinished(run))) await run.save();
+}
+
 /**
  * Trains: calls `step` with each batch of `source`, which is gone through once an epoch, and resolves to the history.
  *
@@ -144,85 +216,23 @@ export async function fit<B>(
   source: Source<B>,
   options: FitOptions,
 ): Promise<History> {
-  const { epochs, evaluate, earlyStopping, signal, onEpoch, onStep, saved, progress } = checkFit(step, source, options);
-  const files = saved === undefined ? undefined : await import('./checkpoint.js');
-  const place: Place = (saved && (await files!.resume(saved.path, saved.module))) ?? beginning();
+  const run = await begin(checkFit(step, source, options));
+  const { place, progress } = run;
   const before = place.steps;
-  const save = async (): Promise<void> => {
-    if (saved !== undefined) await files!.save(saved.path, saved.module, place);
-  };
-  const history = (stopped: History['stopped']): History => ({ ...place.history, steps: place.steps, stopped });
-  const shown = new Progress(progress ?? true);
-  const { length: total } = source as { length?: unknown };
-  const known = typeof total === 'number' ? total : undefined;
-  const isOver = (): boolean => earlyStopping !== undefined && place.waited >= earlyStopping.patience;
-  const { abort, end } = abortOf(signal);
-  const isAborted = (): boolean => signal?.aborted === true;
-  if (place.steps > 0) shown.say(`goes on ${reached(place)}`);
-
-  /** Losses on their way, the oldest first. */
-  const waiting: Promise<Numbers>[] = [];
-  let latest: Numbers = {};
-  const settle = async (left: number): Promise<void> => {
-    while (waiting.length > left) addTo(place.sums, (latest = await waiting.shift()!));
-  };
-
-  let turn = performance.now();
+  const { abort, end } = abortOf(options.signal);
   try {
-    while (place.epoch < epochs && !isOver() && !isAborted()) {
+    if (before > 0) progress.say(`goes on ${reached(place)}`);
+    while (!isFinished(run) && !isAborted(run)) {
       const begun = performance.now();
-      const epoch = place.epoch + 1;
-      for await (const batch of batchesOf(source, place.epoch, place.step, abort)) {
-        const reading = Promise.resolve(step(batch)).then((result) => read('step', result));
-        // Whoever awaits it hears of its failure.
-        reading.catch(() => undefined);
-        waiting.push(reading);
-        place.step++;
-        place.steps++;
-        await settle(onStep === undefined ? LAG : 0);
-        if (onStep !== undefined) {
-          const { loss, ...metrics } = latest as Numbers & { loss: number };
-          await onStep({ epoch, step: place.step, loss, metrics });
-        }
-        shown.step(epoch, epochs, place.step, known, latest.loss);
-        if (performance.now() - turn > TURN) {
-          await nextTurn();
-          turn = performance.now();
-        }
-        if (isAborted()) break;
-      }
-      await settle(0);
-      if (isAborted()) break;
-      if (place.step === 0)
-        throw new DataError(
-          'EMPTY_DATA',
-          `the source of fit gave no batch in epoch ${epoch}`,
-          'Pass what can be gone through for each epoch anew: batches(…), and not what a generator gave.',
-        );
-      const trained = means(place.sums);
-      const { loss, ...metrics } = trained as Numbers & { loss: number };
-      const steps = place.step;
-      place.history.loss.push(loss);
-      append(place.history.metrics, metrics);
-      place.epoch = epoch;
-      place.step = 0;
-      place.sums = { sum: {}, count: {} };
-      const evaluation = evaluate === undefined ? {} : await read('evaluate', await evaluate());
-      append(place.history.evaluation, evaluation);
-      if (earlyStopping !== undefined) noteProgress(place, earlyStopping, evaluation);
-      const milliseconds = performance.now() - begun;
-      shown.epoch({ epoch, epochs, steps, milliseconds, trained, evaluated: evaluation });
-      await onEpoch?.({ epoch, loss, metrics, evaluation, history: history('running') });
-      if (saved !== undefined && (epoch % saved.every === 0 || epoch === epochs || isOver())) await save();
+      await takeSteps(run, step, source, abort);
+      if (!isAborted(run)) await endEpoch(run, begun);
     }
-    if (isAborted() && place.epoch < epochs && !isOver()) {
-      if (place.steps > before) await save();
-      shown.say(`stopped ${reached(place)}`);
-      return history('aborted');
-    }
-    return history(isOver() ? 'early' : 'finished');
+    if (isFinished(run)) return historyOf(run, isOver(run) ? 'early' : 'finished');
+    if (place.steps > before) await run.save();
+    progress.say(`stopped ${reached(place)}`);
+    return historyOf(run, 'aborted');
   } finally {
-    shown.clear();
+    progress.clear();
     end();
   }
 }
