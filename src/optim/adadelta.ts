@@ -3,11 +3,11 @@ import { sub } from '../trace/functions.js';
 import { NOT_NEGATIVE, UNIT } from './options.js';
 import type { OptimizerOptions } from './optimizer.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
-import { type Rule, zerosOf } from './rule.js';
+import { type Rule, type Slots, zerosOf } from './rule.js';
 
 type AdadeltaScalar = 'epsilon' | 'rho';
 
-export const ADADELTA: Rule<AdadeltaScalar> = {
+export const ADADELTA: Rule<AdadeltaScalar, Slots<'cache' | 'delta'>> = {
   name: 'Adadelta',
   lr: 1,
   weightDecay: null,
@@ -15,9 +15,9 @@ export const ADADELTA: Rule<AdadeltaScalar> = {
   init: (x) => ({ cache: zerosOf(x), delta: zerosOf(x) }),
   step: ({ g, slots: { cache, delta }, h: { lr, rho, epsilon } }) => {
     const rest = sub(1, rho);
-    const s = rho.mul(cache!).add(rest.mul(g).mul(g));
-    const u = delta!.add(epsilon).div(s.add(epsilon)).sqrt().mul(g);
-    return { descent: lr.mul(u), slots: { cache: s, delta: rho.mul(delta!).add(rest.mul(u).mul(u)) } };
+    const s = rho.mul(cache).add(rest.mul(g).mul(g));
+    const u = delta.add(epsilon).div(s.add(epsilon)).sqrt().mul(g);
+    return { descent: lr.mul(u), slots: { cache: s, delta: rho.mul(delta).add(rest.mul(u).mul(u)) } };
   },
 };
 

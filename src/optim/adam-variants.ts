@@ -1,19 +1,19 @@
 /** Adamax, NAdam and RAdam: Adam with another norm, with Nesterov's momentum, and with a warmup of its own. */
 import { maximum, mul, pow, sub, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
-import { ADAM, type AdamOptions, type AdamScalar, biasCorrection } from './adam.js';
+import { ADAM, type AdamOptions, type AdamScalar, type AdamSlots, biasCorrection } from './adam.js';
 import { NOT_NEGATIVE, scalarTensor } from './options.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
-import { type Rule, type Scalars, zerosOf } from './rule.js';
+import { type Rule, type Scalars, type Slots, zerosOf } from './rule.js';
 
-export const ADAMAX: Rule<AdamScalar> = {
+export const ADAMAX: Rule<AdamScalar, Slots<'m' | 'u'>> = {
   ...ADAM,
   name: 'Adamax',
   lr: 2e-3,
   init: (x) => ({ m: zerosOf(x), u: zerosOf(x) }),
   step: ({ g, slots, h: { lr, beta1, beta2, eps }, t }) => {
-    const m = beta1.mul(slots.m!).add(sub(1, beta1).mul(g));
-    const u = maximum(beta2.mul(slots.u!), g.abs().add(eps));
+    const m = beta1.mul(slots.m).add(sub(1, beta1).mul(g));
+    const u = maximum(beta2.mul(slots.u), g.abs().add(eps));
     return { descent: lr.div(biasCorrection(beta1, t)).mul(m).div(u), slots: { m, u } };
   },
 };
@@ -23,7 +23,7 @@ type NAdamScalar = AdamScalar | 'momentumDecay';
 const momentumAt = ({ beta1, momentumDecay }: Scalars<NAdamScalar>, t: Tensor): Tensor =>
   beta1.mul(sub(1, mul(0.5, pow(0.96, t.mul(momentumDecay)))));
 
-export const NADAM: Rule<NAdamScalar> = {
+export const NADAM: Rule<NAdamScalar, AdamSlots> = {
   ...ADAM,
   name: 'NAdam',
   lr: 2e-3,
@@ -31,10 +31,10 @@ export const NADAM: Rule<NAdamScalar> = {
   shared: { muProduct: { begin: 1, next: (before, h, t) => before.mul(momentumAt(h, t)) } },
   step: ({ g, slots, h, t, shared }) => {
     const { lr, beta1, beta2, eps } = h;
-    const product = shared!.muProduct!;
+    const product = shared.muProduct!;
     const [now, ahead] = [momentumAt(h, t), momentumAt(h, t.add(1))];
-    const m = beta1.mul(slots.m!).add(sub(1, beta1).mul(g));
-    const v = beta2.mul(slots.v!).add(sub(1, beta2).mul(g).mul(g));
+    const m = beta1.mul(slots.m).add(sub(1, beta1).mul(g));
+    const v = beta2.mul(slots.v).add(sub(1, beta2).mul(g).mul(g));
     const ofMean = lr.mul(ahead).div(sub(1, product.mul(ahead)));
     const ofGradient = lr.mul(sub(1, now)).div(sub(1, product));
     const root = v.div(biasCorrection(beta2, t)).sqrt().add(eps);
@@ -42,12 +42,12 @@ export const NADAM: Rule<NAdamScalar> = {
   },
 };
 
-export const RADAM: Rule<AdamScalar> = {
+export const RADAM: Rule<AdamScalar, AdamSlots> = {
   ...ADAM,
   name: 'RAdam',
   step: ({ g, slots, h: { lr, beta1, beta2, eps }, t }) => {
-    const m = beta1.mul(slots.m!).add(sub(1, beta1).mul(g));
-    const v = beta2.mul(slots.v!).add(sub(1, beta2).mul(g).mul(g));
+    const m = beta1.mul(slots.m).add(sub(1, beta1).mul(g));
+    const v = beta2.mul(slots.v).add(sub(1, beta2).mul(g).mul(g));
     const correction = biasCorrection(beta2, t);
     const longest = scalarTensor(2).div(sub(1, beta2)).sub(1);
     const length = longest.sub(t.mul(2).mul(sub(1, correction)).div(correction));

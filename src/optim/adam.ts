@@ -4,9 +4,13 @@ import type { Tensor } from '../trace/tensor.js';
 import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf } from './options.js';
 import type { OptimizerOptions } from './optimizer.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
-import { type Decay, type Rule, type RuleStep, zerosOf } from './rule.js';
+import { type Decay, type Rule, type RuleResult, type RuleStep, type Slots, zerosOf } from './rule.js';
 
 export type AdamScalar = 'beta1' | 'beta2' | 'eps';
+/** The means of gradients and of their squares. */
+export type AdamSlots = Slots<'m' | 'v'>;
+/** AMSGrad's has the largest of the latter, too. */
+type AdamWSlots = AdamSlots & { readonly vmax?: Tensor };
 
 /** 1 − βᵗ, without the digits that the subtraction would lose. */
 export const biasCorrection = (beta: Tensor, t: Tensor): Tensor => t.mul(beta.log()).expm1().neg();
@@ -22,9 +26,9 @@ function adamStep({
   slots,
   h: { lr, beta1, beta2, eps },
   t,
-}: RuleStep<AdamScalar>): ReturnType<Rule<AdamScalar>['step']> {
-  const m = beta1.mul(slots.m!).add(sub(1, beta1).mul(g));
-  const v = beta2.mul(slots.v!).add(sub(1, beta2).mul(g).mul(g));
+}: RuleStep<AdamScalar, AdamWSlots>): RuleResult<AdamWSlots> {
+  const m = beta1.mul(slots.m).add(sub(1, beta1).mul(g));
+  const v = beta2.mul(slots.v).add(sub(1, beta2).mul(g).mul(g));
   const vmax = slots.vmax === undefined ? undefined : maximum(slots.vmax, v);
   const rate = lr.mul(biasCorrection(beta2, t).sqrt()).div(biasCorrection(beta1, t));
   return {
@@ -39,7 +43,7 @@ export const BY_RATE: Decay = {
   update: (x, descent, decay, lr) => descent.neg().sub(lr.mul(decay).mul(x)),
 };
 
-export const ADAM: Rule<AdamScalar> = {
+export const ADAM: Rule<AdamScalar, AdamSlots> = {
   name: 'Adam',
   lr: 1e-3,
   weightDecay: null,
@@ -49,7 +53,7 @@ export const ADAM: Rule<AdamScalar> = {
   step: adamStep,
 };
 
-const adamwRule = ({ amsgrad = false }): Rule<AdamScalar> => ({
+const adamwRule = ({ amsgrad = false }): Rule<AdamScalar, AdamWSlots> => ({
   name: 'AdamW',
   lr: 1e-3,
   weightDecay: 0.01,

@@ -5,7 +5,7 @@ import { BY_RATE } from './adam.js';
 import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf, splitOption } from './options.js';
 import type { OptimizerOptions } from './optimizer.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
-import { type Decay, type Rule, zerosOf } from './rule.js';
+import { type Decay, type Rule, type Slots, zerosOf } from './rule.js';
 
 type AdanScalar = 'beta1' | 'beta2' | 'beta3' | 'eps';
 
@@ -21,7 +21,7 @@ const PROXIMAL: Decay = {
 /** 1 / (1 − (1−β)ᵗ) */
 const correction = (beta: Tensor, t: Tensor): Tensor => t.mul(beta.neg().log1p()).expm1().neg().reciprocal();
 
-const adanRule = (decay: Decay): Rule<AdanScalar> => ({
+const adanRule = (decay: Decay): Rule<AdanScalar, Slots<'m' | 'v' | 'n' | 'prev_grad'>> => ({
   name: 'Adan',
   lr: 1e-3,
   weightDecay: 0.02,
@@ -36,11 +36,11 @@ const adanRule = (decay: Decay): Rule<AdanScalar> => ({
   counts: true,
   init: (x) => ({ m: zerosOf(x), v: zerosOf(x), n: zerosOf(x), prev_grad: zerosOf(x) }),
   step: ({ g, slots, h: { lr, beta1, beta2, beta3, eps }, t }) => {
-    const d = where(t.equal(1), 0, g.sub(slots.prev_grad!));
-    const m = sub(1, beta1).mul(slots.m!).add(beta1.mul(g));
-    const v = sub(1, beta2).mul(slots.v!).add(beta2.mul(d));
+    const d = where(t.equal(1), 0, g.sub(slots.prev_grad));
+    const m = sub(1, beta1).mul(slots.m).add(beta1.mul(g));
+    const v = sub(1, beta2).mul(slots.v).add(beta2.mul(d));
     const ahead = g.add(sub(1, beta2).mul(d));
-    const n = sub(1, beta3).mul(slots.n!).add(beta3.mul(ahead).mul(ahead));
+    const n = sub(1, beta3).mul(slots.n).add(beta3.mul(ahead).mul(ahead));
     const scale = lr.div(n.mul(correction(beta3, t)).sqrt().add(eps));
     const mean = m.mul(correction(beta1, t)).add(sub(1, beta2).mul(v).mul(correction(beta2, t)));
     return { descent: scale.mul(mean), slots: { m, v, n, prev_grad: g } };
@@ -98,7 +98,7 @@ export class Adan extends RuleOptimizer<AdanScalar> {
   protected override shownOptions(): [option: string, text: string][] {
     const shown = new Map(super.shownOptions());
     const betas = ['beta1', 'beta2', 'beta3'].map((beta) => shown.get(beta));
-    return [...shown, ['noProx', String(this.rule === ADAN_NO_PROX)] as [string, string]].flatMap(
+    return [...shown, ['noProx', String(this.rule === ADAN_NO_PROX)] as const].flatMap(
       ([option, text]): [string, string][] =>
         option === 'beta1' ? [['betas', `[${betas.join(', ')}]`]] : /^beta\d/.test(option) ? [] : [[option, text]],
     );

@@ -3,28 +3,28 @@ import { sub } from '../trace/functions.js';
 import { NOT_NEGATIVE, UNIT } from './options.js';
 import type { OptimizerOptions } from './optimizer.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
-import { type Rule, zerosOf } from './rule.js';
+import { type Rule, type Slots, zerosOf } from './rule.js';
 
-export const ADAGRAD: Rule<'epsilon'> = {
+export const ADAGRAD: Rule<'epsilon', Slots<'cache'>> = {
   name: 'Adagrad',
   lr: 0.01,
   weightDecay: null,
   scalars: { epsilon: { value: 1e-6, range: NOT_NEGATIVE } },
   init: (x) => ({ cache: zerosOf(x) }),
   step: ({ g, slots: { cache }, h: { lr, epsilon } }) => {
-    const c = cache!.add(g.mul(g));
+    const c = cache.add(g.mul(g));
     return { descent: lr.mul(g).div(c.add(epsilon).sqrt()), slots: { cache: c } };
   },
 };
 
-export const RMSPROP: Rule<'epsilon' | 'rho'> = {
+export const RMSPROP: Rule<'epsilon' | 'rho', Slots<'cache'>> = {
   name: 'RMSProp',
   lr: 0.01,
   weightDecay: null,
   scalars: { epsilon: { value: 1e-6, range: NOT_NEGATIVE }, rho: { value: 0.9, range: UNIT } },
   init: (x) => ({ cache: zerosOf(x) }),
   step: ({ g, slots: { cache }, h: { lr, epsilon, rho } }) => {
-    const c = rho.mul(cache!).add(sub(1, rho).mul(g).mul(g));
+    const c = rho.mul(cache).add(sub(1, rho).mul(g).mul(g));
     return { descent: lr.mul(g).div(c.add(epsilon).sqrt()), slots: { cache: c } };
   },
 };

@@ -4,7 +4,7 @@ import { describeValue } from '../core/options.js';
 import { flattenUpTo, structure, type TreeDef, unflatten } from '../core/tree.js';
 import { zeros } from '../trace/create.js';
 import { Tensor, type TensorLike } from '../trace/tensor.js';
-import { type Gate, identity, isGate } from './gates.js';
+import { identity, isGate } from './gates.js';
 import { shrinkage } from './norm.js';
 import { checkRange, checkScalar, FINITE, LIMIT, NOT_NEGATIVE, type Scalar, scalarTensor } from './options.js';
 import { scheduled, Scheduler } from './scheduler.js';
@@ -43,11 +43,10 @@ const schedulersOf = (transformations: readonly Transformation[]): Scheduler[] =
  */
 export function chain(...transformations: readonly Transformation[]): Transformation {
   for (const tx of transformations) checkTransformation('chain', tx);
-  const gate = transformations.findIndex(isGate);
-  if (gate >= 0 && gate < transformations.length - 1) {
-    const over = (transformations[gate] as Gate).over(chain(...transformations.slice(gate + 1)));
-    return chain(...transformations.slice(0, gate), over);
-  }
+  const gate = transformations.find(isGate);
+  const at = gate === undefined ? -1 : transformations.indexOf(gate);
+  if (gate !== undefined && at < transformations.length - 1)
+    return chain(...transformations.slice(0, at), gate.over(chain(...transformations.slice(at + 1))));
   const run = <P>(grads: P, states: readonly Tree[], params: P, count: number) => {
     const state: Tree[] = [];
     let updates = grads;
@@ -60,22 +59,23 @@ export function chain(...transformations: readonly Transformation[]): Transforma
     }
     return { updates, state, applied };
   };
-  return {
+  const tx: GradientTransformation<readonly Tree[]> = {
     schedulers: () => schedulersOf(transformations),
     init: (params) => transformations.map((tx) => tx.init(params)),
-    update: (grads, state, params) => run(grads, checkState(state as Tree[]), params, transformations.length),
+    update: (grads, state, params) => run(grads, checkState(state), params, transformations.length),
     advance: (grads, state, params) => {
       const last = transformations.length - 1;
       if (last < 0) return { params: applyUpdates(params, grads), state: [] };
-      const before = run(grads, checkState(state as Tree[]), params, last);
-      const end = advance(transformations[last]!, before.updates, (state as Tree[])[last], params);
+      const before = run(grads, checkState(state), params, last);
+      const end = advance(transformations[last]!, before.updates, state[last], params);
       return {
         params: choose(before.applied, end.params, params),
-        state: [...before.state, choose(before.applied, end.state, (state as Tree[])[last])],
+        state: [...before.state, choose(before.applied, end.state, state[last])],
         applied: both(before.applied, end.applied),
       };
     },
   };
+  return tx;
 }
 
 /**
@@ -144,30 +144,33 @@ export function scale(factor: Scalar): Transformation {
 export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => TensorLike)): Transformation {
   const scaled = <P>(factor: Tensor, grads: P): P =>
     mapLeaves((g) => (factor.expr.aval.weak ? factor : factor.cast(g.dtype)).mul(g), grads);
-  if (schedule instanceof Scheduler)
-    return {
+  if (schedule instanceof Scheduler) {
+    const tx: GradientTransformation<{ readonly lastCall?: Tensor }> = {
       schedulers: () => [schedule],
       init: () => scheduled.begin(schedule),
       update: (grads, state) => {
-        const { lastCall } = checkState(state as { lastCall?: Tensor });
+        const { lastCall } = checkState(state);
         return { updates: scaled(scheduled.rate(schedule, lastCall), grads), state: scheduled.next(lastCall) };
       },
     };
+    return tx;
+  }
   if (typeof schedule !== 'function')
     throw new OptionError(
       'NOT_A_SCHEDULE',
       `scaleBySchedule got ${describeValue(schedule)}`,
       'Pass a Scheduler, or a function of the number of updates.',
     );
-  return {
+  const tx: GradientTransformation<{ readonly count: Tensor }> = {
     init: () => ({ count: scalarTensor(0) }),
     update: (grads, state) => {
-      const { count } = checkState(state as { count: Tensor });
+      const { count } = checkState(state);
       const given = schedule(count);
       const factor = given instanceof Tensor ? given : scalarTensor(Number(given));
       return { updates: scaled(factor, grads), state: { count: count.add(1) } };
     },
   };
+  return tx;
 }
 
 /**

@@ -1,5 +1,4 @@
 /** Transformations that decide whether another one runs: accumulation, and skipping what is not finite. */
-import { flatten } from '../core/tree.js';
 import { zeros } from '../trace/create.js';
 import { where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
@@ -13,6 +12,7 @@ import {
   chooseUpdates,
   type GradientTransformation,
   mapLeaves,
+  tensorsOf,
   type Tree,
 } from './transformation.js';
 
@@ -39,13 +39,12 @@ function gated<Own extends object>(
   begin: (params: Tree) => Own,
   decide: <P>(grads: P, own: Own) => { readonly open: Tensor; readonly passed: P; readonly own: Own },
 ): Transformation {
-  type State = Own & { readonly inner: Tree };
-  return {
+  const tx: GradientTransformation<Own & { readonly inner: Tree }> = {
     schedulers: () => inner.schedulers?.() ?? [],
     init: (params) => ({ ...begin(params), inner: inner.init(params) }),
     update: (grads, state, params) => {
-      const { inner: before } = checkState(state as State);
-      const { open, passed, own } = decide(grads, state as State);
+      const { inner: before } = checkState(state);
+      const { open, passed, own } = decide(grads, state);
       const result = inner.update(passed, before, params);
       return {
         updates: chooseUpdates(open, result.updates),
@@ -54,8 +53,8 @@ function gated<Own extends object>(
       };
     },
     advance: (grads, state, params) => {
-      const { inner: before } = checkState(state as State);
-      const { open, passed, own } = decide(grads, state as State);
+      const { inner: before } = checkState(state);
+      const { open, passed, own } = decide(grads, state);
       const result = advance(inner, passed, before, params);
       return {
         params: choose(open, result.params, params),
@@ -64,6 +63,7 @@ function gated<Own extends object>(
       };
     },
   };
+  return tx;
 }
 
 /**
@@ -121,7 +121,7 @@ export function applyIfFinite(tx: Transformation, options: { readonly maxConsecu
     tx,
     () => ({ consecutive: scalarTensor(0) }),
     (grads, own) => {
-      const finite = (flatten(grads)[0] as Tensor[])
+      const finite = tensorsOf(grads)[0]
         .map((g) => g.isFinite().all())
         .reduce((a, b) => a.logicalAnd(b), own.consecutive.greaterEqual(0));
       const consecutive = where(finite, 0, own.consecutive.add(1));

@@ -1,19 +1,19 @@
 /** LAMB. */
 import { sub, where } from '../trace/functions.js';
-import { ADAM, type AdamOptions, type AdamScalar, biasCorrection } from './adam.js';
+import { ADAM, type AdamOptions, type AdamScalar, type AdamSlots, biasCorrection } from './adam.js';
 import { globalNorm } from './norm.js';
 import { NOT_NEGATIVE } from './options.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import type { Rule } from './rule.js';
 
-export const LAMB_RULE: Rule<AdamScalar> = {
+export const LAMB_RULE: Rule<AdamScalar, AdamSlots> = {
   ...ADAM,
   name: 'LAMB',
   decay: null,
   scalars: { ...ADAM.scalars, eps: { value: 1e-6, range: NOT_NEGATIVE } },
-  step: ({ x, g, slots, h: { lr, beta1, beta2, eps, weightDecay }, t }) => {
-    const m = beta1.mul(slots.m!).add(sub(1, beta1).mul(g));
-    const v = beta2.mul(slots.v!).add(sub(1, beta2).mul(g).mul(g));
+  step: ({ x, g, slots, h: { lr, beta1, beta2, eps }, weightDecay, t }) => {
+    const m = beta1.mul(slots.m).add(sub(1, beta1).mul(g));
+    const v = beta2.mul(slots.v).add(sub(1, beta2).mul(g).mul(g));
     const root = v.div(biasCorrection(beta2, t)).sqrt().add(eps);
     const adam = m.div(biasCorrection(beta1, t)).div(root);
     const u = weightDecay === undefined ? adam : adam.add(weightDecay.mul(x));

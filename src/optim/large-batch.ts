@@ -9,7 +9,7 @@ import type { OptimizerOptions } from './optimizer.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Rule, type Slots, zerosOf } from './rule.js';
 
-export const LARS_RULE: Rule<'momentum' | 'tc' | 'eps'> = {
+export const LARS_RULE: Rule<'momentum' | 'tc' | 'eps', Slots<'m'>> = {
   name: 'LARS',
   lr: 1,
   weightDecay: 1e-4,
@@ -20,13 +20,13 @@ export const LARS_RULE: Rule<'momentum' | 'tc' | 'eps'> = {
     eps: { value: 1e-5, range: NOT_NEGATIVE },
   },
   init: (x) => ({ m: zerosOf(x) }),
-  step: ({ x, g, slots, h: { lr, momentum, tc, eps, weightDecay } }) => {
+  step: ({ x, g, slots, h: { lr, momentum, tc, eps }, weightDecay }) => {
     const [ofX, ofG] = [globalNorm(x), globalNorm(g)];
     const total = weightDecay === undefined ? ofG : ofG.add(weightDecay.mul(ofX));
     const none = ofX.equal(0).logicalOr(ofG.equal(0));
     const ratio = where(none, 1, tc.mul(ofX).div(total.add(eps)));
     const direction = weightDecay === undefined ? g : g.add(weightDecay.mul(x));
-    const m = momentum.mul(slots.m!).add(lr.mul(ratio).mul(direction));
+    const m = momentum.mul(slots.m).add(lr.mul(ratio).mul(direction));
     return { descent: m, slots: { m } };
   },
 };
@@ -67,25 +67,25 @@ const sm3Rule = (hasBeta: boolean, hasMomentum: boolean): Rule<'beta' | 'momentu
       u = sub(1, momentum).mul(u).add(momentum.mul(slots.mbuffer!));
       next.mbuffer = u;
     }
-    return { descent: lr.mul(u), slots: next satisfies Slots };
+    return { descent: lr.mul(u), slots: next };
   },
 });
 const SM3_RULES = [false, true].map((beta) => [false, true].map((momentum) => sm3Rule(beta, momentum)));
 export const sm3RuleFor = (options: SM3Options): Rule<'beta' | 'momentum' | 'eps'> =>
   SM3_RULES[Number(optionOf(options, 'beta', 0) > 0)]![Number(optionOf(options, 'momentum', 0) > 0)]!;
 
-export const LION: Rule<'beta1' | 'beta2'> = {
+export const LION: Rule<'beta1' | 'beta2', Slots<'m'>> = {
   name: 'Lion',
   lr: 1e-4,
   weightDecay: null,
   decay: null,
   scalars: { beta1: { value: 0.9, range: BELOW_ONE }, beta2: { value: 0.99, range: BELOW_ONE } },
   init: (x) => ({ m: zerosOf(x) }),
-  step: ({ x, g, slots, h: { lr, beta1, beta2, weightDecay } }) => {
-    const sign = beta1.mul(slots.m!).add(sub(1, beta1).mul(g)).sign();
+  step: ({ x, g, slots, h: { lr, beta1, beta2 }, weightDecay }) => {
+    const sign = beta1.mul(slots.m).add(sub(1, beta1).mul(g)).sign();
     return {
       descent: lr.mul(weightDecay === undefined ? sign : sign.add(weightDecay.mul(x))),
-      slots: { m: beta2.mul(slots.m!).add(sub(1, beta2).mul(g)) },
+      slots: { m: beta2.mul(slots.m).add(sub(1, beta2).mul(g)) },
     };
   },
 };

@@ -69,23 +69,24 @@ export function lookahead(options: LookaheadChoices): GradientTransformation {
     const { params: fast, applied, state: after } = advance(inner, grads, before, params);
     const next = count.add(1);
     const meet = next.greaterEqual(steps);
-    const moved = mapLeaves((s, x) => where(meet, s.add(x.sub(s).mul(slowStep)), s), slow as P, fast);
+    const moved = mapLeaves((x, s) => where(meet, s.add(x.sub(s).mul(slowStep)), s), fast, slow);
     const counted = { count: where(meet, 0, next), slow: moved };
     return {
       params: choose(applied, choose(meet, moved, fast), params),
-      state: { ...choose(applied, counted, { count, slow: slow as P }), inner: after },
+      state: { ...choose(applied, counted, { count, slow }), inner: after },
       applied,
     };
   };
-  return {
+  const tx: GradientTransformation<LookaheadState> = {
     schedulers: () => inner.schedulers?.() ?? [],
     init: (params) => ({ count: scalarTensor(0), slow: params, inner: inner.init(params) }),
     update: (grads, state, params) => {
-      const { params: next, ...rest } = run(grads, state as LookaheadState, params);
+      const { params: next, ...rest } = run(grads, state, params);
       return { ...rest, updates: mapLeaves((a, b) => a.sub(b), next, params) };
     },
-    advance: (grads, state, params) => run(grads, state as LookaheadState, params),
+    advance: run,
   };
+  return tx;
 }
 
 /**

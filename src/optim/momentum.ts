@@ -2,7 +2,7 @@
 import { BELOW_ONE } from './options.js';
 import type { OptimizerOptions } from './optimizer.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
-import { type Rule, zerosOf } from './rule.js';
+import { type Rule, type Slots, zerosOf } from './rule.js';
 
 export const SGD_RULE: Rule<never> = {
   name: 'SGD',
@@ -13,14 +13,14 @@ export const SGD_RULE: Rule<never> = {
   step: ({ g, h: { lr } }) => ({ descent: lr.mul(g), slots: {} }),
 };
 
-const velocityRule = (name: string, { nesterov = false } = {}): Rule<'momentum'> => ({
+const velocityRule = (name: string, { nesterov = false } = {}): Rule<'momentum', Slots<'v'>> => ({
   name,
   lr: 0.01,
   weightDecay: null,
   scalars: { momentum: { value: 0.9, range: BELOW_ONE } },
   init: (x) => ({ v: zerosOf(x) }),
   step: ({ g, slots: { v }, h: { lr, momentum } }) => {
-    const next = momentum.mul(v!).sub(lr.mul(g));
+    const next = momentum.mul(v).sub(lr.mul(g));
     const added = nesterov ? momentum.mul(next).sub(lr.mul(g)) : next;
     return { descent: added.neg(), slots: { v: next } };
   },

@@ -1,5 +1,6 @@
 /** Muon. */
 import { OptionError } from '../core/errors.js';
+import { map } from '../core/tree.js';
 import { sub } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { BY_RATE } from './adam.js';
@@ -9,10 +10,10 @@ import { asTransformation } from './lookahead.js';
 import { globalNorm } from './norm.js';
 import { BELOW_ONE, checkFlag, checkOptions, checkRange, optionOf, POSITIVE_INTEGER } from './options.js';
 import type { Optimizer, OptimizerOptions } from './optimizer.js';
-import { type Rule, zerosOf } from './rule.js';
+import { type Rule, type Slots, zerosOf } from './rule.js';
 import { type RuleOptions, ruleTransformation } from './rule-transformation.js';
 import { asScheduler } from './scheduler.js';
-import { type GradientTransformation, mapLeaves } from './transformation.js';
+import type { GradientTransformation } from './transformation.js';
 
 /** Of the quintic that takes singular values towards 1: the authors', fast and only near 1. */
 const A = 3.4445;
@@ -37,7 +38,7 @@ function orthogonalized(x: Tensor, steps: number): Tensor {
   return rows > columns ? o.transpose() : o;
 }
 
-const muonRule = (nesterov: boolean, steps: number): Rule<'momentum'> => ({
+const muonRule = (nesterov: boolean, steps: number): Rule<'momentum', Slots<'m'>> => ({
   name: 'Muon',
   lr: RATE,
   weightDecay: null,
@@ -47,7 +48,7 @@ const muonRule = (nesterov: boolean, steps: number): Rule<'momentum'> => ({
   init: (x) => ({ m: zerosOf(x) }),
   step: ({ x, g, slots, h: { lr, momentum } }) => {
     const [inputs, outputs] = x.shape as [number, number];
-    const m = momentum.mul(slots.m!).add(sub(1, momentum).mul(g));
+    const m = momentum.mul(slots.m).add(sub(1, momentum).mul(g));
     const ahead = nesterov ? momentum.mul(m).add(sub(1, momentum).mul(g)) : m;
     return {
       descent: lr.mul(Math.sqrt(Math.max(1, outputs / inputs))).mul(orthogonalized(ahead, steps)),
@@ -96,7 +97,7 @@ export function muon(options: RuleOptions<'momentum'> & MuonChoices = {}): Gradi
       muon: ruleTransformation(muonRule(nesterov, steps), rest),
       ...(fallback === undefined ? {} : { fallback: asTransformation('Muon', fallback) }),
     },
-    (params: unknown) => mapLeaves(label, params),
+    (params: unknown) => map(label, params),
   );
 }
 

@@ -13,8 +13,8 @@ import { announce } from '../trace/scope.js';
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { checkRange, NOT_NEGATIVE } from './options.js';
-import { asScheduler, countCall, counted, type Scheduler } from './scheduler.js';
-import { advance, type GradientTransformation } from './transformation.js';
+import { asScheduler, countCall, counted, Scheduler } from './scheduler.js';
+import { advance, childOf, type GradientTransformation } from './transformation.js';
 
 /** What every optimizer takes: rate, Variables, name. */
 export interface OptimizerOptions {
@@ -47,9 +47,9 @@ function mapLeaves<L>(
   return Array.isArray(node) ? mapped.map(([, each]) => each) : Object.fromEntries(mapped);
 }
 
-/** What stands at the path. */
+/** What stands at the path; undefined where it leads nowhere. */
 const at = (tree: unknown, path: readonly string[]): unknown =>
-  path.reduce((node, key) => (node instanceof Map ? node.get(key) : (node as Record<string, unknown>)[key]), tree);
+  path.reduce((node, key) => (typeof node === 'object' && node !== null ? childOf(node, key) : undefined), tree);
 
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 const isKey = (value: unknown): value is string => typeof value === 'string';
@@ -93,7 +93,7 @@ export abstract class Optimizer extends Module {
 
   /** The learning rate's Scheduler. */
   get lr(): Scheduler {
-    return this.implicitNodes.get('lr') as Scheduler;
+    return this.schedulerAt('lr');
   }
   /** A number is the Scheduler's `setValue`; compiled steps see it without another trace. */
   set lr(lr: number | Scheduler) {
@@ -111,78 +111,46 @@ export abstract class Optimizer extends Module {
    * @throws OptionError `TRAIN_VARS` for what is no dict of float Variables, or holds one twice.
    */
   registerTrainVars(vars: Dict<Variable>): void {
-    const owner = this.constructor.name;
-    const wrong = (facts: string, remedy: string): OptionError =>
-      new OptionError('TRAIN_VARS', `${owner} ${facts}`, remedy);
-    if (!isDict(vars))
-      throw wrong(
-        `got ${describeValue(vars)} as trainVars`,
-        (vars as unknown) instanceof Module
-          ? 'Pass its Variables: model.trainVars().'
-          : 'Pass a dict of Variables: model.trainVars(), or { w, b }.',
-      );
     const present = new Map(dictEntries(this.varsToTrain));
-    const keys = new Map<unknown, string>([...present].map(([key, variable]) => [variable, key]));
-    const added = dictEntries(vars);
-    for (const [key, variable] of added) {
-      if (!(variable instanceof Variable))
-        throw wrong(
-          `got ${describeValue(variable)} as trainVars[${JSON.stringify(key)}]`,
-          'Only Variables can be trained; those of a module are model.trainVars().',
-        );
-      if (!isFloat(variable.dtype))
-        throw wrong(
-          `got a Variable of ${variable.aval.key} as trainVars[${JSON.stringify(key)}]`,
-          'Only f32 and f64 can be trained.',
-        );
-      const other = keys.get(variable);
-      if (other !== undefined)
-        throw wrong(
-          `got one Variable as ${JSON.stringify(other)} and ${JSON.stringify(key)}`,
-          'Train each Variable once; trainVars().unique() leaves out the second.',
-        );
-      if (present.has(key))
-        throw wrong(`trains another Variable as ${JSON.stringify(key)} already`, 'Give it another key.');
-      keys.set(variable, key);
-    }
+    const added = checkedVars(this.constructor.name, vars, present);
     const all = [...present, ...added];
-    const stored = { params: new Map(this.storedKeys.params), state: new Map<string, string>() };
-    for (const [key, variable] of added) {
-      const path = pathIn(vars, key, variable);
-      // Two models may have the same paths: then their order counts, as it does in a list.
-      let unique = path;
-      for (let n = 1; [...stored.params.values()].includes(unique); n++) unique = `${n}.${path}`;
-      stored.params.set(key, unique);
-    }
-    const params = new Map(all.map(([key, variable]) => [key, variable.value]));
-    const state = new Map<string, Variable>();
-    const taken = new Set<string>();
-    const stateKeys = mapLeaves(this.transformation().init(params), isTensor, (value, path) => {
-      const counter = this.counterKey(value);
-      const isCounter = counter !== undefined && !taken.has(counter);
-      const key = isCounter ? counter : stateKey(path, params);
-      if (taken.has(key))
-        throw wrong(
-          `has two parts of its state that would both be called ${JSON.stringify(key)}`,
-          'Give the Variables keys that end otherwise: not "w" beside "w_1" in nested chains.',
-        );
-      taken.add(key);
-      if (!isCounter) {
-        stored.state.set(
-          key,
-          stateKey(path, params, (param) => stored.params.get(param)!),
-        );
-        if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`, 'kept'));
-      }
-      return key;
-    });
-    this.registerImplicitVars(state);
-    this.stateKeys = stateKeys;
-    this.storedKeys = stored;
+    this.makeState(
+      new Map(all.map(([key, variable]) => [key, variable.value])),
+      storedPaths(this.storedKeys.params, vars, added),
+    );
     for (const [key, variable] of added) variable.name ??= key;
     this.varsToTrain = iterableDict(
       present.size === 0 ? vars : vars instanceof Map ? new Map(all) : Object.fromEntries(all),
     );
+  }
+
+  /** Variables for the state of these parameters; what has one keeps it. */
+  private makeState(params: ReadonlyMap<string, Tensor>, storedParams: ReadonlyMap<string, string>): void {
+    const state = new Map<string, Variable>();
+    const stored = new Map<string, string>();
+    const taken = new Set<string>();
+    const stateKeys = mapLeaves(this.transformation().init(params), isTensor, (value, path) => {
+      const counter = this.counterOf(value);
+      const isCounter = counter !== undefined && !taken.has(counter);
+      const key = isCounter ? counter : stateKey(path, params);
+      if (taken.has(key))
+        throw new OptionError(
+          'TRAIN_VARS',
+          `${this.constructor.name} has two parts of its state that would both be called ${JSON.stringify(key)}`,
+          'Give the Variables keys that end otherwise: not "w" beside "w_1" in nested chains.',
+        );
+      taken.add(key);
+      if (isCounter) return key;
+      stored.set(
+        key,
+        stateKey(path, params, (param) => storedParams.get(param)!),
+      );
+      if (!this.implicitVars.has(key)) state.set(key, new Variable(value, `${this.name}.${key}`, 'kept'));
+      return key;
+    });
+    this.registerImplicitVars(state);
+    this.stateKeys = stateKeys;
+    this.storedKeys = { params: storedParams, state: stored };
   }
 
   /** As {@link registerTrainVars}, by the name that BrainPy had for it first. */
@@ -276,7 +244,7 @@ export abstract class Optimizer extends Module {
     const { state, applied, ...next } = advance(this.transformation(), gradients, before, params);
     for (const [key, value] of next.params) if (value !== params.get(key)) variables.get(key)!.value = value;
     mapLeaves(state, isTensor, (value, path) => {
-      if (value !== at(before, path)) this.stateVariable(at(this.stateKeys, path) as string).value = value;
+      if (value !== at(before, path)) this.stateVariable(at(this.stateKeys, path)).value = value;
     });
     this.countUpdate(applied);
   }
@@ -303,23 +271,87 @@ export abstract class Optimizer extends Module {
 
   /** The Scheduler of a node. */
   protected schedulerAt(node: string): Scheduler {
-    return this.implicitNodes.get(node) as Scheduler;
+    const scheduler = this.implicitNodes.get(node);
+    if (!(scheduler instanceof Scheduler)) throw new InternalError(`${this.name} has no Scheduler ${node}`);
+    return scheduler;
   }
 
-  /** Where the state's counter is a Scheduler's own: `lr.lastCall`. */
-  private counterKey(value: Tensor): string | undefined {
+  /** The key of a number of the state that is a Scheduler's own counter. */
+  private counterOf(value: Tensor): string | undefined {
     const scheduler = counted.get(value);
     const node = this.countedNodes.find((name) => this.schedulerAt(name) === scheduler);
-    return node && `${node}.lastCall`;
+    return node && counterKey(node);
   }
 
-  private stateVariable(key: string): Variable {
-    const [node] = key.split('.') as [string];
-    const variable =
-      this.implicitVars.get(key) ?? (this.countedNodes.includes(node) ? this.schedulerAt(node).callCounter : undefined);
-    if (variable === undefined) throw new InternalError(`${this.name} has no state ${key}`);
+  private stateVariable(key: unknown): Variable {
+    const own = isKey(key) ? this.implicitVars.get(key) : undefined;
+    const node = this.countedNodes.find((name) => counterKey(name) === key);
+    const variable = own ?? (node === undefined ? undefined : this.schedulerAt(node).callCounter);
+    if (variable === undefined) throw new InternalError(`${this.name} has no state ${String(key)}`);
     return variable;
   }
+}
+
+/** What the state calls the counter of the Scheduler `node`. */
+const counterKey = (node: string): string => `${node}.lastCall`;
+
+/** The Variables of `vars` with their keys, which may join those that are trained. @throws OptionError `TRAIN_VARS` */
+function checkedVars(
+  owner: string,
+  vars: Dict<Variable>,
+  present: ReadonlyMap<string, Variable>,
+): [string, Variable][] {
+  const wrong = (facts: string, remedy: string): OptionError =>
+    new OptionError('TRAIN_VARS', `${owner} ${facts}`, remedy);
+  const given: unknown = vars;
+  if (!isDict(vars))
+    throw wrong(
+      `got ${describeValue(given)} as trainVars`,
+      given instanceof Module
+        ? 'Pass its Variables: model.trainVars().'
+        : 'Pass a dict of Variables: model.trainVars(), or { w, b }.',
+    );
+  const keys = new Map<unknown, string>([...present].map(([key, variable]) => [variable, key]));
+  const added = dictEntries(vars);
+  for (const [key, variable] of added) {
+    if (!(variable instanceof Variable))
+      throw wrong(
+        `got ${describeValue(variable)} as trainVars[${JSON.stringify(key)}]`,
+        'Only Variables can be trained; those of a module are model.trainVars().',
+      );
+    if (!isFloat(variable.dtype))
+      throw wrong(
+        `got a Variable of ${variable.aval.key} as trainVars[${JSON.stringify(key)}]`,
+        'Only f32 and f64 can be trained.',
+      );
+    const other = keys.get(variable);
+    if (other !== undefined)
+      throw wrong(
+        `got one Variable as ${JSON.stringify(other)} and ${JSON.stringify(key)}`,
+        'Train each Variable once; trainVars().unique() leaves out the second.',
+      );
+    if (present.has(key))
+      throw wrong(`trains another Variable as ${JSON.stringify(key)} already`, 'Give it another key.');
+    keys.set(variable, key);
+  }
+  return added;
+}
+
+/** What files call the parameters, with the added ones. */
+function storedPaths(
+  before: ReadonlyMap<string, string>,
+  vars: Dict<Variable>,
+  added: readonly [string, Variable][],
+): Map<string, string> {
+  const stored = new Map(before);
+  for (const [key, variable] of added) {
+    const path = pathIn(vars, key, variable);
+    // Two models may have the same paths: then their order counts, as it does in a list.
+    let unique = path;
+    for (let n = 1; [...stored.values()].includes(unique); n++) unique = `${n}.${path}`;
+    stored.set(key, unique);
+  }
+  return stored;
 }
 
 /** `w_cache` for the slot `cache` of the parameter `w`; what belongs to no parameter goes by its own path. */

@@ -3,13 +3,13 @@ import { where } from '../trace/functions.js';
 import { POSITIVE, type Range, splitOption } from './options.js';
 import type { OptimizerOptions } from './optimizer.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
-import { type Rule, zerosOf } from './rule.js';
+import { type Rule, type Slots, zerosOf } from './rule.js';
 
 type RpropScalar = 'etaMinus' | 'etaPlus' | 'minStep' | 'maxStep';
 const SHRINKS: Range = { holds: (v) => v > 0 && v < 1, text: 'between 0 and 1' };
 const GROWS: Range = { holds: (v) => v > 1 && v < Infinity, text: 'finite and above 1' };
 
-export const RPROP: Rule<RpropScalar> = {
+export const RPROP: Rule<RpropScalar, Slots<'size' | 'prev'>> = {
   name: 'Rprop',
   lr: 0.01,
   weightDecay: null,
@@ -24,8 +24,8 @@ export const RPROP: Rule<RpropScalar> = {
   init: (x) => ({ size: zerosOf(x), prev: zerosOf(x) }),
   step: ({ g, slots: { size, prev }, h: { lr, etaMinus, etaPlus, minStep, maxStep }, t }) => {
     // The signs and not the gradients: their product could vanish.
-    const turn = g.sign().mul(prev!.sign());
-    const before = where(t.equal(1), lr, size!);
+    const turn = g.sign().mul(prev.sign());
+    const before = where(t.equal(1), lr, size);
     const same = where(turn.less(0), before.mul(etaMinus), before);
     const next = where(turn.greater(0), before.mul(etaPlus), same).clip(minStep, maxStep);
     const taken = where(turn.less(0), 0, g);

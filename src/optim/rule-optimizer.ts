@@ -1,6 +1,7 @@
 /** Optimizers of one rule, whose scalars are Variables with properties of their names. */
 import { OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
+import { keysOf, mapValues } from '../core/records.js';
 import { Variable } from '../trace/variable.js';
 import { checkOptions, checkRange, type Range, shown, UNIT } from './options.js';
 import { leafwise, type Rule } from './rule.js';
@@ -17,38 +18,27 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
     options: OptimizerOptions & { readonly [K in H]?: number },
   ) {
     const owner = rule.name;
-    const names = Object.keys(rule.scalars) as H[];
+    const names = keysOf(rule.scalars);
     checkOptions(owner, options, ['lr', 'trainVars', 'weightDecay', 'name', ...names, ...(rule.flags ?? [])]);
     super({ lr: rule.lr, ...options });
-    const scalars: Record<string, Variable> = {};
+    const scalarVar = (name: string, value: unknown, range: Range): Variable =>
+      Variable.number(checkRange(owner, name, value, range), `${this.name}.${name}`);
     const weightDecay = options.weightDecay === undefined ? rule.weightDecay : options.weightDecay;
-    if (weightDecay !== null)
-      scalars.weightDecay = Variable.number(
-        checkRange(owner, 'weightDecay', weightDecay, UNIT),
-        `${this.name}.weightDecay`,
-      );
-    for (const name of names) {
-      const { value, range } = rule.scalars[name];
-      scalars[name] = Variable.number(
-        checkRange(owner, name, options[name] === undefined ? value : options[name], range),
-        `${this.name}.${name}`,
-      );
-    }
-    this.scalarVars = scalars;
+    this.scalarVars = {
+      ...(weightDecay === null ? {} : { weightDecay: scalarVar('weightDecay', weightDecay, UNIT) }),
+      ...mapValues(rule.scalars, ({ value, range }, name) =>
+        scalarVar(name, options[name] === undefined ? value : options[name], range),
+      ),
+    };
     if (options.trainVars !== undefined && options.trainVars !== null) this.registerTrainVars(options.trainVars);
   }
 
   protected override transformation(): GradientTransformation {
-    const { lr } = this;
-    // `scalarVars` has the names that H lists, of which its type knows nothing.
     return leafwise(this.rule, {
-      weightDecay: null,
-      ...this.scalarVars,
-      // When an update asks: the initial state needs no rate, and a pending one would be compiled for nothing.
-      get lr() {
-        return lr.rate();
-      },
-    } as unknown as Parameters<typeof leafwise<H>>[1]);
+      scalars: mapValues(this.rule.scalars, (_, name) => this.scalarVars[name]!),
+      weightDecay: this.scalarVars.weightDecay ?? null,
+      lr: () => this.lr.rate(),
+    });
   }
 
   /** The part of each parameter that decays in each update; null where the optimizer was made without. */
@@ -87,7 +77,7 @@ export abstract class RuleOptimizer<H extends string> extends Optimizer {
  * name, so that the class says it in a field of its own: a statement after the class would keep it in every page.
  */
 export function defineScalars<H extends string>(type: { readonly prototype: RuleOptimizer<H> }, rule: Rule<H>): string {
-  for (const name of Object.keys(rule.scalars) as H[])
+  for (const name of keysOf(rule.scalars))
     Object.defineProperty(type.prototype, name, {
       get(this: RuleOptimizer<H>) {
         return this['scalar'](name);

@@ -1,8 +1,9 @@
 /** A rule as a pure transformation over trees: options are checked, and a Scheduler in it counts. */
+import { keysOf, mapValues } from '../core/records.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { checkOptions, checkScalar, RATE, type Scalar, UNIT } from './options.js';
-import { leafwise, type Rule, type RuleState } from './rule.js';
+import { leafwise, type Rule, type RuleState, type RuleTransformation } from './rule.js';
 import { asScheduler, scheduled, Scheduler } from './scheduler.js';
 import { checkState, type GradientTransformation } from './transformation.js';
 
@@ -21,31 +22,25 @@ export function ruleTransformation<H extends string>(
   rule: Rule<H>,
   options: RuleOptions<H> = {},
 ): GradientTransformation<RuleState> {
-  const names = Object.keys(rule.scalars) as H[];
-  checkOptions(rule.name, options, ['lr', 'weightDecay', ...names, ...(rule.flags ?? [])]);
+  checkOptions(rule.name, options, ['lr', 'weightDecay', ...keysOf(rule.scalars), ...(rule.flags ?? [])]);
   const weightDecay = options.weightDecay === undefined ? rule.weightDecay : options.weightDecay;
-  const scalars = Object.fromEntries(
-    names.map((name) => {
-      const { value, range } = rule.scalars[name];
-      return [name, checkScalar(rule.name, name, options[name] === undefined ? value : options[name], range)];
-    }),
-  ) as Record<H, Scalar>;
+  const scalars = mapValues(rule.scalars, ({ value, range }, name) =>
+    checkScalar(rule.name, name, options[name] === undefined ? value : options[name], range),
+  );
   if (weightDecay !== null) checkScalar(rule.name, 'weightDecay', weightDecay, UNIT);
   const { lr = rule.lr } = options;
   if (!(lr instanceof Scheduler)) checkScalar(rule.name, 'lr', lr, RATE);
-  const scheduler = lr instanceof Scheduler || lr instanceof Variable ? asScheduler(rule.name, lr) : undefined;
-  const at = (calls?: Tensor): GradientTransformation<RuleState> =>
+  const rate = lr instanceof Variable ? asScheduler(rule.name, lr) : lr;
+  const scheduler = rate instanceof Scheduler ? rate : undefined;
+  const at = (calls?: Tensor): RuleTransformation =>
     leafwise(rule, {
-      ...scalars,
+      scalars,
       weightDecay,
-      lr: scheduler === undefined ? (lr as Scalar) : scheduled.rate(scheduler, calls),
+      lr: () => (rate instanceof Scheduler ? scheduled.rate(rate, calls) : rate),
     });
   return {
     schedulers: () => (scheduler === undefined ? [] : [scheduler]),
-    init: (params) => ({
-      ...leafwise(rule, { ...scalars, weightDecay, lr: 0 }).init(params),
-      ...(scheduler === undefined ? {} : scheduled.begin(scheduler)),
-    }),
+    init: (params) => ({ ...at().init(params), ...(scheduler === undefined ? {} : scheduled.begin(scheduler)) }),
     update: (grads, given, params) => {
       const { lastCall, ...state } = checkState(given);
       const result = at(lastCall).update(grads, state, params);
@@ -53,7 +48,7 @@ export function ruleTransformation<H extends string>(
     },
     advance: (grads, given, params) => {
       const { lastCall, ...state } = checkState(given);
-      const result = at(lastCall).advance!(grads, state, params);
+      const result = at(lastCall).advance(grads, state, params);
       return { ...result, state: { ...result.state, ...scheduled.next(lastCall) } };
     },
   };

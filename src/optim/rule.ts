@@ -4,29 +4,41 @@
  * Scalars (rates, decays) arrive as numbers that take the dtype of the tensor they meet, so `1 − ρ` is computed in f64 and
  * rounded once, and is computed once for all parameters.
  */
-import { flatten, flattenUpTo, type TreeDef, unflatten } from '../core/tree.js';
+import { mapValues } from '../core/records.js';
+import { unflatten } from '../core/tree.js';
 import { zeros } from '../trace/create.js';
 import { sub } from '../trace/functions.js';
 import { Tensor } from '../trace/tensor.js';
 import { type Range, type Scalar, scalarTensor } from './options.js';
-import { type GradientTransformation, leavesUpTo, type Tree } from './transformation.js';
+import {
+  type GradientTransformation,
+  leavesUpTo,
+  rebuilt,
+  tensorsOf,
+  tensorsUpTo,
+  type Tree,
+  wrongState,
+} from './transformation.js';
 
 /** The state of one parameter, by slot. */
-export type Slots = Readonly<Record<string, Tensor>>;
+export type Slots<S extends string = string> = Readonly<Record<S, Tensor>>;
 
-/** A rule's scalars by name; `weightDecay` is absent where nothing decays. */
-export type Scalars<H extends string> = Readonly<Record<H | 'lr', Tensor>> & { readonly weightDecay?: Tensor };
+/** A rule's scalars by name. */
+export type Scalars<H extends string> = Readonly<Record<H | 'lr', Tensor>>;
 
-export interface RuleStep<H extends string> {
+/** What a rule gets for one parameter. */
+export interface RuleStep<H extends string, S extends Slots = Slots> {
   /** Parameter and gradient. */
   readonly x: Tensor;
   readonly g: Tensor;
-  readonly slots: Slots;
+  readonly slots: S;
   readonly h: Scalars<H>;
+  /** Absent where nothing decays. */
+  readonly weightDecay: Tensor | undefined;
   /** The number of this update, from 1, for rules that count. */
   readonly t: Tensor;
   /** The rule's own numbers after this update. */
-  readonly shared?: Readonly<Record<string, Tensor>>;
+  readonly shared: Readonly<Record<string, Tensor>>;
 }
 
 /** A number that all parameters share: what it is before the first update, and after the t-th. */
@@ -36,9 +48,9 @@ export interface Shared<H extends string> {
 }
 
 /** What is taken from the parameter, and its next state. */
-export interface RuleResult {
+export interface RuleResult<S extends Slots = Slots> {
   readonly descent: Tensor;
-  readonly slots: Slots;
+  readonly slots: S;
 }
 
 /** How weight decay and descent make the next parameter. `update` is the same as what is added. */
@@ -47,8 +59,8 @@ export interface Decay {
   update(x: Tensor, descent: Tensor, decay: Tensor, lr: Tensor): Tensor;
 }
 
-/** One optimizer's rule. */
-export interface Rule<H extends string> {
+/** One optimizer's rule, with the scalars `H`. Where all parameters have the same slots, `S` says which. */
+export interface Rule<H extends string, S extends Slots = Slots> {
   readonly name: string;
   /** Scalar options other than the rate: what they are unless given, and their range. */
   readonly scalars: Readonly<Record<H, { readonly value: number; readonly range: Range }>>;
@@ -64,8 +76,8 @@ export interface Rule<H extends string> {
   /** Numbers that change with each update, by the name under which the state has them. */
   readonly shared?: Readonly<Record<string, Shared<H>>>;
   /** The state before the first update. */
-  init(x: Tensor): Slots;
-  step(step: RuleStep<H>): RuleResult;
+  init(x: Tensor): S;
+  step(step: RuleStep<H, S>): RuleResult<S>;
 }
 
 /** x ← (1 − λ)·x − descent */
@@ -75,13 +87,8 @@ export const DECOUPLED: Decay = {
 };
 
 /** A scalar that is no number joins a parameter in the parameter's dtype. */
-const fitted = <T extends Readonly<Record<string, Tensor>>>(scalars: T, x: Tensor): T =>
-  Object.fromEntries(
-    Object.entries(scalars).map(([key, scalar]) => [
-      key,
-      scalar.expr.aval.weak || scalar.dtype === x.dtype ? scalar : scalar.cast(x.dtype),
-    ]),
-  ) as T;
+const fitted = (scalar: Tensor, { dtype }: Tensor): Tensor =>
+  scalar.expr.aval.weak || scalar.dtype === dtype ? scalar : scalar.cast(dtype);
 
 /** Shaped like the parameter, all 0. */
 export const zerosOf = (x: Tensor): Tensor => zeros(x.shape, { dtype: x.dtype });
@@ -94,88 +101,109 @@ export interface RuleState {
   readonly [slot: string]: Tree;
 }
 
-/** The rule over trees, with these scalars. `weightDecay` null means none. */
-export function leafwise<H extends string>(
-  rule: Rule<H>,
-  given: Readonly<Record<H | 'lr', Scalar>> & { readonly weightDecay: Scalar | null },
-): GradientTransformation<RuleState> {
+/** The scalars with which a rule is applied. */
+export interface GivenScalars<H extends string> {
+  readonly scalars: Readonly<Record<H, Scalar>>;
+  /** null for none. */
+  readonly weightDecay: Scalar | null;
+  /** Asked when an update does: the initial state needs no rate, and a pending one would be compiled for nothing. */
+  readonly lr: () => Scalar;
+}
+
+/** A rule over trees; it has an order of rounding of its own. */
+export type RuleTransformation = GradientTransformation<RuleState> &
+  Required<Pick<GradientTransformation<RuleState>, 'advance'>>;
+
+/** The rule over trees, with these scalars. */
+export function leafwise<H extends string>(rule: Rule<H>, given: GivenScalars<H>): RuleTransformation {
   const decay = rule.decay === undefined ? DECOUPLED : rule.decay;
-  const shared = Object.entries<Shared<H>>(rule.shared ?? {});
-  const isSlot = (name: string): boolean => name !== 'step' && !(name in (rule.shared ?? {}));
-
-  const run = <P>(
-    grads: P,
-    state: RuleState,
-    params: P,
-    combine: (x: Tensor, descent: Tensor, h: Scalars<H>) => Tensor,
-  ): { tree: P; state: RuleState } => {
-    const [xs, treedef] = flatten(params);
-    const gs = flattenUpTo(treedef, grads, 'parameters and gradients') as Tensor[];
-    const { weightDecay, ...rest } = given;
-    const h = Object.fromEntries(
-      Object.entries({ ...rest, ...(weightDecay === null ? {} : { weightDecay }) }).map(([key, value]) => [
-        key,
-        scalarTensor(value),
-      ]),
-    ) as Scalars<H>;
-    const t = rule.counts === true ? state.step!.add(1) : scalarTensor(1);
-    const own = Object.fromEntries(shared.map(([name, { next }]) => [name, next(state[name] as Tensor, h, t)]));
-    const names = Object.keys(state).filter(isSlot);
-    const columns = names.map((name) => leavesUpTo(treedef, state[name]));
-    const next = names.map((): unknown[] => []);
-    const results = (xs as Tensor[]).map((x, i) => {
-      const scalars = fitted(h, x);
-      const slots: Record<string, Tensor> = {};
-      names.forEach((name, n) => {
-        const value = columns[n]![i];
-        if (value instanceof Tensor) slots[name] = value;
-      });
-      const result = rule.step({ x, g: gs[i]!, slots, h: scalars, t, shared: own });
-      names.forEach((name, n) => next[n]!.push(result.slots[name] ?? null));
-      // A counter that went through an array is no weak number any more, and must not widen the parameter.
-      const { descent } = result;
-      return combine(x, descent.dtype === x.dtype ? descent : descent.cast(x.dtype), scalars);
-    });
-    return {
-      tree: unflatten(treedef as TreeDef, results) as P,
-      state: {
-        ...(rule.counts === true ? { step: t } : {}),
-        ...own,
-        ...Object.fromEntries(names.map((name, n) => [name, unflatten(treedef, next[n]!)])),
-      },
-    };
-  };
-
   return {
-    init: (params) => {
-      const [xs, treedef] = flatten(params);
-      const slots = (xs as Tensor[]).map((x) => rule.init(x));
-      const names = [...new Set(slots.flatMap((each) => Object.keys(each)))];
-      return {
-        ...(rule.counts === true ? { step: scalarTensor(0) } : {}),
-        ...Object.fromEntries(shared.map(([name, { begin }]) => [name, scalarTensor(begin)])),
-        ...Object.fromEntries(
-          names.map((name) => [
-            name,
-            unflatten(
-              treedef,
-              slots.map((each) => each[name] ?? null),
-            ),
-          ]),
-        ),
-      };
-    },
+    init: (params) => initialState(rule, params),
     update: (grads, state, params) => {
-      const { tree, state: next } = run(grads, state, params, (x, descent, h) =>
-        h.weightDecay === undefined || decay === null ? descent.neg() : decay.update(x, descent, h.weightDecay, h.lr),
+      const next = stepTree(rule, given, grads, state, params, ({ x, h, weightDecay }, descent) =>
+        weightDecay === undefined || decay === null ? descent.neg() : decay.update(x, descent, weightDecay, h.lr),
       );
-      return { updates: tree, state: next };
+      return { updates: next.tree, state: next.state };
     },
     advance: (grads, state, params) => {
-      const { tree, state: next } = run(grads, state, params, (x, descent, h) =>
-        h.weightDecay === undefined || decay === null ? x.sub(descent) : decay.next(x, descent, h.weightDecay, h.lr),
+      const next = stepTree(rule, given, grads, state, params, ({ x, h, weightDecay }, descent) =>
+        weightDecay === undefined || decay === null ? x.sub(descent) : decay.next(x, descent, weightDecay, h.lr),
       );
-      return { params: tree, state: next };
+      return { params: next.tree, state: next.state };
     },
   };
+}
+
+function initialState<H extends string>(rule: Rule<H>, params: Tree): RuleState {
+  const [xs, treedef] = tensorsOf(params);
+  const slots = xs.map((x) => rule.init(x));
+  const names = [...new Set(slots.flatMap((each) => Object.keys(each)))];
+  // What has no such slot has null in its place.
+  const column = (name: string): Tree =>
+    unflatten(
+      treedef,
+      slots.map((each) => each[name] ?? null),
+    );
+  return {
+    ...(rule.counts === true ? { step: scalarTensor(0) } : {}),
+    ...mapValues(rule.shared ?? {}, ({ begin }) => scalarTensor(begin)),
+    ...Object.fromEntries(names.map((name) => [name, column(name)])),
+  };
+}
+
+/** The rule for each parameter: the tree of what `combine` makes of its step and its descent, and the next state. */
+function stepTree<H extends string, P>(
+  rule: Rule<H>,
+  given: GivenScalars<H>,
+  grads: P,
+  state: RuleState,
+  params: P,
+  combine: (step: RuleStep<H>, descent: Tensor) => Tensor,
+): { tree: P; state: RuleState } {
+  const [xs, treedef] = tensorsOf(params);
+  const gs = tensorsUpTo(treedef, grads, 'parameters and gradients');
+  const lr = scalarTensor(given.lr());
+  const h: Scalars<H> = { ...mapValues(given.scalars, scalarTensor), lr };
+  const decay = given.weightDecay === null ? undefined : scalarTensor(given.weightDecay);
+  const t = rule.counts === true ? numberIn(state, 'step').add(1) : scalarTensor(1);
+  const shared = mapValues(rule.shared ?? {}, ({ next }, name) => next(numberIn(state, name), h, t));
+  const names = Object.keys(state).filter((name) => name !== 'step' && !(name in shared));
+  const columns = names.map((name) => leavesUpTo(treedef, state[name]));
+  const next = names.map((): unknown[] => []);
+  const results = xs.map((x, i) => {
+    const slots: Record<string, Tensor> = {};
+    names.forEach((name, n) => {
+      const value = columns[n]![i];
+      if (value instanceof Tensor) slots[name] = value;
+    });
+    const step: RuleStep<H> = {
+      x,
+      g: gs[i]!,
+      slots,
+      h: mapValues(h, (scalar) => fitted(scalar, x)),
+      weightDecay: decay && fitted(decay, x),
+      t,
+      shared,
+    };
+    const result = rule.step(step);
+    names.forEach((name, n) => next[n]!.push(result.slots[name] ?? null));
+    // A counter that went through an array is no weak number any more, and must not widen the parameter.
+    const { descent } = result;
+    return combine(step, descent.dtype === x.dtype ? descent : descent.cast(x.dtype));
+  });
+  return {
+    tree: rebuilt(treedef, results),
+    state: {
+      ...(rule.counts === true ? { step: t } : {}),
+      ...shared,
+      ...Object.fromEntries(names.map((name, n) => [name, unflatten(treedef, next[n]!)])),
+    },
+  };
+}
+
+/** A number of the state. @throws TreeError `TREE_MISMATCH` */
+function numberIn(state: RuleState, name: string): Tensor {
+  const value = state[name];
+  if (value instanceof Tensor) return value;
+  throw wrongState(state);
 }

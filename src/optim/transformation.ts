@@ -4,7 +4,7 @@
  */
 import { OptionError, TreeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
-import { flatten, flattenUpTo, type TreeDef, unflatten } from '../core/tree.js';
+import { flatten, flattenUpTo, map, type TreeDef, unflatten } from '../core/tree.js';
 import { add, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import type { Scheduler } from './scheduler.js';
@@ -50,38 +50,47 @@ export function checkTransformation(owner: string, tx: unknown): void {
   );
 }
 
-/** @throws TreeError `TREE_MISMATCH` for a state that is none. */
-export function checkState<T extends object>(state: T): T {
-  if (typeof state === 'object' && (state as unknown) !== null) return state;
-  throw new TreeError(
+/** The error for a state that `init` of the parameters has not begun. */
+export const wrongState = (state: unknown): TreeError =>
+  new TreeError(
     'TREE_MISMATCH',
     `a transformation got ${describeValue(state)} as its state`,
     'Pass what init of these parameters gives, then the state of the update before.',
   );
+
+/** @throws TreeError `TREE_MISMATCH` for a state that is none. */
+export function checkState<T extends object>(state: T): T {
+  if (typeof state === 'object' && (state as unknown) !== null) return state;
+  throw wrongState(state);
 }
+
+/** The leaves of a tree, and its structure. Nothing is known of the type of a tree but that its leaves are tensors. */
+export const tensorsOf = <P>(tree: P): [tensors: Tensor[], treedef: TreeDef<P>] =>
+  flatten(tree) as [tensors: unknown[], treedef: TreeDef<P>] as [Tensor[], TreeDef<P>];
+
+/** The tensors of a tree in the order of `treedef`. @throws TreeError `TREE_MISMATCH` */
+export const tensorsUpTo = (treedef: TreeDef, tree: Tree, what?: string): Tensor[] =>
+  flattenUpTo(treedef, tree, what) as Tensor[];
+
+/** A tree of the type of another one, whose leaves are tensors too. */
+export const rebuilt = <P>(treedef: TreeDef<P>, tensors: readonly Tensor[]): P => unflatten(treedef, tensors) as P;
 
 /**
  * `params + updates`, leaf by leaf. @throws TreeError `TREE_MISMATCH`
  * @example applyUpdates({ w: tensor([1, 2]) }, { w: tensor([0.5, -1]) }).w.arraySync(); // [1.5, 1]
  */
 export function applyUpdates<P>(params: P, updates: P): P {
-  const [values, treedef] = flatten(params);
-  const changes = flattenUpTo(treedef, updates, 'parameters and updates') as Tensor[];
-  return unflatten(
-    treedef as TreeDef,
-    (values as Tensor[]).map((value, i) => add(value, changes[i]!)),
-  ) as P;
+  const [values, treedef] = tensorsOf(params);
+  const changes = tensorsUpTo(treedef, updates, 'parameters and updates');
+  return rebuilt(
+    treedef,
+    values.map((value, i) => add(value, changes[i]!)),
+  );
 }
 
 /** Leaf by leaf over trees of one structure. */
-export function mapLeaves<P>(f: (...leaves: Tensor[]) => unknown, first: P, ...rest: Tree[]): P {
-  const [leaves, treedef] = flatten(first);
-  const others = rest.map((tree) => flattenUpTo(treedef, tree));
-  return unflatten(
-    treedef as TreeDef,
-    leaves.map((leaf, i) => f(leaf as Tensor, ...others.map((each) => each[i] as Tensor))),
-  ) as P;
-}
+export const mapLeaves = <P>(f: (...leaves: Tensor[]) => Tensor, first: P, ...rest: Tree[]): P =>
+  map(f, first, ...rest);
 
 /** One tree or the other, leaf by leaf. What both share stays as it is, and so does `then` without a condition. */
 export const choose = <P>(condition: Tensor | undefined, then: P, otherwise: P): P =>
@@ -107,6 +116,10 @@ export function advance<P>(
   return { ...rest, params: applyUpdates(params, updates) };
 }
 
+/** What a node of a tree has at a key. */
+export const childOf = (node: object, key: string | number): unknown =>
+  node instanceof Map ? node.get(key) : Reflect.get(node, key);
+
 /** What stands at each leaf of `treedef` in `tree`, which may be a tree itself. */
 export function leavesUpTo(treedef: TreeDef, tree: Tree, what = 'the state'): unknown[] {
   const out: unknown[] = [];
@@ -116,6 +129,7 @@ export function leavesUpTo(treedef: TreeDef, tree: Tree, what = 'the state'): un
       return;
     }
     def.children.forEach((child, i) => {
+      // Trees of parameters have names and places as keys.
       const key = (def.keys[i] ?? i) as string | number;
       if (typeof value !== 'object' || value === null)
         throw new TreeError(
@@ -123,11 +137,7 @@ export function leavesUpTo(treedef: TreeDef, tree: Tree, what = 'the state'): un
           `${what} has nothing at ${path}[${String(key)}]`,
           'It has the structure of the parameters; a state is what init of these gives.',
         );
-      visit(
-        child,
-        value instanceof Map ? value.get(key) : (value as Record<string, unknown>)[String(key)],
-        `${path}[${String(key)}]`,
-      );
+      visit(child, childOf(value, key), `${path}[${String(key)}]`);
     });
   };
   visit(treedef, tree, '');

@@ -34,8 +34,10 @@ describe.each(['js', 'wasm'] as const)('on %s', (backend) => {
           slots: { cache: s, delta: d },
           h: { lr, rho, epsilon },
           t: lr,
+          weightDecay: undefined,
+          shared: {},
         });
-        return { x: x.sub(descent), s: slots.cache!, d: slots.delta! };
+        return { x: x.sub(descent), s: slots.cache, d: slots.delta };
       },
       { backend, name: 'rule' },
     );
