@@ -30,6 +30,15 @@ export const sumOfForms = (a: Form, b: Form): Form => ({
   terms: [...a.terms, ...b.terms],
 });
 
+/** `factor` times the variable times an extent, which may follow from n. */
+export const scaledForm = (variable: VariableId, extent: Form, factor = 1): Form => ({
+  offset: 0,
+  terms: [
+    ...(extent.offset === 0 ? [] : [{ variable, stride: factor * extent.offset }]),
+    ...extent.terms.map((term) => ({ variable, stride: factor * term.stride, by: term.variable })),
+  ],
+});
+
 /** What a turn of a loop does; it takes one index unless it says. */
 export interface TurnBody {
   readonly step: number;
@@ -95,6 +104,19 @@ export class FunctionBuilder {
   /** The block of finished sums that an epilogue reads. */
   tile(dtype: DType): MemoryId {
     return this.memories.push({ kind: 'tile', dtype }) - 1;
+  }
+
+  /** A name for a form. */
+  define(name: string, form: Bound): VariableId {
+    const variable = this.variable(name);
+    this.push({ kind: 'define', variable, form });
+    return variable;
+  }
+  /** ⌊of / divisor⌋ mod extent. */
+  coordinate(name: string, of: VariableId, divisor: number | Form, extent: number | Form): VariableId {
+    const variable = this.variable(name);
+    this.push({ kind: 'coordinate', variable, of, divisor, extent });
+    return variable;
   }
 
   let(dtype: DType, width: number, expression: Expression, value = this.value(dtype, width)): ValueId {

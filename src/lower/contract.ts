@@ -6,8 +6,25 @@
 import { range } from '../core/axes.js';
 import { inheriting } from '../compile/body.js';
 import type { Segment } from '../compile/kernel.js';
-import { constantForm, formOf, type FunctionBuilder, plainForm, sumOfForms, type TurnBody } from './builder.js';
-import { BEGIN, type Bound, type CellId, END, type Form, type MemoryId, type ValueId } from './loops.js';
+import {
+  constantForm,
+  formOf,
+  type FunctionBuilder,
+  plainForm,
+  scaledForm,
+  sumOfForms,
+  type TurnBody,
+} from './builder.js';
+import {
+  BEGIN,
+  type Bound,
+  type CellId,
+  END,
+  type Form,
+  type MemoryId,
+  type ValueId,
+  type VariableId,
+} from './loops.js';
 import { inOrder, Nest, nodesByDepth, SCALAR } from './nest.js';
 import { joinedExtent, openAxes } from './parallel.js';
 
@@ -78,52 +95,104 @@ function sumsOf(nest: Nest, segment: Segment, [row, column]: TileAxes): (height:
   const { axes, reduceAxes, reductions, contraction } = segment;
   const { lhs, rhs } = contraction!;
   const { dtype, order } = reductions[0]!;
-  const sizes = segment.sizes?.slice(axes.length) ?? [];
-  const end = joinedExtent(builder, reduceAxes, sizes);
+  const innermost = axes.length + reduceAxes.length - 1;
+  const end = joinedExtent(builder, reduceAxes, segment.sizes?.slice(axes.length) ?? []);
 
   const newCells = (height: number, width: number): Cells => {
     const cells = range(height).map(() => range(width).map(() => builder.cell(dtype)));
     forEachCell(cells, (cell) => builder.reset(cell, 0));
     return cells;
   };
-  /** Adds the products of steps [from, to). */
-  const products = (from: Form, to: Bound, cells: Cells): void =>
-    builder.loop('k', 'serial', from, to, (k) => {
-      openAxes(nest, axes.length, reduceAxes, sizes, k, 'r');
-      const written = new Map<string, ValueId>();
-      const left = cells.map((_, r) => nest.emitAt(lhs, row, r, written));
-      const right = cells[0]!.map((_, c) => nest.emitAt(rhs, column, c, written));
-      forEachCell(cells, (cell, r, c) =>
-        builder.accumulate(cell, 'add', builder.op('mul', dtype, 1, left[r]!, right[c]!)),
-      );
-      nest.axes.length = axes.length;
+  /** Adds the products of `steps`. */
+  const products = (steps: Steps | 'all', cells: Cells): void => {
+    const [rows, columns] = [range(cells.length), range(cells[0]!.length)];
+    inRuns(nest, segment, steps, (from, to) => {
+      const before = new Map<string, ValueId>();
+      for (const r of rows) nest.emitOutside(lhs, innermost, row, r, before);
+      for (const c of columns) nest.emitOutside(rhs, innermost, column, c, before);
+      builder.loop('k', 'serial', from, to, (k) => {
+        nest.axes[innermost] = k;
+        const written = new Map(before);
+        const left = rows.map((r) => nest.emitAt(lhs, row, r, written));
+        const right = columns.map((c) => nest.emitAt(rhs, column, c, written));
+        forEachCell(cells, (cell, r, c) =>
+          builder.accumulate(cell, 'add', builder.op('mul', dtype, 1, left[r]!, right[c]!)),
+        );
+      });
     });
-  /** As {@link products}, in nested blocks, each of which begins anew. */
-  const walk = ([size, ...inner]: readonly number[], from: Form, to: Bound, cells: Cells): void => {
-    if (size === undefined) return products(from, to, cells);
-    builder.loop(
-      'block',
-      'serial',
-      from,
-      to,
-      (block) => {
-        const fresh = newCells(cells.length, cells[0]!.length);
-        walk(inner, formOf(block), { ...formOf(block, 1, size), limit: plainForm(end) }, fresh);
-        forEachCell(cells, (cell, r, c) => builder.accumulate(cell, 'add', builder.read(fresh[r]![c]!)));
-      },
-      size,
-    );
+  };
+  /** Adds the products of `steps` in nested blocks, each of which begins anew. */
+  const inBlocks = ([size, ...inner]: readonly number[], steps: Steps | 'all', cells: Cells): void => {
+    if (size === undefined) return products(steps, cells);
+    const [from, to] = steps === 'all' ? [constantForm(0), end] : [formOf(steps.from), steps.to];
+    const block = (first: VariableId): void => {
+      const fresh = newCells(cells.length, cells[0]!.length);
+      inBlocks(inner, { from: first, to: { ...formOf(first, 1, size), limit: plainForm(end) } }, fresh);
+      forEachCell(cells, (cell, r, c) => builder.accumulate(cell, 'add', builder.read(fresh[r]![c]!)));
+    };
+    builder.loop('block', 'serial', from, to, block, size);
   };
   return (height, width) => {
     const cells = newCells(height, width);
-    walk(
+    inBlocks(
       order.restarts.map(({ block }) => block),
-      constantForm(0),
-      end,
+      'all',
       cells,
     );
     return cells;
   };
+}
+
+/** Steps of the joined reduced axes, `to` excluded. */
+interface Steps {
+  readonly from: VariableId;
+  readonly to: Bound;
+}
+
+/**
+ * Walks `steps` along the innermost of the joined reduced axes: `run` writes what is done from one of its indices up to
+ * another, with those around it open. So what they alone change, bounds of an image for one, is computed once a run.
+ */
+function inRuns(
+  nest: Nest,
+  { axes, reduceAxes, sizes }: Segment,
+  steps: Steps | 'all',
+  run: (from: Form, to: Bound) => void,
+): void {
+  const { builder } = nest;
+  const [first, innermost] = [axes.length, axes.length + reduceAxes.length - 1];
+  const extentOf = (axis: number): Form => builder.extent(reduceAxes[axis - first]!, sizes?.[axis]);
+  const extent = extentOf(innermost);
+  const nested = (axis: number): void => {
+    if (axis === innermost) return run(constantForm(0), extent);
+    builder.loop(`r${axis - first}`, 'serial', constantForm(0), extentOf(axis), (variable) => {
+      nest.axes[axis] = variable;
+      nested(axis + 1);
+    });
+  };
+  /** Runs of which the first may begin, and the last end, within. */
+  const cut = ({ from, to }: Steps): void => {
+    const outer = reduceAxes.slice(0, -1);
+    const outerSizes = sizes?.slice(first, innermost) ?? [];
+    const runs = plainForm(joinedExtent(builder, outer, outerSizes));
+    const runOf = (name: string, step: VariableId): VariableId =>
+      builder.coordinate(name, step, plainForm(extent), runs);
+    const end = builder.define('end', to);
+    const firstRun = runOf('first', from);
+    const lastRun = runOf('last', builder.define('final', formOf(end, 1, -1)));
+    builder.loop('run', 'serial', formOf(firstRun), formOf(lastRun, 1, 1), (variable) => {
+      openAxes(nest, first, outer, outerSizes, variable, 'r');
+      const before = scaledForm(variable, extent);
+      // max(0, from − before), of which a bound gives the negative.
+      const skipped = builder.define('skipped', { ...sumOfForms(before, formOf(from, -1)), limit: 0 });
+      const left = sumOfForms(formOf(end), scaledForm(variable, extent, -1));
+      run(formOf(skipped, -1), { ...left, limit: plainForm(extent) });
+    });
+  };
+  if (steps === 'all') nested(first);
+  else if (first === innermost) run(formOf(steps.from), steps.to);
+  else cut(steps);
+  nest.axes.length = first;
 }
 
 /** What writes what becomes of a tile's sums. Writes at once what depends on no index and on no sum. */

@@ -99,14 +99,10 @@ export abstract class ContractionTile {
   }
 
   protected coordinate(name: string, of: VariableId, divisor: number, extent: number): VariableId {
-    const variable = this.builder.variable(name);
-    this.builder.push({ kind: 'coordinate', variable, of, divisor, extent });
-    return variable;
+    return this.builder.coordinate(name, of, divisor, extent);
   }
   protected define(name: string, form: Bound): VariableId {
-    const variable = this.builder.variable(name);
-    this.builder.push({ kind: 'define', variable, form });
-    return variable;
+    return this.builder.define(name, form);
   }
   /** Where a thread is in its group, of which `across` threads lie across. */
   protected threadPlace(across: number): { readonly tx: VariableId; readonly ty: VariableId } {

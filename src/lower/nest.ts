@@ -234,6 +234,25 @@ export class Nest {
     if (value === undefined) written.set(key, (value = this.#emitAt(index, axis, by, written, key)));
     return value;
   }
+  /** As {@link emitAt}, what the node needs that no loop over `inside`, or an axis after it, changes. */
+  emitOutside(
+    index: number,
+    inside: number,
+    axis: number | undefined,
+    by: number,
+    written: Map<string, ValueId>,
+  ): void {
+    const stack = [index];
+    const seen = new Set<number>();
+    while (stack.length > 0) {
+      const each = stack.pop()!;
+      if (seen.has(each)) continue;
+      seen.add(each);
+      const node = this.node(each);
+      if (node.depth <= inside) this.emitAt(each, axis, by, written);
+      else stack.push(...inputsOf(node));
+    }
+  }
   #emitAt(index: number, axis: number | undefined, by: number, written: Map<string, ValueId>, key: string): ValueId {
     const node = this.node(index);
     if (node.depth === 0) return this.value(index, SCALAR);

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { add, matmul, softmax, tanh, type Tensor } from 'lazuli';
+import { add, conv2d, matmul, softmax, tanh, tensordot, type Tensor } from 'lazuli';
 import { describe, expect, test } from 'vitest';
 import type { HostArray } from '../../src/core/array.js';
 import { allocateArray, bytesPerElement, DTYPES, isFloat, type TypedArray } from '../../src/core/dtype.js';
@@ -170,6 +170,41 @@ test.each([
   expect(extents(VECTORS)).toEqual(shared);
   expect(extents(SCALAR)).toHaveLength(1);
 });
+
+/** Contractions over several axes, of which blocks of 128 steps hold no whole number of the innermost. */
+const CUT: typeof LONG = {
+  'three axes, in blocks that cut them': {
+    inputs: [noise('f32', [5, 5, 5, 6]), noise('f32', [5, 5, 6, 5])],
+    f: (x, w) => [tensordot(x, w, 3)],
+  },
+  'an axis longer than a block': {
+    inputs: [noise('f32', [5, 3, 1100]), noise('f32', [3, 1100, 5])],
+    f: (x, w) => [tensordot(x, w, 2)],
+  },
+  'windows, within an image and beyond': {
+    inputs: [noise('f32', [2, 6, 5, 20]), noise('f32', [3, 3, 20, 5])],
+    f: (x, w) => [conv2d(x, w, { padding: 'same' }), conv2d(x, w, { padding: 2, dilation: 2 })],
+  },
+};
+test.each(Object.entries(CUT))('steps in runs along the innermost of several axes: %s', (_, { inputs, f }) => {
+  const graph = tracedGraph(inputs, f);
+  check(graph, SCALAR, inputs);
+  // Nothing is divided in the innermost loop, and no bound of an image is tested there.
+  const inside = compileGraph(graph, SCALAR).functions.map(printLoops).flatMap(innermostLines);
+  expect(inside.length).toBeGreaterThan(0);
+  expect(inside.join('\n')).not.toMatch(/mod|less/);
+});
+/** What stands in the loops over `k`. */
+function innermostLines(loops: string): string[] {
+  const lines = loops.split('\n');
+  const depth = (line: string): number => line.search(/\S/);
+  return lines.flatMap((head, i) => {
+    if (!head.trimStart().startsWith('for k ')) return [];
+    const rest = lines.slice(i + 1);
+    const end = rest.findIndex((line) => depth(line) <= depth(head));
+    return rest.slice(0, end < 0 ? undefined : end);
+  });
+}
 
 describe.each(Object.entries(TARGETS))('%s', (name, target) => {
   test.each(Object.keys(KERNELS))('%s: bits and loops', (kernel) => {
