@@ -98,10 +98,6 @@ export class FunctionBody {
   newLocals<Names extends readonly string[]>(type: ValueType, ...names: Names): { [K in keyof Names]: Local } {
     return names.map((name) => this.local(type, name)) as { [K in keyof Names]: Local };
   }
-  /** The same as a record. */
-  namedLocals<Name extends string>(type: ValueType, ...names: readonly Name[]): Readonly<Record<Name, Local>> {
-    return Object.fromEntries(names.map((name) => [name, this.local(type, name)])) as Record<Name, Local>;
-  }
 
   get(local: Local): this {
     return this.#push('local.get', local.index);

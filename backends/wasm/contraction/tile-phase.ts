@@ -28,7 +28,7 @@ export interface PackedContraction {
 export function emitTilePhase(contraction: PackedContraction, name: string): FunctionReference {
   const tiles = new Tiles(contraction, name);
   return contraction.kit.module.function(name, PHASE, [], (f, { context, from, to }) =>
-    new TileTasks(contraction, tiles, f, context).run(from, to),
+    new TileTasks(tiles, f, context).run(from, to),
   );
 }
 
@@ -87,7 +87,13 @@ class Tiles {
 
 /** The body of the phase: locals that hold what all tasks have in common, and the loops of one task. */
 class TileTasks {
-  readonly #given;
+  // What the context says: operands, and the rows and columns that are packed.
+  readonly #left: Local;
+  readonly #right: Local;
+  readonly #rows: Local;
+  readonly #columns: Local;
+  readonly #firstRow: Local;
+  readonly #firstColumn: Local;
   /** Tasks side by side. */
   readonly #across: Local;
   readonly #k: Local | number;
@@ -95,22 +101,33 @@ class TileTasks {
   readonly #line: Local | number;
   readonly #leftPanel: Local | number;
   readonly #levels: Levels;
-  /** The task's rows and columns, `row0 … row1` and `column0 … column1`, among those that are packed. */
-  readonly #task;
-  /** The task's results; the piece of k, `depth` steps from `depth0` to `end`; a tile's operands and results, its row and column. */
-  readonly #at;
+  // The task: its rows `row0 … row1` and columns `column0 … column1` among those that are packed, and its block of results.
+  readonly #row0: Local;
+  readonly #row1: Local;
+  readonly #column0: Local;
+  readonly #column1: Local;
+  readonly #block: Local;
+  // The piece of k: `depth` steps from `depth0` to `end`.
+  readonly #depth0: Local;
+  readonly #depth: Local;
+  readonly #end: Local;
+  // The tile: its operands and results, its row and column.
+  readonly #a: Local;
+  readonly #b: Local;
+  readonly #c: Local;
+  readonly #row: Local;
+  readonly #column: Local;
   readonly #results: Place;
   /** Where tiles put their sums. */
   readonly #target: Place;
 
   constructor(
-    readonly contraction: PackedContraction,
     readonly tiles: Tiles,
     readonly f: FunctionBody,
     readonly context: Local,
   ) {
-    const { kit, ops, shape, plan, destination } = contraction;
-    const [left, right, rows, columns, firstRow, firstColumn] = loadContext(
+    const { kit, ops, shape, plan, destination } = tiles.contraction;
+    [this.#left, this.#right, this.#rows, this.#columns, this.#firstRow, this.#firstColumn] = loadContext(
       f,
       context,
       plan.isDirect ? 'left' : 'packedLeft',
@@ -120,7 +137,6 @@ class TileTasks {
       'firstRow',
       'firstColumn',
     );
-    this.#given = { left, right, rows, columns, firstRow, firstColumn };
     this.#across = f.local('i32', 'across');
     this.#k = shape.sizes?.k === undefined ? shape.k : loadContext(f, context, 'steps')[0];
     this.#line = this.#stepsOf(ops.bytes, 'line');
@@ -132,10 +148,11 @@ class TileTasks {
     const taskPitch = plan.taskColumns * ops.bytes;
     this.#levels = new Levels(kit, ops, f, shape.order, BASE_LEVEL, plan.taskRows, taskPitch);
     this.#levels.open(context);
-    this.#task = f.namedLocals('i32', 'row0', 'row1', 'column0', 'column1');
-    this.#at = f.namedLocals('i32', 'block', 'depth0', 'depth', 'end', 'a', 'b', 'c', 'row', 'column');
+    [this.#row0, this.#row1, this.#column0, this.#column1] = f.newLocals('i32', 'row0', 'row1', 'column0', 'column1');
+    [this.#block, this.#depth0, this.#depth, this.#end] = f.newLocals('i32', 'block', 'depth0', 'depth', 'end');
+    [this.#a, this.#b, this.#c, this.#row, this.#column] = f.newLocals('i32', 'a', 'b', 'c', 'row', 'column');
     const pitch = destination.kind === 'direct' ? destination.pitch : taskPitch;
-    this.#results = { address: this.#at.block, pitch };
+    this.#results = { address: this.#block, pitch };
     this.#target = this.#levels.target(this.#results);
   }
 
@@ -150,18 +167,17 @@ class TileTasks {
   /** Runs tasks `from … to`. */
   run(from: Local, to: Local): void {
     const { f } = this;
-    const { plan } = this.contraction;
-    const { depth0, depth, end } = this.#at;
-    ceilDivide(f.get(this.#given.columns), plan.taskColumns).set(this.#across);
+    const { plan } = this.tiles.contraction;
+    ceilDivide(f.get(this.#columns), plan.taskColumns).set(this.#across);
     countUp(f, from, to, 1, () => {
       this.#locate(from);
-      f.i32(0).set(depth0);
-      countUp(f, depth0, this.#k, plan.depth, () => {
-        push(f, this.#k).get(depth0).op('i32.sub').set(depth);
-        minimum(f, depth, plan.depth).set(depth);
+      f.i32(0).set(this.#depth0);
+      countUp(f, this.#depth0, this.#k, plan.depth, () => {
+        push(f, this.#k).get(this.#depth0).op('i32.sub').set(this.#depth);
+        minimum(f, this.#depth, plan.depth).set(this.#depth);
         this.#panels();
-        f.get(depth0).get(depth).op('i32.add').set(end);
-        this.#levels.carry(end, this.#k, this.#results, () => this.#pushSize());
+        f.get(this.#depth0).get(this.#depth).op('i32.add').set(this.#end);
+        this.#levels.carry(this.#end, this.#k, this.#results, () => this.#pushSize());
       });
       this.#finish();
     });
@@ -170,69 +186,70 @@ class TileTasks {
   /** Finds rows, columns and results of task `number`. */
   #locate(number: Local): void {
     const { f } = this;
-    const { kit, ops, plan, destination } = this.contraction;
-    const { rows, columns, firstRow, firstColumn } = this.#given;
-    const { row0, row1, column0, column1 } = this.#task;
-    blockBounds(f.get(number).get(this.#across).op('i32.div_u'), plan.taskRows, rows, row0, row1);
-    blockBounds(f.get(number).get(this.#across).op('i32.rem_u'), plan.taskColumns, columns, column0, column1);
+    const { kit, ops, plan, destination } = this.tiles.contraction;
+    blockBounds(f.get(number).get(this.#across).op('i32.div_u'), plan.taskRows, this.#rows, this.#row0, this.#row1);
+    blockBounds(
+      f.get(number).get(this.#across).op('i32.rem_u'),
+      plan.taskColumns,
+      this.#columns,
+      this.#column0,
+      this.#column1,
+    );
     pushBlock(kit, f, this.context, destination, this.#levels.threadBytes, () => {
-      scale(f.get(firstRow).get(row0).op('i32.add'), this.#results.pitch);
-      scale(f.get(firstColumn).get(column0).op('i32.add'), ops.bytes).op('i32.add');
+      scale(f.get(this.#firstRow).get(this.#row0).op('i32.add'), this.#results.pitch);
+      scale(f.get(this.#firstColumn).get(this.#column0).op('i32.add'), ops.bytes).op('i32.add');
     });
-    f.set(this.#at.block);
+    f.set(this.#block);
   }
 
   /** The task's panels of the right operand, over one piece of k. */
   #panels(): void {
     const { f, tiles } = this;
-    const { ops } = this.contraction;
-    const { column0, column1 } = this.#task;
-    const { depth0, a, b, c, column } = this.#at;
+    const { ops } = this.tiles.contraction;
     const { full } = tiles.columns;
-    f.get(column0).set(column);
-    countUp(f, column, column1, full, () => {
-      scaleBy(f.get(this.#given.right).get(column), this.#line).op('i32.add');
-      scale(f.get(depth0), full * ops.bytes)
+    f.get(this.#column0).set(this.#column);
+    countUp(f, this.#column, this.#column1, full, () => {
+      scaleBy(f.get(this.#right).get(this.#column), this.#line).op('i32.add');
+      scale(f.get(this.#depth0), full * ops.bytes)
         .op('i32.add')
-        .set(b);
+        .set(this.#b);
       this.#pushFirstRow();
-      f.set(a);
-      scale(f.get(this.#target.address).get(column).get(column0).op('i32.sub'), ops.bytes).op('i32.add').set(c);
-      this.#fullOrEdge(column, column1, tiles.columns, (columns) => this.#panel(columns));
+      f.set(this.#a);
+      scale(f.get(this.#target.address).get(this.#column).get(this.#column0).op('i32.sub'), ops.bytes)
+        .op('i32.add')
+        .set(this.#c);
+      this.#fullOrEdge(this.#column, this.#column1, tiles.columns, (columns) => this.#panel(columns));
     });
   }
 
   /** Pushes where the task's first row is at this piece of k: its address; of windows, its number. */
   #pushFirstRow(): void {
     const { f } = this;
-    const { ops, shape } = this.contraction;
-    const { left, firstRow } = this.#given;
-    const { row0 } = this.#task;
-    const { depth0 } = this.#at;
+    const { ops, shape } = this.tiles.contraction;
     switch (this.tiles.left) {
       case 'windows':
-        f.get(firstRow).get(row0).op('i32.add');
+        f.get(this.#firstRow).get(this.#row0).op('i32.add');
         return;
       case 'rows':
-        scale(f.get(left).get(firstRow).get(row0).op('i32.add'), laneStride(shape.left)).op('i32.add');
-        scale(f.get(depth0), ops.bytes).op('i32.add');
+        scale(f.get(this.#left).get(this.#firstRow).get(this.#row0).op('i32.add'), laneStride(shape.left)).op(
+          'i32.add',
+        );
+        scale(f.get(this.#depth0), ops.bytes).op('i32.add');
         return;
       case 'packed':
-        scaleBy(f.get(left).get(row0), this.#line).op('i32.add');
-        scale(f.get(depth0), TILE_ROWS * ops.bytes).op('i32.add');
+        scaleBy(f.get(this.#left).get(this.#row0), this.#line).op('i32.add');
+        scale(f.get(this.#depth0), TILE_ROWS * ops.bytes).op('i32.add');
     }
   }
 
   /** Tiles of `columns` columns, down the task's rows. */
   #panel(columns: number): void {
     const { f, tiles } = this;
-    const { row0, row1 } = this.#task;
-    const { a, c, row } = this.#at;
-    f.get(row0).set(row);
-    countUp(f, row, row1, TILE_ROWS, () => {
-      this.#fullOrEdge(row, row1, tiles.rows, (rows) => this.#tile(rows, columns));
-      advance(f, a, this.#leftPanel);
-      advance(f, c, TILE_ROWS * this.#target.pitch);
+    f.get(this.#row0).set(this.#row);
+    countUp(f, this.#row, this.#row1, TILE_ROWS, () => {
+      this.#fullOrEdge(this.#row, this.#row1, tiles.rows, (rows) => this.#tile(rows, columns));
+      advance(f, this.#a, this.#leftPanel);
+      advance(f, this.#c, TILE_ROWS * this.#target.pitch);
     });
   }
 
@@ -256,30 +273,29 @@ class TileTasks {
   /** One tile over one piece of k. */
   #tile(rows: number, columns: number): void {
     const { f, tiles } = this;
-    const { depth0, depth, a, b, c } = this.#at;
-    const { pitch } = this.#target;
-    if (tiles.left === 'windows') f.get(a).get(this.context).get(b).get(c).i32(pitch).get(depth0).get(depth);
-    else f.get(a).i32(laneStride(this.contraction.shape.left)).get(b).get(c).i32(pitch).get(depth);
-    this.#levels.pushResume(depth0);
+    f.get(this.#a);
+    if (tiles.left === 'windows') f.get(this.context);
+    else f.i32(laneStride(tiles.contraction.shape.left));
+    f.get(this.#b).get(this.#c).i32(this.#target.pitch);
+    if (tiles.left === 'windows') f.get(this.#depth0);
+    f.get(this.#depth);
+    this.#levels.pushResume(this.#depth0);
     f.call(tiles.tile(rows, columns));
   }
 
   /** Pushes the number of the task's rows, and the bytes of each. */
   #pushSize(): void {
     const { f } = this;
-    const { row0, row1, column0, column1 } = this.#task;
-    f.get(row1).get(row0).op('i32.sub');
-    scale(f.get(column1).get(column0).op('i32.sub'), this.contraction.ops.bytes);
+    f.get(this.#row1).get(this.#row0).op('i32.sub');
+    scale(f.get(this.#column1).get(this.#column0).op('i32.sub'), this.tiles.contraction.ops.bytes);
   }
 
   /** Hands the task's results to the epilogue, with their rows and columns in the whole output. */
   #finish(): void {
     const { f } = this;
-    const { firstRow, firstColumn } = this.#given;
-    const { row0, row1, column0, column1 } = this.#task;
-    callEpilogue(f, this.context, this.contraction.destination, this.#at.block, () => {
-      for (const row of [row0, row1]) f.get(firstRow).get(row).op('i32.add');
-      for (const column of [column0, column1]) f.get(firstColumn).get(column).op('i32.add');
+    callEpilogue(f, this.context, this.tiles.contraction.destination, this.#block, () => {
+      for (const row of [this.#row0, this.#row1]) f.get(this.#firstRow).get(row).op('i32.add');
+      for (const column of [this.#column0, this.#column1]) f.get(this.#firstColumn).get(column).op('i32.add');
     });
   }
 }

@@ -133,77 +133,97 @@ export function hoistedScan(
   attributes: ScanAttributes,
   primitive: Primitive<ScanAttributes>,
 ): Expr[] {
-  const { body, length, constants, carries } = attributes;
   const dependence = dependences(attributes);
-  const outside = new Map<Expr, Expr>(body.parameters.map((node, i) => [node, inputs[i]!]));
-  const fixed = (node: Expr): Expr => copyInto(outside, [node])[0]!;
-  const sequences = new Map(
-    body.parameters.map((node, i): [Expr, Expr] => [node, inputs[i]!]).slice(constants + carries),
-  );
-  const turns = new AllTurns(length, dependence, sequences, fixed);
+  const hoisted = chooseHoisted(inputs, attributes, dependence);
+  const inner = withoutHoisted(inputs, attributes, dependence, hoisted);
+  const node = make(primitive, inner.inputs, { ...attributes, body: inner.body, constants: inner.constants });
+  return node.aval.results!.map((_, index) => result(node, index));
+}
 
-  const before = new Map<Expr, { readonly kind: 'constants' | 'sequences'; readonly value: Expr }>();
+/** What is computed before a scan: nodes of its body with their values, and the nodes that are left. */
+interface Hoisted {
+  readonly before: ReadonlyMap<Expr, { readonly kind: 'constants' | 'sequences'; readonly value: Expr }>;
+  readonly left: ReadonlySet<Expr>;
+}
+
+/** Chooses what is computed before the scan: what all turns share, and products of elements of sequences. */
+function chooseHoisted(
+  inputs: readonly Expr[],
+  { body, length, constants, carries }: ScanAttributes,
+  dependence: ReadonlyMap<Expr, Dependence>,
+): Hoisted {
+  const values = body.parameters.map((node, i): [Expr, Expr] => [node, inputs[i]!]);
+  const outside = new Map(values);
+  const fixed = (node: Expr): Expr => copyInto(outside, [node])[0]!;
+  const turns = new AllTurns(length, dependence, new Map(values.slice(constants + carries)), fixed);
   let bytes = 0;
-  const hoist = (node: Expr): boolean => {
-    const kind = lookUp(dependence, node);
-    if (node.primitive.kind === 'leaf' || node.primitive.kind === 'movement' || node.primitive.kind === 'control')
-      return false;
-    if (kind === 'constants') {
-      before.set(node, { kind, value: fixed(node) });
-      return true;
-    }
+  /** The product of all turns, if that is not too large. */
+  const product = (node: Expr): Expr | undefined => {
     const size = length * sizeOf(node.shape) * bytesPerElement(node.dtype);
-    if (kind !== 'sequences' || node.primitive.kind !== 'contraction' || bytes + size > MAX_PRODUCT_BYTES) return false;
+    if (node.primitive.kind !== 'contraction' || bytes + size > MAX_PRODUCT_BYTES) return undefined;
     const value = turns.of(node);
-    if (value === undefined) return false;
-    bytes += size;
-    before.set(node, { kind, value });
-    return true;
+    if (value !== undefined) bytes += size;
+    return value;
+  };
+  const before = new Map<Expr, { kind: 'constants' | 'sequences'; value: Expr }>();
+  const hoist = (node: Expr): boolean => {
+    if (['leaf', 'movement', 'control'].includes(node.primitive.kind)) return false;
+    const kind = lookUp(dependence, node);
+    if (kind !== 'constants' && kind !== 'sequences') return false;
+    const value = kind === 'constants' ? fixed(node) : product(node);
+    if (value !== undefined) before.set(node, { kind, value });
+    return value !== undefined;
   };
   // From the outputs down, so that the largest parts are found first.
   const needed = [...body.outputs];
-  const seen = new Set(needed);
+  const left = new Set(needed);
   while (needed.length > 0) {
     const node = needed.pop()!;
     if (length > 0 && hoist(node)) continue;
     for (const input of node.inputs)
-      if (!seen.has(input)) {
-        seen.add(input);
+      if (!left.has(input)) {
+        left.add(input);
         needed.push(input);
       }
   }
+  return { before, left };
+}
 
-  const rebuilt = withScope(new ExprScope(), () => {
+/** The body with parameters for what is computed before it and without those that it does not read, and the inputs that it takes. */
+function withoutHoisted(
+  inputs: readonly Expr[],
+  { body }: ScanAttributes,
+  dependence: ReadonlyMap<Expr, Dependence>,
+  { before, left }: Hoisted,
+): { readonly body: Graph; readonly inputs: Expr[]; readonly constants: number } {
+  return withScope(new ExprScope(), () => {
     const copies = new Map<Expr, Expr>();
     const lists: Record<'constants' | 'carries' | 'sequences', { parameters: Expr[]; values: Expr[] }> = {
       constants: { parameters: [], values: [] },
       carries: { parameters: [], values: [] },
       sequences: { parameters: [], values: [] },
     };
-    let count = 0;
     const add = (node: Expr, kind: 'constants' | 'carries' | 'sequences', value: Expr): void => {
-      const copy = parameter(count++, node.shape, node.dtype, node.aval.weak);
+      const copy = parameter(copies.size, node.shape, node.dtype, node.aval.weak);
       copies.set(node, copy);
       lists[kind].parameters.push(copy);
       lists[kind].values.push(value);
     };
     body.parameters.forEach((node, i) => {
       const kind = dependence.get(node) as 'constants' | 'carries' | 'sequences';
-      if (kind === 'carries' || seen.has(node)) add(node, kind, inputs[i]!);
+      if (kind === 'carries' || left.has(node)) add(node, kind, inputs[i]!);
     });
     for (const [node, { kind, value }] of before) add(node, kind, value);
-    const outputs = copyInto(copies, body.outputs);
     const all = [lists.constants, lists.carries, lists.sequences];
+    const outputs = copyInto(copies, body.outputs);
     return {
-      graph: closed(
+      body: closed(
         body.name,
         all.flatMap(({ parameters }) => parameters),
         outputs,
-      ) satisfies Graph,
+      ),
       inputs: all.flatMap(({ values }) => values),
       constants: lists.constants.parameters.length,
     };
   });
-  const node = make(primitive, rebuilt.inputs, { ...attributes, body: rebuilt.graph, constants: rebuilt.constants });
-  return node.aval.results!.map((_, index) => result(node, index));
 }
