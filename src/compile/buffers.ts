@@ -115,13 +115,12 @@ function replaceable(kernel: Kernel, to: Timed, dying: readonly Timed[]): Timed 
       // One address counts elements of both.
       from.bytes / from.size === to.bytes / to.size &&
       align(from.bytes) === align(to.bytes) &&
-      kernel.segments.every((segment) => {
-        if (segment.stores.some((store) => segment.operands[store.operand] === to.id))
-          return canReplace(segment, from.id, to.id);
-        return !readOperands(segment).some((operand) => segment.operands[operand] === from.id);
-      }) &&
-      kernel.segments.filter((segment) => segment.stores.some((store) => segment.operands[store.operand] === to.id))
-        .length === 1,
+      // Several segments may write it, as the parts of a concat.
+      kernel.segments.every((segment) =>
+        segment.stores.some((store) => segment.operands[store.operand] === to.id)
+          ? canReplace(segment, from.id, to.id)
+          : !readOperands(segment).some((operand) => segment.operands[operand] === from.id),
+      ),
   );
 }
 

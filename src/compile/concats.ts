@@ -67,7 +67,6 @@ export function nestedConcats({ outputs }: Graph): ReadonlySet<Expr> {
   if (concats.length < 2) return nested;
   const readers = new Map<Expr, number>();
   const count = (node: Expr): unknown => readers.set(node, (readers.get(node) ?? 0) + 1);
-  outputs.forEach((output) => count(storageOf(output)));
   for (const node of order) if (storageOf(node) === node) for (const input of node.inputs) count(storageOf(input));
   const isOwn = ({ input }: Part): boolean => concats.includes(storageOf(input)) && readers.get(storageOf(input)) === 1;
   for (const outer of concats)

@@ -58,30 +58,24 @@ class Accesses {
   }
 }
 
-/** Whether `segment` can write `to` over `from`: each load of `from` is at the address of the store of `to`. */
+/**
+ * Whether `segment` can write `to` over `from`: each load of `from` is at the address of the store of `to`. Loops store each
+ * element once, for one index of theirs, and an index loads before it stores: inside of a reduction, too, an outer store comes
+ * after all loads of its own index.
+ */
 export function canReplace(segment: Segment, from: BufferId, to: BufferId): boolean {
   const stores = segment.stores.filter((store) => segment.operands[store.operand] === to);
   const [store] = stores;
-  if (stores.length !== 1 || store === undefined || store.indirect !== undefined || store.accumulate === true)
-    return false;
+  if (stores.length !== 1 || store === undefined || store.indirect !== undefined) return false;
   // A sort goes back to places that it has read.
   if (segment.kind === 'sort') return false;
-  const parallel = segment.axes.length;
-  return segment.body.every((node) => {
-    if (node.kind !== 'load' || segment.operands[node.operand] !== from) return true;
-    const sameAddress = node.indirect === undefined && formKey(node.map) === formKey(store.map);
-    // Inside a reduction an outer store comes after all inner loads of its own index only.
-    return sameAddress && (store.phase === 'inner' ? true : node.depth <= parallel);
-  });
-}
-
-/** Whether the store touches each element once: no parallel loop leaves the address as it is. */
-const isInjective = (segment: Segment, to: BufferId): boolean =>
-  segment.stores.every(
-    (store) =>
-      segment.operands[store.operand] !== to ||
-      segment.axes.every((extent, axis) => extent === 1 || store.map.strides[axis] !== 0),
+  return segment.body.every(
+    (node) =>
+      node.kind !== 'load' ||
+      segment.operands[node.operand] !== from ||
+      (node.indirect === undefined && formKey(node.map) === formKey(store.map)),
   );
+}
 
 /** Orders the kernels, and says which updates happen in place. */
 export function schedule(graph: Graph, fused: Fused): Scheduled {
@@ -115,13 +109,13 @@ function claimInPlace(accesses: Accesses, from: BufferId, to: BufferId): boolean
   const segments = new Set<Segment>();
   for (const { unit, segment } of writers) {
     if (segment === undefined) continue;
-    if (unit !== first || !canReplace(segment, from, to) || !isInjective(segment, to)) return false;
+    if (unit !== first || !canReplace(segment, from, to)) return false;
     segments.add(segment);
   }
   const others = new Set<Unit>();
   for (const { unit, segment } of accesses.readersOf(from)) {
     if (segment !== undefined && segments.has(segment)) continue;
-    if (unit === first || reaches(unit, first)) return false;
+    if (reaches(unit, first)) return false;
     others.add(unit);
   }
   for (const reader of others) link(first, reader);

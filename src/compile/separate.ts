@@ -21,16 +21,15 @@ function scalarNodes(order: readonly Expr[]): Set<Expr> {
   return scalars;
 }
 
-/** Outputs that are functions of scalars and have other users become copies of their node. */
+/** Outputs that are functions of scalars become copies of their node. */
 export function separate(graph: Graph): Graph {
   const order = topologicalOrder(graph.outputs);
   const scalars = scalarNodes(order);
   if (!graph.outputs.some((output) => output.primitive.kind !== 'leaf' && scalars.has(output))) return graph;
-  const used = new Set(order.flatMap((node) => node.inputs));
   const copies = new Map<Expr, Expr>();
   const outputs = withScope(new ExprScope(), () =>
     graph.outputs.map((output) => {
-      if (output.primitive.kind === 'leaf' || !scalars.has(output) || !used.has(output)) return output;
+      if (output.primitive.kind === 'leaf' || !scalars.has(output)) return output;
       const copy =
         copies.get(output) ?? withOrigin(output.origin, () => make(output.primitive, output.inputs, output.attributes));
       copies.set(output, copy);

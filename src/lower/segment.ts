@@ -3,8 +3,7 @@
  * Decides the order of the loops, the grid axis and the vector axis.
  */
 import type { AffineMap } from '../core/affine.js';
-import { inheriting } from '../compile/body.js';
-import type { ScalarNode, Segment, Store } from '../compile/kernel.js';
+import type { Segment } from '../compile/kernel.js';
 import { sizeOf } from '../core/aval.js';
 import { range } from '../core/axes.js';
 import type { SegmentPlace, Target } from './target.js';
@@ -80,9 +79,8 @@ function spaceOf(
     target.width > 1 &&
     (lanes ||
       hasOpenExtent(segment) ||
-      (axes.length > 0 &&
-        extent >= Math.min(target.width, FEW_LANES) &&
-        !(isScatter && scattersAlong(body, stores, last))));
+      // The parallel axes of a scatter are those of its windows, along which no index varies.
+      (axes.length > 0 && extent >= Math.min(target.width, FEW_LANES)));
   // Elements of a vector lie apart by what the code knows.
   const isKnown = [...stores, ...body].every((each) => !('map' in each) || each.map.sizes?.[last] === undefined);
   const width = isKnown ? target.width : 1;
@@ -98,17 +96,6 @@ function spaceOf(
     reductionsVary: !lanes,
     reduced: reductions.map((reduction) => reduction.input),
   };
-}
-
-/** Whether the address of an accumulating store depends on `axis` in other ways than by its stride. */
-function scattersAlong(body: readonly ScalarNode[], stores: readonly Store[], axis: number): boolean {
-  const varies = inheriting(
-    body,
-    (node) => (node.kind === 'load' || node.kind === 'index') && node.map.strides[axis] !== 0,
-  );
-  return stores.some(
-    (store) => store.map.strides[axis] === 0 || (store.indirect !== undefined && varies[store.indirect.node]!),
-  );
 }
 
 /** The functions of `segment` on `target`. */

@@ -1,6 +1,6 @@
 /** What a turn packs of a factor that no turn changes stays packed until the loop ends, and no longer. */
 import { describe, expect, test } from 'vitest';
-import { cond, grad, jit, random, scan, type Tensor, TrainVar, whileLoop, zeros } from 'lazuli';
+import { cond, grad, jit, random, scan, stack, type Tensor, TrainVar, whileLoop, zeros } from 'lazuli';
 import { BACKENDS, read, THREADED_BACKENDS } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
 
@@ -28,6 +28,23 @@ const CASES: Readonly<Record<string, readonly [f: (w: Tensor) => Tensor, kept: b
         [start, w] as [Tensor, Tensor],
         xs,
       )[0][0],
+    false,
+  ],
+  'an element of a sequence': [
+    (w) =>
+      scan(
+        (h: Tensor, v: Tensor) => [h.matmul(v).tanh(), null] as const,
+        xs.at(0),
+        stack([w, w.mul(0.5), w.transpose()]),
+      )[0],
+    false,
+  ],
+  'what a loop in the loop gives, row by row': [
+    (w) =>
+      last((h, x) => {
+        const [, rows] = scan((c: Tensor, row: Tensor) => [c.add(row), c.mul(row)] as const, h.at(0), w);
+        return h.matmul(rows).add(x).tanh();
+      }, xs.at(0)),
     false,
   ],
   'a loop in a loop whose turns change it': [

@@ -86,4 +86,6 @@ test('a tensor in f64 is refused, and the message says who has it', () => {
   expect(() => f(tensor([1, 2], { dtype: 'f64' }))).toThrow(UnsupportedError);
   expect(() => f(tensor([1, 2], { dtype: 'f64' }))).toThrow(/narrow has no f64 .*'js' or 'wasm'/s);
   expect(() => jit((x: Tensor) => x.cast('f64').add(1), { backend: narrow })(tensor([1]))).toThrow(UnsupportedError);
+  // One element, too, is no number if it is a tensor.
+  expect(() => f(tensor(1, { dtype: 'f64' }))).toThrow(UnsupportedError);
 });

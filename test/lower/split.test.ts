@@ -1,9 +1,14 @@
 /** Maps that are put together from pieces: pads, concats and what is computed from them, on the CPU backends. */
 import fc from 'fast-check';
-import { add, arange, concat, jit, pad, type Tensor } from 'lazuli';
+import { add, arange, concat, jit, pad, Tensor, where } from 'lazuli';
 import { expect, test } from 'vitest';
+import { jsBackend } from '../../backends/js/backend.js';
+import { compileGraph } from '../../src/lower/pipeline.js';
+import { iota } from '../../src/ops/leaf.js';
+import { noise } from '../support/arrays.js';
 import { BACKENDS, read } from '../support/backends.js';
 import { expectSameBits } from '../support/bits.js';
+import { tracedGraph } from '../support/graphs.js';
 import { runs } from '../support/runs.js';
 
 const values = (shape: readonly number[], scale: number): Tensor =>
@@ -83,4 +88,17 @@ test('pieces have the bits of the whole', () => {
     }),
     { numRuns: runs(12) },
   );
+});
+
+test.each([
+  ['i32', 2],
+  // Beyond 2²⁴ an index is rounded before it is compared.
+  ['f32', 1],
+] as const)('a comparison of indices in %s: %d pieces', (dtype, pieces) => {
+  const graph = tracedGraph([noise('f32', [5000])], (x) => {
+    const index = new Tensor(iota([5000], 0, dtype));
+    return [where(index.less(100), x, x.exp())];
+  });
+  const { kernels } = compileGraph(graph, jsBackend.target);
+  expect(kernels.flatMap(({ segments }) => segments)).toHaveLength(pieces);
 });
