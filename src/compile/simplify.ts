@@ -17,12 +17,15 @@ import { gather, gatherPrimitive } from '../ops/indexing.js';
 import { constant } from '../ops/leaf.js';
 import {
   broadcast,
-  broadcastScalar,
-  reshape,
-  transpose,
   broadcastPrimitive,
+  broadcastScalar,
+  concatPrimitive,
   constantValue,
+  reshape,
   reshapePrimitive,
+  slice,
+  slicePrimitive,
+  transpose,
   transposePrimitive,
 } from '../ops/movement.js';
 import { add, cast, constantLike, mul, neg, sub } from '../ops/elementwise.js';
@@ -260,8 +263,38 @@ function productOfOneStep(node: Expr): Expr | undefined {
   return isFloat(node.dtype) ? add(products, constantLike(products, 0)) : products;
 }
 
+/** Where the elements of `node` lie in memory order in the tensor that it is a piece of, if they are one run there. */
+function runOf(node: Expr): { readonly of: Expr; readonly begin: number; readonly size: number } | undefined {
+  while (isOf(node, reshapePrimitive)) node = node.input();
+  if (!isOf(node, slicePrimitive)) return undefined;
+  const of = node.input();
+  const { begin, strides } = node.attributes;
+  const { shape } = node;
+  const first = shape.findIndex((extent) => extent > 1);
+  const axis = first < 0 ? shape.length - 1 : first;
+  if (strides.some((stride) => stride !== 1)) return undefined;
+  if (shape.some((extent, each) => each > axis && extent !== of.shape[each])) return undefined;
+  return { of, begin: begin.reduce((at, from, each) => at * of.shape[each]! + from, 0), size: node.aval.size };
+}
+
+/** Pieces of one tensor that follow each other there too (the keys of a scan: `stack(random.split(key, n))`) are one piece of it. */
+function concatOfRuns(node: Expr): Expr | undefined {
+  if (!isOf(node, concatPrimitive)) return undefined;
+  const { axis } = node.attributes;
+  if (node.aval.size === 0 || node.shape.slice(0, axis).some((extent) => extent > 1)) return undefined;
+  const first = runOf(node.input());
+  if (first === undefined) return undefined;
+  let end = first.begin;
+  for (const input of node.inputs) {
+    const run = runOf(input);
+    if (run?.of !== first.of || run.begin !== end) return undefined;
+    end += run.size;
+  }
+  return reshape(slice(reshape(first.of, [first.of.aval.size]), [first.begin], [end]), node.shape);
+}
+
 /** Rules that look at extents: what holds for these may not for another number of rows. */
-const OF_EXTENTS: readonly Rule[] = [foldReduction, productOfTable, productOfOneStep];
+const OF_EXTENTS: readonly Rule[] = [foldReduction, productOfTable, productOfOneStep, concatOfRuns];
 
 /** Whether the number of rows is what the shapes say, or any other: a program for batches of any size is made of some sizes. */
 export type Rows = 'fixed' | 'open';
