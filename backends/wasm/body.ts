@@ -1,12 +1,12 @@
 /**
  * The body of one WebAssembly function, as a list of instructions.
  * Control structure is written with callbacks, so that blocks always close; branches name a {@link Label}, and the
- * depth that the binary wants is computed here. Nothing is encoded yet: the encoder, the printer and the verifier
- * read the list.
+ * depth that the binary wants is computed here. The encoder, the printer and the verifier read the list.
  */
 import { InternalError } from '../../src/core/errors.js';
-import { opOf, type LaneOp, type MemoryLaneOp, type MemoryOp, type Op, type OpName, type PlainOp } from './opcodes.js';
-import type { ValueType } from './types.js';
+import { common, type Instruction, instruction } from './instruction.js';
+import { opOf, type LaneOp, type MemoryLaneOp, type MemoryOp, type OpName, type PlainOp } from './opcodes.js';
+import type { Signature, ValueType } from './types.js';
 
 /** A parameter or local variable of a function. */
 export interface Local {
@@ -14,12 +14,6 @@ export interface Local {
   readonly type: ValueType;
   /** A name for people; not unique. */
   readonly name: string;
-}
-
-/** The type of a function. */
-export interface Signature {
-  readonly parameters: readonly ValueType[];
-  readonly results: readonly ValueType[];
 }
 
 /** A function of the module, imported or defined. */
@@ -40,33 +34,6 @@ export interface Label {
   /** Number of blocks around it. */
   readonly level: number;
 }
-
-/** One instruction with its immediates. */
-export interface Instruction {
-  readonly op: Op;
-  /** Index, branch depth, lane or constant, by `op.immediate`. */
-  readonly value: number | bigint;
-  /** Bytes added to the address, for memory instructions. */
-  readonly offset: number;
-  /** log2 of the alignment that is promised, for memory instructions. */
-  readonly alignment: number;
-  /** The 16 bytes of a vector constant, the lanes of a shuffle, or the depths of a branch table. */
-  readonly data: readonly number[] | undefined;
-  /** The result of a block. */
-  readonly type: ValueType | undefined;
-  /** The type of the function that a call calls. */
-  readonly callee: FunctionReference | undefined;
-}
-
-const instruction = (
-  op: Op,
-  value: number | bigint = 0,
-  data?: readonly number[],
-  type?: ValueType,
-  callee?: FunctionReference,
-  offset = 0,
-  alignment = 0,
-): Instruction => ({ op, value, offset, alignment, data, type, callee });
 
 const ZERO_VECTOR = Array<number>(16).fill(0);
 
@@ -125,15 +92,18 @@ export class FunctionBody {
   }
 
   i64(value: bigint): this {
-    return this.#push('i64.const', value);
+    this.instructions.push(instruction(opOf('i64.const'), value));
+    return this;
   }
 
   f32(value: number): this {
-    return this.#push('f32.const', value);
+    this.instructions.push(instruction(opOf('f32.const'), value));
+    return this;
   }
 
   f64(value: number): this {
-    return this.#push('f64.const', value);
+    this.instructions.push(instruction(opOf('f64.const'), value));
+    return this;
   }
 
   /** Zero of any type. */
@@ -237,8 +207,8 @@ export class FunctionBody {
     return this.get(local).i32(value).op('i32.add').set(local);
   }
 
-  #push(name: OpName, value: number | bigint): this {
-    this.instructions.push(instruction(opOf(name), value));
+  #push(name: OpName, value: number): this {
+    this.instructions.push(common(name, value));
     return this;
   }
 

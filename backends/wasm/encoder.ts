@@ -4,15 +4,9 @@
  * sections in the order of the specification (core 2.0 §5.5).
  */
 import { InternalError } from '../../src/core/errors.js';
-import {
-  FunctionBody,
-  type FunctionReference,
-  type GlobalReference,
-  type Instruction,
-  type Local,
-  type Signature,
-} from './body.js';
-import type { ValueType } from './types.js';
+import { FunctionBody, type FunctionReference, type GlobalReference, type Local } from './body.js';
+import { encodeInstruction } from './instruction.js';
+import { type Signature, TYPE_BYTES, type ValueType } from './types.js';
 import { ByteWriter } from './writer.js';
 
 /** The limits of an imported memory. */
@@ -31,7 +25,6 @@ interface FunctionImport {
   readonly reference: FunctionReference;
 }
 
-const TYPE_BYTES: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 const signatureKey = (signature: Signature): string => `${signature.parameters.join()}:${signature.results.join()}`;
 
 /** Collects the parts of a module. */
@@ -182,56 +175,6 @@ function encodeLocals(body: FunctionBody, w: ByteWriter): void {
 
 function encodeBody(body: FunctionBody, w: ByteWriter): void {
   encodeLocals(body, w);
-  for (const instruction of body.instructions) encodeInstruction(instruction, w);
+  body.instructions.forEach((instruction) => encodeInstruction(instruction, w));
   w.byte(0x0b);
-}
-
-function encodeInstruction({ op, value, offset, alignment, data, type }: Instruction, w: ByteWriter): void {
-  w.bytes(op.bytes);
-  switch (op.immediate) {
-    case 'none':
-      break;
-    case 'block':
-      w.byte(type === undefined ? 0x40 : TYPE_BYTES[type]);
-      break;
-    case 'label':
-    case 'function':
-    case 'local':
-    case 'global':
-      w.unsigned(value as number);
-      break;
-    case 'labels':
-      w.unsigned(data!.length - 1);
-      for (const depth of data!) w.unsigned(depth);
-      break;
-    case 'i32':
-      w.signed(value as number);
-      break;
-    case 'i64':
-      w.signed64(value as bigint);
-      break;
-    case 'f32':
-      w.float32(value as number);
-      break;
-    case 'f64':
-      w.float64(value as number);
-      break;
-    case 'bytes':
-    case 'shuffle':
-      w.bytes(data!);
-      break;
-    case 'memory':
-      w.unsigned(alignment).unsigned(offset);
-      break;
-    case 'memoryLane':
-      w.unsigned(alignment)
-        .unsigned(offset)
-        .byte(value as number);
-      break;
-    case 'lane':
-      w.byte(value as number);
-      break;
-    default:
-      op.immediate satisfies never;
-  }
 }

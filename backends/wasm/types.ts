@@ -1,7 +1,20 @@
-/** What tables of instructions are made of. */
+/** What instructions are made of. */
 
 /** The value types that the emitter uses. */
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
+export const TYPE_BYTES: Readonly<Record<ValueType, number>> = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+};
+
+/** The type of a function. */
+export interface Signature {
+  readonly parameters: readonly ValueType[];
+  readonly results: readonly ValueType[];
+}
 
 /** What follows the opcode's bytes. */
 export type ImmediateKind =

@@ -2,7 +2,9 @@
  * A module as WebAssembly text: the same instruction list that the encoder writes, one instruction a line.
  * `wabt` reads this text back to the same bytes (a test holds it).
  */
-import type { FunctionBody, FunctionReference, Instruction, Signature } from './body.js';
+import type { FunctionBody, FunctionReference } from './body.js';
+import type { Instruction } from './instruction.js';
+import type { Signature } from './types.js';
 import type { ModuleBuilder } from './encoder.js';
 
 /** WAT's identifier characters without those that people find hard to read; the rest becomes `_`. */

@@ -4,7 +4,8 @@
  * same, but names a byte offset where this names the function and the instruction.
  */
 import { InternalError } from '../../src/core/errors.js';
-import type { FunctionBody, GlobalReference, Instruction } from '../../backends/wasm/body.js';
+import type { FunctionBody, GlobalReference } from '../../backends/wasm/body.js';
+import type { Instruction } from '../../backends/wasm/instruction.js';
 import type { ModuleBuilder } from '../../backends/wasm/encoder.js';
 import type { Op } from '../../backends/wasm/opcodes.js';
 import type { ValueType } from '../../backends/wasm/types.js';
