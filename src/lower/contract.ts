@@ -103,21 +103,25 @@ function sumsOf(nest: Nest, segment: Segment, [row, column]: TileAxes): (height:
     forEachCell(cells, (cell) => builder.reset(cell, 0));
     return cells;
   };
+  /** Adds the products of the open step; `before` is what stands outside of its loop already. */
+  const add = (cells: Cells, before: ReadonlyMap<string, ValueId>): void => {
+    const written = new Map(before);
+    const left = cells.map((_, r) => nest.emitAt(lhs, row, r, written));
+    const right = cells[0]!.map((_, c) => nest.emitAt(rhs, column, c, written));
+    forEachCell(cells, (cell, r, c) =>
+      builder.accumulate(cell, 'add', builder.op('mul', dtype, 1, left[r]!, right[c]!)),
+    );
+  };
   /** Adds the products of `steps`. */
   const products = (steps: Steps | 'all', cells: Cells): void => {
-    const [rows, columns] = [range(cells.length), range(cells[0]!.length)];
+    if (reduceAxes.length === 0) return add(cells, new Map());
     inRuns(nest, segment, steps, (from, to) => {
       const before = new Map<string, ValueId>();
-      for (const r of rows) nest.emitOutside(lhs, innermost, row, r, before);
-      for (const c of columns) nest.emitOutside(rhs, innermost, column, c, before);
+      cells.forEach((_, r) => nest.emitOutside(lhs, innermost, row, r, before));
+      cells[0]!.forEach((_, c) => nest.emitOutside(rhs, innermost, column, c, before));
       builder.loop('k', 'serial', from, to, (k) => {
         nest.axes[innermost] = k;
-        const written = new Map(before);
-        const left = rows.map((r) => nest.emitAt(lhs, row, r, written));
-        const right = columns.map((c) => nest.emitAt(rhs, column, c, written));
-        forEachCell(cells, (cell, r, c) =>
-          builder.accumulate(cell, 'add', builder.op('mul', dtype, 1, left[r]!, right[c]!)),
-        );
+        add(cells, before);
       });
     });
   };
