@@ -108,6 +108,42 @@ describeOnNative('contractions', () => {
           conv1d(x, w, { padding: 'same' }),
         ]),
       );
+    // Whole turns of a filter outside: their zeros are left out, unless what they meet is no number to begin with.
+    if (dtype === 'f32' || dtype === 'f64')
+      for (const [where, value] of [
+        ['nowhere', 1],
+        ['filter', Infinity],
+        ['filter', NaN],
+        ['image', -Infinity],
+        ['filter', -0],
+      ] as const) {
+        const special = (shapes: readonly (readonly number[])[]): HostArray[] => {
+          const [image, filter] = inputs(dtype, ...shapes) as [HostArray, HostArray];
+          if (where !== 'nowhere') (where === 'image' ? image : filter).data[7] = value;
+          return [image, filter];
+        };
+        for (const options of [{ padding: 4 }, { padding: 5, strides: 2 }, { padding: 8, dilation: 2 }] as const)
+          cases.push(
+            caseOf(
+              `conv2d ${JSON.stringify(options)}, ${value} in the ${where}`,
+              special([
+                [2, 9, 8, 3],
+                [5, 5, 3, 7],
+              ]),
+              (x, w) => [conv2d(x, w, options), conv2d(x, w, options).maximum(0)],
+            ),
+          );
+        cases.push(
+          caseOf(
+            `conv1d of much padding, ${value} in the ${where}`,
+            special([
+              [3, 30, 5],
+              [40, 5, 20],
+            ]),
+            (x, w) => [conv1d(x, w, { padding: 60 })],
+          ),
+        );
+      }
     const failures = runCases(cases).flatMap((got, i) => {
       const { name, graph, inputs: own } = cases[i]!;
       return runGraph('js', graph, own)

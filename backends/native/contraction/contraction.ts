@@ -16,7 +16,7 @@ import { type ContractionPlan, planContraction, threadBytesOf } from './plan.js'
 import { type Callees, printTasks } from './tasks.js';
 import { printTile, type TileStrides } from './tile.js';
 import { printTranspose, transposes } from './transpose.js';
-import { printCopy, printPlaces } from './window-source.js';
+import { printCopy, printFinite, printPlaces } from './window-source.js';
 
 /** A contraction's functions, and what a call of it needs. */
 export interface PrintedContraction {
@@ -82,6 +82,8 @@ class ContractionPrinter {
       packLeft: plan.packsLeft ? this.#define('pack_left', printPackLeft(plan)) : undefined,
       places: windows === undefined ? undefined : this.#define('places', printPlaces(windows)),
       copy: windows?.copy === undefined ? undefined : this.#define('copy', printCopy(plan, windows.copy)),
+      finite:
+        extents.isPacked && windows?.outside !== undefined ? this.#define('finite', printFinite(plan)) : undefined,
       tiles: this.#tileHeights().map((rows) => ({
         rows,
         name: this.#define(`tile${rows}x${plan.vectors}`, printTile(plan, rows, this.#leftStrides())),

@@ -17,8 +17,10 @@ export class Extents {
   readonly isSized: boolean;
   /** Whether the last panel may be no whole one. */
   readonly hasEdge: boolean;
+  /** Whether all panels are packed. */
+  readonly isPacked: boolean;
 
-  constructor({ rows, columns, steps, sizes, block, panel }: ContractionPlan) {
+  constructor({ rows, columns, steps, sizes, block, panel, packsRight }: ContractionPlan) {
     this.rows = sizeText({ extent: rows, size: sizes.rows });
     this.columns = sizeText({ extent: columns, size: sizes.columns });
     this.steps = sizeText({ extent: steps, size: sizes.steps });
@@ -29,6 +31,7 @@ export class Extents {
       sizes.columns === undefined ? String(this.mostPanels) : `((${this.columns} + ${panel - 1}) / ${panel})`;
     this.isSized = [sizes.rows, sizes.columns, sizes.steps].some((size) => size !== undefined);
     this.hasEdge = columns % panel > 0 || sizes.columns !== undefined;
+    this.isPacked = packsRight || (this.hasEdge && this.mostPanels === 1);
   }
 }
 

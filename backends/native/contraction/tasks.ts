@@ -11,7 +11,7 @@ import { declareOuter, type Extents } from './extents.js';
 import type { Side } from './operand.js';
 import { formOf, printCoordinates } from './pack.js';
 import { type ContractionPlan, GROUP, scratchOf, threadBytesOf } from './plan.js';
-import type { WindowPlan } from './window.js';
+import type { Outside, WindowPlan } from './window.js';
 
 /** Names of the functions that tasks call, where they need them. */
 export interface Callees {
@@ -19,6 +19,8 @@ export interface Callees {
   readonly packRight: string | undefined;
   readonly places: string | undefined;
   readonly copy: string | undefined;
+  /** Of columns that are always packed, where tiles may leave steps out. */
+  readonly finite: string | undefined;
   /** The last one is for what is left of a block. */
   readonly tiles: readonly Tile[];
   readonly epilogue: string | undefined;
@@ -85,7 +87,8 @@ class TaskPrinter {
       writer.line(`int *const places = (int *)(tiles + ${scratch.left - Math.min(GROUP, plan.steps)});`);
       if (plan.steps <= GROUP) writer.line(`${callees.places}(places, 0, ${extents.steps});`);
     }
-    if (plan.packsRight && plan.steps <= GROUP) writer.line('long panel = -1;');
+    if (plan.packsRight && plan.steps <= GROUP)
+      writer.line(`long panel = -1${callees.finite === undefined ? '' : ', isFinite = 0'};`);
   }
 
   /** Which rows and columns a task has, and where its operands begin. */
@@ -185,11 +188,17 @@ class TaskPrinter {
     const { plan, extents, callees } = this;
     const writer = this.#writer;
     const pack = `${callees.packRight}(right, begins_right, packed, column0, columns, group, depth);`;
-    if (plan.packsRight && plan.steps > GROUP) writer.line(pack);
-    else if (plan.packsRight) {
+    const test = `${callees.finite}(packed, depth * ${plan.panel}, &isFinite);`;
+    if (plan.packsRight && plan.steps <= GROUP)
       // The next block of rows finds the panel packed.
-      writer.line(`if (task / ${extents.blocks} != panel) ${pack}`);
-      writer.line(`panel = task / ${extents.blocks};`);
+      writer.block(`if (task / ${extents.blocks} != panel)`, () => {
+        writer.line(pack);
+        writer.line(`panel = task / ${extents.blocks};`);
+        if (callees.finite !== undefined) writer.line(test);
+      });
+    else if (extents.isPacked) {
+      writer.line(pack);
+      if (callees.finite !== undefined) writer.line(`long isFinite; ${test}`);
     } else if (extents.hasEdge) {
       writer.line(`const long isPacked = columns != ${plan.panel};`);
       writer.line(`if (isPacked) ${pack}`);
@@ -206,7 +215,7 @@ class TaskPrinter {
     const step = right.steps[0]?.right ?? 0;
     const plain = `right + column0 * ${right.lanes[0]?.right ?? 0} + group * ${step}`;
     let [at, next] = [plain, String(step)];
-    if (plan.packsRight || (extents.hasEdge && extents.mostPanels === 1)) [at, next] = ['packed', String(panel)];
+    if (extents.isPacked) [at, next] = ['packed', String(panel)];
     else if (extents.hasEdge) [at, next] = [`isPacked ? packed : ${plain}`, `isPacked ? ${panel} : ${step}`];
     this.#writer.line(`const ${this.#type} *const at = ${at};`);
     this.#writer.line(`const long next = ${next};`);
@@ -234,22 +243,47 @@ class TaskPrinter {
   }
 
   /** How many rows the next tile has, and where it reads windows. */
-  #declarePlace({ heights: [height, rest], unit, lanes, copy }: WindowPlan): void {
+  #declarePlace({ heights: [height, rest], unit, lanes, copy, outside }: WindowPlan): void {
     const writer = this.#writer;
     const most = `${unit} - r % ${unit} >= ${height}`;
     writer.line(`own = ${rest === undefined ? height : `${most} ? ${height} : ${rest}`};`);
     printCoordinates(writer, 'y', copy === undefined ? 'row0 + r' : 'r', lanes);
     const place = formOf(lanes.map(({ stride }) => stride), 'y'); // prettier-ignore
     writer.line(`const ${this.#type} *const place = ${copy === undefined ? 'left' : 'tiles'} + ${place};`);
+    if (outside !== undefined && this.callees.finite !== undefined) this.#declareInside(outside);
+  }
+
+  /** From which step of a group to which one the next tile has rows inside. */
+  #declareInside({ bound, size, lanes, move, span, steps }: Outside): void {
+    const writer = this.#writer;
+    // The first coordinate counts copies.
+    const at = [`begins_left[${bound}]`, formOf([0, ...lanes], 'y')].join(' + ');
+    const turns = (distance: string): string => (move === 1 ? distance : `(${distance} + ${move - 1}) / ${move}`);
+    writer.line(`const long at_first = ${at}, at_last = at_first + ${span};`);
+    writer.line('long inside = 0, outside = depth;');
+    writer.block('if (isFinite)', () => {
+      writer.line(`if (at_last < 0) inside = least(${turns('-at_last')} * ${steps} - group, depth);`);
+      writer.line('if (inside < 0) inside = 0;');
+      writer.line(
+        `outside = at_first < ${size} ? least(${turns(`(${size} - at_first)`)} * ${steps} - group, depth) : 0;`,
+      );
+    });
   }
 
   /** The sums of one tile over one block of steps. */
   #multiply({ name }: Tile): void {
     const { levels, panel, windows } = this.plan;
     const [target, pitch] = levels > 1 ? ['total', String(panel)] : ['results + r * pitch', 'pitch'];
-    const places = windows === undefined ? '' : ', places + k';
-    const steps = `least(${CONTRACTION_BLOCK}, depth - k), k > 0`;
-    this.#writer.line(`${name}(${this.#leftOfTile()}, at + k * next, next, ${target}, ${pitch}, ${steps}${places});`);
+    const [from, steps] =
+      windows?.outside === undefined || this.callees.finite === undefined
+        ? ['k', `least(${CONTRACTION_BLOCK}, depth - k)`]
+        : ['begin', `least(k + ${CONTRACTION_BLOCK}, outside) - begin`];
+    const places = windows === undefined ? '' : `, places + ${from}`;
+    // Without a step the tile is zeros, or adds them.
+    if (from === 'begin') this.#writer.line('const long begin = k < inside ? inside : k;');
+    this.#writer.line(
+      `${name}(${this.#leftOfTile()}, at + ${from} * next, next, ${target}, ${pitch}, ${steps}, k > 0${places});`,
+    );
   }
 
   /** Where a tile reads the first of its rows. */

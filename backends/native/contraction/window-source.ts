@@ -1,9 +1,10 @@
 /** What a tile needs that reads windows, as C: copies of planes with zeros around, and the table of steps. */
 import { bytesPerElement } from '../../../src/core/dtype.js';
 import { Writer } from '../../../src/lower/writer.js';
-import { memoryType } from '../emit/types.js';
+import { literal, memoryType } from '../emit/types.js';
 import { formOf, printCoordinates } from './pack.js';
 import type { ContractionPlan } from './plan.js';
+import { tileTypes } from './tile.js';
 import type { WindowPlan } from './window.js';
 
 /**
@@ -59,6 +60,24 @@ export function printCopy(plan: ContractionPlan, copy: NonNullable<WindowPlan['c
       print(0, 'plane', 'to');
     }),
   );
+  return writer.toString();
+}
+
+/**
+ * Prints, from the parameters on, `finite(p, count, answer)`: whether so many elements, whole vectors, are finite. Of others the product
+ * with 0 is NaN, and the sum of all.
+ */
+export function printFinite(plan: ContractionPlan): string {
+  const { register, memory } = tileTypes(plan);
+  const writer = new Writer();
+  writer.block(`(const ${memoryType(plan.dtype)} *p, long count, long *answer)`, () => {
+    writer.line(`${register} sum = {0};`);
+    writer.line(
+      `for (long i = 0; i < count; i += ${plan.lanes}) sum += *(const ${memory} *)(p + i) * ${literal(0, plan.dtype)};`,
+    );
+    writer.line('*answer = 1;');
+    writer.line(`for (long l = 0; l < ${plan.lanes}; l++) if (sum[l] != 0) *answer = 0;`);
+  });
   return writer.toString();
 }
 

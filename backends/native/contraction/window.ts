@@ -21,6 +21,22 @@ interface CopyAxis extends Stride {
   readonly bound: number | undefined;
 }
 
+/**
+ * Turns of the outermost axis of steps that a tile may leave out: at those all of its rows are in the zeros, which change no sum of
+ * finite products. Turn t of a tile whose first row is at p has rows at p + move · t … p + span + move · t of one axis.
+ */
+export interface Outside {
+  readonly bound: number;
+  /** Of the axis. */
+  readonly size: number;
+  /** How far each lane moves along it. */
+  readonly lanes: readonly number[];
+  readonly move: number;
+  readonly span: number;
+  /** Steps of a turn. */
+  readonly steps: number;
+}
+
 /** Copies of planes, one after another. */
 interface Copy extends Pick<WindowPlan, 'lanes' | 'steps'> {
   readonly axes: readonly CopyAxis[];
@@ -39,6 +55,7 @@ export interface WindowPlan {
   /** Where the rows of a tile are, from the first one on. */
   readonly places: readonly number[];
   readonly copy: Pick<Copy, 'axes' | 'elements'> | undefined;
+  readonly outside: Outside | undefined;
   /** Rows of a task are a multiple of this, and about `limit`. */
   readonly rows: number;
   readonly limit: number;
@@ -79,8 +96,29 @@ export function planWindows(operand: Operand, most: number, bytes: number, isSiz
         : Math.floor(i / line.extent) * lines.stride + (i % line.extent) * line.stride,
     ),
     copy: copied,
+    outside: copied === undefined ? undefined : planOutside(operand, lanes.length - 1, height),
     rows,
     limit: Math.min(8 * most, copies * rows),
+  };
+}
+
+/** What tiles of `height` rows may leave out, with copies of the innermost `count` lanes; undefined where no axis tells. */
+function planOutside({ lanes, steps, bounds }: Operand, count: number, height: number): Outside | undefined {
+  const bound = bounds.findIndex(
+    ({ reduced: [outermost, ...others] }) => outermost !== 0 && others.every((by) => by === 0),
+  );
+  const found = bounds[bound];
+  if (found === undefined || steps.length === 0) return undefined;
+  const own = found.own.slice(-count);
+  const line = lanes[lanes.length - 1]!.extent;
+  const [inner = 0, outer = 0] = own.toReversed();
+  return {
+    bound,
+    size: found.size,
+    lanes: own,
+    move: found.reduced[0]!,
+    span: (Math.min(height, line) - 1) * inner + (Math.ceil(height / line) - 1) * outer,
+    steps: sizeOf(steps.slice(1).map(({ extent }) => extent)),
   };
 }
 

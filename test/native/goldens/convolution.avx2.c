@@ -69,6 +69,13 @@ KERNEL s0_contraction_copy(const float *from, const long *begins, float *to, lon
   }
 }
 
+KERNEL s0_contraction_finite(const float *p, long count, long *answer) {
+  f32v_8 sum = {0};
+  for (long i = 0; i < count; i += 8) sum += *(const f32u_8 *)(p + i) * 0.0f;
+  *answer = 1;
+  for (long l = 0; l < 8; l++) if (sum[l] != 0) *answer = 0;
+}
+
 KERNEL s0_contraction_tile4x2(const float *a, const float *b, long next, float *c, long pitch, long steps, long add, const int *places) {
   f32v_8 c0_0 = {0}, c0_1 = {0};
   f32v_8 c1_0 = {0}, c1_1 = {0};
@@ -128,7 +135,7 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
   float *const tiles = sums + 384;
   int *const places = (int *)(tiles + 378);
   s0_contraction_places(places, 0, 27);
-  long panel = -1;
+  long panel = -1, isFinite = 0;
   for (long task = from; task < to; task++) {
     const long outer = task / 1 / 1;
     const long row0 = task % 1 * 24, row1 = least(row0 + 24, 24);
@@ -145,8 +152,11 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
     s0_contraction_copy(left, begins_left, tiles, row0 / 12, rows / 12);
     for (long group = 0; group < 27; group += 2048) {
       const long depth = least(2048, 27 - group);
-      if (task / 1 != panel) s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
-      panel = task / 1;
+      if (task / 1 != panel) {
+        s0_contraction_pack_right(right, begins_right, packed, column0, columns, group, depth);
+        panel = task / 1;
+        s0_contraction_finite(packed, depth * 16, &isFinite);
+      }
       const float *const at = packed;
       const long next = 16;
       for (long r = 0, own; r < rows; r += own) {
@@ -155,9 +165,17 @@ KERNEL s0_contraction(void *context, long from, long to, long thread) {
         const long y1 = (r) / 4 % 3;
         const long y2 = (r) % 4;
         const float *const place = tiles + y0 * 189l + y1 * 54l + y2 * 6l;
+        const long at_first = begins_left[0] + y1 * 2l, at_last = at_first + 0;
+        long inside = 0, outside = depth;
+        if (isFinite) {
+          if (at_last < 0) inside = least(-at_last * 9 - group, depth);
+          if (inside < 0) inside = 0;
+          outside = at_first < 6 ? least((6 - at_first) * 9 - group, depth) : 0;
+        }
         {
           for (long k = 0; k < depth; k += 128) {
-            s0_contraction_tile4x2(place, at + k * next, next, results + r * pitch, pitch, least(128, depth - k), k > 0, places + k);
+            const long begin = k < inside ? inside : k;
+            s0_contraction_tile4x2(place, at + begin * next, next, results + r * pitch, pitch, least(k + 128, outside) - begin, k > 0, places + begin);
           }
         }
       }
