@@ -21,105 +21,111 @@ const WARN_AFTER = 8;
 /** As many changes as a message names. */
 const MOST_CHANGES = 8;
 
-/** The entries of one function, of which those used last are kept. */
-export interface EntryCache {
-  /** What a call would run on now. */
-  readonly backend: () => Backend;
-  /** The entry for a call with these arguments, made if there is none. Their leaves are in its order then. */
-  readonly find: (args: SplitArguments) => Entry;
-  /** The entry for these arguments, if there is one: on any backend unless one is named. */
-  readonly peek: (args: SplitArguments, on?: Emitter) => Entry | undefined;
-  /** Forgets all entries and counts. */
-  readonly clear: () => void;
-  readonly stats: { traces: number; compiles: number; calls: number };
-  /** Why the last entries were made. */
-  readonly history: readonly TraceNote[];
+/** What a cache needs to know of its function. */
+export interface CachedFunction {
+  readonly name: string;
+  /** What its calls run on; the default backend at their time unless given. */
+  readonly backend: BackendChoice | undefined;
+  readonly layout: ArgumentLayout;
+  readonly leaves: CallLeaves;
+  readonly build: Recorder['build'];
 }
 
-/** @param choice what calls run on; the default backend at their time unless given. */
-export function entryCache(
-  name: string,
-  choice: BackendChoice | undefined,
-  layout: ArgumentLayout,
-  leaves: CallLeaves,
-  build: Recorder['build'],
-): EntryCache {
+/** The entries of one function, which keeps those that were used last. */
+export class EntryCache {
+  readonly #function: CachedFunction;
   /** The one used last is at the end. */
-  let entries: Entry[] = [];
-  let hasWarned = false;
-  const stats = { traces: 0, compiles: 0, calls: 0 };
-  const history: TraceNote[] = [];
-  const backend = (): Backend => resolveBackend(choice ?? getDefaultBackend());
+  #entries: Entry[] = [];
+  #hasWarned = false;
+  readonly stats = { traces: 0, compiles: 0, calls: 0 };
+  /** Why the last entries were made. */
+  readonly history: TraceNote[] = [];
+  /** The entry of the last call. */
+  last: Entry | undefined;
 
-  /** Loops by index: a call is to take less than a microsecond. */
-  const matches = (entry: Entry, { dynamic, statics }: SplitArguments, on: Emitter | undefined): boolean => {
-    if ((on ?? entry.backend) !== entry.backend || entry.statics.length !== statics.length) return false;
+  constructor(cached: CachedFunction) {
+    this.#function = cached;
+  }
+
+  /** What a call would run on now. */
+  get backend(): Backend {
+    return resolveBackend(this.#function.backend ?? getDefaultBackend());
+  }
+
+  /** The entry for a call with these arguments, made if there is none. Their leaves are in its order then. */
+  find(args: SplitArguments): Entry {
+    const { backend } = this;
+    const entries = this.#entries;
+    const at = this.#indexOf(args, backend);
+    if (at < 0) return this.#add(args, backend);
+    const entry = entries[at]!;
+    if (at !== entries.length - 1) {
+      entries.splice(at, 1);
+      entries.push(entry);
+    }
+    return entry;
+  }
+
+  /** The entry for these arguments, if there is one: on any backend unless one is named. */
+  peek(args: SplitArguments, backend?: Emitter): Entry | undefined {
+    return this.#entries[this.#indexOf(args, backend)];
+  }
+
+  /** Forgets all entries and counts. */
+  clear(): void {
+    this.#entries.forEach(forget);
+    this.#entries = [];
+    this.history.length = 0;
+    Object.assign(this.stats, { traces: 0, compiles: 0, calls: 0 });
+    this.#hasWarned = false;
+    this.last = undefined;
+  }
+
+  /** The place of the entry for these arguments, −1 if there is none: from the end, where that of the last call is. */
+  #indexOf(args: SplitArguments, backend: Emitter | undefined): number {
+    let at = this.#entries.length - 1;
+    while (at >= 0 && !this.#matches(this.#entries[at]!, args, backend)) at--;
+    return at;
+  }
+
+  /** Whether the entry is for these arguments. Loops by index: a call is to take less than a microsecond. */
+  #matches(entry: Entry, { dynamic, statics }: SplitArguments, backend: Emitter | undefined): boolean {
+    if ((backend ?? entry.backend) !== entry.backend || entry.statics.length !== statics.length) return false;
     for (let i = 0; i < statics.length; i++) if (!Object.is(statics[i], entry.statics[i])) return false;
-    if (!leaves.match(entry, dynamic)) return false;
+    if (!this.#function.leaves.match(entry, dynamic)) return false;
     // Most programs have neither.
     if (entry.guards.length > 0 && !entry.guards.every(holds)) return false;
     return entry.modes.length === 0 || entry.modes.every(([holder, mode]) => holder.training === mode);
-  };
+  }
 
-  /** The place of the entry for these arguments, −1 if there is none: from the end, where that of the last call is. */
-  const indexOf = (args: SplitArguments, on: Emitter | undefined): number => {
-    let at = entries.length - 1;
-    while (at >= 0 && !matches(entries[at]!, args, on)) at--;
-    return at;
-  };
+  /** Records and compiles the function for these arguments. */
+  #add(args: SplitArguments, backend: Backend): Entry {
+    const { leaves, build } = this.#function;
+    const built = build(leaves.take(args), backend, () => void this.stats.traces++);
+    const entry = entryOf(built, backend);
+    this.stats.compiles++;
+    this.#note(entry);
+    this.#entries.push(entry);
+    if (this.#entries.length > MAX_ENTRIES) forget(this.#entries.shift()!);
+    // Puts the leaves into its order, too.
+    if (!this.#matches(entry, args, backend)) throw new InternalError('a new entry does not match its own arguments');
+    return entry;
+  }
 
   /** Keeps why a new entry was made, and warns once of a function for which that happens again and again. */
-  const note = (entry: Entry): void => {
-    const before = entries.at(-1);
+  #note(entry: Entry): void {
+    const { name, layout } = this.#function;
+    const { stats, history } = this;
+    const before = this.#entries.at(-1);
     const reason = before === undefined ? 'it was new' : whatChanged(before, entry, layout);
     history.push({ calls: stats.calls, backend: entry.backend.name, reason });
     if (history.length > MAX_ENTRIES) history.shift();
-    if (hasWarned || stats.compiles <= WARN_AFTER) return;
-    hasWarned = true;
+    if (this.#hasWarned || stats.compiles <= WARN_AFTER) return;
+    this.#hasWarned = true;
     console.warn(
       `lazuli: ${name} was traced ${stats.traces} times; ${reason}. Numbers and tensors of one shape need no new trace.`,
     );
-  };
-
-  /** Records and compiles the function for these arguments. */
-  const add = (args: SplitArguments, on: Backend): Entry => {
-    const entry = entryOf(
-      build(leaves.take(args), on, () => void stats.traces++),
-      on,
-    );
-    stats.compiles++;
-    note(entry);
-    entries.push(entry);
-    if (entries.length > MAX_ENTRIES) forget(entries.shift()!);
-    // Puts the leaves into its order, too.
-    if (!matches(entry, args, on)) throw new InternalError('a new entry does not match its own arguments');
-    return entry;
-  };
-
-  return {
-    backend,
-    find(args) {
-      const on = backend();
-      const at = indexOf(args, on);
-      if (at < 0) return add(args, on);
-      const entry = entries[at]!;
-      if (at !== entries.length - 1) {
-        entries.splice(at, 1);
-        entries.push(entry);
-      }
-      return entry;
-    },
-    peek: (args, on) => entries[indexOf(args, on)],
-    clear() {
-      entries.forEach(forget);
-      entries = [];
-      history.length = 0;
-      Object.assign(stats, { traces: 0, compiles: 0, calls: 0 });
-      hasWarned = false;
-    },
-    stats,
-    history,
-  };
+  }
 }
 
 /** Why `before` does not serve the call for which `after` was made. */

@@ -28,8 +28,6 @@ export interface Inspected {
   readonly leaves: CallLeaves;
   readonly recorder: Recorder;
   readonly cache: EntryCache;
-  /** The entry of the last call. */
-  readonly last: () => Entry | undefined;
 }
 
 /** How a jitted function is looked at; its type says what each gives. */
@@ -43,7 +41,7 @@ interface Inspection {
 }
 
 /** The methods of a jitted function that look at its programs. */
-export function inspectionOf({ name, layout, leaves, recorder, cache, last }: Inspected): Inspection {
+export function inspectionOf({ name, layout, leaves, recorder, cache }: Inspected): Inspection {
   const { trace, build } = recorder;
 
   const checkOutside = (): void => {
@@ -73,7 +71,7 @@ export function inspectionOf({ name, layout, leaves, recorder, cache, last }: In
   /** Everything is looked at before it waits for anything. */
   const snapshot = async (args: readonly unknown[]): Promise<Snapshot> => {
     checkOutside();
-    const backend = cache.backend();
+    const { backend } = cache;
     const split = layout.split(args);
     const entry = cache.peek(split, backend) ?? cache.peek(split);
     // What runs for any number of rows was recorded at another.
@@ -108,7 +106,7 @@ export function inspectionOf({ name, layout, leaves, recorder, cache, last }: In
       return report(found.traced, found.program, backend, () => backend.emit(found.program));
     },
     expect: (contract: Contract, ...args: unknown[]): Report => {
-      const entry = args.length > 0 ? entryFor(args) : last();
+      const entry = args.length > 0 ? entryFor(args) : cache.last;
       return checkContract(
         name,
         contract,

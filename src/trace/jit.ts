@@ -11,10 +11,10 @@ import type { NonFinite } from '../runtime/numerics.js';
 import type { EmitterChoice } from '../runtime/registry.js';
 import type { Profile, Report } from '../runtime/report.js';
 import { argumentLayout, checkJitOptions, type JitOptions, nameOf } from './jit-arguments.js';
-import { entryCache } from './jit-cache.js';
-import { bindArguments, type Entry, runDonated, runEntry, treeOf } from './jit-entry.js';
+import { EntryCache } from './jit-cache.js';
+import { bindArguments, runDonated, runEntry, treeOf } from './jit-entry.js';
 import { inspectionOf } from './jit-inspect.js';
-import { leavesOfCalls } from './jit-leaves.js';
+import { CallLeaves } from './jit-leaves.js';
 import { recorderOf } from './jit-recorder.js';
 import { isTracing } from './scope.js';
 import type { Tensor } from './tensor.js';
@@ -86,15 +86,14 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
   checkJitOptions(fn, options);
   const name = nameOf(fn, options);
   const layout = argumentLayout(options.static);
-  const leaves = leavesOfCalls(name, layout);
+  const leaves = new CallLeaves(name, layout);
   const recorder = recorderOf(fn, name, options, layout, leaves.values);
-  const cache = entryCache(name, options.backend, layout, leaves, recorder.build);
+  const cache = new EntryCache({ name, backend: options.backend, layout, leaves, build: recorder.build });
   const { stats } = cache;
-  let last: Entry | undefined;
 
   const call = (...args: unknown[]): unknown => {
     if (isTracing()) return recorder.inline(layout.split(args));
-    const entry = (last = cache.find(layout.split(args)));
+    const entry = (cache.last = cache.find(layout.split(args)));
     const { values, rows } = leaves;
     bindArguments(entry, values, rows);
     const results =
@@ -106,11 +105,10 @@ export function jit(fn: (...args: unknown[]) => unknown, options: JitOptions = {
     return treeOf(entry, results, rows);
   };
 
-  return Object.assign(call, inspectionOf({ name, layout, leaves, recorder, cache, last: () => last }), {
+  return Object.assign(call, inspectionOf({ name, layout, leaves, recorder, cache }), {
     stats,
     clear: (): void => {
       cache.clear();
-      last = undefined;
     },
   });
 }
