@@ -283,7 +283,7 @@ export class Clustering {
       const hasEpilogue = cluster.kind === 'reduce' || cluster.kind === 'contraction';
       if (!hasEpilogue || !inside.includes(read) || !pointwise || !sameShape(read.shape, root.shape)) continue;
       // A contraction stores one value: with an optimizer's whole update in its tile, a step of an MLP took 2 % longer.
-      if (cluster.kind === 'contraction' && (cluster.outer.length > 0 || !this.#isReadBy(read, root))) continue;
+      if (cluster.kind === 'contraction' && !this.#isReadBy(read, root)) continue;
       if (this.#delays(cluster, root)) continue;
       if (this.#isLegal(cluster, root, (each) => inside.includes(each))) {
         cluster.outer.push(root);
