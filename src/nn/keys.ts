@@ -3,6 +3,7 @@
  * as easy as 1, 2, 3", SC 2011), counter-based. A key is a value, u32[2]; the same key gives the same bits on every backend.
  */
 import { checkShape, type Shape, sizeOf } from '../core/aval.js';
+import { mapEach } from '../core/axes.js';
 import { OptionError } from '../core/errors.js';
 import { type Expr, withScope } from '../core/expr.js';
 import { describeValue } from '../core/options.js';
@@ -26,10 +27,7 @@ const rotate = (x: Expr, by: number): Expr =>
 
 /** Two words a counter pair: the Threefry-2x32 block function. */
 function threefry(key: Expr, first: Expr, second: Expr): [Expr, Expr] {
-  const [k0, k1] = [0, 1].map((i) => movement.broadcast(movement.slice(key, [i], [i + 1]), first.shape, [0])) as [
-    Expr,
-    Expr,
-  ];
+  const [k0, k1] = mapEach([0, 1], (i) => movement.broadcast(movement.slice(key, [i], [i + 1]), first.shape, [0]));
   const keys = [k0, k1, core.bitwiseXor(core.bitwiseXor(k0, k1), wordLike(k0, PARITY))];
   let x = core.add(first, k0);
   let y = core.add(second, k1);

@@ -1,6 +1,7 @@
 /** Recurrent layers: one compiled loop over time for each layer and direction, whose products with the inputs stand before it. */
 import type { Expr } from '../core/expr.js';
 import { sameShape } from '../core/aval.js';
+import { mapEach } from '../core/axes.js';
 import { ShapeError } from '../core/errors.js';
 import { checkFlag } from '../core/options.js';
 import { NodeList } from '../object/containers.js';
@@ -164,13 +165,10 @@ export class GRU extends Recurrent {
   protected static override readonly gates = 3;
   protected static override readonly step: Step = ([h], fromInput, fromHidden) => {
     const { shape } = h!;
-    const [x, y] = [fromInput, fromHidden].map((all) => [0, 1, 2].map((i) => gate(all, i, shape[1]!))) as [
-      Tensor[],
-      Tensor[],
-    ];
-    const r = x[0]!.add(y[0]!).sigmoid();
-    const z = x[1]!.add(y[1]!).sigmoid();
-    const n = x[2]!.add(r.mul(y[2]!)).tanh();
+    const [x, y] = mapEach([fromInput, fromHidden], (all) => mapEach([0, 1, 2], (i) => gate(all, i, shape[1]!)));
+    const r = x[0].add(y[0]).sigmoid();
+    const z = x[1].add(y[1]).sigmoid();
+    const n = x[2].add(r.mul(y[2])).tanh();
     return [n.add(z.mul(h!.sub(n)))];
   };
 
@@ -197,7 +195,7 @@ export class LSTM extends Recurrent {
   protected static override readonly gates = 4;
   protected static override readonly step: Step = ([, c], fromInput, fromHidden) => {
     const all = fromInput.add(fromHidden);
-    const [i, f, g, o] = [0, 1, 2, 3].map((each) => gate(all, each, c!.shape[1]!)) as [Tensor, Tensor, Tensor, Tensor];
+    const [i, f, g, o] = mapEach([0, 1, 2, 3], (each) => gate(all, each, c!.shape[1]!));
     const next = f.sigmoid().mul(c!).add(i.sigmoid().mul(g.tanh()));
     return [o.sigmoid().mul(next.tanh()), next];
   };
