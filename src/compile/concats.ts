@@ -3,7 +3,7 @@
  * The residues of a strided convolution's input, an axis each, come together so.
  */
 import { addForms, axisForm, constantForm, type Coordinates, scaleForm, shiftForm } from '../core/affine.js';
-import { attributesOf, type Expr, ExprScope, isOf, topologicalOrder, withScope } from '../core/expr.js';
+import { attributesOf, type Expr, ExprScope, isOf, nodesOf, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { parameter } from '../ops/leaf.js';
 import { concatPrimitive, reshape } from '../ops/movement.js';
@@ -60,8 +60,8 @@ export function partsWithin({ input, at }: Part): Part[] | undefined {
 }
 
 /** The concats whose parts go straight to their places in the one concat that reads them. */
-export function nestedConcats({ outputs }: Graph): ReadonlySet<Expr> {
-  const order = topologicalOrder(outputs);
+export function nestedConcats(graph: Graph): ReadonlySet<Expr> {
+  const order = nodesOf(graph);
   const nested = new Set<Expr>();
   const concats: Expr[] = order.filter((node) => isOf(node, concatPrimitive));
   if (concats.length < 2) return nested;

@@ -4,7 +4,7 @@
  */
 import type { DType } from '../core/dtype.js';
 import { InternalError } from '../core/errors.js';
-import { type Expr, type Graph, topologicalOrder } from '../core/expr.js';
+import { type Expr, type Graph, nodesOf } from '../core/expr.js';
 import type { BufferTable } from './buffer-table.js';
 import type { ControlUnit } from './control-unit.js';
 import type { Fused } from './fused.js';
@@ -42,7 +42,7 @@ export const isControl = ({ primitive }: Expr): boolean => primitive.control !==
 
 /** The passes that the graph needs; undefined for one without control. */
 export function controlPasses(graph: Graph): ControlPasses | undefined {
-  if (!topologicalOrder(graph.outputs).some(isControl)) return undefined;
+  if (!nodesOf(graph).some(isControl)) return undefined;
   if (brought === undefined) throw new InternalError('a graph holds graphs, and nobody brought what compiles them');
   return brought;
 }

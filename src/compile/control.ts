@@ -4,16 +4,7 @@
  * sequence a view of it.
  */
 import { InternalError } from '../core/errors.js';
-import {
-  type Control,
-  type Expr,
-  ExprScope,
-  type Graph,
-  make,
-  topologicalOrder,
-  withOrigin,
-  withScope,
-} from '../core/expr.js';
+import { type Control, type Expr, ExprScope, type Graph, make, nodesOf, withOrigin, withScope } from '../core/expr.js';
 import { copy, lastCopy } from '../ops/control/copy.js';
 import { controlAttributes } from '../ops/control/attributes.js';
 import type { BufferTable } from './buffer-table.js';
@@ -43,7 +34,7 @@ function carriesOf(node: Expr): { readonly first: number; readonly count: number
  * written once and copied.
  */
 function separateCarries(graph: Graph): Graph {
-  if (!topologicalOrder(graph.outputs).some(isControl)) return graph;
+  if (!nodesOf(graph).some(isControl)) return graph;
   const separated = rewriteOuter(graph, (node, inputs) => {
     const { first, count } = carriesOf(node);
     if (count === 0) return rebuild(node, inputs);

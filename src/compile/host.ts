@@ -7,7 +7,7 @@
  */
 import { range } from '../core/axes.js';
 import type { DType } from '../core/dtype.js';
-import { type Expr, ExprScope, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, nodesOf, withOrigin, withScope } from '../core/expr.js';
 import type { Graph, GraphUpdate } from '../core/graph.js';
 import { evaluateGraph } from '../ops/evaluate.js';
 import { constant, parameter, constantPrimitive, isParameter } from '../ops/leaf.js';
@@ -48,7 +48,7 @@ function hostable(order: readonly Expr[], dtypes: readonly DType[]): Set<Expr> {
 
 /** The first node of a dtype that is not among `dtypes`, unless the host can compute it. */
 export function unsupportedNode(graph: Graph, dtypes: readonly DType[]): Expr | undefined {
-  const order = topologicalOrder(graph.outputs);
+  const order = nodesOf(graph);
   const scalars = hostable(order, dtypes);
   return order.find((node) => !dtypes.includes(node.dtype) && !scalars.has(node));
 }
@@ -92,7 +92,7 @@ const valueOf = (node: Expr): number =>
 
 /** Divides `graph` for a machine that has `dtypes`. The whole is the device's if it has all that there are. */
 export function divide(graph: Graph, dtypes: readonly DType[]): DividedGraph {
-  const order = topologicalOrder(graph.outputs);
+  const order = nodesOf(graph);
   const parameters = range(graph.parameters.length);
   const outputs = range(graph.outputs.length);
   if ([...order, ...graph.parameters].every((node) => dtypes.includes(node.dtype)))

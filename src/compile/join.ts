@@ -2,7 +2,7 @@
  * Graph → Graph: scans over the same inputs with the same carries become one, with the results of all. A derivative makes such
  * pairs: the scan that was recorded, and one that saves values for the backward turns. Results that nobody reads go.
  */
-import { type Expr, ExprScope, type Graph, isOf, make, mapGraphs, topologicalOrder, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, type Graph, isOf, make, mapGraphs, nodesOf, withScope } from '../core/expr.js';
 import { lookUp } from '../core/maps.js';
 import { closed, inlineGraph } from '../ops/control/inline.js';
 import { result, resultIndex, resultPrimitive } from '../ops/control/results.js';
@@ -45,7 +45,7 @@ function join(scans: readonly Expr[], used: ReadonlyMap<Expr, ReadonlySet<number
 
 /** `graph` with scans that go over the same values as one. */
 export function joinScans(graph: Graph): Graph {
-  const order = topologicalOrder(graph.outputs);
+  const order = nodesOf(graph);
   const isScan = ({ primitive }: Expr): boolean => primitive.control?.kind === 'scan';
   if (!order.some(({ primitive }) => primitive.control !== undefined)) return graph;
   const used = new Map<Expr, Set<number>>();

@@ -6,7 +6,7 @@ import {
   mapGraphs,
   type Origin,
   setOrigin,
-  topologicalOrder,
+  nodesOf,
   withOrigin,
   withScope,
 } from '../core/expr.js';
@@ -43,7 +43,7 @@ export function rewriteOuter(graph: Graph, rewrite: NodeRewrite): Graph {
       return copy;
     });
     withOrigin(undefined, () => {
-      for (const node of topologicalOrder(graph.outputs)) {
+      for (const node of nodesOf(graph)) {
         if (replaced.has(node)) continue;
         setOrigin(originOf(node));
         const inputs = node.inputs.map((input) => lookUp(replaced, input));

@@ -9,7 +9,7 @@ import { isParameter } from '../ops/leaf.js';
 import { padPrimitive, reshapePrimitive } from '../ops/movement.js';
 import { sizeOf } from '../core/aval.js';
 import { axisForm } from '../core/affine.js';
-import { type Expr, isOf, topologicalOrder } from '../core/expr.js';
+import { type Expr, isOf, nodesOf } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 import { lookUp } from '../core/maps.js';
 import { barrierPrimitive, copyPrimitive, isLastCopy } from '../ops/control/copy.js';
@@ -172,7 +172,7 @@ export function chooseRoots(
   maxBody: number,
   inPlace: ReadonlySet<Expr> = new Set(),
 ): Roots {
-  const order = topologicalOrder(graph.outputs);
+  const order = nodesOf(graph);
   const roots = new Set<Expr>(extra);
   const regions = new Regions(order, extra);
   const add = (node: Expr): void => {

@@ -4,7 +4,7 @@
  * A step counter is an output that every segment of an update reads. Were it one node, it would be stored by one launch
  * and read by the next; as it is a few operations on scalars, each reader computes it anew, and one launch does it all.
  */
-import { type Expr, ExprScope, make, topologicalOrder, withOrigin, withScope } from '../core/expr.js';
+import { type Expr, ExprScope, make, nodesOf, withOrigin, withScope } from '../core/expr.js';
 import type { Graph } from '../core/graph.js';
 
 /** Nodes that are scalars computed from scalar parameters and constants, element-wise. */
@@ -23,7 +23,7 @@ function scalarNodes(order: readonly Expr[]): Set<Expr> {
 
 /** Outputs that are functions of scalars become copies of their node. */
 export function separate(graph: Graph): Graph {
-  const order = topologicalOrder(graph.outputs);
+  const order = nodesOf(graph);
   const scalars = scalarNodes(order);
   if (!graph.outputs.some((output) => output.primitive.kind !== 'leaf' && scalars.has(output))) return graph;
   const copies = new Map<Expr, Expr>();

@@ -439,6 +439,15 @@ export function topologicalOrder<N extends Expr>(
   return order;
 }
 
+const nodesOfGraphs = new WeakMap<Graph, readonly Expr[]>();
+
+/** The nodes of a graph in {@link topologicalOrder}, found once: pass after pass asks for them. */
+export function nodesOf(graph: Graph): readonly Expr[] {
+  let nodes = nodesOfGraphs.get(graph);
+  if (nodes === undefined) nodesOfGraphs.set(graph, (nodes = topologicalOrder(graph.outputs)));
+  return nodes;
+}
+
 /** Makes the nodes that `outputs` need anew in the current scope, from the copies of leaves that are in `copies` already. */
 export function copyInto(copies: Map<Expr, Expr>, outputs: readonly Expr[]): Expr[] {
   withOrigin(undefined, () => {
