@@ -16,7 +16,7 @@ const withoutChunks = {
 
 const pages = [
   { name: 'core + js + wasm', import: '{ jit, valueAndGrad, tensor, TrainVar }', limit: '135.8 kB' },
-  { name: 'a page that trains', import: '{ jit, valueAndGrad, tensor, TrainVar, Adadelta }', limit: '147.7 kB' },
+  { name: 'a page that trains', import: '{ jit, valueAndGrad, tensor, TrainVar, Adadelta }', limit: '147.8 kB' },
   // The loop and batches; files, which are loaded on demand, are no part of it.
   {
     name: 'a page that fits',
@@ -38,7 +38,7 @@ const pages = [
   },
   // Of this 36 kB are the parser, acorn.
   { name: 'a page that lifts', import: '{ lift }', limit: '161.5 kB' },
-  { name: 'everything', import: '*', limit: '260.8 kB' },
+  { name: 'everything', import: '*', limit: '260.9 kB' },
 ];
 
 export default pages.map((page) => ({

@@ -236,7 +236,7 @@ export abstract class Optimizer extends Module {
       throw new OptionError(
         'NO_VARIABLES',
         `${this.name} was asked to update and trains no Variables`,
-        'Pass { trainVars } when you make it, or call registerTrainVars; trainVars() of a module finds nothing in #private fields.',
+        'Pass { trainVars } when you make it, or call registerTrainVars; #private fields are not searched.',
       );
     const gradients = this.gradients(grads);
     const params = new Map([...variables].map(([key, variable]) => [key, variable.value]));
