@@ -328,6 +328,7 @@ test('toJSON has every field and a version; buffers live from kernel to kernel',
     expect(Object.keys(kernel).sort()).toEqual(
       [
         'name',
+        'launches',
         'source',
         'wat',
         'inputs',
