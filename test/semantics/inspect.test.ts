@@ -340,6 +340,7 @@ test('toJSON has every field and a version; buffers live from kernel to kernel',
         'untiled',
         'tiles',
         'from',
+        'launches',
         'lines',
       ].sort(),
     );
