@@ -131,9 +131,12 @@ const isPrime = (n: number): boolean => {
   return n > 1;
 };
 
+/** How far apart sizes may lie: all of a million need not be tried. */
+const SPREAD = 4096;
+
 /** Different sizes from `low` to `high`, the largest first; primes where there are, which other extents seldom are. */
 function sizesBetween(low: number, high: number, round: number): number[] {
-  const all = Array.from({ length: high - low + 1 }, (_, i) => high - i);
+  const all = Array.from({ length: Math.min(high - low + 1, SPREAD) }, (_, i) => high - i);
   const primes = all.filter(isPrime);
   const from = primes.length >= 9 ? primes : all;
   const step = Math.floor(from.length / 3);
@@ -150,7 +153,7 @@ const SHIFTS = [0, 3, 7, 12, 20, 29];
  * @throws TraceError `BATCH_DIFFERS`, UnsupportedError `BATCH_LAYOUT`, `BATCH_UNSUPPORTED`
  */
 export function compileBatch<T extends Traced>(
-  { min = 1, max }: BatchOptions,
+  { min = 1, max = Infinity }: BatchOptions,
   n: number,
   record: (n: number) => T,
   check: (graph: Graph) => void,
@@ -162,7 +165,7 @@ export function compileBatch<T extends Traced>(
       `the backend ${target.name} has no programs for any number of rows: ${target.batches ?? 'its loops have constant bounds'}`,
       "Leave out { batch }, then each size has a program, or run it on 'js', 'wasm' or WebGPU.",
     );
-  const most = max ?? Math.max(LEAST_CAPACITY, 2 ** Math.ceil(Math.log2(Math.max(1, n))));
+  const most = max < Infinity ? max : Math.max(LEAST_CAPACITY, 2 ** Math.ceil(Math.log2(Math.max(1, n))));
   const least = Math.max(2, min);
   if (n === 0 || most - least < 2) return undefined;
   const { traced, family } = recordFamily((round) => sizesBetween(least, most, round), record);

@@ -104,17 +104,19 @@ export function bindingValue(binding: Binding, args: readonly Expr[]): Expr {
 
 /** The positions of the arguments by which `fn` is differentiated. @throws OptionError `ARGNUMS` */
 function checkArgnums(name: string, { argnums, vars }: GradOptions, count: number): readonly number[] {
-  const given = argnums ?? (vars === undefined ? 0 : []);
-  const positions = typeof given === 'number' ? [given] : given;
-  positions.forEach((position, i) => {
-    if (!Number.isInteger(position) || position < 0 || position >= count || positions.indexOf(position) < i)
-      throw new OptionError(
-        'ARGNUMS',
-        `grad of ${name} got argnums ${describeValue(argnums)} and ${count} arguments`,
-        'Name arguments by their position, from 0, each once.',
-      );
-  });
-  return positions;
+  const given = argnums === undefined ? (vars === undefined ? 0 : []) : argnums;
+  const positions: unknown = typeof given === 'number' ? [given] : given;
+  const isPosition = (position: unknown, i: number, all: readonly unknown[]): boolean =>
+    Number.isInteger(position) &&
+    (position as number) >= 0 &&
+    (position as number) < count &&
+    all.indexOf(position) === i;
+  if (Array.isArray(positions) && positions.every(isPosition)) return positions as number[];
+  throw new OptionError(
+    'ARGNUMS',
+    `grad of ${name} got argnums ${describeValue(argnums)} and ${count} arguments`,
+    'Name arguments by their position, from 0, each once.',
+  );
 }
 
 /** The loss that a function returned, and what it returned beside. @throws TraceError `NO_AUX`, `NOT_A_SCALAR`, … */

@@ -319,6 +319,20 @@ describe('errors come before anything is written', () => {
     expect(refuse((x) => scan(turn, zeros([2]), x)[0])).toBe('BATCH_LAYOUT');
   });
 
+  it('and no limit, nor one that is far away', () => {
+    for (const max of [Infinity, 1e9]) {
+      const step = jit((x: Tensor) => x.mul(2).sum(0), { backend: 'reference', batch: { args: [0], max } });
+      const sums = [3, 7].map((n) => step(rows(n).mul(0).add(1)).arraySync());
+      expect([sums, step.stats.compiles]).toEqual([
+        [
+          [6, 6],
+          [14, 14],
+        ],
+        1,
+      ]);
+    }
+  });
+
   it('of backends whose loops have constant bounds', () => {
     const step = jit((x: Tensor) => x.add(1), { backend: 'js', batch: { args: [0] } });
     expect(code(() => step.inspectOn(gpujs({ mode: 'cpu' }), rows(3)))).toBe('BATCH_UNSUPPORTED');

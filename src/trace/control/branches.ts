@@ -84,13 +84,19 @@ export function switchCase(index: TensorLike, branches: readonly Branch[], ...op
   }
   return choose(
     'switchCase',
-    record(() => cast(useExpr(checkedIndex(index as Tensor).expr), 'i32')),
+    record(() => cast(useExpr(checkedIndex(index).expr), 'i32')),
     branches,
     operands,
   );
 }
 
-function checkedIndex(index: Tensor): Tensor {
+function checkedIndex(index: unknown): Tensor {
+  if (!(index instanceof Tensor))
+    throw new DTypeError(
+      'BRANCH_INDEX',
+      `switchCase got the index ${describeValue(index)}`,
+      'An index is an integer, or a tensor of one.',
+    );
   const { aval } = index.expr;
   if (index.ndim !== 0)
     throw new ShapeError('BRANCH_INDEX', `switchCase got ${aval.key} as its index`, 'An index is a scalar.');

@@ -183,7 +183,7 @@ function scanned(
 
 /** @throws OptionError, ShapeError `SCAN_LENGTH` */
 function lengthOf(sequences: readonly Expr[], given: number | undefined): number {
-  if (given !== undefined && !(given >= 0 && isIntegerOf(given, 'i32')))
+  if (given !== undefined && !(isIntegerOf(given, 'i32') && given >= 0))
     throw new OptionError(
       'SCAN_LENGTH',
       `scan got length: ${describeValue(given)}`,
