@@ -1,6 +1,7 @@
 /** Batches of examples, and parts of them. */
 import { OptionError } from '../core/errors.js';
 import { checkFlag, checkOptions, describeValue } from '../core/options.js';
+import { checkRange, COUNT } from '../core/ranges.js';
 import { inOrder, shuffled } from './order.js';
 import { type Batch, type ExampleTree, type Table, tableOf, take } from './table.js';
 
@@ -63,7 +64,14 @@ export class Batches<T> implements Iterable<Batch<T>>, Passes<Batch<T>> {
     return this.iterate(this.passes++)[Symbol.iterator]();
   }
 
-  *iterate(pass: number, from = 0): Generator<Batch<T>, void> {
+  /** @throws OptionError `OPTION_RANGE` unless both count from 0 */
+  iterate(pass: number, from = 0): Generator<Batch<T>, void> {
+    checkRange('iterate', 'pass', pass, COUNT);
+    checkRange('iterate', 'from', from, COUNT);
+    return this.batchesOf(pass, from);
+  }
+
+  private *batchesOf(pass: number, from: number): Generator<Batch<T>, void> {
     const { size, shuffle, seed } = this.options;
     const order = shuffle ? shuffled(this.examples, seed, pass) : inOrder(this.examples);
     for (let i = from; i < this.length; i++) yield take(this.table, order.slice(i * size, (i + 1) * size)) as Batch<T>;

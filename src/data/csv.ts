@@ -58,6 +58,21 @@ function installedParser(): CsvParser {
   );
 }
 
+/** What a parser gave, if it is rows of texts and a list of errors. @throws OptionError `OPTION_RANGE` */
+function checkParsed(parsed: unknown): { rows: string[][]; errors: ReturnType<CsvParser['parse']>['errors'] } {
+  const { data, errors } = (parsed ?? {}) as { data?: unknown; errors?: unknown };
+  const isText = (cell: unknown): boolean => typeof cell === 'string';
+  const isRow = (row: unknown): boolean => Array.isArray(row) && row.every(isText);
+  const isError = (each: unknown): boolean => typeof each === 'object' && each !== null;
+  if (Array.isArray(data) && data.every(isRow) && Array.isArray(errors) && errors.every(isError))
+    return { rows: data, errors };
+  throw new OptionError(
+    'OPTION_RANGE',
+    `readCsv got a parser whose parse gives ${describeValue(parsed)}, without rows of texts as data or a list of errors`,
+    "Pass what import Papa from 'papaparse' gives.",
+  );
+}
+
 const NOTHING = /^(na|n\/a|nan|null)?$/i;
 
 /**
@@ -94,8 +109,7 @@ export function readCsv(text: string, options: CsvOptions = {}): Record<string, 
       `readCsv got parser = ${describeValue(parser)}`,
       "Pass what import Papa from 'papaparse' gives.",
     );
-  const { data, errors } = parser.parse(text, { delimiter, skipEmptyLines: true });
-  const rows = data as string[][];
+  const { rows, errors } = checkParsed(parser.parse(text, { delimiter, skipEmptyLines: true }));
   const broken = errors.find(({ type }) => type === 'Quotes');
   if (broken !== undefined)
     throw new DataError(

@@ -3,18 +3,14 @@ import { OptionError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import type { Passes } from './batches.js';
 import { Departure } from './departure.js';
-
-type Source<B> = Iterable<B> | AsyncIterable<B>;
-
-const isIterable = (value: unknown): value is Source<unknown> =>
-  typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
+import { checkResult, isIterable, type Iterables, iteratorOf, letGo } from './iteration.js';
 
 /**
  * Keeps `count` results of the iterator under way. No generator: one answers `return` only when the wait that it is in has
  * ended, and a source may never answer.
  */
-function ahead<B>(source: Source<B>, count: number): AsyncIterableIterator<B, undefined> {
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+function ahead<B>(source: Iterables<B>, count: number): AsyncIterableIterator<B, undefined> {
+  const iterator = iteratorOf('prefetch', source);
   const asked: Promise<IteratorResult<B>>[] = [];
   const left = new Departure();
   const done = { done: true, value: undefined } as const;
@@ -24,6 +20,7 @@ function ahead<B>(source: Source<B>, count: number): AsyncIterableIterator<B, un
       unanswered++;
       const next = Promise.resolve()
         .then(() => iterator.next())
+        .then((result) => checkResult('prefetch', result))
         .then(async (result) => (result.done === true ? result : { done: false as const, value: await result.value }))
         .finally(() => unanswered--);
       // Whoever takes it hears of its failure; until then it is nobody's.
@@ -34,7 +31,7 @@ function ahead<B>(source: Source<B>, count: number): AsyncIterableIterator<B, un
   /** Lets the source go; a promise where it is idle, so that what it does then is waited for. */
   const close = (): unknown => {
     left.leave();
-    const closing = Promise.resolve().then(() => iterator.return?.());
+    const closing = Promise.resolve().then(() => letGo(iterator));
     // Heard of where it is waited for.
     closing.catch(() => undefined);
     // A generator puts away what it holds when its own wait is over.
@@ -79,9 +76,9 @@ function ahead<B>(source: Source<B>, count: number): AsyncIterableIterator<B, un
  * let total = 0;
  * for await (const x of prefetch(download(), 2)) total += x.item();
  * total; // 3
- * @throws OptionError `OPTION_RANGE`, `NOT_ITERABLE`
+ * @throws OptionError `OPTION_RANGE`, `NOT_ITERABLE`; DataError `ITERATOR` where an iterator answers what is no result
  */
-export function prefetch<B>(source: Source<B>, count = 2): AsyncIterable<B> & Partial<Passes<B>> {
+export function prefetch<B>(source: Iterables<B>, count = 2): AsyncIterable<B> & Partial<Passes<B>> {
   if (!isIterable(source))
     throw new OptionError(
       'NOT_ITERABLE',

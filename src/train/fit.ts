@@ -1,6 +1,7 @@
 /** The loop around a step: epochs, progress, evaluation, early stopping, checkpoints, and how it is stopped. */
 import { DataError, OptionError } from '../core/errors.js';
 import { Departure } from '../data/departure.js';
+import { checkResult, iteratorOf, letGo } from '../data/iteration.js';
 import type { History } from './history.js';
 import { append, means, type Numbers, own, readNumbers, type StepReadings, stepReadings } from './measures.js';
 import {
@@ -43,22 +44,22 @@ const isPromise = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
 
 /** Batches of an epoch, from one on. */
 async function* batchesOf<B>(source: Source<B>, epoch: number, from: number, abort: Departure) {
-  const placed = source.iterate?.(epoch, from);
-  const batches: Iterable<B> | AsyncIterable<B> = placed ?? source;
-  const iterator: Iterator<B> | AsyncIterator<B> =
-    Symbol.asyncIterator in batches ? batches[Symbol.asyncIterator]() : batches[Symbol.iterator]();
+  const placed = typeof source.iterate === 'function' ? source.iterate(epoch, from) : undefined;
+  const iterator = iteratorOf('fit', placed ?? source);
   let left = placed === undefined ? from : 0;
   try {
     for (;;) {
       const asked = iterator.next();
       // A source that never answers must not keep an abort waiting.
-      const result = isPromise(asked) ? await abort.before(asked) : asked;
-      if (result === undefined || result.done === true) return;
+      const answer = isPromise(asked) ? await abort.before(asked) : asked;
+      if (answer === undefined && abort.over) return;
+      const result = checkResult('fit', answer);
+      if (result.done === true) return;
       if (left-- <= 0) yield result.value;
     }
   } finally {
     // Not awaited: a generator answers when its own wait is over.
-    void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    void Promise.resolve(letGo(iterator)).catch(() => undefined);
   }
 }
 
@@ -208,7 +209,8 @@ async function endEpoch(run: Run, begun: number): Promise<void> {
  * });
  * const history = await fit(step, batches({ x: ones([8]), y: ones([8]) }, { size: 4 }), { epochs: 3, progress: false });
  * history.loss.length; // 3
- * @throws OptionError for options, `STEP_RESULT`, `MONITOR`; DataError `EMPTY_DATA` for an epoch without batches;
+ * @throws OptionError for options, `STEP_RESULT`, `MONITOR`; DataError `EMPTY_DATA` for an epoch without batches, `ITERATOR` for a source
+ * whose iterator answers what is no result;
  * CheckpointError `CHECKPOINT_MISMATCH` for the file of another model, `CHECKPOINT_CORRUPT`, `CHECKPOINT_WRITE`
  */
 export async function fit<B>(
