@@ -3,7 +3,7 @@
  * here elements come from tensors and go to memory of the default backend, each byte copied once.
  */
 import { makeAval } from '../core/aval.js';
-import { checkOptions } from '../core/options.js';
+import { checkFlag, checkOptions } from '../core/options.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
 import { Storage } from '../runtime/storage.js';
 import { fromStorage, Tensor } from '../trace/tensor.js';
@@ -67,6 +67,7 @@ export const fromSafetensors = (bytes: Uint8Array): Record<string, Tensor> =>
  */
 export function toNpz(tensors: TensorDict, options: { readonly compress?: boolean } = {}): Uint8Array<ArrayBuffer> {
   checkOptions('toNpz', options, ['compress']);
+  if (options.compress !== undefined) checkFlag('toNpz', 'compress', options.compress);
   return encodeNpz(hostArrays(tensors), options);
 }
 

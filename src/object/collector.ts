@@ -1,6 +1,6 @@
 /** Collectors: ordered dicts from keys to modules or Variables, in which a key holds one thing. */
 import { OptionError } from '../core/errors.js';
-import { isPlainObject } from '../core/options.js';
+import { describeValue, isDict } from '../core/options.js';
 
 /** A class of the objects that a collector may hold. */
 // Only ever used on the right of instanceof, so its arguments do not matter.
@@ -12,6 +12,28 @@ export type Dict<T> = ReadonlyMap<string, T> | Readonly<Record<string, T>>;
 
 export const dictEntries = <T>(dict: Dict<T>): [string, T][] =>
   dict instanceof Map ? [...(dict as ReadonlyMap<string, T>)] : Object.entries(dict as Readonly<Record<string, T>>);
+
+/** @throws OptionError `NOT_A_CLASS` for what `instanceof` does not take. */
+export function checkClasses(owner: string, types: readonly unknown[]): void {
+  for (const type of types)
+    if (typeof type !== 'function' || typeof type.prototype !== 'object')
+      throw new OptionError('NOT_A_CLASS', `${owner} got ${describeValue(type)} as a class`, 'Pass a class: TrainVar.');
+}
+
+const isIterable = (value: unknown): value is Iterable<unknown> =>
+  typeof value === 'object' && typeof (value as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === 'function';
+
+/** The pairs of a dict, or of what else gives them. @throws OptionError `NOT_A_DICT` */
+export function pairsOf<T>(owner: string, entries: Dict<T> | Iterable<readonly [string, T]>): [string, T][] {
+  const listed = isDict(entries) ? dictEntries(entries as Dict<T>) : isIterable(entries) ? [...entries] : [undefined];
+  const wrong = listed.findIndex((pair) => !Array.isArray(pair) || typeof pair[0] !== 'string');
+  if (wrong < 0) return listed as [string, T][];
+  throw new OptionError(
+    'NOT_A_DICT',
+    `${owner} got ${describeValue(isIterable(entries) ? listed[wrong] : entries)}`,
+    'Pass an object, a Map, or pairs [key, value].',
+  );
+}
 
 /** A dict whose entries `for (const [key, value] of dict)` gives. */
 export type IterableDict<T> = Dict<T> & Iterable<[string, T]>;
@@ -37,7 +59,7 @@ export class Collector<T> extends Map<string, T> {
 
   constructor(entries?: Iterable<readonly [string, T]> | null) {
     super();
-    for (const [key, value] of entries ?? []) this.set(key, value);
+    for (const [key, value] of pairsOf('Collector', entries ?? [])) this.set(key, value);
   }
 
   /** @throws OptionError `DUPLICATE_KEY` if the key holds another thing already. */
@@ -67,14 +89,17 @@ export class Collector<T> extends Map<string, T> {
 
   /** What is an instance of `type`. */
   subset<S extends T>(type: ClassOf<S>): Collector<S> {
+    checkClasses('subset', [type]);
     return this.where((value) => value instanceof type) as Collector<S>;
   }
   /** What is an instance of one of `types`. */
   include(...types: readonly ClassOf<unknown>[]): Collector<T> {
+    checkClasses('include', types);
     return this.where((value) => types.some((type) => value instanceof type));
   }
   /** What is an instance of none of `types`. */
   not(...types: readonly ClassOf<unknown>[]): Collector<T> {
+    checkClasses('not', types);
     return this.where((value) => !types.some((type) => value instanceof type));
   }
   /** Each thing once, under its first key. */
@@ -84,7 +109,7 @@ export class Collector<T> extends Map<string, T> {
   }
   /** This and `other`. @throws OptionError `DUPLICATE_KEY` where a key would hold two different things. */
   concat(other: Dict<T>): Collector<T> {
-    return this.keepingPaths(new Collector([...this, ...dictEntries(other)]), other);
+    return this.keepingPaths(new Collector([...this, ...pairsOf('concat', other)]), other);
   }
   /**
    * What is not in `other`: a dict, or keys.
@@ -96,16 +121,15 @@ export class Collector<T> extends Map<string, T> {
       if (!this.has(key))
         throw new OptionError(
           'MISSING_KEY',
-          `there is no key ${JSON.stringify(key)} to leave out`,
+          `there is no key ${typeof key === 'string' ? JSON.stringify(key) : describeValue(key)} to leave out`,
           'Name a key that is there.',
         );
       keys.add(key);
     };
     if (typeof other === 'string') remove(other);
-    else if (!(other instanceof Map) && !isPlainObject(other) && Symbol.iterator in other)
-      for (const key of other as Iterable<string>) remove(key);
+    else if (!isDict(other) && isIterable(other)) for (const key of other as Iterable<string>) remove(key);
     else
-      for (const [key, value] of dictEntries(other as Dict<T>)) {
+      for (const [key, value] of pairsOf('without', other as Dict<T>)) {
         remove(key);
         if (this.get(key) !== value)
           throw new OptionError(

@@ -1,11 +1,11 @@
 /** Lists and dicts of modules and of Variables; attributes of a module that its walks look into. */
 import { OptionError } from '../core/errors.js';
-import { describeValue, isPlainObject } from '../core/options.js';
+import { describeValue } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
-import { type ClassOf, dictEntries, type Dict } from './collector.js';
+import { type ClassOf, type Dict, pairsOf } from './collector.js';
 import { ModuleNode } from './node.js';
 
 /** @throws OptionError `WRONG_CLASS` unless `value` is an instance of `type`. */
@@ -36,28 +36,12 @@ abstract class ClassList<T> extends Array<T> {
   }
 }
 
-/** The pairs of a dict, or what else is iterable; one that is no pair for anything else. */
-function pairsOf(entries: unknown): Iterable<unknown> {
-  if (entries instanceof Map || isPlainObject(entries)) return dictEntries(entries as Dict<unknown>);
-  const isIterable = typeof (entries as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === 'function';
-  return isIterable && typeof entries === 'object' ? (entries as Iterable<unknown>) : [undefined];
-}
-
 /** A Map whose values are all of one class. */
 abstract class ClassDict<T> extends Map<string, T> {
   declare readonly [leafType]: Tensor;
   constructor(entries: Dict<T> | Iterable<readonly [string, T]>) {
     super();
-    const pairs = pairsOf(entries);
-    for (const pair of pairs) {
-      if (!Array.isArray(pair) || typeof pair[0] !== 'string')
-        throw new OptionError(
-          'NOT_A_DICT',
-          `${this.constructor.name} got ${describeValue(pairs === entries ? pair : entries)}`,
-          'Pass an object, a Map, or pairs [key, value].',
-        );
-      this.set(pair[0], pair[1] as T);
-    }
+    for (const [key, value] of pairsOf(this.constructor.name, entries)) this.set(key, value);
   }
   protected abstract check(item: T): void;
   override set(key: string, value: T): this {

@@ -1,7 +1,7 @@
 /** Variables and modules that are no attributes: the Collectors that hold them, and how they are registered. */
 import type { Variable } from '../trace/variable.js';
 import { isPlainObject } from '../core/options.js';
-import { type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
+import { checkClasses, type ClassOf, Collector, type Dict, dictEntries } from './collector.js';
 import { requireInstance } from './containers.js';
 import type { ModuleNode } from './node.js';
 
@@ -39,6 +39,7 @@ export function splitOptions<T>(
   const last = given[given.length - 1];
   if (!isPlainObject(last) || typeof last[option] !== 'function' || Object.keys(last).length !== 1)
     return [given, otherwise];
+  checkClasses(option, [last[option]]);
   return [given.slice(0, -1), last[option] as ClassOf<T>];
 }
 

@@ -4,7 +4,7 @@
  */
 import { allocateArray, type TypedArray } from '../core/dtype.js';
 import { CheckpointError, LazuliError, OptionError } from '../core/errors.js';
-import { describeValue } from '../core/options.js';
+import { checkFlag, describeValue } from '../core/options.js';
 import { type FileContents, type HostArray, quote } from '../io/array-file.js';
 import { readCheckpoint } from '../io/files.js';
 import { getDefaultBackend, resolveBackend } from '../runtime/registry.js';
@@ -78,7 +78,9 @@ export function loadContents(
 }
 
 /** @throws OptionError `OPTION_LOAD` */
-function checkLoadOptions({ rename, exclude }: LoadFileOptions): void {
+function checkLoadOptions({ verbose = false, strict = true, rename, exclude }: LoadFileOptions): void {
+  checkFlag('loadStates', 'verbose', verbose);
+  checkFlag('loadStates', 'strict', strict);
   const refuse = (option: string, value: unknown, remedy: string): never => {
     throw new OptionError('OPTION_LOAD', `loadStates got ${option} = ${describeValue(value)}`, remedy);
   };

@@ -5,7 +5,7 @@ import { CheckpointError, DTypeError, OptionError, ShapeError } from '../core/er
 import { checkOptions, describeValue } from '../core/options.js';
 import { type TensorDict, tensorsIn, valueOf } from '../io/tensor-dict.js';
 import { evaluated } from '../trace/eager.js';
-import { isTracing } from '../trace/scope.js';
+import { isTracing, useExpr } from '../trace/scope.js';
 import { Tensor, tensor, type TensorData } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { dictEntries } from './collector.js';
@@ -154,8 +154,8 @@ function fitting(key: string, variable: Variable, value: unknown): Tensor | numb
       : value instanceof Tensor
         ? value
         : tensor(value as TensorData, { dtype: variable.dtype });
-  // Throws for one that was disposed or donated.
-  const { aval } = given.expr;
+  // Throws for one that was disposed or donated, or is of a trace that has ended.
+  const { aval } = useExpr(given.expr);
   checkFits(key, variable, aval.shape, aval.dtype);
   if (variable.aval.weak && !aval.weak && !isTracing()) return given.item();
   return aval.dtype === variable.dtype ? given : given.cast(variable.dtype);
