@@ -13,11 +13,15 @@ export const NOT_NEGATIVE: Range = { holds: (v) => v >= 0 && v < Infinity, text:
 export const POSITIVE: Range = { holds: (v) => v > 0 && v < Infinity, text: 'finite and positive' };
 /** What `Infinity` lifts. */
 export const LIMIT: Range = { holds: (v) => v > 0, text: 'above 0 (Infinity for no limit)' };
+export const BETWEEN: Range = { holds: (v) => v > 0 && v < 1, text: 'between 0 and 1' };
 export const FACTOR: Range = { holds: (v) => v > 0 && v <= 1, text: 'above 0 and at most 1' };
 export const FINITE: Range = { holds: Number.isFinite, text: 'finite' };
 export const INTEGER: Range = { holds: Number.isSafeInteger, text: 'an integer' };
 export const POSITIVE_INTEGER: Range = { holds: (v) => Number.isSafeInteger(v) && v > 0, text: 'a positive integer' };
 export const COUNTER: Range = { holds: (v) => Number.isSafeInteger(v) && v >= -1, text: 'an integer of at least −1' };
+
+export const COUNT: Range = { holds: (v) => Number.isSafeInteger(v) && v >= 0, text: 'an integer of at least 0' };
+export const ANY: Range = { holds: (v) => !Number.isNaN(v), text: 'of any size' };
 
 /** @throws OptionError `OPTION_RANGE` for what is no number in the range; NaN is in none. */
 export function checkRange(owner: string, option: string, value: unknown, range: Range): number {

@@ -2,7 +2,7 @@
 import { sub, where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { BY_RATE } from './adam.js';
-import { BELOW_ONE, checkFlag, NOT_NEGATIVE, optionOf, splitOption } from './options.js';
+import { BETWEEN, checkFlag, NOT_NEGATIVE, optionOf, splitOption } from './options.js';
 import type { OptimizerOptions } from './optimizer.js';
 import { defineScalars, RuleOptimizer } from './rule-optimizer.js';
 import { type Decay, type Rule, type Slots, zerosOf } from './rule.js';
@@ -26,10 +26,11 @@ const adanRule = (decay: Decay): Rule<AdanScalar, Slots<'m' | 'v' | 'n' | 'prev_
   lr: 1e-3,
   weightDecay: 0.02,
   decay,
+  // At 0 a mean would stay 0, and its correction divide by 0.
   scalars: {
-    beta1: { value: 0.02, range: BELOW_ONE },
-    beta2: { value: 0.08, range: BELOW_ONE },
-    beta3: { value: 0.01, range: BELOW_ONE },
+    beta1: { value: 0.02, range: BETWEEN },
+    beta2: { value: 0.08, range: BETWEEN },
+    beta3: { value: 0.01, range: BETWEEN },
     eps: { value: 1e-8, range: NOT_NEGATIVE },
   },
   flags: ['betas', 'noProx'],

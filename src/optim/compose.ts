@@ -164,7 +164,7 @@ export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => Tensor
   const tx: GradientTransformation<{ readonly count: Tensor }> = {
     init: () => ({ count: scalarTensor(0) }),
     update: (grads, state) => {
-      const { count } = checkState(state);
+      const { count } = checkState(state, 'count');
       const given = schedule(count);
       const factor = given instanceof Tensor ? given : scalarTensor(Number(given));
       return { updates: scaled(factor, grads), state: { count: count.add(1) } };

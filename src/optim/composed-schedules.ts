@@ -5,22 +5,20 @@ import { add, where } from '../trace/functions.js';
 import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import {
+  ANY,
   BELOW_ONE,
+  BETWEEN,
   checkAscending,
   checkOptions,
   checkRange,
+  COUNT,
   NOT_NEGATIVE,
   otherwise,
   POSITIVE,
   POSITIVE_INTEGER,
-  type Range,
 } from './options.js';
 import { asScheduler, halfCosine, Scheduler, type SchedulerOptions } from './scheduler.js';
 import { CallScheduler, type CallSchedulerOptions } from './schedules.js';
-
-const COUNT: Range = { holds: (v) => Number.isSafeInteger(v) && v >= 0, text: 'an integer of at least 0' };
-const METRIC: Range = { holds: (v) => !Number.isNaN(v), text: 'of any size' };
-const SHRINKS: Range = { holds: (v) => v > 0 && v < 1, text: 'between 0 and 1' };
 
 type Followed = Omit<CallSchedulerOptions, 'lr'>;
 const FOLLOWED = ['lastEpoch', 'lastCall', 'name'];
@@ -197,7 +195,7 @@ export class ReduceLROnPlateau extends Scheduler {
   constructor(options: ReduceLROnPlateauOptions) {
     super(options, ['factor', 'patience', 'threshold', 'cooldown', 'minLr', 'mode']);
     const owner = this.constructor.name;
-    this.factor = checkRange(owner, 'factor', otherwise(options.factor, 0.1), SHRINKS);
+    this.factor = checkRange(owner, 'factor', otherwise(options.factor, 0.1), BETWEEN);
     this.patience = checkRange(owner, 'patience', otherwise(options.patience, 10), COUNT);
     this.threshold = checkRange(owner, 'threshold', otherwise(options.threshold, 1e-4), BELOW_ONE);
     this.cooldown = checkRange(owner, 'cooldown', otherwise(options.cooldown, 0), COUNT);
@@ -222,7 +220,7 @@ export class ReduceLROnPlateau extends Scheduler {
    */
   stepMetric(value: number | Tensor): void {
     const measure = value instanceof Tensor ? value.item() : value;
-    if (!Number.isNaN(measure)) checkRange(this.name, 'value', measure, METRIC);
+    if (!Number.isNaN(measure)) checkRange(this.name, 'value', measure, ANY);
     const [best, rest] = [this.best.value.item(), this.resting.value.item()];
     const better = this.mode === 'min' ? measure < best * (1 - this.threshold) : measure > best * (1 + this.threshold);
     if (better) this.best.value = measure;

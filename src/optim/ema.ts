@@ -50,7 +50,8 @@ export class EMA extends Module {
     checkOptions('EMA', options, ['decay', 'name']);
     const wrong = (facts: string, remedy = 'Pass a dict of Variables of floats: model.trainVars().'): OptionError =>
       new OptionError('AVERAGED_VARS', `EMA got ${facts}`, remedy);
-    const entries = (isDict(vars) ? dictEntries(vars) : [['', vars]]) as [string, Variable][];
+    if (!isDict(vars)) throw wrong(`${describeValue(vars)} as its Variables`);
+    const entries = dictEntries(vars);
     for (const [key, variable] of entries)
       if (!((variable as unknown) instanceof Variable) || !isFloat(variable.dtype))
         throw wrong(`${describeValue(variable)} as its Variable ${JSON.stringify(key)}`);

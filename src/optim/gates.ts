@@ -32,10 +32,11 @@ export const identity = (): Transformation => ({
 
 /**
  * `inner` on the gradients that `decide` gives, in the calls for which it says `open`; in the others nothing changes but the
- * gate's own state.
+ * gate's own state, of which `counter` is one.
  */
 function gated<Own extends object>(
   inner: Transformation,
+  counter: keyof Own & string,
   begin: (params: Tree) => Own,
   decide: <P>(grads: P, own: Own) => { readonly open: Tensor; readonly passed: P; readonly own: Own },
 ): Transformation {
@@ -43,7 +44,7 @@ function gated<Own extends object>(
     schedulers: () => inner.schedulers?.() ?? [],
     init: (params) => ({ ...begin(params), inner: inner.init(params) }),
     update: (grads, state, params) => {
-      const { inner: before } = checkState(state);
+      const { inner: before } = checkState(state, counter);
       const { open, passed, own } = decide(grads, state);
       const result = inner.update(passed, before, params);
       return {
@@ -53,7 +54,7 @@ function gated<Own extends object>(
       };
     },
     advance: (grads, state, params) => {
-      const { inner: before } = checkState(state);
+      const { inner: before } = checkState(state, counter);
       const { open, passed, own } = decide(grads, state);
       const result = advance(inner, passed, before, params);
       return {
@@ -77,6 +78,7 @@ export function accumulate(n: number, over?: Transformation): Transformation {
   if (over !== undefined) checkTransformation('accumulate', over);
   const tx = gated(
     over ?? identity(),
+    'count',
     (params) => ({
       count: scalarTensor(0),
       sum: mapLeaves((x) => zeros(x.shape, { dtype: x.dtype }), params),
@@ -119,6 +121,7 @@ export function applyIfFinite(tx: Transformation, options: { readonly maxConsecu
   checkRange('applyIfFinite', 'maxConsecutive', maxConsecutive, COUNT);
   return gated(
     tx,
+    'consecutive',
     () => ({ consecutive: scalarTensor(0) }),
     (grads, own) => {
       const finite = tensorsOf(grads)[0]

@@ -71,8 +71,9 @@ const sm3Rule = (hasBeta: boolean, hasMomentum: boolean): Rule<'beta' | 'momentu
   },
 });
 const SM3_RULES = [false, true].map((beta) => [false, true].map((momentum) => sm3Rule(beta, momentum)));
+/** The rule that the options choose; what is no number is left to the check of its range. */
 export const sm3RuleFor = (options: SM3Options): Rule<'beta' | 'momentum' | 'eps'> =>
-  SM3_RULES[Number(optionOf(options, 'beta', 0) > 0)]![Number(optionOf(options, 'momentum', 0) > 0)]!;
+  SM3_RULES[Number(optionOf(options, 'beta', 0) !== 0)]![Number(optionOf(options, 'momentum', 0) !== 0)]!;
 
 export const LION: Rule<'beta1' | 'beta2', Slots<'m'>> = {
   name: 'Lion',

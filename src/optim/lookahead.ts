@@ -65,7 +65,7 @@ export function lookahead(options: LookaheadChoices): GradientTransformation {
   const inner = asTransformation('Lookahead', options.inner);
 
   const run = <P>(grads: P, state: LookaheadState, params: P) => {
-    const { count, slow, inner: before } = checkState(state);
+    const { count, slow, inner: before } = checkState(state, 'count');
     const { params: fast, applied, state: after } = advance(inner, grads, before, params);
     const next = count.add(1);
     const meet = next.greaterEqual(steps);

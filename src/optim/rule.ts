@@ -168,6 +168,7 @@ function stepTree<H extends string, P>(
   const t = rule.counts === true ? numberIn(state, 'step').add(1) : scalarTensor(1);
   const shared = mapValues(rule.shared ?? {}, ({ next }, name) => next(numberIn(state, name), h, t));
   const names = Object.keys(state).filter((name) => name !== 'step' && !(name in shared));
+  if (names.length === 0 && xs.some((x) => Object.keys(rule.init(x)).length > 0)) throw wrongState(state);
   const columns = names.map((name) => leavesUpTo(treedef, state[name]));
   const next = names.map((): unknown[] => []);
   const results = xs.map((x, i) => {
@@ -175,6 +176,7 @@ function stepTree<H extends string, P>(
     names.forEach((name, n) => {
       const value = columns[n]![i];
       if (value instanceof Tensor) slots[name] = value;
+      else if (value !== null) throw wrongState(state);
     });
     const step: RuleStep<H> = {
       x,

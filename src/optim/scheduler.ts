@@ -8,11 +8,13 @@ import { where } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import {
+  ANY,
   checkOptions,
   checkRange,
   checkScalar,
   COUNTER,
   NOT_NEGATIVE,
+  otherwise,
   RATE,
   type Range,
   scalarTensor,
@@ -29,9 +31,9 @@ export interface SchedulerOptions {
   readonly name?: string;
 }
 
-/** An index as a number; a tensor of another dtype would have the formula rounded in its own. */
+/** An index as a number, not NaN; a tensor of another dtype would have the formula rounded in its own. */
 export const index = (i: number | Tensor): Tensor => {
-  const given = scalarTensor(i);
+  const given = scalarTensor(typeof i === 'object' ? i : checkRange('at', 'i', i, ANY));
   return given.expr.aval.weak ? given : given.cast('f64');
 };
 
@@ -91,7 +93,7 @@ export abstract class Scheduler extends Module {
   /** The rate at epoch or call `i`, the next one unless given, as a scalar; computed in f64 and rounded once. */
   at(i?: number | Tensor, options: { readonly dtype?: DType } = {}): Tensor {
     checkOptions('at', options, ['dtype']);
-    return this.rate(i).cast(options.dtype ?? 'f32');
+    return this.rate(i).cast(otherwise(options.dtype, 'f32'));
   }
 
   /** Ends an epoch. */

@@ -194,7 +194,7 @@ export class CosineAnnealingWarmRestarts extends CallScheduler {
   currentEpoch(i?: number | Tensor, options: { readonly dtype?: DType } = {}): Tensor {
     checkOptions('currentEpoch', options, ['dtype']);
     const call = i === undefined ? this.next() : index(i);
-    return call.div(this.numCallPerEpoch).cast(options.dtype ?? 'f32');
+    return call.div(this.numCallPerEpoch).cast(otherwise(options.dtype, 'f32'));
   }
 
   /** When the n-th period begins, and how long it is, in calls. */

@@ -6,7 +6,7 @@ import { OptionError, TreeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { flatten, flattenUpTo, map, type TreeDef, unflatten } from '../core/tree.js';
 import { add, where } from '../trace/functions.js';
-import type { Tensor } from '../trace/tensor.js';
+import { Tensor } from '../trace/tensor.js';
 import type { Scheduler } from './scheduler.js';
 
 /** A tree whose leaves are tensors. */
@@ -39,10 +39,10 @@ export interface GradientTransformation<State = Tree> {
   advance?<P>(grads: P, state: State, params: P): Outcome<State> & { readonly params: P };
 }
 
-/** @throws OptionError `NOT_A_TRANSFORMATION` for what has no `init` and `update`. */
+/** @throws OptionError `NOT_A_TRANSFORMATION` for what has no `init` and `update`, or something else in the place of a method. */
 export function checkTransformation(owner: string, tx: unknown): void {
-  const { init, update } = (tx ?? {}) as Partial<GradientTransformation>;
-  if (typeof init === 'function' && typeof update === 'function') return;
+  const { init, update, advance = init, schedulers = init } = (tx ?? {}) as Partial<GradientTransformation>;
+  if ([init, update, advance, schedulers].every((method: unknown) => typeof method === 'function')) return;
   throw new OptionError(
     'NOT_A_TRANSFORMATION',
     `${owner} got ${describeValue(tx)} as a transformation`,
@@ -58,9 +58,10 @@ export const wrongState = (state: unknown): TreeError =>
     'Pass what init of these parameters gives, then the state of the update before.',
   );
 
-/** @throws TreeError `TREE_MISMATCH` for a state that is none. */
-export function checkState<T extends object>(state: T): T {
-  if (typeof state === 'object' && (state as unknown) !== null) return state;
+/** @throws TreeError `TREE_MISMATCH` for a state that is none, or lacks one of these scalars. */
+export function checkState<T extends object>(state: T, ...scalars: readonly (keyof T & string)[]): T {
+  const isState = typeof state === 'object' && (state as unknown) !== null;
+  if (isState && scalars.every((name) => state[name] instanceof Tensor)) return state;
   throw wrongState(state);
 }
 
