@@ -47,8 +47,9 @@ export class BatchNorm extends Module {
     super(nameIn(options));
     checkLayer(this.name, options, ['momentum', 'epsilon']);
     checkCounts(this.name, { features });
-    this.momentum = checkRange(this.name, 'momentum', options.momentum ?? 0.9, UNIT);
-    this.epsilon = checkRange(this.name, 'epsilon', options.epsilon ?? 1e-5, POSITIVE);
+    const { momentum = 0.9, epsilon = 1e-5 } = options;
+    this.momentum = checkRange(this.name, 'momentum', momentum, UNIT);
+    this.epsilon = checkRange(this.name, 'epsilon', epsilon, POSITIVE);
     const { dtype = 'f32' } = options;
     this.weight = parameter(ones([features]), options);
     this.bias = parameter(zeros([features]), options);

@@ -123,7 +123,7 @@ export function precisionRecallF1(p: Tensor, y: Tensor, options: PrecisionRecall
   const { average = 'macro' } = options;
   checkChoice(owner, 'average', average, AVERAGES);
   const { classes, labels, count: columns } = predicted('precisionRecallF1', p, y);
-  const given = options.classes ?? columns ?? (average === 'binary' ? 2 : undefined);
+  const { classes: given = columns ?? (average === 'binary' ? 2 : undefined) } = options;
   if (given === undefined && isTracing())
     throw new OptionError(
       'CLASSES',
@@ -132,7 +132,7 @@ export function precisionRecallF1(p: Tensor, y: Tensor, options: PrecisionRecall
     );
   const most = (): number =>
     1 + Math.max(-1, ...[classes, labels].flatMap((x) => (x.size > 0 ? [x.max().item()] : [])));
-  const count = checkRange(owner, 'classes', given ?? Math.max(1, most()), POSITIVE_INTEGER);
+  const count = checkRange(owner, 'classes', given === undefined ? Math.max(1, most()) : given, POSITIVE_INTEGER);
   checkLabels('precisionRecallF1', count, classes, labels);
   const [isTaken, isThere] = [oneHot(classes, count), oneHot(labels, count)];
   const [both, taken, there] = [isTaken.mul(isThere).sum(0), isTaken.sum(0), isThere.sum(0)];

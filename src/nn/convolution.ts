@@ -14,7 +14,7 @@ import {
 } from '../trace/convolution.js';
 import type { Tensor } from '../trace/tensor.js';
 import type { TrainVar } from '../trace/variable.js';
-import { eachAxis, isChannelsFirst } from '../trace/windows.js';
+import { checkPadding, eachAxis, isChannelsFirst } from '../trace/windows.js';
 import { uniform } from './distributions.js';
 import { checkCounts, checkLayer, layerKeys, type LayerOptions, nameIn, parameter } from './layer.js';
 
@@ -53,7 +53,7 @@ abstract class Convolution extends Module {
     const known = transposed ? [...OPTIONS, 'outputPadding' as const] : OPTIONS;
     checkLayer(this.name, options, [...known, 'bias']);
     const given = options as ConvTransposeOptions;
-    const { groups = 1, strides = 1, dilation = 1 } = given;
+    const { groups = 1, strides = 1, dilation = 1, outputPadding = 0 } = given;
     checkCounts(this.name, { inputs, outputs, groups });
     if (inputs % groups !== 0 || outputs % groups !== 0)
       throw new OptionError(
@@ -64,8 +64,11 @@ abstract class Convolution extends Module {
     const window = eachAxis(this.name, 'size', size, rank, 1);
     eachAxis(this.name, 'strides', strides, rank, 1);
     eachAxis(this.name, 'dilation', dilation, rank, 1);
+    eachAxis(this.name, 'outputPadding', outputPadding, rank, 0);
+    checkPadding(this.name, given.padding, rank);
     const channelsFirst = isChannelsFirst(this.name, given.layout);
-    const hasBias = checkFlag(this.name, 'bias', options.bias ?? true);
+    const { bias = true } = options;
+    const hasBias = checkFlag(this.name, 'bias', bias);
     this.options = Object.fromEntries(known.flatMap((key) => (given[key] === undefined ? [] : [[key, given[key]]])));
 
     const channels = transposed

@@ -111,7 +111,8 @@ function labelled(logProbabilities: Tensor, labels: Tensor, to: Classes, smoothi
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const to = classesOf('crossEntropy', logits, labels, options, ['labelSmoothing']);
-  const smoothing = checkRange('crossEntropy', 'labelSmoothing', options.labelSmoothing ?? 0, UNIT);
+  const { labelSmoothing = 0 } = options;
+  const smoothing = checkRange('crossEntropy', 'labelSmoothing', labelSmoothing, UNIT);
   const logProbabilities = logits.logSoftmax(to.axis);
   if (!isFloat(labels.dtype) || !sameShape(logits.shape, labels.shape))
     return labelled(logProbabilities, labels, to, smoothing);

@@ -42,11 +42,11 @@ export interface NormalOptions {
 /** What is standard, moved and stretched. Whether options were given decides, not their values. */
 function scaled(op: string, standard: Tensor, options: NormalOptions): Tensor {
   checkOptions(`random.${op}`, options, ['mean', 'std']);
-  const { mean, std } = options;
-  if (mean === undefined && std === undefined) return standard;
+  if (options.mean === undefined && options.std === undefined) return standard;
+  const { mean = 0, std = 1 } = options;
   return standard
-    .mul(checkRange(`random.${op}`, 'std', std ?? 1, NOT_NEGATIVE))
-    .add(checkRange(`random.${op}`, 'mean', mean ?? 0, FINITE));
+    .mul(checkRange(`random.${op}`, 'std', std, NOT_NEGATIVE))
+    .add(checkRange(`random.${op}`, 'mean', mean, FINITE));
 }
 
 /**
@@ -122,8 +122,9 @@ const I32: Range = { holds: (v) => INTEGER.holds(v) && v >= -(2 ** 31) && v <= 2
 export function randint(k: Tensor, shape: Shape, options: RandintOptions): Tensor {
   const owner = 'random.randint';
   checkOptions(owner, options, ['min', 'max']);
-  const min = checkRange(owner, 'min', options.min ?? 0, I32);
-  const max = checkRange(owner, 'max', options.max, I32);
+  const { min = 0, max } = options;
+  checkRange(owner, 'min', min, I32);
+  checkRange(owner, 'max', max, I32);
   if (min >= max)
     throw new OptionError('OPTION_RANGE', `${owner} got min = ${min} and max = ${max}`, 'max is above min.');
   const n = sizeOf(checkShape(owner, shape));

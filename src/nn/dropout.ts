@@ -6,7 +6,7 @@ import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { bernoulli } from './distributions.js';
 import { split } from './keys.js';
-import { checkLayer, layerKeys, type LayerOptions, nameIn } from './layer.js';
+import { checkLayer, checkTensor, layerKeys, type LayerOptions, nameIn } from './layer.js';
 
 /** `x` with each element 0 with probability `rate`, else times 1/(1 − rate). */
 export const dropped = (x: Tensor, rate: number, key: Tensor): Tensor =>
@@ -44,6 +44,7 @@ export class Dropout extends Module {
   }
   /** Any shape → the same; in training the key of the state advances. */
   call(x: Tensor): Tensor {
+    checkTensor(this, x);
     return this.training ? dropped(x, this.rate, this.next()) : x;
   }
 }

@@ -42,7 +42,8 @@ export interface HuberOptions extends ReductionOptions {
  */
 export function huber(a: TensorLike, b: TensorLike, options: HuberOptions = {}): Tensor {
   const reduction = reductionOf('huber', options, ['delta']);
-  const delta = checkRange('huber', 'delta', options.delta ?? 1, POSITIVE);
+  const { delta = 1 } = options;
+  checkRange('huber', 'delta', delta, POSITIVE);
   const [x, y] = alike('huber', a, b);
   const distance = x.sub(y).abs();
   const near = distance.square().mul(0.5);
@@ -72,7 +73,8 @@ export function binaryCrossEntropy(
   options: BinaryCrossEntropyOptions = {},
 ): Tensor {
   const reduction = reductionOf('binaryCrossEntropy', options, ['fromLogits']);
-  const fromLogits = checkFlag('binaryCrossEntropy', 'fromLogits', options.fromLogits ?? true);
+  const { fromLogits = true } = options;
+  checkFlag('binaryCrossEntropy', 'fromLogits', fromLogits);
   const [x, y] = alike('binaryCrossEntropy', scores, labels);
   if (fromLogits) return reduced(x.softplus().sub(x.mul(y)), reduction);
   const right = boundedLog(x).mul(y);
@@ -148,7 +150,8 @@ export function tripletMargin(
   options: TripletMarginOptions = {},
 ): Tensor {
   const reduction = reductionOf('tripletMargin', options, ['margin']);
-  const margin = checkRange('tripletMargin', 'margin', options.margin ?? 1, NOT_NEGATIVE);
+  const { margin = 1 } = options;
+  checkRange('tripletMargin', 'margin', margin, NOT_NEGATIVE);
   const [a, p, n] = alike('tripletMargin', anchor, positive, negative);
   const distance = (to: Tensor): Tensor => a.sub(to).add(1e-6).square().sum(-1).sqrt();
   return reduced(distance(p).sub(distance(n)).add(margin).relu(), reduction);

@@ -43,6 +43,12 @@ export const layerKeys = (options: LayerOptions, count: number): Tensor[] => spl
 /** A parameter that begins at `value`, in the dtype of the layer. */
 export const parameter = (value: Tensor, { dtype = 'f32' }: LayerOptions): TrainVar => new TrainVar(value.cast(dtype));
 
+/** @throws ShapeError `LAYER_INPUT` for what is no tensor */
+export function checkTensor(layer: Module, x: unknown): asserts x is Tensor {
+  if (!(x instanceof Tensor))
+    throw new ShapeError('LAYER_INPUT', `${layer.name} got ${describe(x)}`, 'It takes a tensor of any shape.');
+}
+
 /**
  * Checks that `x` has `features` on its last axis and at least `rank` axes.
  * @throws ShapeError `LAYER_INPUT`

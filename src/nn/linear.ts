@@ -36,7 +36,8 @@ export class Linear extends Module {
     super(nameIn(options));
     checkLayer(this.name, options, ['bias']);
     checkCounts(this.name, { inputs, outputs });
-    const hasBias = checkFlag(this.name, 'bias', options.bias ?? true);
+    const { bias = true } = options;
+    const hasBias = checkFlag(this.name, 'bias', bias);
     const [first, second] = layerKeys(options, 2) as [Tensor, Tensor];
     const max = 1 / Math.sqrt(inputs);
     this.weight = parameter(uniform(first, [inputs, outputs], { min: -max, max }), options);

@@ -1,5 +1,6 @@
 /** A running mean, as one keeps of losses over an epoch. */
 import { ShapeError } from '../core/errors.js';
+import { checkRange, NOT_NEGATIVE } from '../core/ranges.js';
 import { Module } from '../object/module.js';
 import { zeros } from '../trace/create.js';
 import { mul } from '../trace/functions.js';
@@ -23,6 +24,7 @@ export class Mean extends Module {
 
   /** @throws ShapeError `NOT_A_SCALAR` */
   update(value: TensorLike, count: TensorLike = 1): void {
+    if (typeof count === 'number') checkRange(`${this.name}.update`, 'count', count, NOT_NEGATIVE);
     for (const each of [value, count])
       if (each instanceof Tensor && each.ndim > 0)
         throw new ShapeError(

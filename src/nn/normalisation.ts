@@ -32,7 +32,8 @@ abstract class Norm extends Module {
     super(nameIn(options));
     checkLayer(this.name, options, ['epsilon']);
     checkCounts(this.name, { features });
-    this.epsilon = checkRange(this.name, 'epsilon', options.epsilon ?? 1e-5, POSITIVE);
+    const { epsilon = 1e-5 } = options;
+    this.epsilon = checkRange(this.name, 'epsilon', epsilon, POSITIVE);
     this.weight = parameter(ones([features]), options);
   }
 }

@@ -1,9 +1,9 @@
 /** Pooling as layers, which have nothing to learn. */
-import { checkOptions } from '../core/options.js';
+import { checkFlag, checkOptions } from '../core/options.js';
 import { Module } from '../object/module.js';
 import { avgPool1d, avgPool2d, type AvgPoolOptions, maxPool1d, maxPool2d, type PoolOptions } from '../trace/pooling.js';
 import type { Tensor } from '../trace/tensor.js';
-import { eachAxis } from '../trace/windows.js';
+import { checkPadding, eachAxis, isChannelsFirst } from '../trace/windows.js';
 
 type Size = number | readonly number[];
 
@@ -12,6 +12,7 @@ type Pool = (x: Tensor, size: Size, options: PoolOptions) => Tensor;
 abstract class Pooling<Options extends PoolOptions> extends Module {
   protected static readonly rank: number;
   protected static readonly pool: Pool;
+  /** Flags beside the options of all. */
   protected static readonly known: readonly string[] = [];
 
   constructor(
@@ -23,6 +24,10 @@ abstract class Pooling<Options extends PoolOptions> extends Module {
     checkOptions(this.name, options, ['strides', 'padding', 'layout', ...known]);
     eachAxis(this.name, 'size', size, rank, 1);
     if (options.strides !== undefined) eachAxis(this.name, 'strides', options.strides, rank, 1);
+    checkPadding(this.name, options.padding, rank);
+    isChannelsFirst(this.name, options.layout);
+    for (const [option, value] of Object.entries(options))
+      if (value !== undefined && known.includes(option)) checkFlag(this.name, option, value);
   }
   /** [batch, …places, channels] → fewer places. */
   call(x: Tensor): Tensor {

@@ -102,7 +102,7 @@ abstract class Recurrent extends Module {
     const batch = x.shape[0]!;
     const shape = [cells.length, batch, hidden];
     const isState = (each: unknown): each is Tensor => each instanceof Tensor && sameShape(each.shape, shape);
-    const states: unknown = given ?? Array.from({ length: parts }, () => zeros(shape));
+    const states: unknown = given === undefined ? Array.from({ length: parts }, () => zeros(shape)) : given;
     if (!Array.isArray(states) || states.length !== parts || !states.every(isState))
       throw new ShapeError(
         'STATE_SHAPE',
@@ -143,7 +143,7 @@ export class RNN extends Recurrent {
 
   /** [batch, time, inputs] → [batch, time, hidden], and the last state. */
   call(x: Tensor, state?: Tensor): [outputs: Tensor, state: Tensor] {
-    const [y, [last]] = this.run(x, state && [state], 1);
+    const [y, [last]] = this.run(x, state === undefined ? undefined : [state], 1);
     return [y, last!];
   }
 }
@@ -174,7 +174,7 @@ export class GRU extends Recurrent {
 
   /** [batch, time, inputs] → [batch, time, hidden], and the last state. */
   call(x: Tensor, state?: Tensor): [outputs: Tensor, state: Tensor] {
-    const [y, [last]] = this.run(x, state && [state], 1);
+    const [y, [last]] = this.run(x, state === undefined ? undefined : [state], 1);
     return [y, last!];
   }
 }

@@ -53,7 +53,8 @@ export function choice(k: Tensor, a: Tensor | number, shape: Shape, options: Cho
   const owner = 'random.choice';
   checkKey('choice', k);
   checkOptions(owner, options, ['replace', 'p']);
-  const replace = checkFlag(owner, 'replace', options.replace ?? true);
+  const { replace = true } = options;
+  checkFlag(owner, 'replace', replace);
   if (!(a instanceof Tensor)) checkRange(owner, 'a', a, POSITIVE_INTEGER);
   else if (a.ndim === 0 || a.shape[0] === 0)
     throw new ShapeError('EMPTY_CHOICE', `${owner} got ${describeValue(a)}`, 'There must be something to choose from.');

@@ -72,10 +72,10 @@ function checkConv(
       `${name} got ${x.aval.key} and the filter ${w.aval.key}; both have ${rank + 2} axes`,
       `The input is ${named.data}, the filter ${named.filter}.`,
     );
-  const groups = options.groups ?? 1;
+  const { groups = 1, strides: stride = 1, dilation: spacing = 1 } = options;
   if (!Number.isInteger(groups) || groups < 1) refuse(name, 'groups', groups, 'Give an integer of at least 1.');
-  const strides = eachAxis(name, 'strides', options.strides ?? 1, rank, 1);
-  const dilation = eachAxis(name, 'dilation', options.dilation ?? 1, rank, 1);
+  const strides = eachAxis(name, 'strides', stride, rank, 1);
+  const dilation = eachAxis(name, 'dilation', spacing, rank, 1);
   const places = channelsFirst ? data.slice(2) : data.slice(1, -1);
   const kernel = channelsFirst ? filter.slice(2) : filter.slice(0, -2);
   const channels = channelsFirst ? data[1]! : data[rank + 1]!;
@@ -126,7 +126,8 @@ function transposedConvolution(rank: number) {
     const [x, w] = promoted(name, left, right);
     const { spec, places, kernel } = checkConv('convTranspose', name, rank, x, w, options);
     const { strides, dilation, channelsFirst, groups } = spec;
-    const more = eachAxis(name, 'outputPadding', options.outputPadding ?? 0, rank, 0);
+    const { outputPadding = 0 } = options;
+    const more = eachAxis(name, 'outputPadding', outputPadding, rank, 0);
     more.forEach((extra, axis) => {
       if (extra >= Math.max(strides[axis]!, dilation[axis]!))
         refuse(name, 'outputPadding', options.outputPadding, 'It is less than the stride, or the dilation.');

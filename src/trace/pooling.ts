@@ -54,7 +54,8 @@ function checkPool(name: string, rank: number, x: Expr, size: unknown, options: 
       `The input is ${channelsFirst ? '[batch, channels, …places]' : '[batch, …places, channels]'}, ${rank + 2} axes.`,
     );
   const sizes = eachAxis(name, 'size', size, rank, 1);
-  const strides = eachAxis(name, 'strides', options.strides ?? sizes, rank, 1);
+  const { strides: given = sizes } = options;
+  const strides = eachAxis(name, 'strides', given, rank, 1);
   const first = channelsFirst ? 2 : 1;
   const places = x.shape.slice(first, first + rank);
   const pairs = paddings(name, options.padding, rank, (axis) =>

@@ -15,7 +15,8 @@ export interface SortOptions {
 /** The operand, the axis from 0 on, and the order along it. @throws ShapeError `INVALID_AXIS`; OptionError `UNKNOWN_OPTION` */
 function ordered(name: string, operand: Operand, axis: number, options: SortOptions = {}): [Expr, number, Expr] {
   checkOptions(name, options, ['descending']);
-  const descending = checkFlag(name, 'descending', options.descending ?? false);
+  const { descending = false } = options;
+  checkFlag(name, 'descending', descending);
   const x = asExpr(operand);
   const along = normalizeAxis(name, axis, x.shape.length);
   return [x, along, sorting.argsort(x, along, descending)];

@@ -38,20 +38,14 @@ export function isChannelsFirst(name: string, layout: unknown = 'NHWC'): boolean
   return layout === 'NCHW';
 }
 
-/** Widths before and after each axis; `same(axis)` is the sum of both for 'same'. */
-export function paddings(
+/** The pairs of widths that `padding` gives; undefined where they are none, or follow from extents. @throws OptionError `OPTION_RANGE` */
+export function checkPadding(
   name: string,
   padding: unknown,
   rank: number,
-  same: (axis: number) => number,
-): readonly (readonly [number, number])[] {
+): readonly (readonly [number, number])[] | undefined {
+  if (padding === undefined || padding === 'valid' || padding === 'same') return undefined;
   const isWidth = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
-  if (padding === undefined || padding === 'valid') return range(rank).map(() => [0, 0]);
-  if (padding === 'same')
-    return range(rank).map((axis) => {
-      const total = Math.max(0, same(axis));
-      return [Math.floor(total / 2), Math.ceil(total / 2)];
-    });
   const pairs: readonly unknown[] = Array.isArray(padding) ? padding : range(rank).map(() => [padding, padding]);
   if (pairs.length !== rank || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isWidth)))
     refuse(
@@ -62,6 +56,19 @@ export function paddings(
     );
   return pairs as readonly (readonly [number, number])[];
 }
+
+/** Widths before and after each axis; `same(axis)` is the sum of both for 'same'. */
+export const paddings = (
+  name: string,
+  padding: unknown,
+  rank: number,
+  same: (axis: number) => number,
+): readonly (readonly [number, number])[] =>
+  checkPadding(name, padding, rank) ??
+  range(rank).map((axis) => {
+    const total = padding === 'same' ? Math.max(0, same(axis)) : 0;
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  });
 
 /** What pads so that there are ⌈extent / stride⌉ windows of `size`, as TensorFlow does. */
 export const samePadding = (extent: number, size: number, stride: number): number =>
