@@ -62,10 +62,10 @@ function installedParser(): CsvParser {
 function checkParsed(parsed: unknown): { rows: string[][]; errors: ReturnType<CsvParser['parse']>['errors'] } {
   const { data, errors } = (parsed ?? {}) as { data?: unknown; errors?: unknown };
   const isText = (cell: unknown): boolean => typeof cell === 'string';
-  const isRow = (row: unknown): boolean => Array.isArray(row) && row.every(isText);
+  const isRow = (row: unknown): row is string[] => Array.isArray(row) && row.every(isText);
+  const isTable = (rows: unknown): rows is string[][] => Array.isArray(rows) && rows.every(isRow);
   const isError = (each: unknown): boolean => typeof each === 'object' && each !== null;
-  if (Array.isArray(data) && data.every(isRow) && Array.isArray(errors) && errors.every(isError))
-    return { rows: data, errors };
+  if (isTable(data) && Array.isArray(errors) && errors.every(isError)) return { rows: data, errors };
   throw new OptionError(
     'OPTION_RANGE',
     `readCsv got a parser whose parse gives ${describeValue(parsed)}, without rows of texts as data or a list of errors`,
