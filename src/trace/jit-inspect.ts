@@ -2,7 +2,6 @@
 import type { TypedArray } from '../core/dtype.js';
 import { OptionError, TraceError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
-import { flatten } from '../core/tree.js';
 import type { Program } from '../lower/program.js';
 import type { Emitter, KernelSource } from '../runtime/backend.js';
 import { type Contract, checkContract } from '../runtime/contract.js';
@@ -81,11 +80,10 @@ export function inspectionOf({ name, layout, leaves, recorder, cache }: Inspecte
         : entry.sized === undefined
           ? entry
           : trace({ ...entry, avals: leaves.avals() });
-    const [argumentLeaves] = flatten(split.dynamic);
     const elements = (binding: Binding): Promise<TypedArray> => {
       if (binding.kind === 'variable') return binding.variable.storage.read();
       if (binding.kind === 'capture') return evaluated(binding.expr).read();
-      const leaf = argumentLeaves[binding.leaf];
+      const leaf = leaves.values[binding.leaf];
       return leaf instanceof Tensor ? evaluated(leaf.expr).read() : Promise.resolve(Float64Array.of(Number(leaf)));
     };
     const values = traced.bindings.map(elements);

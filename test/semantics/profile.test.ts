@@ -199,6 +199,13 @@ describe.each(BACKENDS)('checkNumerics on %s', (backend) => {
     expect(await g.checkNumerics(tensor([1]))).toMatchObject({ op: 'parameter', path: 'w', value: '-Infinity' });
   });
 
+  test('arguments are taken by their names, in whichever order they stand', async () => {
+    const f = jit(({ a, b }: { a: Tensor; b: Tensor }) => a.log().mul(b), { backend });
+    const [a, b] = [tensor([1, 2]), tensor([-1, -2])];
+    f({ a, b });
+    expect(await f.checkNumerics({ b, a })).toBeNull();
+  });
+
   test('infinities that a mask brings in are meant; NaN and arithmetic with a constant ∞ are not', async () => {
     const masked = jit((x: Tensor, mask: Tensor) => where(mask, x, -Infinity).softmax(-1), { backend });
     const x = tensor([
