@@ -340,7 +340,6 @@ test('toJSON has every field and a version; buffers live from kernel to kernel',
         'untiled',
         'tiles',
         'from',
-        'launches',
         'lines',
       ].sort(),
     );
