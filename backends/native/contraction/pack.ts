@@ -3,6 +3,7 @@
  * operand, with zeros beyond the last column, and a block of the left one, row by row or step by step. What is outside of
  * bounds is 0, and found once for each run.
  */
+import { range } from '../../../src/core/axes.js';
 import { bytesPerElement } from '../../../src/core/dtype.js';
 import type { ContractBound } from '../../../src/lower/loops.js';
 import { Writer } from '../../../src/lower/writer.js';
@@ -11,7 +12,6 @@ import type { Axis, Side } from './operand.js';
 import type { ContractionPlan } from './plan.js';
 import { tileTypes } from './tile.js';
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 /** Copies of so many bytes are written out. */
 const SHORT_BYTES = 256;
 

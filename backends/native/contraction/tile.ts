@@ -1,9 +1,8 @@
 /** The register tile: rows by vectors of sums over at most one block of steps, each a chain with ascending k. */
+import { range } from '../../../src/core/axes.js';
 import { Writer } from '../../../src/lower/writer.js';
 import { memoryType, partsOf, vectorType } from '../emit/types.js';
 import type { ContractionPlan } from './plan.js';
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** Elements of 32 bits of a vector. */
 const widthOf = ({ dtype, lanes }: ContractionPlan): number => lanes * partsOf(dtype);

@@ -1,11 +1,10 @@
 /** Squares of a right operand whose steps lie side by side, transposed in registers. */
+import { range } from '../../../src/core/axes.js';
 import { Writer } from '../../../src/lower/writer.js';
 import { memoryType } from '../emit/types.js';
 import { isSimple } from './pack.js';
 import type { ContractionPlan } from './plan.js';
 import { tileTypes } from './tile.js';
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** Whether whole panels are packed by squares. */
 export function transposes(plan: ContractionPlan): boolean {

@@ -2,6 +2,7 @@
  * A loop function as C: values are constants, cells variables, a vector one register of the machine (two for f64). Names are
  * numbers of the loops, so nothing of the user's reaches the source.
  */
+import { range } from '../../../src/core/axes.js';
 import type { DType } from '../../../src/core/dtype.js';
 import { InternalError } from '../../../src/core/errors.js';
 import type { ScalarOp } from '../../../src/core/scalar-op.js';
@@ -19,8 +20,6 @@ import { Writer } from '../../../src/lower/writer.js';
 import { scalarText } from './scalar.js';
 import { literal, memoryType, partsOf, SCALAR_TYPE, vectorType } from './types.js';
 import { vectorText } from './vector.js';
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 export class FunctionPrinter extends LoopPrinter {
   constructor(code: LoopFunction, writer: Writer) {

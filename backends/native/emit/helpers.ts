@@ -3,12 +3,12 @@
  * division by zero) and what its operators do otherwise (maximum of NaN and of zeros) is spelled out here, as
  * `src/ops/scalar.ts` has it, once on scalars and once on vectors.
  */
+import { range } from '../../../src/core/axes.js';
 import { withWidth } from './types.js';
 
 /** Elements of the narrowest vector. */
 const FEWEST = 4;
 const INLINE = 'static inline __attribute__((always_inline))';
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const list = (count: number, item: (i: number) => string | number): string => range(count).map(item).join(', ');
 
 /** Types of vectors of `width` 32-bit elements; `u` ones may lie anywhere, `h` ones are halves. */
