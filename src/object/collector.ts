@@ -13,6 +13,12 @@ export type Dict<T> = ReadonlyMap<string, T> | Readonly<Record<string, T>>;
 export const dictEntries = <T>(dict: Dict<T>): [string, T][] =>
   dict instanceof Map ? [...(dict as ReadonlyMap<string, T>)] : Object.entries(dict as Readonly<Record<string, T>>);
 
+/** @throws OptionError `INVALID_NAME` for a key that is no string. */
+export function checkKey(owner: string, key: unknown): void {
+  if (typeof key !== 'string')
+    throw new OptionError('INVALID_NAME', `${owner} got ${describeValue(key)} as a key`, 'A key is a string.');
+}
+
 /** @throws OptionError `NOT_A_CLASS` for what `instanceof` does not take. */
 export function checkClasses(owner: string, types: readonly unknown[]): void {
   for (const type of types)
@@ -64,6 +70,7 @@ export class Collector<T> extends Map<string, T> {
 
   /** @throws OptionError `DUPLICATE_KEY` if the key holds another thing already. */
   override set(key: string, value: T): this {
+    checkKey('Collector', key);
     if (this.has(key) && this.get(key) !== value)
       throw new OptionError(
         'DUPLICATE_KEY',
@@ -75,6 +82,7 @@ export class Collector<T> extends Map<string, T> {
 
   /** Puts `value` in the key's place, whatever it held. */
   replace(key: string, value: T): this {
+    checkKey('Collector', key);
     return super.set(key, value);
   }
 

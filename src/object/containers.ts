@@ -5,7 +5,7 @@ import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import type { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
-import { type ClassOf, type Dict, pairsOf } from './collector.js';
+import { checkKey, type ClassOf, type Dict, pairsOf } from './collector.js';
 import { ModuleNode } from './node.js';
 
 /** @throws OptionError `WRONG_CLASS` unless `value` is an instance of `type`. */
@@ -45,6 +45,7 @@ abstract class ClassDict<T> extends Map<string, T> {
   }
   protected abstract check(item: T): void;
   override set(key: string, value: T): this {
+    checkKey(this.constructor.name, key);
     this.check(value);
     return super.set(key, value);
   }

@@ -21,15 +21,13 @@ const SCALARS: Rule<AdamScalar>['scalars'] = {
   eps: { value: 1e-8, range: NOT_NEGATIVE },
 };
 
-function adamStep({
-  g,
-  slots,
-  h: { lr, beta1, beta2, eps },
-  t,
-}: RuleStep<AdamScalar, AdamWSlots>): RuleResult<AdamWSlots> {
+function adamStep(
+  { g, slots, h: { lr, beta1, beta2, eps }, t }: RuleStep<AdamScalar, AdamWSlots>,
+  amsgrad = false,
+): RuleResult<AdamWSlots> {
   const m = beta1.mul(slots.m).add(sub(1, beta1).mul(g));
   const v = beta2.mul(slots.v).add(sub(1, beta2).mul(g).mul(g));
-  const vmax = slots.vmax === undefined ? undefined : maximum(slots.vmax, v);
+  const vmax = amsgrad ? maximum(slots.vmax!, v) : undefined;
   const rate = lr.mul(biasCorrection(beta2, t).sqrt()).div(biasCorrection(beta1, t));
   return {
     descent: rate.mul(m).div((vmax ?? v).sqrt().add(eps)),
@@ -50,7 +48,7 @@ export const ADAM: Rule<AdamScalar, AdamSlots> = {
   scalars: SCALARS,
   counts: true,
   init: (x) => ({ m: zerosOf(x), v: zerosOf(x) }),
-  step: adamStep,
+  step: (step) => adamStep(step),
 };
 
 const adamwRule = ({ amsgrad = false }): Rule<AdamScalar, AdamWSlots> => ({
@@ -62,7 +60,7 @@ const adamwRule = ({ amsgrad = false }): Rule<AdamScalar, AdamWSlots> => ({
   flags: ['amsgrad'],
   counts: true,
   init: (x) => ({ m: zerosOf(x), v: zerosOf(x), ...(amsgrad ? { vmax: zerosOf(x) } : {}) }),
-  step: adamStep,
+  step: (step) => adamStep(step, amsgrad),
 });
 const ADAMW = adamwRule({});
 const ADAMW_AMSGRAD = adamwRule({ amsgrad: true });

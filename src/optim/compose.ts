@@ -3,7 +3,7 @@ import { OptionError, TreeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { flattenUpTo, structure, type TreeDef, unflatten } from '../core/tree.js';
 import { zeros } from '../trace/create.js';
-import { Tensor, type TensorLike } from '../trace/tensor.js';
+import type { Tensor, TensorLike } from '../trace/tensor.js';
 import { identity, isGate } from './gates.js';
 import { shrinkage } from './norm.js';
 import { checkRange, checkScalar, FINITE, LIMIT, NOT_NEGATIVE, type Scalar, scalarTensor } from './options.js';
@@ -22,6 +22,7 @@ import {
   mapLeaves,
   type Outcome,
   type Tree,
+  update,
 } from './transformation.js';
 
 type Transformation = GradientTransformation;
@@ -31,10 +32,18 @@ const stateless = (update: <P>(grads: P, params: P) => P): Transformation => ({
   update: (grads, _state, params) => ({ updates: update(grads, params), state: null }),
 });
 
-/** The Schedulers of several, each once. */
-const schedulersOf = (transformations: readonly Transformation[]): Scheduler[] => [
-  ...new Set(transformations.flatMap((tx) => tx.schedulers?.() ?? [])),
-];
+/** The Schedulers of several, each once. @throws OptionError `NOT_A_SCHEDULE` for what is none. */
+export function schedulersOf(...transformations: readonly Transformation[]): Scheduler[] {
+  const all = new Set(transformations.flatMap((tx) => tx.schedulers?.() ?? []));
+  for (const each of all)
+    if (!((each as unknown) instanceof Scheduler))
+      throw new OptionError(
+        'NOT_A_SCHEDULE',
+        `the schedulers of a transformation gave ${describeValue(each)}`,
+        'Give an array of Schedulers.',
+      );
+  return [...all];
+}
 
 /**
  * The transformations one after another: each gets the updates of the one before. The state is an array of theirs. Where
@@ -52,7 +61,7 @@ export function chain(...transformations: readonly Transformation[]): Transforma
     let updates = grads;
     let applied: Tensor | undefined;
     for (let i = 0; i < count; i++) {
-      const result = transformations[i]!.update(updates, states[i], params);
+      const result = update(transformations[i]!, updates, states[i], params);
       updates = chooseUpdates(applied, result.updates);
       state.push(choose(applied, result.state, states[i]));
       applied = both(applied, result.applied);
@@ -60,7 +69,7 @@ export function chain(...transformations: readonly Transformation[]): Transforma
     return { updates, state, applied };
   };
   const tx: GradientTransformation<readonly Tree[]> = {
-    schedulers: () => schedulersOf(transformations),
+    schedulers: () => schedulersOf(...transformations),
     init: (params) => transformations.map((tx) => tx.init(params)),
     update: (grads, state, params) => run(grads, checkState(state), params, transformations.length),
     advance: (grads, state, params) => {
@@ -166,7 +175,7 @@ export function scaleBySchedule(schedule: Scheduler | ((count: Tensor) => Tensor
     update: (grads, state) => {
       const { count } = checkState(state, 'count');
       const given = schedule(count);
-      const factor = given instanceof Tensor ? given : scalarTensor(Number(given));
+      const factor = scalarTensor(typeof given === 'boolean' ? Number(given) : given);
       return { updates: scaled(factor, grads), state: { count: count.add(1) } };
     },
   };
@@ -254,7 +263,7 @@ export function multiTransform(
     };
   };
   return {
-    schedulers: () => schedulersOf(Object.values(transformations)),
+    schedulers: () => schedulersOf(...Object.values(transformations)),
     init: (params) => {
       const parts = of(params);
       return Object.fromEntries(
@@ -263,7 +272,7 @@ export function multiTransform(
     },
     update: (grads, state, params) => {
       const { tree, ...rest } = run(params, state, (tx, before, ofGroup) => {
-        const { updates, ...rest } = tx.update(ofGroup(grads), before, ofGroup(params));
+        const { updates, ...rest } = update(tx, ofGroup(grads), before, ofGroup(params));
         return { ...rest, tree: updates };
       });
       return { ...rest, updates: tree };

@@ -4,10 +4,11 @@ import { describeValue } from '../core/options.js';
 import type { Dict } from '../object/collector.js';
 import { mul } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
+import { schedulersOf } from './compose.js';
 import { checkOptions } from './options.js';
 import { Optimizer, type OptimizerOptions } from './optimizer.js';
 import { Constant, type Scheduler, withStandIns } from './scheduler.js';
-import { checkTransformation, type GradientTransformation, mapLeaves } from './transformation.js';
+import { checkTransformation, type GradientTransformation, mapLeaves, update } from './transformation.js';
 
 /** Of {@link ComposedOptimizer}. */
 export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weightDecay'> {
@@ -63,7 +64,7 @@ export class ComposedOptimizer extends Optimizer {
     checkOptions('ComposedOptimizer', options, ['transformation', 'lr', 'trainVars', 'name']);
     checkTransformation('ComposedOptimizer', options.transformation);
     const { transformation, lr, trainVars } = options;
-    const schedulers = transformation.schedulers?.() ?? [];
+    const schedulers = schedulersOf(transformation);
     if (lr !== undefined && schedulers.length > 0)
       throw new OptionError(
         'RATE_TWICE',
@@ -87,9 +88,7 @@ export class ComposedOptimizer extends Optimizer {
   }
 
   override update(grads: Dict<Tensor>): void {
-    const own = new Map(
-      (this.composed.schedulers?.() ?? []).map((each, i) => [each, this.schedulerAt(this.nodesOfRules[i]!)]),
-    );
+    const own = new Map(schedulersOf(this.composed).map((each, i) => [each, this.schedulerAt(this.nodesOfRules[i]!)]));
     withStandIns(own, () => {
       super.update(grads);
     });
@@ -101,7 +100,7 @@ export class ComposedOptimizer extends Optimizer {
     return {
       init: (params) => composed.init(params),
       update: (grads, state, params) => {
-        const { updates, ...rest } = composed.update(grads, state, params);
+        const { updates, ...rest } = update(composed, grads, state, params);
         const scaled = (each: Tensor): Tensor => mul(lr.at(undefined, { dtype: each.dtype }), each);
         return { ...rest, updates: mapLeaves(scaled, updates) };
       },

@@ -14,6 +14,7 @@ import {
   mapLeaves,
   tensorsOf,
   type Tree,
+  update,
 } from './transformation.js';
 
 type Transformation = GradientTransformation;
@@ -46,7 +47,7 @@ function gated<Own extends object>(
     update: (grads, state, params) => {
       const { inner: before } = checkState(state, counter);
       const { open, passed, own } = decide(grads, state);
-      const result = inner.update(passed, before, params);
+      const result = update(inner, passed, before, params);
       return {
         updates: chooseUpdates(open, result.updates),
         state: { ...own, inner: choose(open, result.state, before) },

@@ -14,7 +14,7 @@ import { Tensor } from '../trace/tensor.js';
 import { Variable } from '../trace/variable.js';
 import { checkRange, NOT_NEGATIVE } from './options.js';
 import { asScheduler, countCall, counted, Scheduler } from './scheduler.js';
-import { advance, childOf, type GradientTransformation } from './transformation.js';
+import { advance, childOf, type GradientTransformation, wrongState } from './transformation.js';
 
 /** What every optimizer takes: rate, Variables, name. */
 export interface OptimizerOptions {
@@ -242,10 +242,14 @@ export abstract class Optimizer extends Module {
     const params = new Map([...variables].map(([key, variable]) => [key, variable.value]));
     const before = mapLeaves(this.stateKeys, isKey, (key) => this.stateVariable(key).value);
     const { state, applied, ...next } = advance(this.transformation(), gradients, before, params);
-    for (const [key, value] of next.params) if (value !== params.get(key)) variables.get(key)!.value = value;
+    const changes: [Variable, Tensor][] = [];
     mapLeaves(state, isTensor, (value, path) => {
-      if (value !== at(before, path)) this.stateVariable(at(this.stateKeys, path)).value = value;
+      const key = at(this.stateKeys, path);
+      if (key === null || key === undefined) throw wrongState(state);
+      if (value !== at(before, path)) changes.push([this.stateVariable(key), value]);
     });
+    for (const [key, value] of next.params) if (value !== params.get(key)) variables.get(key)!.value = value;
+    for (const [variable, value] of changes) variable.value = value;
     this.countUpdate(applied);
   }
 

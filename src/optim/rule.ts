@@ -151,6 +151,16 @@ function initialState<H extends string>(rule: Rule<H>, params: Tree): RuleState 
   };
 }
 
+/** What a parameter has in its slots. One that the rule reads and the state lacks is a TreeError `TREE_MISMATCH`. */
+const present = (slots: Slots, state: RuleState): Slots =>
+  new Proxy(slots, {
+    get: (all, name: string) => {
+      const slot = all[name];
+      if (slot === undefined) throw wrongState(state, name);
+      return slot;
+    },
+  });
+
 /** The rule for each parameter: the tree of what `combine` makes of its step and its descent, and the next state. */
 function stepTree<H extends string, P>(
   rule: Rule<H>,
@@ -168,7 +178,6 @@ function stepTree<H extends string, P>(
   const t = rule.counts === true ? numberIn(state, 'step').add(1) : scalarTensor(1);
   const shared = mapValues(rule.shared ?? {}, ({ next }, name) => next(numberIn(state, name), h, t));
   const names = Object.keys(state).filter((name) => name !== 'step' && !(name in shared));
-  if (names.length === 0 && xs.some((x) => Object.keys(rule.init(x)).length > 0)) throw wrongState(state);
   const columns = names.map((name) => leavesUpTo(treedef, state[name]));
   const next = names.map((): unknown[] => []);
   const results = xs.map((x, i) => {
@@ -181,7 +190,7 @@ function stepTree<H extends string, P>(
     const step: RuleStep<H> = {
       x,
       g: gs[i]!,
-      slots,
+      slots: present(slots, state),
       h: mapValues(h, (scalar) => fitted(scalar, x)),
       weightDecay: decay && fitted(decay, x),
       t,

@@ -4,9 +4,9 @@
  */
 import { OptionError, TreeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
-import { flatten, flattenUpTo, map, type TreeDef, unflatten } from '../core/tree.js';
+import { flatten, flattenUpTo, map, structure, type TreeDef, unflatten } from '../core/tree.js';
 import { add, where } from '../trace/functions.js';
-import { Tensor } from '../trace/tensor.js';
+import { Tensor, type TensorLike } from '../trace/tensor.js';
 import type { Scheduler } from './scheduler.js';
 
 /** A tree whose leaves are tensors. */
@@ -50,11 +50,11 @@ export function checkTransformation(owner: string, tx: unknown): void {
   );
 }
 
-/** The error for a state that `init` of the parameters has not begun. */
-export const wrongState = (state: unknown): TreeError =>
+/** The error for a state that `init` of the parameters has not begun; it may lack `slot`. */
+export const wrongState = (state: unknown, slot?: string): TreeError =>
   new TreeError(
     'TREE_MISMATCH',
-    `a transformation got ${describeValue(state)} as its state`,
+    `a transformation got ${describeValue(state)}${slot === undefined ? '' : ` without ${slot}`} as its state`,
     'Pass what init of these parameters gives, then the state of the update before.',
   );
 
@@ -65,13 +65,27 @@ export function checkState<T extends object>(state: T, ...scalars: readonly (key
   throw wrongState(state);
 }
 
-/** The leaves of a tree, and its structure. Nothing is known of the type of a tree but that its leaves are tensors. */
-export const tensorsOf = <P>(tree: P): [tensors: Tensor[], treedef: TreeDef<P>] =>
-  flatten(tree) as [tensors: unknown[], treedef: TreeDef<P>] as [Tensor[], TreeDef<P>];
+const isTensor = (leaf: unknown): leaf is Tensor => leaf instanceof Tensor;
+
+/** Leaves of trees, of whose types nothing is known. @throws TreeError `TREE_MISMATCH` for one that is no tensor. */
+function checkTensors(leaves: readonly unknown[]): readonly Tensor[] {
+  if (leaves.every(isTensor)) return leaves;
+  throw new TreeError(
+    'TREE_MISMATCH',
+    `a transformation got ${describeValue(leaves.find((leaf) => !isTensor(leaf)))} for a tensor`,
+    'The leaves of gradients, updates, parameters and states are tensors.',
+  );
+}
+
+/** The leaves of a tree, and its structure. @throws TreeError `TREE_MISMATCH` */
+export function tensorsOf<P>(tree: P): [tensors: readonly Tensor[], treedef: TreeDef<P>] {
+  const [leaves, treedef] = flatten(tree);
+  return [checkTensors(leaves), treedef];
+}
 
 /** The tensors of a tree in the order of `treedef`. @throws TreeError `TREE_MISMATCH` */
-export const tensorsUpTo = (treedef: TreeDef, tree: Tree, what?: string): Tensor[] =>
-  flattenUpTo(treedef, tree, what) as Tensor[];
+export const tensorsUpTo = (treedef: TreeDef, tree: Tree, what?: string): readonly Tensor[] =>
+  checkTensors(flattenUpTo(treedef, tree, what));
 
 /** A tree of the type of another one, whose leaves are tensors too. */
 export const rebuilt = <P>(treedef: TreeDef<P>, tensors: readonly Tensor[]): P => unflatten(treedef, tensors) as P;
@@ -89,13 +103,15 @@ export function applyUpdates<P>(params: P, updates: P): P {
   );
 }
 
-/** Leaf by leaf over trees of one structure. */
+/** Leaf by leaf over trees of one structure. @throws TreeError `TREE_MISMATCH` */
 export const mapLeaves = <P>(f: (...leaves: Tensor[]) => Tensor, first: P, ...rest: Tree[]): P =>
-  map(f, first, ...rest);
+  map<P, unknown>((...leaves) => f(...checkTensors(leaves)), first, ...rest);
 
 /** One tree or the other, leaf by leaf. What both share stays as it is, and so does `then` without a condition. */
 export const choose = <P>(condition: Tensor | undefined, then: P, otherwise: P): P =>
-  condition === undefined ? then : mapLeaves((a, b) => (a === b ? a : where(condition, a, b)), then, otherwise);
+  condition === undefined
+    ? then
+    : map<P, TensorLike>((a, b) => (a === b ? a : where(condition, a, b)), then, otherwise);
 
 /** `updates`, or 0. */
 export const chooseUpdates = <P>(condition: Tensor | undefined, updates: P): P =>
@@ -105,16 +121,44 @@ export const chooseUpdates = <P>(condition: Tensor | undefined, updates: P): P =
 export const both = (a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined =>
   a === undefined ? b : b === undefined ? a : a.logicalAnd(b);
 
-/** New parameters from a transformation, in its own order of rounding where it has one. */
+/** @throws TreeError `TREE_MISMATCH` for what a transformation, which users may have written, must not give. */
+function checkOutcome(outcome: Outcome<Tree>, result: 'updates' | 'params', params: Tree): void {
+  const { applied, [result]: tree } = ((outcome as unknown) ?? {}) as Partial<
+    Record<'applied' | typeof result, unknown>
+  >;
+  if (applied !== undefined) checkTensors([applied]);
+  tensorsUpTo(structure(params), tree, `parameters and the ${result} that a transformation gave`);
+}
+
+/** What the `update` of a transformation gives, checked. @throws TreeError `TREE_MISMATCH` */
+export function update<P>(
+  tx: GradientTransformation,
+  grads: P,
+  state: Tree,
+  params: P,
+): Outcome<Tree> & { readonly updates: P } {
+  const outcome = tx.update(grads, state, params);
+  checkOutcome(outcome, 'updates', params);
+  return outcome;
+}
+
+/**
+ * New parameters from a transformation, in its own order of rounding where it has one; what it gives is checked.
+ * @throws TreeError `TREE_MISMATCH`
+ */
 export function advance<P>(
   tx: GradientTransformation,
   grads: P,
   state: Tree,
   params: P,
 ): Outcome<Tree> & { readonly params: P } {
-  if (tx.advance !== undefined) return tx.advance(grads, state, params);
-  const { updates, ...rest } = tx.update(grads, state, params);
-  return { ...rest, params: applyUpdates(params, updates) };
+  if (tx.advance === undefined) {
+    const { updates, ...rest } = update(tx, grads, state, params);
+    return { ...rest, params: applyUpdates(params, updates) };
+  }
+  const outcome = tx.advance(grads, state, params);
+  checkOutcome(outcome, 'params', params);
+  return outcome;
 }
 
 /** What a node of a tree has at a key. */

@@ -3,10 +3,10 @@
  * input and a hidden in-place output of the program; outside, it holds a storage or a pending node.
  */
 import type { Aval } from '../core/aval.js';
-import { DTypeError, ShapeError, TraceError } from '../core/errors.js';
+import { DTypeError, OptionError, ShapeError, TraceError } from '../core/errors.js';
 import { type Expr, scopeStack } from '../core/expr.js';
 import { isFloat } from '../core/dtype.js';
-import { COPY, THIS_COPY } from '../core/options.js';
+import { COPY, describeValue, THIS_COPY } from '../core/options.js';
 import { register } from '../core/tree.js';
 import type { leafType } from '../core/tree-types.js';
 import { cast } from '../ops/elementwise.js';
@@ -66,6 +66,8 @@ export class Variable implements UpdateTarget {
    * computed of numbers, unless `numbers` are `kept` as they are: see {@link Variable.number}.
    */
   constructor(value: Tensor | TensorData, name?: string, numbers: 'f32' | 'kept' = 'f32') {
+    if (name !== undefined && typeof (name as unknown) !== 'string')
+      throw new OptionError('INVALID_NAME', `a Variable got the name ${describeValue(name)}`, 'A name is a string.');
     this.#home = activeScope();
     const given = value instanceof Tensor ? useExpr(value.expr) : tensor(value).expr;
     const first = numbers === 'kept' ? given : record(() => asTensor(given));
