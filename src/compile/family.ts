@@ -4,6 +4,8 @@
  * The function was recorded at three sizes. What differs between the graphs, extents and literals, must follow from n, the size,
  * by a form that all three confirm. So nothing that is traced needs to know of n: `x.shape[0]` is a number like any other.
  */
+import { dynamicSlicePrimitive, dynamicUpdateSlicePrimitive } from '../ops/indexing.js';
+import { slicePrimitive } from '../ops/movement.js';
 import { reducePrimitive } from '../ops/reduction.js';
 import type { DType } from '../core/dtype.js';
 import {
@@ -14,6 +16,7 @@ import {
   ExprScope,
   graphsOf,
   isGraph,
+  isOf,
   make,
   setOrigin,
   topologicalOrder,
@@ -35,7 +38,10 @@ export interface GraphFamily {
   /** For n rows. Its last parameter is n, as a number, where `readsSize`. */
   readonly at: (n: number) => Graph;
   readonly readsSize: boolean;
-  /** Whether all extents are there for n rows, and the reductions of `like` rows, which are at least as many, give the bits of those of n. */
+  /**
+   * Whether all extents are there for n rows and all windows inside what they are of, and the reductions of `like` rows, which
+   * are at least as many, give the bits of those of n.
+   */
   readonly alike: (n: number, like: number) => boolean;
 }
 
@@ -222,6 +228,7 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
         return false;
       const [own, other] = [memberAt(n).nodes, memberAt(like).nodes];
       return own.every((node, i) => {
+        if (!liesInside(node)) return false;
         const reduced = attributesOf(node, reducePrimitive);
         return (
           reduced === undefined ||
@@ -231,6 +238,26 @@ export function familyOf(graphs: readonly Graph[], sizes: readonly number[]): Gr
       });
     },
   };
+}
+
+/**
+ * Whether the window that a node reads or replaces is inside its first operand. At the sizes at which a function was recorded,
+ * `slice` has cut it down and `dynamicSlice` has refused it; few rows may have less than that.
+ */
+function liesInside(node: Expr): boolean {
+  if (isOf(node, slicePrimitive)) {
+    const { begin, strides } = node.attributes;
+    return node.input().shape.every((extent, axis) => {
+      const last = begin[axis]! + (node.shape[axis]! - 1) * strides[axis]!;
+      return node.shape[axis] === 0 || (Math.min(begin[axis]!, last) >= 0 && Math.max(begin[axis]!, last) < extent);
+    });
+  }
+  const window = isOf(node, dynamicSlicePrimitive)
+    ? node.shape
+    : isOf(node, dynamicUpdateSlicePrimitive)
+      ? node.input(1).shape
+      : [];
+  return window.every((extent, axis) => extent <= node.input().shape[axis]!);
 }
 
 const isNumbers = (value: AttributeValue): value is readonly number[] =>

@@ -338,3 +338,34 @@ describe('errors come before anything is written', () => {
     expect(code(() => step.inspectOn(gpujs({ mode: 'cpu' }), rows(3)))).toBe('BATCH_UNSUPPORTED');
   });
 });
+
+describe('windows of constant extents, where there are fewer rows than they cover', () => {
+  const WINDOWS: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+    slice: (x) => x.slice([0], [8]).mul(2),
+    'slice with a stride': (x) => x.slice([0], [8], [3]).mul(2),
+    'slice in a loop': (x) => forLoop(0, 3, (_, sum) => sum.add(x.slice([0], [8]).sum()), tensor(0)),
+    'the derivative of a slice': grad((x: Tensor) => x.slice([0], [8]).square().sum()),
+    dynamicSlice: (x) => x.dynamicSlice([1, 0], [8, 2]),
+    dynamicUpdateSlice: (x) => x.dynamicUpdateSlice(zeros([8, 2]), [1, 0]),
+  };
+  /** What a call gives: elements, or the code of an error. */
+  const given = (f: (x: Tensor) => Tensor, x: Tensor): unknown => {
+    try {
+      return read(f(x));
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  it.each(Object.entries(WINDOWS))('%s', (_, fn) => {
+    for (const backend of BATCHED) {
+      const step = jit(fn, { backend, batch: { args: [0] } });
+      const each = jit(fn, { backend });
+      for (const n of [20, 5, 8, 3]) {
+        const x = arange(2 * n)
+          .cast('f32')
+          .reshape([n, 2]);
+        expect(given(step, x), `${n} rows`).toEqual(given(each, x));
+      }
+    }
+  });
+});
