@@ -122,10 +122,8 @@ export const both = (a: Tensor | undefined, b: Tensor | undefined): Tensor | und
   a === undefined ? b : b === undefined ? a : a.logicalAnd(b);
 
 /** @throws TreeError `TREE_MISMATCH` for what a transformation, which users may have written, must not give. */
-function checkOutcome(outcome: Outcome<Tree>, result: 'updates' | 'params', params: Tree): void {
-  const { applied, [result]: tree } = ((outcome as unknown) ?? {}) as Partial<
-    Record<'applied' | typeof result, unknown>
-  >;
+function checkOutcome(outcome: unknown, result: 'updates' | 'params', params: Tree): void {
+  const { applied, [result]: tree } = (outcome ?? {}) as Partial<Record<'applied' | typeof result, unknown>>;
   if (applied !== undefined) checkTensors([applied]);
   tensorsUpTo(structure(params), tree, `parameters and the ${result} that a transformation gave`);
 }

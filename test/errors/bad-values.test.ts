@@ -292,3 +292,64 @@ test('a state dict with a tensor of a trace that has ended changes nothing', () 
 test('a β of Adan that would divide 0 by 0 is refused', () => {
   expect(() => L.adan({ betas: [0, 0.1, 0.1] })).toThrow('OPTION_RANGE');
 });
+
+const code = (f: () => unknown): unknown => {
+  try {
+    f();
+  } catch (error) {
+    return error instanceof L.LazuliError ? error.code : error;
+  }
+  return 'none';
+};
+
+test('what a transformation of a user gives is checked by those that are made of it', () => {
+  const outcomes: readonly unknown[] = [
+    undefined,
+    5,
+    { updates: 5, state: null },
+    { updates: { w: 1, b: 2 }, state: null },
+    { updates: grads(), state: null, applied: 1 },
+  ];
+  const makers: readonly ((tx: L.GradientTransformation) => L.GradientTransformation)[] = [
+    (tx) => L.masked(tx, { w: true, b: true }),
+    (tx) => L.multiTransform({ all: tx }, { w: 'all', b: 'all' }),
+    (tx) => L.chain(tx, L.sgd()),
+    (tx) => L.accumulate(2, tx),
+    (tx) => L.applyIfFinite(tx),
+    (tx) => L.lookahead({ inner: tx }),
+  ];
+  for (const outcome of outcomes)
+    for (const make of makers) {
+      const tx = make({ init: () => null, update: () => outcome as never });
+      expect(code(() => tx.update(grads(), tx.init(grads()), grads()))).toBe('TREE_MISMATCH');
+    }
+  const lists = { init: () => null, update: L.sgd().update, schedulers: () => 5 as never };
+  expect(code(() => new L.ComposedOptimizer({ transformation: lists }))).toBe('NOT_A_SCHEDULE');
+});
+
+test('a state without one of its slots, or with something else for a tensor, is none', () => {
+  const RULES_WITH_STATE = {
+    adam: L.adam(),
+    adadelta: L.adadelta(),
+    rprop: L.rprop(),
+    amsgrad: L.adamw({ amsgrad: true }),
+  };
+  for (const tx of Object.values(RULES_WITH_STATE)) {
+    const state = tx.init(grads());
+    for (const slot of Object.keys(state)) {
+      const { [slot]: _, ...rest } = state;
+      expect(code(() => tx.update(grads(), rest, grads()))).toBe('TREE_MISMATCH');
+    }
+  }
+  const gathering = L.accumulate(2);
+  const state = { ...(gathering.init(grads()) as object), sum: { w: 1, b: 2 } };
+  expect(code(() => gathering.update(grads(), state, grads()))).toBe('TREE_MISMATCH');
+});
+
+test('keys and the names of Variables are strings', () => {
+  for (const wrong of [5, Symbol('s'), null, 1n] as never[]) {
+    expect(code(() => new L.VarDict().set(wrong, new TrainVar([1])))).toBe('INVALID_NAME');
+    expect(code(() => new L.Collector().set(wrong, 1))).toBe('INVALID_NAME');
+    expect(code(() => new TrainVar([1], wrong))).toBe('INVALID_NAME');
+  }
+});
