@@ -21,6 +21,7 @@ import {
   leavesUpTo,
   mapLeaves,
   type Outcome,
+  schedulersOf,
   type Tree,
   update,
 } from './transformation.js';
@@ -31,19 +32,6 @@ const stateless = (update: <P>(grads: P, params: P) => P): Transformation => ({
   init: () => null,
   update: (grads, _state, params) => ({ updates: update(grads, params), state: null }),
 });
-
-/** The Schedulers of several, each once. @throws OptionError `NOT_A_SCHEDULE` for what is none. */
-export function schedulersOf(...transformations: readonly Transformation[]): Scheduler[] {
-  const all = new Set(transformations.flatMap((tx) => tx.schedulers?.() ?? []));
-  for (const each of all)
-    if (!((each as unknown) instanceof Scheduler))
-      throw new OptionError(
-        'NOT_A_SCHEDULE',
-        `the schedulers of a transformation gave ${describeValue(each)}`,
-        'Give an array of Schedulers.',
-      );
-  return [...all];
-}
 
 /**
  * The transformations one after another: each gets the updates of the one before. The state is an array of theirs. Where

@@ -4,11 +4,10 @@ import { describeValue } from '../core/options.js';
 import type { Dict } from '../object/collector.js';
 import { mul } from '../trace/functions.js';
 import type { Tensor } from '../trace/tensor.js';
-import { schedulersOf } from './compose.js';
 import { checkOptions } from './options.js';
 import { Optimizer, type OptimizerOptions } from './optimizer.js';
 import { Constant, type Scheduler, withStandIns } from './scheduler.js';
-import { checkTransformation, type GradientTransformation, mapLeaves, update } from './transformation.js';
+import { checkTransformation, type GradientTransformation, mapLeaves, schedulersOf, update } from './transformation.js';
 
 /** Of {@link ComposedOptimizer}. */
 export interface ComposedOptimizerOptions extends Omit<OptimizerOptions, 'weightDecay'> {

@@ -7,7 +7,7 @@ import { describeValue } from '../core/options.js';
 import { flatten, flattenUpTo, map, structure, type TreeDef, unflatten } from '../core/tree.js';
 import { add, where } from '../trace/functions.js';
 import { Tensor, type TensorLike } from '../trace/tensor.js';
-import type { Scheduler } from './scheduler.js';
+import { Scheduler } from './scheduler.js';
 
 /** A tree whose leaves are tensors. */
 export type Tree = unknown;
@@ -48,6 +48,19 @@ export function checkTransformation(owner: string, tx: unknown): void {
     `${owner} got ${describeValue(tx)} as a transformation`,
     'Pass what adam() and clipByValue(1) give: { init, update }.',
   );
+}
+
+/** The Schedulers of several, each once. @throws OptionError `NOT_A_SCHEDULE` for what is none. */
+export function schedulersOf(...transformations: readonly GradientTransformation[]): Scheduler[] {
+  const all = new Set(transformations.flatMap((tx) => tx.schedulers?.() ?? []));
+  for (const each of all)
+    if (!((each as unknown) instanceof Scheduler))
+      throw new OptionError(
+        'NOT_A_SCHEDULE',
+        `the schedulers of a transformation gave ${describeValue(each)}`,
+        'Give an array of Schedulers.',
+      );
+  return [...all];
 }
 
 /** The error for a state that `init` of the parameters has not begun; it may lack `slot`. */
